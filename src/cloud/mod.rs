@@ -1,0 +1,10 @@
+//! The ports: what tidegate asks of a cloud, one narrow trait per service, in its own words. Reading and writing are
+//! separate traits, so a preview that is only given [`Reads`] cannot change anything, by type.
+
+mod calls;
+mod error;
+mod ports;
+
+pub use calls::*;
+pub use error::*;
+pub use ports::*;

@@ -1,0 +1,185 @@
+//! The traits themselves and the few types they speak. They are as narrow as their use; a new need is a new method.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::{
+    plan::{ListenerRule, Member},
+    rollout::{Capacity, Split, Timestamp},
+};
+
+/// A forward action on a load balancer: the place where weights stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// ARN of the rule; for a default action, of the listener. Names the place from now on.
+    pub resource: String,
+    pub load_balancer: String,
+    pub split: Split,
+    /// Group-level stickiness: clients with its cookie do not follow the weights for so long.
+    pub sticky_for: Option<Duration>,
+}
+
+/// A target group as preflight wants to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetGroup {
+    pub name: Member,
+    pub arn: String,
+    /// How long a deregistered target may finish its requests.
+    pub deregistration_delay: Duration,
+}
+
+/// The state of one registered target, as `DescribeTargetHealth` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// `instance-id:port` or `ip:port`.
+    pub target: String,
+    pub state: HealthState,
+    /// AWS's reason code, such as `Target.ResponseCodeMismatch`; empty when healthy.
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthState {
+    Healthy,
+    Initial,
+    Unhealthy,
+    /// Its group receives no traffic from any load balancer, so nobody checks it.
+    Unused,
+    Draining,
+    Unavailable,
+}
+
+#[async_trait]
+pub trait LoadBalancers: Send + Sync {
+    /// Finds the forward action a plan names. `Absent` when there is none, `Rejected` when it does not forward.
+    async fn find(&self, at: &ListenerRule) -> Result<Forward, Error>;
+
+    /// Reads the forward action at a rule's or listener's ARN.
+    async fn forward(&self, resource: &str) -> Result<Forward, Error>;
+
+    async fn target_group(&self, name: &Member) -> Result<TargetGroup, Error>;
+
+    async fn health(&self, group: &Member) -> Result<Vec<Health>, Error>;
+}
+
+#[async_trait]
+pub trait SetWeights: Send + Sync {
+    /// Makes the split `to`, keeping every other action, the order and the stickiness. Reads first: `Conflict` when the
+    /// live split is neither `expected` nor `to` already. A group in `to` that is not attached yet is attached; one that
+    /// is not in `to` is detached.
+    async fn set_weights(&self, resource: &str, expected: &Split, to: &Split) -> Result<(), Error>;
+}
+
+/// An Auto Scaling group as we use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub name: Member,
+    pub capacity: Capacity,
+    /// Instances whose lifecycle state is `InService`.
+    pub in_service: u32,
+    /// Names of the target groups it registers its instances with.
+    pub target_groups: Vec<Member>,
+    /// Suspended processes, such as `Launch`, that would keep a resize from having its effect.
+    pub suspended: Vec<String>,
+}
+
+#[async_trait]
+pub trait Groups: Send + Sync {
+    async fn group(&self, name: &Member) -> Result<Group, Error>;
+}
+
+#[async_trait]
+pub trait ResizeGroups: Send + Sync {
+    /// Sets minimum, maximum and desired capacity in one call.
+    async fn resize(&self, name: &Member, to: Capacity) -> Result<(), Error>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmValue {
+    Ok,
+    Alarm,
+    InsufficientData,
+}
+
+/// An alarm, metric or composite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    pub name: String,
+    pub value: AlarmValue,
+    /// When the value last changed (`StateTransitionedTimestamp`).
+    pub since: Option<Timestamp>,
+    /// CloudWatch's own words for the state.
+    pub reason: String,
+    /// `EvaluationState` other than none: `PARTIAL_DATA`, `EVALUATION_ERROR`, … The value is then not to be trusted.
+    pub evaluation: Option<String>,
+    pub actions_enabled: bool,
+    /// Target group dimension values of its metric (`targetgroup/name/id`), where it has any.
+    pub target_groups: Vec<String>,
+    /// How long it takes to react at the least: period times evaluation periods.
+    pub reacts_in: Option<Duration>,
+}
+
+/// One change of an alarm's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    pub at: Timestamp,
+    pub to: AlarmValue,
+    pub reason: String,
+}
+
+#[async_trait]
+pub trait Alarms: Send + Sync {
+    /// All that exist among `names`, metric and composite alike, in one `DescribeAlarms` per 100 names. Missing ones are
+    /// simply absent from the answer.
+    async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Error>;
+
+    /// The changes of one alarm's value since a moment, oldest first (`DescribeAlarmHistory`).
+    async fn history(&self, name: &str, since: Timestamp) -> Result<Vec<Transition>, Error>;
+}
+
+/// Whose credentials these are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub account: String,
+    pub arn: String,
+}
+
+#[async_trait]
+pub trait Identity: Send + Sync {
+    async fn caller(&self) -> Result<Caller, Error>;
+}
+
+/// What came of one HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Status(u16),
+    /// Connection refused, time-out, TLS or protocol trouble: the words for it.
+    None(String),
+}
+
+#[async_trait]
+pub trait Http: Send + Sync {
+    async fn get(&self, url: &str, timeout: Duration) -> Answer;
+}
+
+/// All that can be read.
+#[derive(Clone)]
+pub struct Reads {
+    pub load_balancers: Arc<dyn LoadBalancers>,
+    pub groups: Arc<dyn Groups>,
+    pub alarms: Arc<dyn Alarms>,
+    pub identity: Arc<dyn Identity>,
+    pub http: Arc<dyn Http>,
+    /// The region the clients are bound to.
+    pub region: String,
+}
+
+/// All that can be read, and the few things that can be changed.
+#[derive(Clone)]
+pub struct Cloud {
+    pub reads: Reads,
+    pub weights: Arc<dyn SetWeights>,
+    pub sizes: Arc<dyn ResizeGroups>,
+}

@@ -1,0 +1,341 @@
+//! A plan that has been checked. Everything here is resolved and in range: names refer to things that exist, a shift
+//! names a route, percentages and durations carry their units. `check.rs` is the only way to make one from a file,
+//! and nothing downstream asks again whether a plan makes sense.
+
+use std::{borrow::Borrow, collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::units::Percent;
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            pub fn new(name: impl Into<Arc<str>>) -> Self {
+                Self(name.into())
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name_type!(
+    /// The name of a plan; part of every run's id.
+    PlanName
+);
+name_type!(
+    /// The key of a route in the plan.
+    RouteName
+);
+name_type!(
+    /// The key of a fleet in the plan.
+    FleetName
+);
+name_type!(
+    /// The key of a gate in the plan.
+    GateName
+);
+name_type!(
+    /// The name of a component; a plan without components has one, called `main`.
+    ComponentName
+);
+name_type!(
+    /// Names a step within its plan: `component/ordinal-verb`, such as `main/4-shift`. Ordinals start at 1.
+    StepId
+);
+name_type!(
+    /// What stands on one side of a route or fleet, by the name AWS knows it by: a target group, a group.
+    Member
+);
+
+impl StepId {
+    pub fn of(component: &ComponentName, ordinal: usize, verb: &str) -> Self {
+        Self::new(format!("{component}/{ordinal}-{verb}"))
+    }
+}
+
+/// A checked plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub name: PlanName,
+    /// SHA-256 over the plan as it will run (parameters filled in, strategies expanded), in hexadecimal.
+    pub digest: String,
+    pub aws: AwsTarget,
+    pub routes: BTreeMap<RouteName, Route>,
+    pub fleets: BTreeMap<FleetName, Fleet>,
+    pub gates: BTreeMap<GateName, Gate>,
+    /// In an order in which every component follows all it needs.
+    pub components: Vec<Component>,
+    pub on_failure: OnFailure,
+    pub on_interrupt: OnInterrupt,
+}
+
+impl Plan {
+    /// Every step with its component, in the order they are written.
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = (&Component, &Step)> {
+        self.components.iter().flat_map(|c| c.steps.iter().map(move |s| (c, s)))
+    }
+
+    pub fn step(&self, id: &StepId) -> Option<(&Component, &Step)> {
+        self.steps().find(|(_, step)| step.id == *id)
+    }
+
+    /// The fleets whose sides stand behind this route's.
+    pub fn fleets_behind<'a>(
+        &'a self,
+        route: &'a RouteName,
+    ) -> impl Iterator<Item = &'a FleetName> {
+        self.fleets
+            .iter()
+            .filter(move |(_, f)| f.behind.as_ref() == Some(route))
+            .map(|(name, _)| name)
+    }
+}
+
+/// Where the plan is meant to run; a run whose credentials belong elsewhere is refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AwsTarget {
+    pub region: Option<String>,
+    /// Twelve digits.
+    pub account: Option<String>,
+}
+
+/// One of the two sides between which traffic is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// Serves today.
+    Stable,
+    /// Wants to.
+    Candidate,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Stable => "stable",
+            Self::Candidate => "candidate",
+        })
+    }
+}
+
+/// How a plan names the two sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// The plan says which is which.
+    Fixed { stable: Member, candidate: Member },
+    /// Whichever has all the weight when the run starts is stable (blue and green).
+    Pair([Member; 2]),
+}
+
+impl Sides {
+    pub fn members(&self) -> [&Member; 2] {
+        match self {
+            Self::Fixed { stable, candidate } => [stable, candidate],
+            Self::Pair([first, second]) => [first, second],
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub kind: RouteKind,
+    /// Target group names (or ARNs).
+    pub sides: Sides,
+    /// How long after a weight was read back old connections may still end up on the other side: load balancer nodes
+    /// apply a change some time after the API has answered. A fleet is not shrunk earlier.
+    pub settle: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteKind {
+    Alb(ListenerRule),
+}
+
+/// Where on a load balancer the forward action stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListenerRule {
+    /// `rule: arn:…:listener-rule/…`
+    Rule(String),
+    /// `listener: arn:…:listener/…`: its default action.
+    DefaultOf(String),
+    /// `load-balancer: name, port: 443, priority: 10`; without a priority the default action is meant.
+    Named { load_balancer: String, port: u16, priority: Option<u32> },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    pub kind: FleetKind,
+    /// Group names.
+    pub sides: Sides,
+    /// The route whose sides this fleet's follow, in the same order.
+    pub behind: Option<RouteName>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FleetKind {
+    AutoScaling,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    pub name: ComponentName,
+    pub needs: Vec<ComponentName>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub id: StepId,
+    pub verb: Verb,
+    /// How long the step may take in all before it counts as failed, time spent paused left out. For a shift this
+    /// includes the bake; `None` for what waits for a person.
+    pub timeout: Option<Duration>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Scale {
+        fleet: FleetName,
+        side: Side,
+        to: Size,
+    },
+    Wait {
+        until: Until,
+    },
+    Probe {
+        gate: GateName,
+    },
+    Shift {
+        route: RouteName,
+        candidate: Percent,
+        bake: Duration,
+        gates: Vec<GateName>,
+    },
+    Approve {
+        message: String,
+        expires: Option<Duration>,
+        on_expiry: OnFailure,
+    },
+    /// Without a duration the pause ends when somebody resumes the run.
+    Pause {
+        duration: Option<Duration>,
+    },
+}
+
+impl Verb {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Scale { .. } => "scale",
+            Self::Wait { .. } => "wait",
+            Self::Probe { .. } => "probe",
+            Self::Shift { .. } => "shift",
+            Self::Approve { .. } => "approve",
+            Self::Pause { .. } => "pause",
+        }
+    }
+}
+
+/// How large a fleet's side becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Takes the other side's minimum and desired capacity, and its maximum where that is larger.
+    SameAs(Side),
+    Instances(u32),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// At least this share of the side's registered targets is healthy (and at least one).
+    Healthy { route: RouteName, side: Side, at_least: Percent },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    pub kind: GateKind,
+    /// How often it is read.
+    pub every: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GateKind {
+    Alarms(AlarmsGate),
+    Healthy { route: RouteName, side: Side, at_least: Percent },
+    Http(HttpGate),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmsGate {
+    pub names: Vec<String>,
+    pub missing: MissingAlarm,
+    pub insufficient_data: InsufficientData,
+}
+
+/// What a gate says when an alarm it names is not there any more. (At preflight a missing alarm always refuses.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingAlarm {
+    Fail,
+    Unknown,
+}
+
+/// What a gate says while an alarm is in `INSUFFICIENT_DATA`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsufficientData {
+    Wait,
+    Pass,
+    Fail,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpGate {
+    pub url: String,
+    pub status: u16,
+    /// How many answers in a row it takes to pass.
+    pub consecutive: u32,
+    /// For one request.
+    pub timeout: Duration,
+}
+
+/// What happens when a step or gate fails, or an approval expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    RollBack,
+    /// Freeze where it is and leave the rest to a person.
+    Hold,
+}
+
+/// What happens on SIGINT or SIGTERM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnInterrupt {
+    Hold,
+    RollBack,
+}

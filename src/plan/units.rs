@@ -1,0 +1,248 @@
+//! The quantities of a plan. Each is a type of its own with its range, so that a weight is never taken for a
+//! percentage, nor a bare number for seconds.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A share of traffic or of targets in basis points: 0 to 10,000 stands for 0 % to 100 %.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Percent(u16);
+
+/// Why a text is not a percentage.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PercentError {
+    /// A bare number: `5` where `5%` belongs.
+    #[error("a percentage needs its unit")]
+    NoUnit,
+    /// Not a number, or more than two decimals.
+    #[error("not a percentage")]
+    Malformed,
+    /// Above 100 %.
+    #[error("a percentage lies between 0% and 100%")]
+    OutOfRange,
+}
+
+impl Percent {
+    pub const ZERO: Self = Self(0);
+    pub const HUNDRED: Self = Self(10_000);
+
+    /// `None` above 10,000.
+    pub fn from_basis_points(points: u16) -> Option<Self> {
+        (points <= 10_000).then_some(Self(points))
+    }
+
+    pub const fn basis_points(self) -> u16 {
+        self.0
+    }
+
+    /// How many of `total` this share is, rounded up: 50 % of 3 targets are 2.
+    pub fn of_rounded_up(self, total: u32) -> u32 {
+        let product = u64::from(total) * u64::from(self.0);
+        u32::try_from(product.div_ceil(10_000)).unwrap_or(u32::MAX)
+    }
+}
+
+impl FromStr for Percent {
+    type Err = PercentError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some(number) = text.strip_suffix('%') else {
+            return Err(if text.parse::<f64>().is_ok() {
+                PercentError::NoUnit
+            } else {
+                PercentError::Malformed
+            });
+        };
+        let (whole, fraction) =
+            number.trim_end().split_once('.').unwrap_or((number.trim_end(), ""));
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 2 {
+            return Err(PercentError::Malformed);
+        }
+        let whole: u16 = whole.parse().map_err(|_| PercentError::OutOfRange)?;
+        let fraction: u16 =
+            format!("{fraction:0<2}").parse().map_err(|_| PercentError::Malformed)?;
+        whole
+            .checked_mul(100)
+            .and_then(|points| points.checked_add(fraction))
+            .and_then(Self::from_basis_points)
+            .ok_or(PercentError::OutOfRange)
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, fraction) = (self.0 / 100, self.0 % 100);
+        let text = match fraction {
+            0 => format!("{whole}%"),
+            n if n % 10 == 0 => format!("{whole}.{}%", n / 10),
+            n => format!("{whole}.{n:02}%"),
+        };
+        f.pad(&text)
+    }
+}
+
+impl fmt::Debug for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Percent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// The weight of a target group in a forward action: 0 to 999.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupTuple.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Weight(u16);
+
+impl Weight {
+    pub const ZERO: Self = Self(0);
+    pub const MAX: Self = Self(999);
+
+    /// `None` above 999.
+    pub fn new(weight: u16) -> Option<Self> {
+        (weight <= Self::MAX.0).then_some(Self(weight))
+    }
+
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// Weights for the stable and the candidate side that give the candidate `share`, to the nearest 0.1 %.
+    ///
+    /// The two add up to 1,000 and so read as permille; at the ends one of them is 0 and the other 999, because a
+    /// single weight cannot be 1,000 and `{0, 0}` is unspecified.
+    pub fn split(share: Percent) -> (Self, Self) {
+        match (share.basis_points() + 5) / 10 {
+            0 => (Self::MAX, Self::ZERO),
+            1000.. => (Self::ZERO, Self::MAX),
+            candidate => (Self(1000 - candidate), Self(candidate)),
+        }
+    }
+}
+
+impl fmt::Display for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Weight {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let weight = u16::deserialize(deserializer)?;
+        Self::new(weight).ok_or_else(|| de::Error::custom("a weight lies between 0 and 999"))
+    }
+}
+
+/// Why a text is not a duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// A bare number: `10` where `10m` or `10s` belongs.
+    #[error("a duration needs its unit")]
+    NoUnit,
+    /// Not of the form `1h30m`, `90s`, `500ms`.
+    #[error("not a duration")]
+    Malformed,
+    /// Longer than a year.
+    #[error("a duration is at most 365 days")]
+    TooLong,
+}
+
+const UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// Reads `10m`, `1h30m`, `90s`, `250ms`, `2d`: whole numbers, each with its unit, largest unit first.
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    if !text.is_empty() && text.parse::<f64>().is_ok() {
+        return Err(DurationError::NoUnit);
+    }
+    let mut rest = text;
+    let mut total: u64 = 0;
+    let mut smallest = u64::MAX;
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, tail) = rest.split_at(digits);
+        let letters = tail.len() - tail.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+        let (unit, tail) = tail.split_at(letters);
+        let number: u64 = number.parse().map_err(|_| DurationError::Malformed)?;
+        let millis = UNITS
+            .iter()
+            .find_map(|(name, millis)| (*name == unit).then_some(*millis))
+            .filter(|millis| *millis < smallest)
+            .ok_or(DurationError::Malformed)?;
+        smallest = millis;
+        total = number
+            .checked_mul(millis)
+            .and_then(|part| total.checked_add(part))
+            .filter(|total| *total <= 365 * 86_400_000)
+            .ok_or(DurationError::TooLong)?;
+        rest = tail;
+    }
+    if text.is_empty() { Err(DurationError::Malformed) } else { Ok(Duration::from_millis(total)) }
+}
+
+/// Writes a duration as a plan would: `1h30m`, `45s`, `250ms`; nothing at all is `0s`.
+pub fn format_duration(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (name, millis) in UNITS {
+        if rest >= millis {
+            text.push_str(&format!("{}{name}", rest / millis));
+            rest %= millis;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_bare_number_is_told_apart_from_nonsense() {
+        assert_eq!("5".parse::<Percent>(), Err(PercentError::NoUnit));
+        assert_eq!("five".parse::<Percent>(), Err(PercentError::Malformed));
+        assert_eq!("100.01%".parse::<Percent>(), Err(PercentError::OutOfRange));
+        assert_eq!("70000%".parse::<Percent>(), Err(PercentError::OutOfRange));
+        assert_eq!(parse_duration("10"), Err(DurationError::NoUnit));
+        assert_eq!(parse_duration("5m1h"), Err(DurationError::Malformed));
+        assert_eq!(parse_duration(""), Err(DurationError::Malformed));
+        assert_eq!(parse_duration("99999999999999999h"), Err(DurationError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn a_percentage_reads_back_as_it_was_written(points in 0u16..=10_000) {
+            let percent = Percent::from_basis_points(points).unwrap();
+            prop_assert_eq!(percent.to_string().parse::<Percent>().unwrap(), percent);
+        }
+
+        #[test]
+        fn a_duration_reads_back_as_it_was_written(millis in 0u64..=365 * 86_400_000) {
+            let duration = Duration::from_millis(millis);
+            prop_assert_eq!(parse_duration(&format_duration(duration)).unwrap(), duration);
+        }
+
+        #[test]
+        fn a_split_is_never_all_zero_and_is_within_a_permille(points in 0u16..=10_000) {
+            let (stable, candidate) = Weight::split(Percent::from_basis_points(points).unwrap());
+            let total = f64::from(stable.get() + candidate.get());
+            prop_assert!(total > 0.0);
+            let share = f64::from(candidate.get()) / total;
+            prop_assert!((share - f64::from(points) / 10_000.0).abs() <= 0.0005 + 1e-9);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a target looks like: the weights of a route, the capacity of one side of a fleet. Before and after pictures
+//! are what the journal keeps, what a read-back is compared with, and what a roll-back restores.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{FleetName, Member, RouteName, Side, units::Weight};
+
+/// One thing in the world that a run changes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    Route(RouteName),
+    Fleet { fleet: FleetName, side: Side },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Route(route) => write!(f, "route {route}"),
+            Self::Fleet { fleet, side } => write!(f, "fleet {fleet} ({side})"),
+        }
+    }
+}
+
+/// What a target looks like at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Picture {
+    Split(Split),
+    Capacity(Capacity),
+}
+
+/// The weight of every target group in a forward action, strangers included; a group that is not attached is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Split(pub BTreeMap<Member, Weight>);
+
+impl Split {
+    /// The weight of a group; one that is not attached weighs nothing.
+    pub fn weight(&self, member: &Member) -> Weight {
+        self.0.get(member).copied().unwrap_or(Weight::ZERO)
+    }
+
+    /// The same split with two members set.
+    #[must_use]
+    pub fn with(&self, stable: (&Member, Weight), candidate: (&Member, Weight)) -> Self {
+        let mut weights = self.0.clone();
+        weights.insert(stable.0.clone(), stable.1);
+        weights.insert(candidate.0.clone(), candidate.1);
+        Self(weights)
+    }
+
+    /// A member's share of all traffic, in basis points.
+    pub fn share(&self, member: &Member) -> u32 {
+        let total: u32 = self.0.values().map(|w| u32::from(w.get())).sum();
+        (u32::from(self.weight(member).get()) * 10_000).checked_div(total).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (member, weight)) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{member} {weight}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The capacity of an Auto Scaling group, in instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Capacity {
+    pub min: u32,
+    pub max: u32,
+    pub desired: u32,
+}
+
+impl fmt::Display for Capacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "desired {} (min {}, max {})", self.desired, self.min, self.max)
+    }
+}
+
+impl fmt::Display for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Split(split) => split.fmt(f),
+            Self::Capacity(capacity) => capacity.fmt(f),
+        }
+    }
+}
+
+impl Picture {
+    /// Whether `live` is still this picture as far as this tool owns it. Weights must be equal. A group's desired
+    /// capacity moves by itself between the bounds (scaling policies), so there only the bounds must be.
+    pub fn stands_in(&self, live: &Self) -> bool {
+        match (self, live) {
+            (Self::Capacity(ours), Self::Capacity(live)) => {
+                ours.min == live.min && ours.max == live.max
+            }
+            _ => self == live,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What can be asked of the world, and what it answers: a check is a question, a reading its answer with the evidence
+//! that led to it.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Target, Timestamp};
+use crate::plan::{GateName, RouteName, Side, units::Percent};
+
+/// A question that the runner puts to the world again and again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// A gate of the plan.
+    Gate(GateName),
+    /// Enough healthy targets stand behind this side of the route.
+    Healthy { route: RouteName, side: Side, at_least: Percent },
+    /// The route sends this side nothing.
+    Drained { route: RouteName, side: Side },
+    /// The target still looks the way this run left it.
+    Stands(Target),
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gate(gate) => write!(f, "gate {gate}"),
+            Self::Healthy { route, side, at_least } => {
+                write!(f, "{at_least} of {side} targets on {route} healthy")
+            }
+            Self::Drained { route, side } => write!(f, "{side} drained on {route}"),
+            Self::Stands(target) => write!(f, "{target} as set"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Pass,
+    Fail,
+    /// Not enough seen yet.
+    Wait,
+    /// Could not be measured.
+    Unknown,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Wait => "wait",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// The answer to a check.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Reading {
+    pub outcome: Outcome,
+    /// When the measurement began; what happened later it cannot have seen.
+    pub at: Timestamp,
+    /// One sentence for people: `checkout-5xx is in ALARM since 12:03:10Z`.
+    pub because: String,
+    /// The figures behind it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<String, String>,
+}
+
+impl Reading {
+    pub fn new(outcome: Outcome, at: Timestamp, because: impl Into<String>) -> Self {
+        Self { outcome, at, because: because.into(), evidence: BTreeMap::new() }
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.evidence.insert(name.to_owned(), value.to_string());
+        self
+    }
+}
