@@ -33,10 +33,11 @@ pub enum Event {
     StepCleared {
         step: StepId,
     },
-    /// The capacity a `same-as` refers to, read when the step began.
-    ReferenceRead {
-        step: StepId,
-        picture: Picture,
+    /// A target was looked at before deciding about it, and is within what this run left (a group's desired capacity
+    /// moves by itself).
+    Observed {
+        target: Target,
+        live: Picture,
     },
     /// A check was answered. Answers that change nothing are not kept.
     Read {

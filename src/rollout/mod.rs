@@ -1,11 +1,26 @@
 //! The decisions. Facts go in, facts come out: no clock, no IO, no async. Start reading at `decide.rs`.
 
+mod change;
+mod command;
+mod decide;
+mod effect;
 mod event;
+mod input;
 mod moment;
 mod picture;
 mod reading;
+mod rollback;
+mod state;
+mod watch;
+mod why;
 
+pub use command::*;
+pub use decide::{handle, outstanding, target_of};
+pub use effect::*;
 pub use event::*;
+pub use input::*;
 pub use moment::*;
 pub use picture::*;
 pub use reading::*;
+pub use state::*;
+pub use why::*;

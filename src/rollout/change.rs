@@ -1,0 +1,139 @@
+//! One change of one target: what it should look like afterwards, and what a reading of it tells about a call whose
+//! outcome is not known. Going forward and going back share these rules.
+
+use super::{
+    CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, State, StepState,
+    Target, Timestamp,
+    decide::{CONFIRM_PATIENCE, known_since, other},
+};
+use crate::plan::{Size, Step, Verb, units::Weight};
+
+/// What a reading says about a change that has not been confirmed.
+pub(super) enum Seen {
+    Nothing,
+    Done,
+    /// It did not take effect, and may be tried again.
+    CallAgain,
+    /// The call returned long ago and still does not show.
+    Invisible,
+    /// It did not take effect and will not.
+    Failed(CallProblem),
+    /// Neither before nor after: somebody else was here.
+    Foreign,
+}
+
+pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
+    // A group whose bounds do not change differs before and after in its desired capacity only, which also moves by
+    // itself. So equality is asked first, and bounds decide what is left.
+    let is_after = *live == change.after;
+    let is_before = *live == change.before
+        || (change.before.stands_in(live) && !change.after.stands_in(live))
+        || (change.before.stands_in(live) && matches!(change.progress, Progress::InDoubt(_)));
+    match &change.progress {
+        Progress::Calling | Progress::Confirmed => Seen::Nothing,
+        Progress::Confirming { .. } | Progress::InDoubt(_) if is_after => Seen::Done,
+        Progress::Confirming { since } if is_before => {
+            if now.since(*since) >= CONFIRM_PATIENCE {
+                Seen::Invisible
+            } else {
+                Seen::Nothing
+            }
+        }
+        Progress::InDoubt(Doubt::RetryAt(at)) if is_before => {
+            if now >= *at {
+                Seen::CallAgain
+            } else {
+                Seen::Nothing
+            }
+        }
+        Progress::InDoubt(Doubt::GivenUp(problem)) if is_before => Seen::Failed(problem.clone()),
+        Progress::Confirming { .. } | Progress::InDoubt(_) if change.after.stands_in(live) => {
+            Seen::Done
+        }
+        Progress::Confirming { .. } | Progress::InDoubt(_) => Seen::Foreign,
+    }
+}
+
+pub(super) fn invisible(target: &Target) -> CallProblem {
+    CallProblem {
+        kind: ProblemKind::Passing,
+        message: format!(
+            "the call to change {target} returned, but {} s later it still does not show",
+            CONFIRM_PATIENCE.as_secs()
+        ),
+    }
+}
+
+pub(super) fn intend_again(target: &Target, change: &Change) -> Event {
+    Event::ChangeIntended {
+        purpose: change.purpose.clone(),
+        target: target.clone(),
+        before: change.before.clone(),
+        after: change.after.clone(),
+    }
+}
+
+/// What was expected, when `live` is not within what this run knows or has left behind.
+pub(super) fn unexpected(state: &State, target: &Target, live: &Picture) -> Option<Picture> {
+    let known = state.known.get(target)?;
+    let left_behind = state.changes.get(target).is_some_and(|change| {
+        change.progress != Progress::Confirmed
+            && (change.before.stands_in(live) || change.after.stands_in(live))
+    });
+    (!known.stands_in(live) && !left_behind).then(|| known.clone())
+}
+
+/// The other target a step must read before it knows its own aim.
+pub(super) fn reference_of(step: &Step) -> Option<Target> {
+    match &step.verb {
+        Verb::Scale { fleet, to: Size::SameAs(side), .. } => {
+            Some(Target::Fleet { fleet: fleet.clone(), side: *side })
+        }
+        _ => None,
+    }
+}
+
+/// What the step's target will look like, given what it looks like now. `None` while the reference was not read, or
+/// when target and step do not fit together.
+pub(super) fn after(
+    state: &State,
+    step: &Step,
+    active: &StepState,
+    live: &Picture,
+) -> Option<Picture> {
+    match (&step.verb, live) {
+        (Verb::Shift { route, candidate, .. }, Picture::Split(split)) => {
+            let bound = state.bindings.routes.get(route)?;
+            let (stable, share) = Weight::split(*candidate);
+            Some(Picture::Split(split.with((&bound.stable, stable), (&bound.candidate, share))))
+        }
+        (Verb::Scale { to: Size::Instances(desired), .. }, Picture::Capacity(live)) => {
+            Some(Picture::Capacity(Capacity {
+                min: live.min.min(*desired),
+                max: live.max.max(*desired),
+                desired: *desired,
+            }))
+        }
+        (Verb::Scale { fleet, side, to: Size::SameAs(_) }, Picture::Capacity(live)) => {
+            let reference = Target::Fleet { fleet: fleet.clone(), side: other(*side) };
+            let fresh = known_since(state, &reference, active.started);
+            match state.known.get(&reference) {
+                Some(Picture::Capacity(model)) if fresh => Some(Picture::Capacity(Capacity {
+                    min: model.min,
+                    max: live.max.max(model.max),
+                    desired: model.desired,
+                })),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether going from one picture to the other takes capacity away.
+pub(super) fn shrinks(before: &Picture, after: &Picture) -> bool {
+    match (before, after) {
+        (Picture::Capacity(before), Picture::Capacity(after)) => after.desired < before.desired,
+        _ => false,
+    }
+}

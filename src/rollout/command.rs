@@ -1,0 +1,145 @@
+//! What a person may ask of a run, and the polite refusals. Every command is answered by events or by one of these;
+//! none is ignored.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, Cause, Ending, Event, Mode, State, decide};
+use crate::plan::{Plan, StepId, Verb};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Command {
+    /// Lets an `approve` step pass; without a step, the one that waits.
+    Approve {
+        #[serde(default)]
+        step: Option<StepId>,
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Starts nothing new; gates stay armed.
+    Pause,
+    /// Ends a pause, or goes on after a hold by taking the failed step again.
+    Resume,
+    /// Rolls an unfinished run back.
+    Abort {
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Rolls any run back, a promoted one too.
+    Rollback {
+        #[serde(default)]
+        reason: Option<String>,
+    },
+}
+
+impl Command {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Approve { .. } => "approve",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Abort { .. } => "abort",
+            Self::Rollback { .. } => "rollback",
+        }
+    }
+}
+
+/// Why a command cannot be carried out now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the run has not started")]
+    NotStarted,
+    #[error("the run has ended: {}", ending_words(.0))]
+    Ended(Ending),
+    #[error("the run is rolling back already")]
+    RollingBack,
+    #[error("the run is paused already")]
+    AlreadyPaused,
+    #[error("the run is neither paused nor held")]
+    NotPaused,
+    #[error("the run is held; `tidegate resume` or `tidegate rollback` decides how it goes on")]
+    IsHeld,
+    #[error("no step waits for an approval")]
+    NothingToApprove,
+    #[error("step {0} does not wait for an approval")]
+    NotAwaiting(StepId),
+    #[error("several steps wait for an approval, name one with --step: {}", join(.0))]
+    Ambiguous(Vec<StepId>),
+}
+
+fn ending_words(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Promoted => "promoted",
+        Ending::RolledBack => "rolled back",
+        Ending::NeedsAttention => "roll-back incomplete",
+    }
+}
+
+fn join(steps: &[StepId]) -> String {
+    steps.iter().map(StepId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The events a command leads to.
+pub(super) fn obey(
+    plan: &Plan,
+    state: &State,
+    by: &Actor,
+    command: &Command,
+) -> Result<Vec<Event>, Refusal> {
+    let by = by.clone();
+    let asked = |reason: &Option<String>| {
+        vec![Event::RollbackStarted {
+            cause: Cause::Asked { by: by.clone(), reason: reason.clone() },
+        }]
+    };
+    match (&state.mode, command) {
+        (Mode::NotStarted, _) => Err(Refusal::NotStarted),
+        (
+            Mode::Forward | Mode::Held(_),
+            Command::Abort { reason } | Command::Rollback { reason },
+        )
+        | (Mode::Ended(Ending::Promoted | Ending::NeedsAttention), Command::Rollback { reason }) => {
+            Ok(asked(reason))
+        }
+        (Mode::Ended(ending), _) => Err(Refusal::Ended(*ending)),
+        (Mode::RollingBack { .. }, _) => Err(Refusal::RollingBack),
+        (Mode::Held(_), Command::Resume) => Ok(vec![Event::Resumed { by }]),
+        (Mode::Held(_), Command::Approve { .. } | Command::Pause) => Err(Refusal::IsHeld),
+        (Mode::Forward, Command::Pause) => match state.paused {
+            Some(_) => Err(Refusal::AlreadyPaused),
+            None => Ok(vec![Event::Paused { by }]),
+        },
+        (Mode::Forward, Command::Resume) => {
+            let waiting = waiting(plan, state, |verb| matches!(verb, Verb::Pause { .. }));
+            if state.paused.is_some() {
+                Ok(vec![Event::Resumed { by }])
+            } else if waiting.is_empty() {
+                Err(Refusal::NotPaused)
+            } else {
+                let done = waiting.into_iter().map(|step| Event::StepDone { step });
+                Ok(done.chain([Event::Resumed { by }]).collect())
+            }
+        }
+        (Mode::Forward, Command::Approve { step, reason }) => {
+            let waiting = waiting(plan, state, |verb| matches!(verb, Verb::Approve { .. }));
+            let step = match (step, waiting.as_slice()) {
+                (_, []) => return Err(Refusal::NothingToApprove),
+                (Some(step), all) if all.contains(step) => step.clone(),
+                (Some(step), _) => return Err(Refusal::NotAwaiting(step.clone())),
+                (None, [only]) => only.clone(),
+                (None, several) => return Err(Refusal::Ambiguous(several.to_vec())),
+            };
+            Ok(vec![
+                Event::Approved { step: step.clone(), by, reason: reason.clone() },
+                Event::StepDone { step },
+            ])
+        }
+    }
+}
+
+fn waiting(plan: &Plan, state: &State, wanted: impl Fn(&Verb) -> bool) -> Vec<StepId> {
+    decide::active_steps(plan, state)
+        .filter(|(_, step, _)| wanted(&step.verb))
+        .map(|(_, step, _)| step.id.clone())
+        .collect()
+}

@@ -1,0 +1,538 @@
+//! The heart: what a run does next. [`handle`] turns one input into events, [`outstanding`] derives from the state what
+//! should be under way. Both are pure, so every interleaving can be tried (tests/model), and no crash can strand
+//! traffic, for four reasons that can be read below:
+//!
+//! 1. a call is only ever made for a `ChangeIntended` that is already an event, with the picture from before in it;
+//! 2. a call without an answer is *in doubt*: the target is read, and only a picture this run made or replaced leads to
+//!    another call, anything else is drift;
+//! 3. going forward is gated by readings that began after the question came up (`watch.rs`), before a weight rises and
+//!    again when its bake ends;
+//! 4. going back (`rollback.rs`) starts from what is in the events, never from the plan file.
+//!
+//! `handle` answers the input first and then lets consequences follow (`advance`) until nothing more happens by itself.
+
+use std::time::Duration;
+
+use super::{
+    CallProblem, Cause, Change, Check, Doubt, Ending, Event, Input, Mode, Outcome, Picture,
+    ProblemKind, Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp,
+    change::{self, Seen},
+    command,
+    effect::{Call, Outstanding, Poll, Subject},
+    rollback,
+    state::MAX_ATTEMPTS,
+    watch,
+};
+use crate::plan::{
+    Component, ComponentName, OnFailure, OnInterrupt, Plan, Side, Step, StepId, Verb,
+};
+
+/// How often a target is read while a change of it is confirmed or in doubt.
+pub(super) const READ_BACK_EVERY: Duration = Duration::from_secs(2);
+/// How long a call that has returned may stay invisible before it counts as failed.
+pub(super) const CONFIRM_PATIENCE: Duration = Duration::from_secs(120);
+
+/// What follows from an input, as events; they hold once they are durable. An operator's command may be refused.
+pub fn handle(
+    plan: &Plan,
+    state: &State,
+    input: &Input,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    let mut events = react(plan, state, input, now)?;
+    let mut next = state.clone();
+    for event in &events {
+        next.apply(event, now);
+    }
+    loop {
+        let consequences = advance(plan, &next, now);
+        if consequences.is_empty() {
+            return Ok(events);
+        }
+        for event in consequences {
+            next.apply(&event, now);
+            events.push(event);
+        }
+    }
+}
+
+/// What should be under way in the world, and when time alone will change something.
+pub fn outstanding(plan: &Plan, state: &State, now: Timestamp) -> Outstanding {
+    let calls = state.changes.iter().filter(|(_, change)| change.progress == Progress::Calling);
+    let calls = calls
+        .map(|(target, change)| Call {
+            target: target.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+        })
+        .collect();
+    if state.interrupted.is_some() {
+        return Outstanding { calls, ..Outstanding::default() };
+    }
+    match &state.mode {
+        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => {
+            Outstanding { calls, ..Outstanding::default() }
+        }
+        Mode::Forward => {
+            let wake = wakes(plan, state).filter(|at| *at > now).min();
+            Outstanding { calls, polls: forward_polls(plan, state, now), wake }
+        }
+        Mode::RollingBack { since, .. } => {
+            let wake = rollback::wakes(plan, state, *since).filter(|at| *at > now).min();
+            Outstanding { calls, polls: rollback::polls(plan, state, *since), wake }
+        }
+    }
+}
+
+/// The step of each component that is under way.
+pub(super) fn active_steps<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+) -> impl Iterator<Item = (&'a Component, &'a Step, &'a StepState)> {
+    plan.steps().filter_map(|(component, step)| {
+        let active = state.steps.get(&step.id).filter(|step| step.stage.is_active())?;
+        Some((component, step, active))
+    })
+}
+
+/// What a step changes, if it changes anything.
+pub fn target_of(step: &Step) -> Option<Target> {
+    match &step.verb {
+        Verb::Scale { fleet, side, .. } => {
+            Some(Target::Fleet { fleet: fleet.clone(), side: *side })
+        }
+        Verb::Shift { route, .. } => Some(Target::Route(route.clone())),
+        Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => None,
+    }
+}
+
+// ---- reacting to inputs
+
+fn react(plan: &Plan, state: &State, input: &Input, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    Ok(match input {
+        Input::Tick => Vec::new(),
+        Input::RunnerStarted { by } => vec![Event::RunnerStarted { by: by.clone() }],
+        Input::Observed { target, live } => observed(plan, state, target, live, now),
+        Input::Called { target, result } => called(state, target, result, now),
+        Input::Answered { check, reading } => answered(plan, state, check, reading, now),
+        Input::Command { by, command } => command::obey(plan, state, by, command)?,
+        Input::Interrupted { signal } => match (&state.mode, plan.on_interrupt) {
+            (Mode::Forward, OnInterrupt::RollBack) => {
+                vec![Event::RollbackStarted { cause: Cause::Interrupted { signal: *signal } }]
+            }
+            _ => vec![Event::Interrupted { signal: *signal }],
+        },
+    })
+}
+
+fn called(
+    state: &State,
+    target: &Target,
+    result: &Result<(), CallProblem>,
+    now: Timestamp,
+) -> Vec<Event> {
+    let Some(change) = state.changes.get(target).filter(|c| c.progress == Progress::Calling) else {
+        return Vec::new();
+    };
+    match result {
+        Ok(()) => vec![Event::CallReturned { target: target.clone() }],
+        Err(problem) => called_problem(target, change, problem.clone(), now),
+    }
+}
+
+pub(super) fn called_problem(
+    target: &Target,
+    change: &Change,
+    problem: CallProblem,
+    now: Timestamp,
+) -> Vec<Event> {
+    let retry_at = retry_at(change, &problem, now);
+    vec![Event::CallFailed { target: target.clone(), problem, retry_at }]
+}
+
+/// Passing problems are tried again after 2, 4, 8, 16 seconds; others, and the fifth in a row, are not.
+fn retry_at(change: &Change, problem: &CallProblem, now: Timestamp) -> Option<Timestamp> {
+    match problem.kind {
+        ProblemKind::Final => None,
+        ProblemKind::Passing if change.failures + 1 >= MAX_ATTEMPTS => None,
+        ProblemKind::Passing => Some(now.plus(Duration::from_secs(2 << change.failures))),
+    }
+}
+
+/// A target was read. What that means depends on what it was read for.
+fn observed(
+    plan: &Plan,
+    state: &State,
+    target: &Target,
+    live: &Picture,
+    now: Timestamp,
+) -> Vec<Event> {
+    match &state.mode {
+        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => Vec::new(),
+        Mode::RollingBack { .. } => rollback::observed(state, target, live, now),
+        Mode::Forward => {
+            let wanting = active_steps(plan, state).find(|(_, step, _)| wants(step, target));
+            let Some((_, step, active)) = wanting else { return Vec::new() };
+            match active.stage {
+                Stage::Changing => changing(plan, state, step, target, live, now),
+                Stage::Cleared if state.paused.is_none() => {
+                    cleared(plan, state, step, active, target, live)
+                }
+                Stage::Baking { .. } => baking(state, active, target, live, now),
+                _ => Vec::new(),
+            }
+        }
+    }
+}
+
+/// Whether a step has a use for a reading of this target.
+fn wants(step: &Step, target: &Target) -> bool {
+    target_of(step).as_ref() == Some(target) || change::reference_of(step).as_ref() == Some(target)
+}
+
+/// A call was made for this step; has it taken effect?
+fn changing(
+    plan: &Plan,
+    state: &State,
+    step: &Step,
+    target: &Target,
+    live: &Picture,
+    now: Timestamp,
+) -> Vec<Event> {
+    let Some(change) = state.changes.get(target) else { return Vec::new() };
+    match change::seen(change, live, now) {
+        Seen::Nothing => Vec::new(),
+        Seen::Done => {
+            vec![Event::ChangeConfirmed { target: target.clone(), live: live.clone() }]
+        }
+        Seen::CallAgain if state.paused.is_some() || !is_clear(plan, state, step) => Vec::new(),
+        Seen::CallAgain => vec![change::intend_again(target, change)],
+        Seen::Invisible => called_problem(target, change, change::invisible(target), now),
+        Seen::Failed(problem) => {
+            let cause = Cause::CallFailed { target: target.clone(), problem };
+            fail(&step.id, cause)
+        }
+        Seen::Foreign => drift(target, &change.after, live),
+    }
+}
+
+fn is_clear(plan: &Plan, state: &State, step: &Step) -> bool {
+    state.steps.get(&step.id).is_some_and(|active| watch::all_clear(plan, state, step, active))
+}
+
+/// The step may change its target, which has just been read: this is where an intent is born, or drift is found.
+fn cleared(
+    plan: &Plan,
+    state: &State,
+    step: &Step,
+    active: &StepState,
+    target: &Target,
+    live: &Picture,
+) -> Vec<Event> {
+    if let Some(expected) = change::unexpected(state, target, live) {
+        return drift(target, &expected, live);
+    }
+    let mut events = Vec::new();
+    if state.known.get(target) != Some(live) || change::reference_of(step).as_ref() == Some(target)
+    {
+        events.push(Event::Observed { target: target.clone(), live: live.clone() });
+    }
+    if target_of(step).as_ref() != Some(target) {
+        return events;
+    }
+    if !watch::all_clear(plan, state, step, active) {
+        return events;
+    }
+    let Some(after) = change::after(state, step, active, live) else { return events };
+    if change::shrinks(live, &after) && !watch::drained(plan, state, target, active.started) {
+        return events;
+    }
+    events.push(Event::ChangeIntended {
+        purpose: Purpose::Step(step.id.clone()),
+        target: target.clone(),
+        before: live.clone(),
+        after: after.clone(),
+    });
+    if after == *live {
+        events.push(Event::ChangeConfirmed { target: target.clone(), live: after });
+    }
+    events
+}
+
+/// While a step bakes its target must stay as it was set.
+fn baking(
+    state: &State,
+    active: &StepState,
+    target: &Target,
+    live: &Picture,
+    now: Timestamp,
+) -> Vec<Event> {
+    let Some(known) = state.known.get(target) else { return Vec::new() };
+    if !known.stands_in(live) {
+        return drift(target, known, live);
+    }
+    let check = Check::Stands(target.clone());
+    let since = watch::fresh_since(active, now);
+    if state.readings.get(&check).is_some_and(|last| last.at >= since) {
+        return Vec::new();
+    }
+    let reading = Reading::new(Outcome::Pass, now, format!("{target} is as set: {live}"));
+    vec![Event::Read { check, reading }]
+}
+
+fn drift(target: &Target, expected: &Picture, found: &Picture) -> Vec<Event> {
+    vec![
+        Event::DriftFound {
+            target: target.clone(),
+            expected: expected.clone(),
+            found: found.clone(),
+        },
+        Event::Held { cause: Cause::Drift { target: target.clone() } },
+    ]
+}
+
+/// A check was answered. Answers nobody waits for are dropped; those that change nothing are not kept.
+fn answered(
+    plan: &Plan,
+    state: &State,
+    check: &Check,
+    reading: &Reading,
+    now: Timestamp,
+) -> Vec<Event> {
+    let rolling_back = match &state.mode {
+        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => return Vec::new(),
+        Mode::Forward => None,
+        Mode::RollingBack { since, .. } => Some(*since),
+    };
+    let watched = match rolling_back {
+        None => watch::forward(plan, state, now),
+        Some(since) => rollback::watched(plan, state, since),
+    };
+    let Some(watched) = watched.into_iter().find(|watched| watched.check == *check) else {
+        return Vec::new();
+    };
+    let failed = reading.outcome == Outcome::Fail && matches!(check, Check::Gate(_));
+    if reading.at < watched.since && !failed {
+        return Vec::new();
+    }
+    let last = state.readings.get(check);
+    let new = last.is_none_or(|l| l.outcome != reading.outcome || l.at < watched.since);
+    let mut events = Vec::new();
+    if new || failed {
+        events.push(Event::Read { check: check.clone(), reading: reading.clone() });
+    }
+    if let (true, None, Check::Gate(gate)) = (failed, rolling_back, check) {
+        let cause = Cause::GateFailed { gate: gate.clone(), because: reading.because.clone() };
+        events.extend(fail(&watched.step, cause));
+    }
+    events
+}
+
+/// A step has failed. What follows from that is not decided here but by [`consequence`], so that a crash between the two
+/// events changes nothing.
+fn fail(step: &StepId, cause: Cause) -> Vec<Event> {
+    vec![Event::StepFailed { step: step.clone(), cause }]
+}
+
+/// A failed step takes the run where the plan says.
+fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
+    let policy = match (cause, &step.verb) {
+        (Cause::ApprovalExpired { .. }, Verb::Approve { on_expiry, .. }) => *on_expiry,
+        _ => plan.on_failure,
+    };
+    let cause = cause.clone();
+    match policy {
+        OnFailure::RollBack => Event::RollbackStarted { cause },
+        OnFailure::Hold => Event::Held { cause },
+    }
+}
+
+// ---- what happens by itself
+
+/// The next events that follow from the state and the time alone.
+fn advance(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+    if state.interrupted.is_some() {
+        return Vec::new();
+    }
+    match &state.mode {
+        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => Vec::new(),
+        Mode::RollingBack { since, .. } => rollback::advance(plan, state, *since, now),
+        Mode::Forward => forward(plan, state, now),
+    }
+}
+
+fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+    let is_done = |step: &Step| state.steps.get(&step.id).is_some_and(|s| s.stage == Stage::Done);
+    let is_complete = |component: &Component| component.steps.iter().all(is_done);
+    for component in &plan.components {
+        let needed = |name: &ComponentName| plan.components.iter().find(|c| c.name == *name);
+        if !component.needs.iter().filter_map(needed).all(is_complete) {
+            continue;
+        }
+        let Some(step) = component.steps.iter().find(|step| !is_done(step)) else { continue };
+        let events = match state.steps.get(&step.id) {
+            None if state.paused.is_some() => Vec::new(),
+            None => vec![start(step, now)],
+            Some(StepState { stage: Stage::Failed(cause), .. }) => {
+                vec![consequence(plan, step, cause)]
+            }
+            Some(active) => proceed(plan, state, step, active, now),
+        };
+        if !events.is_empty() {
+            return events;
+        }
+    }
+    if plan.components.iter().all(is_complete) {
+        return vec![Event::RunEnded { ending: Ending::Promoted }];
+    }
+    Vec::new()
+}
+
+fn start(step: &Step, now: Timestamp) -> Event {
+    let limit = match &step.verb {
+        Verb::Approve { expires, .. } => *expires,
+        Verb::Pause { duration } => *duration,
+        Verb::Scale { .. } | Verb::Wait { .. } | Verb::Probe { .. } | Verb::Shift { .. } => {
+            step.timeout
+        }
+    };
+    Event::StepStarted { step: step.id.clone(), deadline: limit.map(|limit| now.plus(limit)) }
+}
+
+fn proceed(
+    plan: &Plan,
+    state: &State,
+    step: &Step,
+    active: &StepState,
+    now: Timestamp,
+) -> Vec<Event> {
+    let done = || vec![Event::StepDone { step: step.id.clone() }];
+    // A change that was confirmed is recorded as such even while paused; nothing new begins.
+    if active.stage == Stage::Changing
+        && let Some(target) = target_of(step)
+        && let Some(change) = state.changes.get(&target)
+        && change.progress == Progress::Confirmed
+    {
+        return match &step.verb {
+            Verb::Shift { bake, gates, .. } if !bake.is_zero() || !gates.is_empty() => {
+                vec![Event::BakeStarted { step: step.id.clone(), until: now.plus(*bake) }]
+            }
+            _ => done(),
+        };
+    }
+    if state.paused.is_some() {
+        return Vec::new();
+    }
+    let expired = active.deadline.is_some_and(|deadline| now >= deadline);
+    match (&step.verb, &active.stage) {
+        (Verb::Pause { .. }, Stage::Entered) if expired => done(),
+        (Verb::Approve { .. }, Stage::Entered) if expired => {
+            fail(&step.id, Cause::ApprovalExpired { step: step.id.clone() })
+        }
+        (Verb::Wait { .. } | Verb::Probe { .. }, Stage::Entered)
+            if watch::all_pass(plan, state, step, active, now) =>
+        {
+            done()
+        }
+        (Verb::Shift { .. }, Stage::Entered) if watch::all_clear(plan, state, step, active) => {
+            vec![Event::StepCleared { step: step.id.clone() }]
+        }
+        (Verb::Scale { .. }, Stage::Entered) => {
+            vec![Event::StepCleared { step: step.id.clone() }]
+        }
+        (Verb::Shift { .. }, Stage::Baking { until })
+            if now >= *until && watch::all_pass(plan, state, step, active, now) =>
+        {
+            done()
+        }
+        // A call under way is waited for: its own time limit is short, and its answer decides what there is to revert.
+        (_, stage) if expired && stage.is_active() && !is_calling(state, step) => {
+            let waiting_for = watch::waiting_for(plan, state, step, active, now);
+            fail(&step.id, Cause::TimedOut { step: step.id.clone(), waiting_for })
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_calling(state: &State, step: &Step) -> bool {
+    target_of(step)
+        .and_then(|target| state.changes.get(&target))
+        .is_some_and(|change| change.progress == Progress::Calling)
+}
+
+// ---- what should be under way
+
+fn forward_polls(plan: &Plan, state: &State, now: Timestamp) -> Vec<Poll> {
+    let mut polls: Vec<Poll> = watch::forward(plan, state, now)
+        .into_iter()
+        .filter(|watched| !matches!(watched.check, Check::Stands(_)))
+        .map(watch::Watched::poll)
+        .collect();
+    for (_, step, active) in active_steps(plan, state) {
+        let Some(target) = target_of(step) else { continue };
+        let observe = |target, every, since| Poll {
+            subject: Subject::Target(target),
+            every,
+            since,
+            covering: since,
+        };
+        match &active.stage {
+            Stage::Cleared if state.paused.is_none() => {
+                let since = active.started;
+                if watch::must_drain(plan, state, step, active) {
+                    continue;
+                }
+                match change::reference_of(step).filter(|other| !known_since(state, other, since)) {
+                    Some(other) => polls.push(observe(other, READ_BACK_EVERY, since)),
+                    None => polls.push(observe(target, READ_BACK_EVERY, since)),
+                }
+            }
+            Stage::Changing => {
+                let since = match state.changes.get(&target).map(|change| &change.progress) {
+                    Some(Progress::Confirming { since }) => *since,
+                    Some(Progress::InDoubt(Doubt::RetryAt(at))) => *at,
+                    Some(Progress::InDoubt(Doubt::GivenUp(_))) => active.started,
+                    Some(Progress::Calling | Progress::Confirmed) | None => continue,
+                };
+                polls.push(observe(target, READ_BACK_EVERY, since));
+            }
+            Stage::Baking { .. } => {
+                polls.push(observe(target, watch::STANDS_EVERY, watch::fresh_since(active, now)));
+            }
+            _ => {}
+        }
+    }
+    polls
+}
+
+pub(super) fn known_since(state: &State, target: &Target, since: Timestamp) -> bool {
+    state.known_at.get(target).is_some_and(|at| *at >= since)
+}
+
+fn wakes<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator<Item = Timestamp> + 'a {
+    let settles = watch::settles(plan, state);
+    let steps = active_steps(plan, state).flat_map(move |(_, step, active)| {
+        let deadline = active.deadline.filter(|_| state.paused.is_none());
+        let bake = match active.stage {
+            Stage::Baking { until } => Some(until),
+            _ => None,
+        };
+        let retry =
+            target_of(step).and_then(|target| state.changes.get(&target)).and_then(|change| {
+                match &change.progress {
+                    Progress::InDoubt(Doubt::RetryAt(at)) => Some(*at),
+                    _ => None,
+                }
+            });
+        [deadline, bake, retry].into_iter().flatten()
+    });
+    steps.chain(settles)
+}
+
+/// The side of a fleet that mirrors `side`.
+pub(super) fn other(side: Side) -> Side {
+    match side {
+        Side::Stable => Side::Candidate,
+        Side::Candidate => Side::Stable,
+    }
+}

@@ -1,0 +1,36 @@
+//! Everything that can happen to a run from outside. The runner turns finished calls, answers, timers, signals and
+//! operators' commands into these, and nothing else reaches the core.
+
+use super::{Actor, CallProblem, Check, Command, Picture, Reading, Signal, Target};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Time has passed; nothing else.
+    Tick,
+    /// A runner took the journal over.
+    RunnerStarted {
+        by: Actor,
+    },
+    /// A target was read.
+    Observed {
+        target: Target,
+        live: Picture,
+    },
+    /// A call to change a target has come back.
+    Called {
+        target: Target,
+        result: Result<(), CallProblem>,
+    },
+    /// A check was answered.
+    Answered {
+        check: Check,
+        reading: Reading,
+    },
+    Command {
+        by: Actor,
+        command: Command,
+    },
+    Interrupted {
+        signal: Signal,
+    },
+}

@@ -1,0 +1,313 @@
+//! Going back. Every target this run ever meant to change is restored to the picture in the journal from before it was
+//! first touched, in an order that never leaves traffic without capacity: grow what was shrunk, then move the traffic,
+//! then shrink what was grown. Components are taken back after those that need them. What cannot be put right is named
+//! and left to a person; nothing is forgotten, and nothing of somebody else's is overwritten.
+
+use std::time::Duration;
+
+use super::{
+    Check, Doubt, Ending, Event, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
+    Subject, Target, Timestamp, Trail,
+    change::{self, Seen},
+    decide::{READ_BACK_EVERY, called_problem},
+    watch::{self, Watched},
+};
+use crate::{
+    plan::{Component, Plan, RouteName, Side, StepId, units::Weight},
+    rollout::state::Change,
+};
+
+/// How long a target may wait for what it depends on, or for its own restoration, before a person is called.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
+
+/// Whether a target may be restored now.
+enum Turn {
+    Now,
+    /// Something else comes first; the check, if any, that will tell.
+    Later(Option<Check>),
+    /// It must not be: in words, why.
+    Never(String),
+}
+
+pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timestamp) -> Vec<Event> {
+    let is_late = now.since(since) >= PATIENCE;
+    for (target, trail) in &state.trails {
+        let attention = |problem: String, hint: &str| {
+            vec![Event::AttentionNeeded { target: target.clone(), problem, hint: hint.to_owned() }]
+        };
+        let is_calling = state.changes.get(target).is_some_and(|c| c.progress == Progress::Calling);
+        match state.restores.get(target) {
+            Some(Restore::Restored | Restore::NeedsAttention) => {}
+            Some(Restore::Started) if is_late && !is_calling => {
+                return attention(
+                    format!("could not be restored to {} within 30 minutes", trail.origin),
+                    "`tidegate rollback` tries again",
+                );
+            }
+            Some(Restore::Started) => {}
+            None if is_calling => {}
+            None => match turn(plan, state, target, trail, since) {
+                Turn::Now => {
+                    return vec![Event::RestoreStarted {
+                        target: target.clone(),
+                        to: trail.origin.clone(),
+                    }];
+                }
+                Turn::Later(check) if is_late => {
+                    let blocker =
+                        check.map_or("others to be restored".to_owned(), |c| c.to_string());
+                    return attention(
+                        format!("not restored: waited 30 minutes for {blocker}"),
+                        "put right what it waits for, then `tidegate rollback` tries again",
+                    );
+                }
+                Turn::Later(_) => {}
+                Turn::Never(why) => {
+                    return attention(why, "put the route right, then `tidegate rollback`");
+                }
+            },
+        }
+    }
+    let settled = |target| {
+        matches!(state.restores.get(target), Some(Restore::Restored | Restore::NeedsAttention))
+    };
+    if !state.trails.keys().all(settled) {
+        return Vec::new();
+    }
+    let clean = state.restores.values().all(|restore| *restore == Restore::Restored);
+    let ending = if clean { Ending::RolledBack } else { Ending::NeedsAttention };
+    vec![Event::RunEnded { ending }]
+}
+
+fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Timestamp) -> Turn {
+    let Some(component) = component_of(plan, &trail.steps) else { return Turn::Now };
+    let waits_for_dependants = state.trails.iter().any(|(other, trail)| {
+        !is_settled(state, other)
+            && component_of(plan, &trail.steps).is_some_and(|c| needs(plan, c, component))
+    });
+    if waits_for_dependants {
+        return Turn::Later(None);
+    }
+    match target {
+        Target::Route(route) => route_turn(plan, state, route, since),
+        Target::Fleet { .. } if grows(state, target, trail) => Turn::Now,
+        Target::Fleet { fleet, side } => {
+            match plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) {
+                None => Turn::Now,
+                Some(route) => shrink_turn(plan, state, target, route, *side, since),
+            }
+        }
+    }
+}
+
+/// Traffic moves back once what was taken from the stable side is there again.
+fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -> Turn {
+    let behind = |target: &Target| match target {
+        Target::Fleet { fleet, .. } => plan.fleets_behind(route).any(|name| name == fleet),
+        Target::Route(_) => false,
+    };
+    let growing = |(target, trail): (&Target, &Trail)| {
+        behind(target) && grows(state, target, trail) && !is_settled(state, target)
+    };
+    if state.trails.iter().any(growing) {
+        return Turn::Later(None);
+    }
+    let was_shrunk = state.trails.iter().any(|(target, trail)| {
+        behind(target)
+            && matches!(target, Target::Fleet { side: Side::Stable, .. })
+            && was_shrunk(trail)
+    });
+    let at_least = watch::enough(plan, route, Side::Stable);
+    let check = Check::Healthy { route: route.clone(), side: Side::Stable, at_least };
+    if was_shrunk && watch::outcome(state, &check, since) != Some(Outcome::Pass) {
+        return Turn::Later(Some(check));
+    }
+    Turn::Now
+}
+
+/// Capacity goes once its side serves nothing. A side that served when the run began may shrink to what it had then.
+fn shrink_turn(
+    plan: &Plan,
+    state: &State,
+    target: &Target,
+    route: &RouteName,
+    side: Side,
+    since: Timestamp,
+) -> Turn {
+    let route_target = Target::Route(route.clone());
+    if state.trails.contains_key(&route_target) {
+        match state.restores.get(&route_target) {
+            Some(Restore::Restored) => {}
+            Some(Restore::NeedsAttention) => {
+                return Turn::Never(format!(
+                    "left as it is, because {route_target} could not be restored and may still \
+                     send it traffic"
+                ));
+            }
+            Some(Restore::Started) | None => return Turn::Later(None),
+        }
+    }
+    let serves = match (state.known.get(&route_target), state.bindings.routes.get(route)) {
+        (Some(Picture::Split(split)), Some(bound)) => {
+            split.weight(bound.member(side)) != Weight::ZERO
+        }
+        _ => false,
+    };
+    if serves || watch::drained(plan, state, target, since) {
+        Turn::Now
+    } else {
+        Turn::Later(Some(Check::Drained { route: route.clone(), side }))
+    }
+}
+
+fn was_shrunk(trail: &Trail) -> bool {
+    trail.ours.iter().any(|picture| change::shrinks(&trail.origin, picture))
+}
+
+/// Whether restoring a fleet gives it capacity back. A shrinking call in doubt counts as one that took effect.
+fn grows(state: &State, target: &Target, trail: &Trail) -> bool {
+    let is_larger_now =
+        state.known.get(target).is_some_and(|known| change::shrinks(known, &trail.origin));
+    was_shrunk(trail) && !is_larger_now
+}
+
+fn is_settled(state: &State, target: &Target) -> bool {
+    matches!(state.restores.get(target), Some(Restore::Restored | Restore::NeedsAttention))
+}
+
+fn component_of<'a>(plan: &'a Plan, steps: &[StepId]) -> Option<&'a Component> {
+    steps.first().and_then(|step| plan.step(step)).map(|(component, _)| component)
+}
+
+/// Whether `dependant` needs `component`, directly or through others. The plan has no cycles.
+fn needs(plan: &Plan, dependant: &Component, component: &Component) -> bool {
+    dependant.needs.iter().any(|name| {
+        *name == component.name
+            || plan.components.iter().any(|c| c.name == *name && needs(plan, c, component))
+    })
+}
+
+/// A target was read while rolling back.
+pub(super) fn observed(
+    state: &State,
+    target: &Target,
+    live: &Picture,
+    now: Timestamp,
+) -> Vec<Event> {
+    let (Some(Restore::Started), Some(trail)) =
+        (state.restores.get(target), state.trails.get(target))
+    else {
+        return Vec::new();
+    };
+    let restored = || Event::Restored { target: target.clone() };
+    let restoring = state.changes.get(target).filter(|change| is_restoring(change));
+    let Some(change) = restoring else {
+        // A call of which nobody knows whether it will still take effect is overruled by another, even when what is
+        // read looks right already.
+        if *live == trail.origin && !trail.unconfirmed {
+            return vec![restored()];
+        }
+        return vec![restore(target, trail, live)];
+    };
+    match change::seen(change, live, now) {
+        Seen::Nothing => Vec::new(),
+        Seen::Done => {
+            let confirmed = Event::ChangeConfirmed { target: target.clone(), live: live.clone() };
+            vec![confirmed, restored()]
+        }
+        Seen::CallAgain => vec![restore(target, trail, live)],
+        Seen::Invisible => called_problem(target, change, change::invisible(target), now),
+        Seen::Failed(problem) => vec![Event::AttentionNeeded {
+            target: target.clone(),
+            problem: format!("could not be restored to {}: {}", trail.origin, problem.message),
+            hint: format!(
+                "set {target} to {} yourself, or put right what stops the call and run \
+                 `tidegate rollback` again",
+                trail.origin
+            ),
+        }],
+        Seen::Foreign => vec![restore(target, trail, live)],
+    }
+}
+
+fn is_restoring(change: &Change) -> bool {
+    change.purpose == Purpose::Restore && change.progress != Progress::Confirmed
+}
+
+/// The intent to restore, provided that what is there now is this run's own work.
+fn restore(target: &Target, trail: &Trail, live: &Picture) -> Event {
+    if trail.ours.iter().any(|picture| picture.stands_in(live)) {
+        Event::ChangeIntended {
+            purpose: Purpose::Restore,
+            target: target.clone(),
+            before: live.clone(),
+            after: trail.origin.clone(),
+        }
+    } else {
+        Event::AttentionNeeded {
+            target: target.clone(),
+            problem: format!("somebody else has set it to {live}; that is not overwritten"),
+            hint: format!("before this run it was {}; set it as you want it", trail.origin),
+        }
+    }
+}
+
+pub(super) fn polls(plan: &Plan, state: &State, since: Timestamp) -> Vec<Poll> {
+    let mut polls: Vec<Poll> = watched(plan, state, since).into_iter().map(Watched::poll).collect();
+    for (target, _) in state.restores.iter().filter(|(_, r)| **r == Restore::Started) {
+        let since = match state.changes.get(target).filter(|change| is_restoring(change)) {
+            None => since,
+            Some(change) => match &change.progress {
+                Progress::Confirming { since } => *since,
+                Progress::InDoubt(Doubt::RetryAt(at)) => *at,
+                Progress::InDoubt(Doubt::GivenUp(_)) => since,
+                Progress::Calling | Progress::Confirmed => continue,
+            },
+        };
+        let subject = Subject::Target(target.clone());
+        polls.push(Poll { subject, every: READ_BACK_EVERY, since, covering: since });
+    }
+    polls
+}
+
+/// The checks that targets not yet restored wait for.
+pub(super) fn watched(plan: &Plan, state: &State, since: Timestamp) -> Vec<Watched> {
+    let waiting = state.trails.iter().filter(|(target, _)| !state.restores.contains_key(*target));
+    let checks = waiting.filter_map(|(target, trail)| {
+        match (turn(plan, state, target, trail, since), trail.steps.first()) {
+            (Turn::Later(Some(check)), Some(step)) => Some((check, step.clone())),
+            _ => None,
+        }
+    });
+    let mut all: Vec<Watched> = Vec::new();
+    for (check, step) in checks {
+        if all.iter().any(|watched| watched.check == check) {
+            continue;
+        }
+        let fresh = match &check {
+            Check::Drained { route, side } => {
+                watch::settled_at(plan, state, route, *side).map_or(since, |at| at.max(since))
+            }
+            _ => since,
+        };
+        let every = watch::every(plan, &check);
+        all.push(Watched { check, step, every, since: fresh, covering: since });
+    }
+    all
+}
+
+pub(super) fn wakes(
+    plan: &Plan,
+    state: &State,
+    since: Timestamp,
+) -> impl Iterator<Item = Timestamp> {
+    let retries = state.changes.values().filter_map(|change| match change.progress {
+        Progress::InDoubt(Doubt::RetryAt(at)) => Some(at),
+        _ => None,
+    });
+    let settles = state
+        .idle_since
+        .keys()
+        .filter_map(move |(route, side)| watch::settled_at(plan, state, route, *side));
+    retries.chain(settles).chain([since.plus(PATIENCE)])
+}

@@ -1,0 +1,348 @@
+//! Where a run stands: the fold of its events, and nothing that is not in them. [`State::apply`] is the only mutation
+//! and cannot fail; whether an event may happen was decided before it was written.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    Bindings, CallProblem, Cause, Check, Ending, Event, Picture, Purpose, Reading, Signal, Target,
+    Timestamp,
+};
+use crate::plan::{RouteName, Side, StepId, units::Weight};
+
+/// Failed calls after which a change is given up.
+pub const MAX_ATTEMPTS: u8 = 5;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct State {
+    pub mode: Mode,
+    pub bindings: Bindings,
+    /// Steps that have started.
+    pub steps: BTreeMap<StepId, StepState>,
+    /// What each target looked like when it was last known for sure: found at the start, observed, or read back.
+    pub known: BTreeMap<Target, Picture>,
+    /// When that was.
+    pub known_at: BTreeMap<Target, Timestamp>,
+    /// The last change of each target.
+    pub changes: BTreeMap<Target, Change>,
+    /// What a roll-back needs to know of every target this run ever meant to change.
+    pub trails: BTreeMap<Target, Trail>,
+    /// How far the roll-back is, by target.
+    pub restores: BTreeMap<Target, Restore>,
+    /// The last answer to each check that was worth keeping.
+    pub readings: BTreeMap<Check, Reading>,
+    /// The shift whose gates watch over a route: the last one that changed it. They stay armed through the steps that
+    /// follow, a wait for approval too.
+    pub armed: BTreeMap<RouteName, Armed>,
+    /// Since when a side of a route is known to receive nothing.
+    pub idle_since: BTreeMap<(RouteName, Side), Timestamp>,
+    pub paused: Option<Timestamp>,
+    pub interrupted: Option<Signal>,
+    /// When the last event happened.
+    pub at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    #[default]
+    NotStarted,
+    Forward,
+    /// Frozen until a person decides.
+    Held(Cause),
+    RollingBack {
+        cause: Cause,
+        since: Timestamp,
+    },
+    Ended(Ending),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StepState {
+    pub started: Timestamp,
+    pub deadline: Option<Timestamp>,
+    pub stage: Stage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Waiting: for its checks to clear it, for a person, for time.
+    Entered,
+    /// Cleared to change its target, which is looked at once more before.
+    Cleared,
+    /// A change is intended and not yet read back.
+    Changing,
+    Baking {
+        until: Timestamp,
+    },
+    Done,
+    Failed(Cause),
+    Reverted,
+    NeedsAttention,
+}
+
+impl Stage {
+    /// Whether the step has begun and not come to an end.
+    pub fn is_active(&self) -> bool {
+        match self {
+            Self::Entered | Self::Cleared | Self::Changing | Self::Baking { .. } => true,
+            Self::Done | Self::Failed(_) | Self::Reverted | Self::NeedsAttention => false,
+        }
+    }
+}
+
+/// One change of one target, from intent to read-back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Change {
+    pub purpose: Purpose,
+    pub before: Picture,
+    pub after: Picture,
+    pub progress: Progress,
+    /// Calls that failed so far.
+    pub failures: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Progress {
+    /// The call is under way.
+    Calling,
+    /// The call has returned; the read-back has not shown it yet.
+    Confirming {
+        since: Timestamp,
+    },
+    /// Whether the call took effect is not known: it failed, or its runner died.
+    InDoubt(Doubt),
+    Confirmed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// Call again from this moment on, if it did not take effect.
+    RetryAt(Timestamp),
+    /// If it did not take effect, it failed for good.
+    GivenUp(CallProblem),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Trail {
+    /// What the target looked like before this run first touched it: what a roll-back restores.
+    pub origin: Picture,
+    /// Every picture this run has made or replaced. Anything else that is found there is somebody else's.
+    pub ours: BTreeSet<Picture>,
+    pub steps: Vec<StepId>,
+    /// A call was made whose effect was never read back, so it may yet appear.
+    pub unconfirmed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Restore {
+    Started,
+    Restored,
+    NeedsAttention,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Armed {
+    pub step: StepId,
+    pub since: Timestamp,
+}
+
+impl State {
+    /// Folds a journal.
+    pub fn fold<'a>(events: impl IntoIterator<Item = (&'a Event, Timestamp)>) -> Self {
+        let mut state = Self::default();
+        for (event, at) in events {
+            state.apply(event, at);
+        }
+        state
+    }
+
+    /// The fact `event` happened at `at`.
+    pub fn apply(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::RunStarted { bindings, found, .. } => {
+                self.mode = Mode::Forward;
+                self.bindings = bindings.clone();
+                for found in found {
+                    self.learn(&found.target, &found.picture, at);
+                }
+            }
+            Event::RunnerStarted { .. } => {
+                self.interrupted = None;
+                self.forgive(at.since(self.at));
+                if let Mode::RollingBack { since, .. } = &mut self.mode {
+                    *since = at;
+                }
+                for change in self.changes.values_mut() {
+                    if change.progress == Progress::Calling {
+                        change.progress = Progress::InDoubt(Doubt::RetryAt(at));
+                    }
+                }
+            }
+            Event::StepStarted { step, deadline } => {
+                let fresh = StepState { started: at, deadline: *deadline, stage: Stage::Entered };
+                self.steps.insert(step.clone(), fresh);
+            }
+            Event::StepCleared { step } => self.enter(step, Stage::Cleared),
+            Event::Observed { target, live } => self.learn(target, live, at),
+            Event::Read { check, reading } => {
+                self.readings.insert(check.clone(), reading.clone());
+            }
+            Event::ChangeIntended { purpose, target, before, after } => {
+                self.intend(purpose, target, before, after);
+            }
+            Event::CallReturned { target } => {
+                self.progress(target, Progress::Confirming { since: at });
+            }
+            Event::CallFailed { target, problem, retry_at } => {
+                let doubt = match retry_at {
+                    Some(at) => Doubt::RetryAt(*at),
+                    None => Doubt::GivenUp(problem.clone()),
+                };
+                self.progress(target, Progress::InDoubt(doubt));
+                if let Some(change) = self.changes.get_mut(target) {
+                    change.failures = change.failures.saturating_add(1);
+                }
+            }
+            Event::ChangeConfirmed { target, live } => {
+                self.progress(target, Progress::Confirmed);
+                if let Some(trail) = self.trails.get_mut(target) {
+                    trail.unconfirmed = false;
+                }
+                self.learn(target, live, at);
+            }
+            Event::BakeStarted { step, until } => self.enter(step, Stage::Baking { until: *until }),
+            Event::StepDone { step } | Event::Approved { step, .. } => {
+                self.enter(step, Stage::Done)
+            }
+            Event::StepFailed { step, cause } => self.enter(step, Stage::Failed(cause.clone())),
+            Event::Paused { .. } => self.paused = Some(at),
+            Event::Resumed { .. } => self.resume(at),
+            Event::Interrupted { signal } => self.interrupted = Some(*signal),
+            Event::Held { cause } => self.mode = Mode::Held(cause.clone()),
+            Event::RollbackStarted { cause } => {
+                self.mode = Mode::RollingBack { cause: cause.clone(), since: at };
+                self.paused = None;
+                self.restores.retain(|_, restore| *restore == Restore::Restored);
+            }
+            Event::RestoreStarted { target, .. } => {
+                self.restores.insert(target.clone(), Restore::Started);
+            }
+            Event::Restored { target } => self.settle(target, Restore::Restored, &Stage::Reverted),
+            Event::AttentionNeeded { target, .. } => {
+                self.settle(target, Restore::NeedsAttention, &Stage::NeedsAttention);
+            }
+            Event::RunEnded { ending } => self.mode = Mode::Ended(*ending),
+            Event::DriftFound { .. } | Event::CommandRefused { .. } => {}
+        }
+        self.at = at;
+    }
+
+    /// Time in which nothing could move, because the run was paused or nobody ran it, burns no deadline.
+    fn forgive(&mut self, lost: Duration) {
+        for step in self.steps.values_mut().filter(|step| step.stage.is_active()) {
+            step.deadline = step.deadline.map(|deadline| deadline.plus(lost));
+        }
+    }
+
+    fn enter(&mut self, step: &StepId, stage: Stage) {
+        if let Some(state) = self.steps.get_mut(step) {
+            state.stage = stage;
+        }
+    }
+
+    fn progress(&mut self, target: &Target, progress: Progress) {
+        if let Some(change) = self.changes.get_mut(target) {
+            change.progress = progress;
+        }
+    }
+
+    fn intend(&mut self, purpose: &Purpose, target: &Target, before: &Picture, after: &Picture) {
+        let failures = match self.changes.get(target) {
+            Some(last) if last.purpose == *purpose && last.after == *after => match last.progress {
+                Progress::Confirmed => 0,
+                Progress::Calling | Progress::Confirming { .. } | Progress::InDoubt(_) => {
+                    last.failures
+                }
+            },
+            _ => 0,
+        };
+        let change = Change {
+            purpose: purpose.clone(),
+            before: before.clone(),
+            after: after.clone(),
+            progress: Progress::Calling,
+            failures,
+        };
+        self.changes.insert(target.clone(), change);
+        let trail = self.trails.entry(target.clone()).or_insert_with(|| Trail {
+            origin: before.clone(),
+            ours: BTreeSet::new(),
+            steps: Vec::new(),
+            unconfirmed: false,
+        });
+        trail.unconfirmed = true;
+        trail.ours.insert(before.clone());
+        trail.ours.insert(after.clone());
+        if let Purpose::Step(step) = purpose {
+            if !trail.steps.contains(step) {
+                trail.steps.push(step.clone());
+            }
+            self.enter(step, Stage::Changing);
+            if let (Target::Route(route), Some(state)) = (target, self.steps.get(step)) {
+                let armed = Armed { step: step.clone(), since: state.started };
+                self.armed.insert(route.clone(), armed);
+            }
+        }
+    }
+
+    fn learn(&mut self, target: &Target, live: &Picture, at: Timestamp) {
+        self.known.insert(target.clone(), live.clone());
+        self.known_at.insert(target.clone(), at);
+        if let (Target::Route(route), Picture::Split(split)) = (target, live)
+            && let Some(bound) = self.bindings.routes.get(route)
+        {
+            for side in [Side::Stable, Side::Candidate] {
+                let key = (route.clone(), side);
+                if split.weight(bound.member(side)) == Weight::ZERO {
+                    self.idle_since.entry(key).or_insert(at);
+                } else {
+                    self.idle_since.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// After a hold the failed step is taken again from its beginning, and what
+    /// gates saw before is forgiven: a person has looked at it.
+    fn resume(&mut self, at: Timestamp) {
+        if let Some(paused) = self.paused.take() {
+            self.forgive(at.since(paused));
+        }
+        if matches!(self.mode, Mode::Held(_)) {
+            self.mode = Mode::Forward;
+            self.steps.retain(|_, step| step.stage == Stage::Done);
+            self.readings.clear();
+            for armed in self.armed.values_mut() {
+                armed.since = at;
+            }
+            for change in self.changes.values_mut() {
+                change.failures = 0;
+            }
+        }
+    }
+
+    fn settle(&mut self, target: &Target, restore: Restore, stage: &Stage) {
+        self.restores.insert(target.clone(), restore);
+        let steps = self.trails.get(target).map(|trail| trail.steps.clone()).unwrap_or_default();
+        for step in steps {
+            self.enter(&step, stage.clone());
+        }
+        if let Some(trail) = self.trails.get(target)
+            && restore == Restore::Restored
+        {
+            self.known.insert(target.clone(), trail.origin.clone());
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What has to be asked of the world, and whether the answers suffice. A reading counts for a step only when it began
+//! after the step did, and for the end of a bake only when it began after the bake's time was up: yesterday's pass, or
+//! one from the middle, proves nothing about now. No reading is never a pass.
+
+use std::time::Duration;
+
+use super::{
+    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, Timestamp, change,
+    decide::{active_steps, target_of},
+};
+use crate::plan::{
+    Component, GateName, Plan, RouteName, Side, Step, StepId, Until, Verb, units::Percent,
+};
+
+/// How often target health and drained sides are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often a baking target is compared with what was set.
+pub(super) const STANDS_EVERY: Duration = Duration::from_secs(15);
+
+/// A check somebody waits for.
+pub(super) struct Watched {
+    pub check: Check,
+    /// The step that fails when a gate does.
+    pub step: StepId,
+    pub every: Duration,
+    pub since: Timestamp,
+    pub covering: Timestamp,
+}
+
+impl Watched {
+    pub(super) fn poll(self) -> Poll {
+        Poll {
+            subject: Subject::Check(self.check),
+            every: self.every,
+            since: self.since,
+            covering: self.covering,
+        }
+    }
+}
+
+/// Every check that steps under way or armed gates wait for, each once.
+pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched> {
+    let mut all: Vec<Watched> = Vec::new();
+    let mut add = |new: Watched| match all.iter_mut().find(|old| old.check == new.check) {
+        Some(old) => {
+            old.since = old.since.max(new.since);
+            old.covering = old.covering.min(new.covering);
+        }
+        None => all.push(new),
+    };
+    for (_, step, active) in active_steps(plan, state) {
+        for check in checks_of(plan, state, step, active) {
+            let since = match &check {
+                Check::Drained { route, side } => settled_at(plan, state, route, *side)
+                    .map_or(active.started, |at| at.max(active.started)),
+                _ => fresh_since(active, now),
+            };
+            add(Watched {
+                every: every(plan, &check),
+                step: step.id.clone(),
+                since,
+                covering: active.started,
+                check,
+            });
+        }
+    }
+    for armed in state.armed.values() {
+        let Some((component, step)) = plan.step(&armed.step) else { continue };
+        for gate in gates_of(step) {
+            let check = Check::Gate(gate.clone());
+            add(Watched {
+                every: every(plan, &check),
+                step: culprit(component, state, &armed.step),
+                since: armed.since,
+                covering: armed.since,
+                check,
+            });
+        }
+    }
+    all
+}
+
+/// The step that an armed gate stops: the one its component is at.
+fn culprit(component: &Component, state: &State, armed: &StepId) -> StepId {
+    let active = |step: &&Step| state.steps.get(&step.id).is_some_and(|s| s.stage.is_active());
+    component.steps.iter().find(active).map_or_else(|| armed.clone(), |step| step.id.clone())
+}
+
+pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
+    match check {
+        Check::Gate(gate) => plan.gates.get(gate).map_or(LOOK_EVERY, |gate| gate.every),
+        Check::Healthy { .. } | Check::Drained { .. } => LOOK_EVERY,
+        Check::Stands(_) => STANDS_EVERY,
+    }
+}
+
+fn gates_of(step: &Step) -> &[GateName] {
+    match &step.verb {
+        Verb::Shift { gates, .. } => gates,
+        Verb::Probe { gate } => std::slice::from_ref(gate),
+        Verb::Scale { .. } | Verb::Wait { .. } | Verb::Approve { .. } | Verb::Pause { .. } => &[],
+    }
+}
+
+/// What a step waits for at the stage it is at.
+fn checks_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec<Check> {
+    let mut checks: Vec<Check> = gates_of(step).iter().cloned().map(Check::Gate).collect();
+    match (&step.verb, &active.stage) {
+        (Verb::Wait { until: Until::Healthy { route, side, at_least } }, _) => {
+            checks.push(Check::Healthy { route: route.clone(), side: *side, at_least: *at_least });
+        }
+        (Verb::Shift { route, .. }, Stage::Entered | Stage::Cleared | Stage::Changing)
+            if rises(state, step, active) =>
+        {
+            checks.push(Check::Healthy {
+                route: route.clone(),
+                side: Side::Candidate,
+                at_least: enough(plan, route, Side::Candidate),
+            });
+        }
+        (Verb::Shift { route, .. }, Stage::Baking { .. }) => {
+            checks.push(Check::Stands(Target::Route(route.clone())));
+        }
+        (Verb::Scale { fleet, side, .. }, Stage::Cleared) => {
+            let behind = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref());
+            if let Some(route) = behind
+                && is_shrink(state, step, active)
+            {
+                checks.push(Check::Drained { route: route.clone(), side: *side });
+            }
+        }
+        _ => {}
+    }
+    checks
+}
+
+/// The moment from which readings count for a step: its start; once its bake's time is up, that moment.
+pub(super) fn fresh_since(active: &StepState, now: Timestamp) -> Timestamp {
+    match active.stage {
+        Stage::Baking { until } if now >= until => until,
+        _ => active.started,
+    }
+}
+
+/// Whether a step would raise the candidate's share, as far as is known.
+fn rises(state: &State, step: &Step, active: &StepState) -> bool {
+    let (Verb::Shift { route, .. }, Some(target)) = (&step.verb, target_of(step)) else {
+        return false;
+    };
+    let (Some(bound), Some(Picture::Split(known))) =
+        (state.bindings.routes.get(route), state.known.get(&target))
+    else {
+        return true;
+    };
+    match change::after(state, step, active, &Picture::Split(known.clone())) {
+        Some(Picture::Split(after)) => {
+            after.share(&bound.candidate) > known.share(&bound.candidate)
+        }
+        _ => true,
+    }
+}
+
+/// Whether a step would take capacity away, as far as is known.
+fn is_shrink(state: &State, step: &Step, active: &StepState) -> bool {
+    let known = target_of(step).and_then(|target| state.known.get(&target));
+    known.is_some_and(|known| {
+        change::after(state, step, active, known)
+            .is_some_and(|after| change::shrinks(known, &after))
+    })
+}
+
+/// Whether a step has to see its side drained before it may change anything.
+pub(super) fn must_drain(plan: &Plan, state: &State, step: &Step, active: &StepState) -> bool {
+    is_shrink(state, step, active)
+        && target_of(step).is_some_and(|target| !drained(plan, state, &target, active.started))
+}
+
+/// The share of healthy targets that counts as enough on a side: what the plan waits for there, or all of them.
+pub(super) fn enough(plan: &Plan, route: &RouteName, side: Side) -> Percent {
+    let waits = plan.steps().filter_map(|(_, step)| match &step.verb {
+        Verb::Wait { until: Until::Healthy { route: r, side: s, at_least } }
+            if r == route && *s == side =>
+        {
+            Some(*at_least)
+        }
+        _ => None,
+    });
+    waits.min().unwrap_or(Percent::HUNDRED)
+}
+
+/// Whether every check of the step passes.
+pub(super) fn all_pass(
+    plan: &Plan,
+    state: &State,
+    step: &Step,
+    active: &StepState,
+    now: Timestamp,
+) -> bool {
+    let since = fresh_since(active, now);
+    checks_of(plan, state, step, active)
+        .iter()
+        .all(|check| outcome(state, check, since) == Some(Outcome::Pass))
+}
+
+/// Whether a shift may begin to change weights: nothing it depends on fails or is unknown. A gate that has not seen
+/// enough yet does not stand in the way, or one that needs the candidate's traffic could never begin.
+pub(super) fn all_clear(plan: &Plan, state: &State, step: &Step, active: &StepState) -> bool {
+    if !rises(state, step, active) {
+        return true;
+    }
+    checks_of(plan, state, step, active).iter().all(|check| {
+        match (check, outcome(state, check, active.started)) {
+            (_, Some(Outcome::Pass)) | (Check::Gate(_), Some(Outcome::Wait)) => true,
+            (_, Some(Outcome::Fail | Outcome::Unknown | Outcome::Wait) | None) => false,
+        }
+    })
+}
+
+pub(super) fn outcome(state: &State, check: &Check, since: Timestamp) -> Option<Outcome> {
+    state.readings.get(check).filter(|reading| reading.at >= since).map(|reading| reading.outcome)
+}
+
+/// When a side that receives nothing has also finished what it had: some time after the weight was read back as zero.
+pub(super) fn settled_at(
+    plan: &Plan,
+    state: &State,
+    route: &RouteName,
+    side: Side,
+) -> Option<Timestamp> {
+    let idle = state.idle_since.get(&(route.clone(), side))?;
+    Some(idle.plus(plan.routes.get(route)?.settle))
+}
+
+/// Whether the side of a fleet is known to serve nothing any more, by a reading newer than `since`. A fleet behind no
+/// route serves nobody we know of.
+pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timestamp) -> bool {
+    let Target::Fleet { fleet, side } = target else { return true };
+    let Some(route) = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) else {
+        return true;
+    };
+    let Some(settled) = settled_at(plan, state, route, *side) else { return false };
+    let check = Check::Drained { route: route.clone(), side: *side };
+    outcome(state, &check, since.max(settled)) == Some(Outcome::Pass)
+}
+
+/// When sides that steps wait for to drain will have settled.
+pub(super) fn settles(plan: &Plan, state: &State) -> Vec<Timestamp> {
+    active_steps(plan, state)
+        .flat_map(|(_, step, active)| checks_of(plan, state, step, active))
+        .filter_map(|check| match check {
+            Check::Drained { route, side } => settled_at(plan, state, &route, side),
+            _ => None,
+        })
+        .collect()
+}
+
+/// In words, what keeps a step from going on.
+pub(super) fn waiting_for(
+    plan: &Plan,
+    state: &State,
+    step: &Step,
+    active: &StepState,
+    now: Timestamp,
+) -> String {
+    let since = fresh_since(active, now);
+    let open: Vec<String> = checks_of(plan, state, step, active)
+        .into_iter()
+        .filter(|check| outcome(state, check, since) != Some(Outcome::Pass))
+        .map(|check| match state.readings.get(&check) {
+            Some(reading) => format!("{check} ({}: {})", reading.outcome, reading.because),
+            None => format!("{check} (not answered yet)"),
+        })
+        .collect();
+    match (&step.verb, &active.stage) {
+        (Verb::Approve { message, .. }, _) => format!("approval: {message}"),
+        (Verb::Pause { duration: None }, _) => "`tidegate resume`".to_owned(),
+        (Verb::Pause { duration: Some(_) }, _) => "the pause to end".to_owned(),
+        (_, Stage::Changing) => "the change to be read back".to_owned(),
+        (_, Stage::Baking { until }) if now < *until => format!("the bake to end at {until}"),
+        _ if open.is_empty() => "its target to be read".to_owned(),
+        _ => open.join("; "),
+    }
+}

@@ -1,0 +1,410 @@
+//! Breadth-first search: from every state, everything that can happen next.
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use tidegate::{
+    plan::{Plan, PlanName, Side},
+    rollout::{
+        Actor, CallProblem, Check, Command, Ending, Event, Input, Mode, Outcome, Picture,
+        ProblemKind, Reading, Signal, State, Subject, Target, Timestamp, awaits_person, handle,
+        outstanding,
+    },
+};
+
+use crate::{
+    invariants,
+    world::{World, bindings},
+};
+
+/// How often each kind of misfortune may strike in one story.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Budget {
+    pub(crate) crashes: u8,
+    /// Gate readings that fail or are unknown.
+    pub(crate) gates: u8,
+    /// Calls that fail, with or without effect.
+    pub(crate) calls: u8,
+    pub(crate) aborts: u8,
+    pub(crate) pauses: u8,
+    /// Changes by somebody else.
+    pub(crate) strangers: u8,
+    /// All of these together.
+    pub(crate) total: u8,
+}
+
+impl Budget {
+    /// Takes one misfortune of the kind that `field` names, if there is one left.
+    fn spend(mut self, field: impl Fn(&mut Self) -> &mut u8) -> Option<Self> {
+        let left = field(&mut self).checked_sub(1)?;
+        *field(&mut self) = left;
+        self.total = self.total.checked_sub(1)?;
+        Some(self)
+    }
+}
+
+/// Whether something that happens counts against the budget.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cost {
+    Free,
+    Misfortune,
+}
+
+/// Which rules the core is made to see: the honest ones, or deliberately broken ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rules {
+    Honest,
+    UnknownPasses,
+    AlwaysDrained,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Node {
+    pub(crate) state: State,
+    pub(crate) world: World,
+    pub(crate) now: Timestamp,
+    pub(crate) budget: Budget,
+    /// What each gate last said, as the world knows it.
+    pub(crate) said: BTreeMap<Check, (Outcome, Timestamp)>,
+    pub(crate) strange: Option<Target>,
+}
+
+pub(crate) struct Report {
+    pub(crate) states: usize,
+    pub(crate) transitions: usize,
+    pub(crate) ends: BTreeMap<String, usize>,
+}
+
+/// Everything that can be reached, or the shortest story that breaks an invariant.
+pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Report, String> {
+    let mut search = Search {
+        plan,
+        rules,
+        seen: HashSet::new(),
+        queue: VecDeque::new(),
+        stories: Vec::new(),
+        transitions: 0,
+    };
+    let world = World::of(plan);
+    let mut root = Node {
+        state: State::default(),
+        now: Timestamp::from_millis(1_000_000),
+        budget,
+        said: BTreeMap::new(),
+        strange: None,
+        world,
+    };
+    let started = Event::RunStarted {
+        plan: PlanName::new("model"),
+        digest: String::new(),
+        by: Actor("model".to_owned()),
+        bindings: bindings(plan),
+        found: root.world.found(),
+    };
+    root.state.apply(&started, root.now);
+    let (first, now) = (root.clone(), root.now);
+    search.step(None, &first, root, &Input::Tick, now, "start".to_owned())?;
+    let mut ends = BTreeMap::new();
+    while let Some((id, node)) = search.queue.pop_front() {
+        let fresh = search.successors(id, &node)?;
+        let end = match &node.state.mode {
+            Mode::Ended(ending) => format!("{ending:?}"),
+            Mode::Held(_) => "Held".to_owned(),
+            Mode::NotStarted | Mode::Forward | Mode::RollingBack { .. } => {
+                let stuck = !fresh && !awaits_person(plan, &node.state);
+                if stuck && !search.can_move(&node) {
+                    return Err(search.story(id, "nothing can ever happen again"));
+                }
+                continue;
+            }
+        };
+        *ends.entry(end).or_default() += 1;
+    }
+    Ok(Report { states: search.seen.len(), transitions: search.transitions, ends })
+}
+
+struct Search<'a> {
+    plan: &'a Plan,
+    rules: Rules,
+    /// Fingerprints: whole nodes would fill the memory. At 64 bits and a million states the odds of taking two for one
+    /// are below one in ten million.
+    seen: HashSet<u64>,
+    queue: VecDeque<(usize, Node)>,
+    /// How each node was reached: its parent, and what happened there.
+    stories: Vec<(Option<usize>, String)>,
+    transitions: usize,
+}
+
+impl Search<'_> {
+    fn story(&self, mut id: usize, end: &str) -> String {
+        let mut lines = vec![end.to_owned()];
+        loop {
+            let (parent, label) = &self.stories[id];
+            lines.push(format!("  {label}"));
+            match parent {
+                Some(parent) => id = *parent,
+                None => break,
+            }
+        }
+        lines.reverse();
+        lines.join("\n")
+    }
+
+    /// Whether the node leads anywhere but to itself: to states already seen, too.
+    fn can_move(&self, node: &Node) -> bool {
+        let out = outstanding(self.plan, &node.state, node.now);
+        !out.calls.is_empty()
+            || out.wake.is_some()
+            || node.state.interrupted.is_some()
+            || !out.polls.is_empty()
+    }
+
+    /// Lets `input` happen at `node` (whose world has been changed already) and checks what follows; with a crash to
+    /// spare, after every prefix of its events too. Returns whether a new state was found.
+    fn step(
+        &mut self,
+        parent: Option<usize>,
+        before: &Node,
+        mut node: Node,
+        input: &Input,
+        now: Timestamp,
+        label: String,
+    ) -> Result<bool, String> {
+        self.transitions += 1;
+        let mut told = before.state.clone();
+        if self.rules == Rules::AlwaysDrained {
+            for route in self.plan.routes.keys() {
+                for side in [Side::Stable, Side::Candidate] {
+                    told.idle_since.insert((route.clone(), side), told.at);
+                }
+            }
+        }
+        let Ok(events) = handle(self.plan, &told, input, now) else { return Ok(false) };
+        node.now = now;
+        let mut found = false;
+        let mut cut = node.clone();
+        for (i, event) in events.iter().enumerate() {
+            if i > 0
+                && let Some(budget) = cut.budget.spend(|b| &mut b.crashes)
+            {
+                let crashed = Node { budget, ..cut.clone() };
+                found |=
+                    self.restart(parent, crashed, &format!("{label}, crash after event {i}"))?;
+            }
+            let checked = invariants::check(self.plan, &cut, event, now);
+            cut.state.apply(event, now);
+            if let Err(broken) = checked {
+                let id = self.remember(parent, &format!("{label} -> {event:?}"));
+                return Err(self.story(id, &broken));
+            }
+        }
+        Ok(found | self.visit(parent, cut, &label))
+    }
+
+    fn remember(&mut self, parent: Option<usize>, label: &str) -> usize {
+        self.stories.push((parent, label.to_owned()));
+        self.stories.len() - 1
+    }
+
+    fn visit(&mut self, parent: Option<usize>, node: Node, label: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        node.hash(&mut hasher);
+        if !self.seen.insert(hasher.finish()) {
+            return false;
+        }
+        assert!(self.seen.len() < 3_000_000, "the search space has grown out of hand");
+        let id = self.remember(parent, label);
+        self.queue.push_back((id, node));
+        true
+    }
+
+    /// A new runner takes over.
+    fn restart(&mut self, parent: Option<usize>, node: Node, label: &str) -> Result<bool, String> {
+        let input = Input::RunnerStarted { by: Actor("second".to_owned()) };
+        let now = node.now;
+        let events = handle(self.plan, &node.state, &input, now).expect("never refused");
+        let mut cut = node;
+        for event in &events {
+            if let Err(broken) = invariants::check(self.plan, &cut, event, now) {
+                let id = self.remember(parent, &format!("{label} -> {event:?}"));
+                return Err(self.story(id, &broken));
+            }
+            cut.state.apply(event, now);
+        }
+        Ok(self.visit(parent, cut, label))
+    }
+
+    fn successors(&mut self, id: usize, node: &Node) -> Result<bool, String> {
+        let mut fresh = self.calls(id, node)?;
+        fresh |= self.polls(id, node)?;
+        fresh |= self.people(id, node)?;
+        let out = outstanding(self.plan, &node.state, node.now);
+        if let Some(wake) = out.wake {
+            fresh |= self.step(
+                Some(id),
+                node,
+                node.clone(),
+                &Input::Tick,
+                wake,
+                format!("time {wake}"),
+            )?;
+        }
+        if node.state.interrupted.is_some() && out.calls.is_empty() {
+            fresh |= self.restart(Some(id), node.clone(), "resume after the interrupt")?;
+        }
+        Ok(fresh)
+    }
+
+    /// Every way in which each call under way may end, a crash in the middle of it included.
+    fn calls(&mut self, id: usize, node: &Node) -> Result<bool, String> {
+        let mut fresh = false;
+        for call in outstanding(self.plan, &node.state, node.now).calls {
+            let live = &node.world.0[&call.target];
+            // The adapters read before they write, so a stranger's picture is met with a conflict.
+            let fits = *live == call.before || *live == call.after;
+            let effective = {
+                let mut next = node.clone();
+                if fits {
+                    if let Err(broken) = invariants::effect(self.plan, node, &call) {
+                        return Err(self.story(id, &broken));
+                    }
+                    next.world.0.insert(call.target.clone(), call.after.clone());
+                }
+                next
+            };
+            let target = call.target.clone();
+            let problem = |kind| Err(CallProblem { kind, message: "model".to_owned() });
+            let mut ways: Vec<(&str, Node, Result<(), CallProblem>, Cost)> = Vec::new();
+            if fits {
+                ways.push(("returns", effective.clone(), Ok(()), Cost::Free));
+                ways.push((
+                    "answer lost",
+                    effective.clone(),
+                    problem(ProblemKind::Passing),
+                    Cost::Misfortune,
+                ));
+            } else {
+                ways.push(("conflict", node.clone(), problem(ProblemKind::Passing), Cost::Free));
+            }
+            ways.push(("throttled", node.clone(), problem(ProblemKind::Passing), Cost::Misfortune));
+            ways.push(("denied", node.clone(), problem(ProblemKind::Final), Cost::Misfortune));
+            for (how, mut next, result, cost) in ways {
+                if cost == Cost::Misfortune {
+                    let Some(budget) = next.budget.spend(|b| &mut b.calls) else { continue };
+                    next.budget = budget;
+                }
+                let input = Input::Called { target: target.clone(), result };
+                let label = format!("{target} to {}: {how}", call.after);
+                fresh |= self.step(Some(id), node, next, &input, node.now, label)?;
+            }
+            if let Some(budget) = node.budget.spend(|b| &mut b.crashes) {
+                for (how, mut next) in
+                    [("before it took effect", node.clone()), ("after", effective)]
+                {
+                    next.budget = budget;
+                    fresh |= self.restart(Some(id), next, &format!("crash in a call, {how}"))?;
+                }
+            }
+        }
+        Ok(fresh)
+    }
+
+    fn polls(&mut self, id: usize, node: &Node) -> Result<bool, String> {
+        let mut fresh = false;
+        for poll in outstanding(self.plan, &node.state, node.now).polls {
+            if poll.since > node.now {
+                continue;
+            }
+            match poll.subject {
+                Subject::Target(target) => {
+                    let live: Picture = node.world.0[&target].clone();
+                    let label = format!("read {target}: {live}");
+                    let input = Input::Observed { target, live };
+                    fresh |= self.step(Some(id), node, node.clone(), &input, node.now, label)?;
+                }
+                Subject::Check(check) => {
+                    let is_gate = matches!(check, Check::Gate(_));
+                    let honest = node.world.answer(self.plan, &check);
+                    let mut outcomes = vec![(honest, Cost::Free)];
+                    if is_gate {
+                        for outcome in [Outcome::Fail, Outcome::Unknown, Outcome::Wait] {
+                            outcomes.push((outcome, Cost::Misfortune));
+                        }
+                    }
+                    for (outcome, cost) in outcomes {
+                        let mut next = node.clone();
+                        if cost == Cost::Misfortune {
+                            let Some(budget) = next.budget.spend(|b| &mut b.gates) else {
+                                continue;
+                            };
+                            next.budget = budget;
+                        }
+                        next.said.insert(check.clone(), (outcome, node.now));
+                        let told = match (self.rules, outcome, &check) {
+                            (Rules::UnknownPasses, Outcome::Unknown, _) => Outcome::Pass,
+                            (Rules::AlwaysDrained, _, Check::Drained { .. }) => Outcome::Pass,
+                            _ => outcome,
+                        };
+                        let reading = Reading::new(told, node.now, "model");
+                        let label = format!("{check}: {outcome}");
+                        let input = Input::Answered { check: check.clone(), reading };
+                        fresh |= self.step(Some(id), node, next, &input, node.now, label)?;
+                    }
+                }
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// Operators, signals, strangers.
+    fn people(&mut self, id: usize, node: &Node) -> Result<bool, String> {
+        let mut fresh = false;
+        let by = Actor("operator".to_owned());
+        let ask = |search: &mut Self, next: Node, command: Command| {
+            let label = command.name().to_owned();
+            let input = Input::Command { by: by.clone(), command };
+            search.step(Some(id), node, next, &input, node.now, label)
+        };
+        fresh |= ask(self, node.clone(), Command::Approve { step: None, reason: None })?;
+        fresh |= ask(self, node.clone(), Command::Resume)?;
+        if let Some(budget) = node.budget.spend(|b| &mut b.pauses) {
+            let next = Node { budget, ..node.clone() };
+            fresh |= ask(self, next, Command::Pause)?;
+        }
+        if let Some(budget) = node.budget.spend(|b| &mut b.aborts) {
+            let next = Node { budget, ..node.clone() };
+            fresh |= ask(self, next, Command::Rollback { reason: None })?;
+        }
+        let is_over = matches!(node.state.mode, Mode::Ended(Ending::Promoted | Ending::RolledBack));
+        if let Some(budget) = node.budget.spend(|b| &mut b.crashes)
+            && !is_over
+        {
+            let next = Node { budget, ..node.clone() };
+            let input = Input::Interrupted { signal: Signal::SigTerm };
+            fresh |= self.step(Some(id), node, next, &input, node.now, "SIGTERM".to_owned())?;
+        }
+        let is_moving = matches!(node.state.mode, Mode::Forward | Mode::RollingBack { .. });
+        if let Some(budget) = node.budget.spend(|b| &mut b.strangers)
+            && is_moving
+        {
+            for target in node.world.0.keys() {
+                let mut next = node.clone();
+                next.budget = budget;
+                next.strange = Some(target.clone());
+                let picture = World::strange(&node.world.0[target]);
+                next.world.0.insert(target.clone(), picture);
+                fresh |= self.step(
+                    Some(id),
+                    node,
+                    next,
+                    &Input::Tick,
+                    node.now,
+                    format!("a stranger changes {target}"),
+                )?;
+            }
+        }
+        Ok(fresh)
+    }
+}

@@ -1,0 +1,78 @@
+//! The model test: every interleaving of small plans with crashes, aborts, pauses, failing and unknown gates, failing
+//! and in-doubt calls, and somebody else's changes, breadth first over `rollout::handle`. After each transition the
+//! invariants of ARCHITECTURE.md ("What must always be true") are asserted, so a bug is found with the shortest story
+//! that leads to it.
+
+mod explore;
+mod invariants;
+mod plans;
+mod world;
+
+use explore::{Budget, Rules, explore};
+
+/// States over all plans below, printed so that a shrinking search space does not go unnoticed.
+fn run(name: &str, plan: &tidegate::plan::Plan, budget: Budget) -> usize {
+    let result = explore(plan, budget, Rules::Honest);
+    match result {
+        Ok(report) => {
+            println!(
+                "model {name}: {} states, {} transitions, ends: {:?}",
+                report.states, report.transitions, report.ends
+            );
+            report.states
+        }
+        Err(violation) => panic!("{name}: {violation}"),
+    }
+}
+
+#[test]
+fn a_canary_keeps_every_invariant_under_faults() {
+    let all =
+        Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, pauses: 1, strangers: 1, total: 2 };
+    let states = run("canary", &plans::canary(), all);
+    assert!(states > 100_000, "the search space has shrunk to {states} states");
+}
+
+#[test]
+fn two_crashes_and_two_lost_answers_strand_nothing() {
+    let budget = Budget { crashes: 2, calls: 2, total: 2, ..Budget::default() };
+    let states = run("canary, crashes", &plans::canary(), budget);
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
+}
+
+#[test]
+fn components_wait_for_what_they_need_and_go_back_in_reverse() {
+    let budget =
+        Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, total: 2, ..Budget::default() };
+    let states = run("two tiers", &plans::two_tiers(), budget);
+    assert!(states > 20_000, "the search space has shrunk to {states} states");
+}
+
+#[test]
+fn approvals_pauses_and_holds_wait_for_a_person() {
+    let budget =
+        Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, pauses: 1, strangers: 0, total: 2 };
+    let states = run("approval, hold", &plans::approval_and_hold(), budget);
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
+}
+
+/// The test of the test: a rule that takes an unknown gate for a passing one must be caught.
+#[test]
+fn a_weight_raised_while_a_gate_is_unknown_is_caught() {
+    let budget = Budget { gates: 1, total: 1, ..Budget::default() };
+    let caught = explore(&plans::canary(), budget, Rules::UnknownPasses);
+    let violation = caught.err().expect("the broken rule went unnoticed");
+    assert!(violation.contains("invariant 7"), "{violation}");
+}
+
+/// And one that forgets to look whether the side is drained.
+#[test]
+fn a_fleet_shrunk_under_traffic_is_caught() {
+    let caught = explore(
+        &plans::canary(),
+        Budget { aborts: 1, total: 1, ..Budget::default() },
+        Rules::AlwaysDrained,
+    );
+    let violation = caught.err().expect("the broken rule went unnoticed");
+    assert!(violation.contains("invariant 8"), "{violation}");
+}

@@ -1,0 +1,137 @@
+//! Small plans that still have every feature the core decides about.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tidegate::plan::{
+    AlarmsGate, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind,
+    GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan,
+    PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Until, Verb,
+    units::Percent,
+};
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(crate) fn percent(n: u16) -> Percent {
+    Percent::from_basis_points(n * 100).unwrap()
+}
+
+fn sides(name: &str) -> Sides {
+    Sides::Fixed {
+        stable: Member::new(format!("{name}-blue")),
+        candidate: Member::new(format!("{name}-green")),
+    }
+}
+
+fn route(name: &str) -> (RouteName, Route) {
+    let kind = RouteKind::Alb(ListenerRule::Rule(format!("rule/{name}")));
+    (RouteName::new(name), Route { kind, sides: sides(name), settle: seconds(3) })
+}
+
+fn fleet(name: &str, behind: &str) -> (FleetName, Fleet) {
+    let behind = Some(RouteName::new(behind));
+    (FleetName::new(name), Fleet { kind: FleetKind::AutoScaling, sides: sides(name), behind })
+}
+
+fn gate(name: &str) -> (GateName, Gate) {
+    let kind = GateKind::Alarms(AlarmsGate {
+        names: vec![name.to_owned()],
+        missing: MissingAlarm::Fail,
+        insufficient_data: InsufficientData::Wait,
+    });
+    (GateName::new(name), Gate { kind, every: seconds(10) })
+}
+
+fn component(name: &str, needs: &[&str], verbs: Vec<Verb>) -> Component {
+    let name = ComponentName::new(name);
+    let steps = verbs.into_iter().enumerate().map(|(i, verb)| Step {
+        id: StepId::of(&name, i + 1, verb.name()),
+        timeout: match verb {
+            Verb::Approve { .. } | Verb::Pause { .. } => None,
+            _ => Some(seconds(600)),
+        },
+        verb,
+    });
+    Component {
+        steps: steps.collect(),
+        needs: needs.iter().map(|n| ComponentName::new(*n)).collect(),
+        name,
+    }
+}
+
+fn plan(names: &[&str], gates: &[&str], components: Vec<Component>) -> Plan {
+    Plan {
+        name: PlanName::new("model"),
+        digest: String::new(),
+        aws: AwsTarget::default(),
+        routes: names.iter().map(|n| route(n)).collect(),
+        fleets: names.iter().map(|n| fleet(n, n)).collect(),
+        gates: gates.iter().map(|n| gate(n)).collect::<BTreeMap<_, _>>(),
+        components,
+        on_failure: OnFailure::RollBack,
+        on_interrupt: OnInterrupt::Hold,
+    }
+}
+
+fn scale(fleet: &str, side: Side, to: Size) -> Verb {
+    Verb::Scale { fleet: FleetName::new(fleet), side, to }
+}
+
+fn shift(route: &str, to: u16, bake: u64, gates: &[&str]) -> Verb {
+    Verb::Shift {
+        route: RouteName::new(route),
+        candidate: percent(to),
+        bake: seconds(bake),
+        gates: gates.iter().map(|n| GateName::new(*n)).collect(),
+    }
+}
+
+fn healthy(route: &str) -> Verb {
+    let until = Until::Healthy {
+        route: RouteName::new(route),
+        side: Side::Candidate,
+        at_least: Percent::HUNDRED,
+    };
+    Verb::Wait { until }
+}
+
+pub(crate) fn canary() -> Plan {
+    let steps = vec![
+        scale("web", Side::Candidate, Size::SameAs(Side::Stable)),
+        healthy("web"),
+        shift("web", 5, 60, &["errors"]),
+        shift("web", 100, 60, &["errors"]),
+        scale("web", Side::Stable, Size::Instances(0)),
+    ];
+    plan(&["web"], &["errors"], vec![component("main", &[], steps)])
+}
+
+pub(crate) fn two_tiers() -> Plan {
+    let tier = |name: &str, gate: &str| {
+        vec![scale(name, Side::Candidate, Size::Instances(2)), shift(name, 100, 30, &[gate])]
+    };
+    let components = vec![
+        component("store", &[], tier("store", "store-errors")),
+        component("web", &["store"], tier("web", "web-errors")),
+        component("mail", &[], vec![scale("mail", Side::Candidate, Size::Instances(1))]),
+    ];
+    plan(&["store", "web", "mail"], &["store-errors", "web-errors"], components)
+}
+
+pub(crate) fn approval_and_hold() -> Plan {
+    let steps = vec![
+        scale("web", Side::Candidate, Size::Instances(2)),
+        shift("web", 10, 30, &["errors"]),
+        Verb::Approve {
+            message: "go on".to_owned(),
+            expires: Some(seconds(3600)),
+            on_expiry: OnFailure::RollBack,
+        },
+        Verb::Pause { duration: None },
+        shift("web", 100, 0, &[]),
+    ];
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
+    plan.on_failure = OnFailure::Hold;
+    plan
+}
