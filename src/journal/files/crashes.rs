@@ -111,6 +111,16 @@ fn a_journal_changed_from_outside_is_refused_by_naming_the_file() {
 }
 
 #[test]
+fn looking_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::new(folder.path().join("journal"));
+    assert_eq!(files.runs().unwrap(), []);
+    assert_eq!(files.held().unwrap(), []);
+    assert!(files.load(&run()).is_err());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_damaged_message_is_shown_and_can_be_discarded() {
     let (_folder, files) = journal();
     fs::write(files.folder(&run()).join("inbox/000001-ab.json"), "{\"comm").unwrap();

@@ -103,6 +103,10 @@ impl Locks for Files {
     }
 
     fn held(&self) -> Result<Vec<Held>, Error> {
+        // Looking makes no folders where nothing was ever locked.
+        if !self.locks().is_dir() {
+            return Ok(Vec::new());
+        }
         let _guard = self.guard()?;
         let mut all = Vec::new();
         for name in disk::names(&self.locks())? {
