@@ -1,1 +1,18 @@
-//! (to come)
+//! Adapters: the ports of `cloud` kept with the AWS SDK. Nothing outside this folder names an SDK type.
+
+mod arn;
+mod auto_scaling;
+mod clients;
+mod cloudwatch;
+mod error;
+mod forward;
+mod identity;
+mod load_balancers;
+#[cfg(test)]
+mod on_the_wire;
+mod pace;
+mod tally;
+#[cfg(test)]
+mod wire;
+
+pub use clients::*;

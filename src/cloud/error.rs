@@ -7,6 +7,9 @@ pub enum Error {
     Throttled { operation: &'static str },
     #[error("not allowed to call {action} on {resource}")]
     Denied { action: String, resource: String },
+    /// No credentials, or expired or unknown ones: no call can succeed until a person renews them.
+    #[error("{operation} found no valid credentials: {message}")]
+    Unauthenticated { operation: &'static str, message: String },
     #[error("{what} does not exist")]
     Absent { what: String },
     /// The world is not as the call assumed (someone else was faster), or another activity is in the way.
@@ -25,7 +28,10 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Throttled { .. } | Self::Transient { .. } | Self::Conflict { .. } => true,
-            Self::Denied { .. } | Self::Absent { .. } | Self::Rejected { .. } => false,
+            Self::Denied { .. }
+            | Self::Unauthenticated { .. }
+            | Self::Absent { .. }
+            | Self::Rejected { .. } => false,
         }
     }
 
@@ -35,6 +41,10 @@ impl Error {
             Self::Denied { action, resource } => {
                 Some(format!("allow `{action}` on `{resource}` in the role's IAM policy"))
             }
+            Self::Unauthenticated { .. } => Some(
+                "sign in again or renew the token; `aws sts get-caller-identity` must succeed"
+                    .into(),
+            ),
             Self::Throttled { .. } => {
                 Some("another client uses up this account's request rate; try again later".into())
             }

@@ -3,8 +3,10 @@
 
 mod calls;
 mod error;
+mod http;
 mod ports;
 
 pub use calls::*;
 pub use error::*;
+pub use http::*;
 pub use ports::*;

@@ -15,6 +15,7 @@ use crate::{
 pub struct Forward {
     /// ARN of the rule; for a default action, of the listener. Names the place from now on.
     pub resource: String,
+    /// The load balancer's name.
     pub load_balancer: String,
     pub split: Split,
     /// Group-level stickiness: clients with its cookie do not follow the weights for so long.
@@ -117,7 +118,8 @@ pub struct Alarm {
     pub actions_enabled: bool,
     /// Target group dimension values of its metric (`targetgroup/name/id`), where it has any.
     pub target_groups: Vec<String>,
-    /// How long it takes to react at the least: period times evaluation periods.
+    /// How long it takes to react at the least: period times the datapoints it takes to alarm. Not known of a composite
+    /// alarm.
     pub reacts_in: Option<Duration>,
 }
 

@@ -1,0 +1,120 @@
+//! Auto Scaling groups: what they look like, and how large they are to be.
+//! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/Welcome.html>
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use aws_sdk_autoscaling::{
+    Client,
+    operation::update_auto_scaling_group::UpdateAutoScalingGroupError,
+    types::{AutoScalingGroup, LifecycleState},
+};
+use aws_smithy_runtime_api::client::{
+    interceptors::context::InterceptorContext,
+    retries::classifiers::{ClassifyRetry, RetryAction},
+};
+
+use super::{arn, error::classed, pace::Pace};
+use crate::{
+    cloud::{Error, Group, Groups, ResizeGroups},
+    plan::Member,
+    rollout::Capacity,
+};
+
+/// EC2 Auto Scaling.
+#[derive(Debug)]
+pub(super) struct AutoScaling {
+    client: Client,
+    pace: Pace,
+}
+
+impl AutoScaling {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client, pace: Pace::auto_scaling() }
+    }
+}
+
+#[async_trait]
+impl Groups for AutoScaling {
+    async fn group(&self, name: &Member) -> Result<Group, Error> {
+        let what = format!("Auto Scaling group {name}");
+        self.pace.turn().await;
+        let call =
+            self.client.describe_auto_scaling_groups().auto_scaling_group_names(name.as_str());
+        let answer =
+            call.send().await.map_err(classed("autoscaling:DescribeAutoScalingGroups", &what))?;
+        // A group that does not exist is left out, and nothing else can be in the answer.
+        let found = answer.auto_scaling_groups().iter().next();
+        found.map(|group| read(name, group)).ok_or(Error::Absent { what })
+    }
+}
+
+fn read(name: &Member, group: &AutoScalingGroup) -> Group {
+    // AWS calls every kind of target group a traffic source today, and still lists those of load balancers apart.
+    let sources = group.traffic_sources().iter().filter_map(|source| source.identifier());
+    let attached: BTreeSet<Member> = sources
+        .filter(|identifier| identifier.contains(":targetgroup/"))
+        .chain(group.target_group_arns().iter().map(String::as_str))
+        .map(arn::target_group_name)
+        .collect();
+    let instances = group.instances().iter();
+    let in_service =
+        instances.filter(|i| i.lifecycle_state() == Some(&LifecycleState::InService)).count();
+    let processes = group.suspended_processes().iter().filter_map(|p| p.process_name());
+    Group {
+        name: name.clone(),
+        capacity: Capacity {
+            min: count(group.min_size()),
+            max: count(group.max_size()),
+            desired: count(group.desired_capacity()),
+        },
+        in_service: u32::try_from(in_service).unwrap_or(u32::MAX),
+        target_groups: attached.into_iter().collect(),
+        suspended: processes.map(str::to_owned).collect(),
+    }
+}
+
+fn count(of: Option<i32>) -> u32 {
+    of.and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+}
+
+#[async_trait]
+impl ResizeGroups for AutoScaling {
+    async fn resize(&self, name: &Member, to: Capacity) -> Result<(), Error> {
+        let size = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        self.pace.turn().await;
+        let call = self
+            .client
+            .update_auto_scaling_group()
+            .auto_scaling_group_name(name.as_str())
+            .min_size(size(to.min))
+            .max_size(size(to.max))
+            .desired_capacity(size(to.desired));
+        let what = format!("Auto Scaling group {name}");
+        let sent = call.send().await;
+        sent.map_err(classed("autoscaling:UpdateAutoScalingGroup", &what)).map(|_| ())
+    }
+}
+
+/// `ResourceContention` means that another request for the group was being worked on: gone in a moment, yet not among
+/// the errors the SDK retries. (`ScalingActivityInProgress` takes minutes and is left to the runner.)
+#[derive(Debug)]
+pub(super) struct RetryContention;
+
+impl ClassifyRetry for RetryContention {
+    fn name(&self) -> &'static str {
+        "resource contention"
+    }
+
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context.output_or_error().and_then(Result::err);
+        let error = error
+            .and_then(|e| e.as_operation_error())
+            .and_then(|e| e.downcast_ref::<UpdateAutoScalingGroupError>());
+        if error.is_some_and(UpdateAutoScalingGroupError::is_resource_contention_fault) {
+            RetryAction::transient_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Probes over HTTP. No AWS in here: it works without the `aws` feature, and against anything with a URL.
+
+use std::{error::Error as _, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{Answer, Error, Http};
+
+/// Sends probes to the real network.
+#[derive(Clone, Debug)]
+pub struct WebProbe {
+    client: reqwest::Client,
+}
+
+impl WebProbe {
+    /// `Rejected` when this machine's TLS cannot be set up.
+    pub fn new() -> Result<Self, Error> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
+            // A probe asks what this address answers; a redirect is an answer.
+            .redirect(reqwest::redirect::Policy::none())
+            // A kept connection stays with the load balancer node, and often the target, it was opened to. Every
+            // probe opens its own, as new clients do.
+            .pool_max_idle_per_host(0)
+            .build();
+        client.map(|client| Self { client }).map_err(|e| Error::Rejected {
+            operation: "setting up HTTP probes",
+            message: in_words(&e),
+        })
+    }
+}
+
+#[async_trait]
+impl Http for WebProbe {
+    async fn get(&self, url: &str, timeout: Duration) -> Answer {
+        // The body is not read: its length is the server's to choose, and only the status counts.
+        match self.client.get(url).timeout(timeout).send().await {
+            Ok(response) => Answer::Status(response.status().as_u16()),
+            // The URL is left out because it may carry a password.
+            Err(error) => Answer::None(in_words(&error.without_url())),
+        }
+    }
+}
+
+/// The most telling words are the innermost: "connection refused" rather than "error sending request".
+fn in_words(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        words = inner.to_string();
+        source = inner.source();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A server that reads a request and gives one answer, on each of its connections.
+    fn server(answer: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = connection.unwrap();
+                let _ = connection.read(&mut [0; 1024]);
+                if answer.is_empty() {
+                    // Keeps silent until the client gives up.
+                    let _ = connection.read(&mut [0; 1024]);
+                }
+                let _ = connection.write_all(answer.as_bytes());
+            }
+        });
+        format!("http://user:secret@{address}/health")
+    }
+
+    async fn get(url: &str) -> Answer {
+        WebProbe::new().unwrap().get(url, Duration::from_millis(500)).await
+    }
+
+    #[tokio::test]
+    async fn the_status_is_the_answer_even_of_a_redirect_or_a_fault() {
+        let ok = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        assert_eq!(get(&ok).await, Answer::Status(200));
+        let redirect = server("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n");
+        assert_eq!(get(&redirect).await, Answer::Status(302));
+        let fault = server("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+        assert_eq!(get(&fault).await, Answer::Status(503));
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_told_in_words_without_the_url() {
+        assert_eq!(get(&server("")).await, Answer::None("no answer in time".to_owned()));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let Answer::None(words) = get(&format!("http://u:secret@127.0.0.1:{port}/")).await else {
+            panic!("answered");
+        };
+        assert!(words.contains("refused") && !words.contains("secret"), "{words}");
+        assert!(matches!(get("not a url").await, Answer::None(_)));
+    }
+}

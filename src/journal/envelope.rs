@@ -1,0 +1,222 @@
+//! What surrounds an event on its way into the journal: its place, its moment, its run, and who wrote it in which
+//! format, so that a tidegate of another age can say plainly that it does not understand instead of guessing.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::{
+    plan::PlanName,
+    rollout::{Event, Timestamp},
+};
+
+/// The version of everything inside an envelope, events included. A change to either raises it.
+pub const FORMAT: u32 = 1;
+
+/// Who writes envelopes: this program with its version.
+pub const WRITER: &str = concat!("tidegate ", env!("CARGO_PKG_VERSION"));
+
+/// The place of an event in its run's journal. The first is 1; there are no gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(u64);
+
+impl Seq {
+    pub const FIRST: Self = Self(1);
+
+    /// `None` for 0.
+    pub fn new(place: u64) -> Option<Self> {
+        (place > 0).then_some(Self(place))
+    }
+
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// `None` for the first.
+    pub fn previous(self) -> Option<Self> {
+        Self::new(self.0.saturating_sub(1))
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names a run: `<plan>-<yyyymmdd>-<hhmmss>-<4 hex>`, the time being UTC. It is also the name of the run's folder, so
+/// it has nothing in it but ASCII letters, digits, `-` and `_`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunId(String);
+
+/// A text that cannot be a run's id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the id of a run, which looks like `checkout-20260131-154502-9f3c`")]
+pub struct NotARunId(String);
+
+impl RunId {
+    /// The id of a run of `plan` that starts at `at`. `random` tells runs of the same second apart.
+    pub fn new(plan: &PlanName, at: Timestamp, random: u16) -> Self {
+        let plan: String =
+            plan.as_str().chars().map(|c| if may_stand_in_a_run_id(c) { c } else { '-' }).collect();
+        let moment = jiff::Timestamp::from_millisecond(at.as_millis())
+            .map_or_else(|_| at.to_string(), |t| t.strftime("%Y%m%d-%H%M%S").to_string());
+        Self(format!("{plan}-{moment}-{random:04x}"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn may_stand_in_a_run_id(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
+}
+
+impl FromStr for RunId {
+    type Err = NotARunId;
+
+    /// Accepts whatever is safe as the name of a folder; the shape is not checked further.
+    fn from_str(text: &str) -> Result<Self, NotARunId> {
+        if !text.is_empty() && text.len() <= 200 && text.chars().all(may_stand_in_a_run_id) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotARunId(text.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for RunId {
+    type Error = NotARunId;
+
+    fn try_from(text: String) -> Result<Self, NotARunId> {
+        text.parse()
+    }
+}
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// One event as the journal keeps it: one JSON object on one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    pub format: u32,
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub run: RunId,
+    /// The program that wrote it, with its version.
+    pub writer: String,
+    pub event: Event,
+}
+
+impl Envelope {
+    /// Puts an event into an envelope of today's format.
+    pub fn new(run: RunId, seq: Seq, at: Timestamp, event: Event) -> Self {
+        Self { format: FORMAT, seq, at, run, writer: WRITER.to_owned(), event }
+    }
+
+    /// The JSON object, without a line end.
+    pub fn to_line(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|source| Error::Unwritable {
+            what: format!("event {} of run {}", self.seq, self.run),
+            source,
+        })
+    }
+
+    /// Reads what `to_line` wrote. `file` is where the text was found, for the error.
+    pub fn from_line(text: &str, file: &str) -> Result<Self, Error> {
+        /// What every format is promised to have, whatever else it changes.
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+            #[serde(default)]
+            writer: String,
+        }
+
+        let corrupt =
+            |e: serde_json::Error| Error::Corrupt { file: file.to_owned(), problem: e.to_string() };
+        let Head { format, writer } = serde_json::from_str(text).map_err(corrupt)?;
+        if format != FORMAT {
+            return Err(Error::UnknownFormat { file: file.to_owned(), format, writer });
+        }
+        serde_json::from_str(text).map_err(corrupt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::{Actor, Ending};
+
+    fn at() -> Timestamp {
+        Timestamp::from_millis(1_769_874_302_123)
+    }
+
+    #[test]
+    fn a_run_id_says_which_plan_ran_when() {
+        let id = RunId::new(&PlanName::new("checkout"), at(), 0x9f3);
+        assert_eq!(id.as_str(), "checkout-20260131-154502-09f3");
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        assert_eq!(serde_json::to_string(&id).unwrap(), "\"checkout-20260131-154502-09f3\"");
+    }
+
+    #[test]
+    fn a_run_id_never_leads_out_of_its_folder() {
+        let id = RunId::new(&PlanName::new("../etc/pass wd"), at(), 1);
+        assert_eq!(id.as_str(), "---etc-pass-wd-20260131-154502-0001");
+        for text in ["", "..", "a/b", "a b", ".hidden", "ä"] {
+            assert!(text.parse::<RunId>().is_err(), "{text}");
+        }
+        assert!(serde_json::from_str::<RunId>("\"../x\"").is_err());
+    }
+
+    #[test]
+    fn an_envelope_is_one_line_and_reads_back() {
+        let run = RunId::new(&PlanName::new("checkout"), at(), 1);
+        let event = Event::RunnerStarted { by: Actor("ann\nbob".into()) };
+        let envelope = Envelope::new(run, Seq::FIRST, at(), event);
+        let line = envelope.to_line().unwrap();
+        assert!(!line.contains('\n'));
+        insta::assert_snapshot!(line.replace(WRITER, "WRITER"), @r#"{"format":1,"seq":1,"at":1769874302123,"run":"checkout-20260131-154502-0001","writer":"WRITER","event":{"event":"runner-started","by":"ann\nbob"}}"#);
+        assert_eq!(Envelope::from_line(&line, "f").unwrap(), envelope);
+    }
+
+    #[test]
+    fn another_format_is_refused_by_naming_its_writer() {
+        let error = Envelope::from_line(
+            r#"{"format":7,"writer":"tidegate 9.1.0","event":{"event":"future"}}"#,
+            "runs/x/events/000003.json",
+        )
+        .unwrap_err();
+        insta::assert_snapshot!(error.to_string().replace(WRITER, "tidegate X"), @"runs/x/events/000003.json has journal format 7, written by tidegate 9.1.0; this is tidegate X, which reads format 1");
+    }
+
+    #[test]
+    fn a_truncated_line_is_an_error_that_names_its_file() {
+        let run = RunId::new(&PlanName::new("p"), at(), 1);
+        let event = Event::RunEnded { ending: Ending::Promoted };
+        let line = Envelope::new(run, Seq::FIRST, at(), event).to_line().unwrap();
+        for length in 0..line.len() {
+            let error = Envelope::from_line(&line[..length], "000001.json").unwrap_err();
+            assert!(error.to_string().contains("000001.json"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The journal on a local disk, readable with `cat`. `disk.rs` is the only place that touches the file system.
+
+#[cfg(test)]
+mod crashes;
+mod disk;
+mod locks;
+mod store;
+
+pub use store::*;

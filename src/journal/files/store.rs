@@ -1,0 +1,162 @@
+//! Journals as folders: `runs/<run>/plan.yaml`, `runs/<run>/events/000001.json`, `runs/<run>/inbox/000001-<id>.json`.
+//! An event's file name is its place, and creating it without clobbering is the fence.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::disk::{self, Created};
+use crate::journal::{Envelope, Error, Message, RunId, Seq, Store, Ticket};
+
+/// A journal store in a folder of the local disk. Several processes may use it at once.
+#[derive(Clone, Debug)]
+pub struct Files {
+    pub(super) root: PathBuf,
+}
+
+impl Files {
+    /// A store in `root`, which is made when something is first written.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder of a run.
+    pub fn folder(&self, run: &RunId) -> PathBuf {
+        self.root.join("runs").join(run.as_str())
+    }
+
+    fn event(&self, run: &RunId, seq: Seq) -> PathBuf {
+        self.folder(run).join("events").join(file_name(seq))
+    }
+
+    fn message(&self, run: &RunId, ticket: &Ticket) -> PathBuf {
+        self.folder(run).join("inbox").join(format!("{ticket}.json"))
+    }
+
+    fn exists(&self, run: &RunId) -> Result<(), Error> {
+        if self.folder(run).is_dir() { Ok(()) } else { Err(Error::NoSuchRun(run.clone())) }
+    }
+
+    /// The place of the last event. Files that are not named like an event are none.
+    fn last(&self, run: &RunId) -> Result<Option<Seq>, Error> {
+        let names = disk::names(&self.folder(run).join("events"))?;
+        Ok(names.iter().filter_map(|name| seq_of(name)).max())
+    }
+
+    fn read_event(&self, run: &RunId, seq: Seq) -> Result<Envelope, Error> {
+        let path = self.event(run, seq);
+        let file = display(&path);
+        let Some(text) = disk::read(&path)? else { return Err(Error::Gap { file }) };
+        let envelope = Envelope::from_line(&text, &file)?;
+        if (envelope.seq, &envelope.run) != (seq, run) {
+            let problem = format!("it is event {} of run {}", envelope.seq, envelope.run);
+            return Err(Error::Corrupt { file, problem });
+        }
+        Ok(envelope)
+    }
+
+    /// The last event alone; `NoSuchRun` becomes none.
+    pub(super) fn last_event(&self, run: &RunId) -> Result<Option<Envelope>, Error> {
+        self.last(run)?.map(|seq| self.read_event(run, seq)).transpose()
+    }
+
+    fn tickets(&self, run: &RunId) -> Result<Vec<Ticket>, Error> {
+        let names = disk::names(&self.folder(run).join("inbox"))?;
+        let ticket = |name: &String| name.strip_suffix(".json").and_then(|t| t.parse().ok());
+        let mut tickets: Vec<Ticket> = names.iter().filter_map(ticket).collect();
+        tickets.sort();
+        Ok(tickets)
+    }
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Six digits sort and read well; a longer run simply has longer names.
+fn file_name(seq: Seq) -> String {
+    format!("{:06}.json", seq.get())
+}
+
+fn seq_of(name: &str) -> Option<Seq> {
+    let seq = Seq::new(name.strip_suffix(".json")?.parse().ok()?)?;
+    (file_name(seq) == name).then_some(seq)
+}
+
+impl Store for Files {
+    fn create(&self, run: &RunId, plan: &str) -> Result<(), Error> {
+        let folder = self.folder(run);
+        disk::make_directories(&self.root.join("runs"))?;
+        match disk::make_directory(&folder)? {
+            Created::Now => {}
+            Created::ExistsAlready => return Err(Error::RunExists(run.clone())),
+        }
+        disk::make_directory(&folder.join("events"))?;
+        disk::make_directory(&folder.join("inbox"))?;
+        disk::create(&folder.join("plan.yaml"), plan).map(|_| ())
+    }
+
+    fn plan(&self, run: &RunId) -> Result<String, Error> {
+        disk::read(&self.folder(run).join("plan.yaml"))?
+            .ok_or_else(|| Error::NoSuchRun(run.clone()))
+    }
+
+    fn append(&self, envelope: &Envelope) -> Result<(), Error> {
+        let (run, seq) = (&envelope.run, envelope.seq);
+        self.exists(run)?;
+        // Events are never removed, so once the one before exists, "the next" can only be lost to another writer,
+        // which creating without clobbering finds out.
+        let follows = seq.previous().is_none_or(|before| self.event(run, before).is_file());
+        if follows {
+            let line = envelope.to_line()? + "\n";
+            match disk::create(&self.event(run, seq), &line)? {
+                Created::Now => return Ok(()),
+                Created::ExistsAlready => {}
+            }
+        }
+        let next = self.last(run)?.map_or(Seq::FIRST, Seq::next);
+        Err(Error::Fenced { run: run.clone(), seq, next })
+    }
+
+    fn load(&self, run: &RunId) -> Result<Vec<Envelope>, Error> {
+        self.exists(run)?;
+        // A listing taken while somebody appends may miss an event and show a later one; opening each by its name
+        // does not.
+        let Some(last) = self.last(run)? else { return Ok(Vec::new()) };
+        (1..=last.get()).filter_map(Seq::new).map(|seq| self.read_event(run, seq)).collect()
+    }
+
+    fn runs(&self) -> Result<Vec<RunId>, Error> {
+        let names = disk::names(&self.root.join("runs"))?;
+        let ids = names.iter().filter_map(|name| name.parse().ok());
+        Ok(ids.filter(|run| self.event(run, Seq::FIRST).is_file()).collect())
+    }
+
+    fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, Error> {
+        self.exists(run)?;
+        loop {
+            let ticket = Ticket::after(self.tickets(run)?.last(), id);
+            match disk::create(&self.message(run, &ticket), &format!("{message}\n"))? {
+                Created::Now => return Ok(ticket),
+                Created::ExistsAlready => {}
+            }
+        }
+    }
+
+    fn waiting(&self, run: &RunId) -> Result<Vec<Message>, Error> {
+        self.exists(run)?;
+        let mut waiting = Vec::new();
+        for ticket in self.tickets(run)? {
+            // Somebody else may have discarded it meanwhile.
+            if let Some(text) = disk::read(&self.message(run, &ticket))? {
+                let content = serde_json::from_str(&text).map_err(|e| e.to_string());
+                waiting.push(Message { ticket, content });
+            }
+        }
+        Ok(waiting)
+    }
+
+    fn discard(&self, run: &RunId, ticket: &Ticket) -> Result<(), Error> {
+        disk::remove(&self.message(run, ticket))
+    }
+}

@@ -1,0 +1,114 @@
+//! Who owns what. A run owns its routes and fleets from before its first change until it has ended, across crashes,
+//! hand-overs and pauses: a living process holds the lock, and when it dies the unfinished run still owns what it
+//! may have left half changed.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Envelope, Error, RunId};
+use crate::rollout::{Event, Timestamp};
+
+/// What a runner asks for before it touches anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub run: RunId,
+    /// Routes and fleets: ARNs of rules and listeners, names of groups. The run itself is locked besides, unasked.
+    pub resources: BTreeSet<String>,
+    /// The process that asks; see [`holder`].
+    pub holder: String,
+    pub at: Timestamp,
+}
+
+impl Claim {
+    /// All that is to be locked, in the order in which everybody locks.
+    pub(super) fn all(&self) -> BTreeSet<String> {
+        let mut all = self.resources.clone();
+        all.insert(format!("run {}", self.run));
+        all
+    }
+
+    pub(super) fn info(&self, resource: &str, since: Timestamp) -> LockInfo {
+        LockInfo {
+            resource: resource.to_owned(),
+            run: self.run.clone(),
+            holder: self.holder.clone(),
+            since,
+            heartbeat: self.at,
+        }
+    }
+}
+
+/// Describes this process: `ann@build-7 pid 4711`.
+pub fn holder(user: &str) -> String {
+    let host = rustix::system::uname();
+    format!("{user}@{} pid {}", host.nodename().to_string_lossy(), std::process::id())
+}
+
+/// What is written into a lock, for whoever is refused by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockInfo {
+    pub resource: String,
+    pub run: RunId,
+    pub holder: String,
+    /// Since when the run owns the resource; taking a run over does not change it.
+    pub since: Timestamp,
+    /// When the holder last said that it lives.
+    pub heartbeat: Timestamp,
+}
+
+/// Whether the process that holds a lock is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    Alive,
+    /// It ended or was killed; its run is unfinished.
+    Gone,
+}
+
+/// A lock that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub info: LockInfo,
+    pub liveness: Liveness,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LockInfo { resource, run, holder, since, heartbeat } = &self.info;
+        write!(f, "{resource} belongs to run {run} since {since}, ")?;
+        match self.liveness {
+            Liveness::Alive => write!(f, "which {holder} is running"),
+            Liveness::Gone => {
+                write!(f, "unfinished; its process ({holder}) is gone, last seen {heartbeat}")
+            }
+        }
+    }
+}
+
+/// Grants and lists locks.
+pub trait Locks: Send + Sync {
+    /// Locks everything in the claim, or nothing. `Owned` says which unfinished run has something of it.
+    fn acquire(&self, claim: &Claim) -> Result<Box<dyn Hold>, Error>;
+
+    /// The locks in force, by resource. A run is being run by a process exactly while one of its locks is `Alive`.
+    fn held(&self) -> Result<Vec<Held>, Error>;
+}
+
+/// Locks held by this process. Dropping it is what dying does: the process lets go, the run keeps what it owns.
+pub trait Hold: Send + Sync {
+    /// `LockLost` when any of it was taken away. To be asked before each touch of the world.
+    fn still_ours(&self) -> Result<(), Error>;
+
+    /// Asks the same, and says that this process lives.
+    fn beat(&self, now: Timestamp) -> Result<(), Error>;
+
+    /// Gives the resources up, because the run has ended.
+    fn release(self: Box<Self>) -> Result<(), Error>;
+}
+
+/// Whether a run whose process is gone still owns what its locks name, judged by its last event: it has done
+/// something and has not ended. (A run without events changed nothing; one that died between its last event and the
+/// release has ended all the same.)
+pub(super) fn is_unfinished(last: Option<&Envelope>) -> bool {
+    last.is_some_and(|last| !matches!(last.event, Event::RunEnded { .. }))
+}

@@ -1,0 +1,120 @@
+//! The contract of a journal store. It is what any store with "create if absent" can keep (a disk with link(2), S3
+//! with `If-None-Match`), and that one primitive is the whole fence: of two writers of event N, one succeeds.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Envelope, Error, RunId};
+use crate::rollout::{Actor, Timestamp};
+
+/// Keeps journals, one per run, and beside each the text of its plan and an inbox for commands from outside.
+pub trait Store: Send + Sync {
+    /// Makes a run without events and keeps the plan's text with it. `RunExists` when the id is taken.
+    fn create(&self, run: &RunId, plan: &str) -> Result<(), Error>;
+
+    /// The text of the plan the run was created with.
+    fn plan(&self, run: &RunId) -> Result<String, Error>;
+
+    /// Appends an event; when this returns `Ok`, it is durable. `Fenced` unless its place is exactly the next one.
+    fn append(&self, envelope: &Envelope) -> Result<(), Error>;
+
+    /// All events of a run in order; none for a run that has just been created. `Gap`, `Corrupt` or `UnknownFormat`
+    /// name the file that is not as it was written.
+    fn load(&self, run: &RunId) -> Result<Vec<Envelope>, Error>;
+
+    /// The runs that have at least one event, by id.
+    fn runs(&self) -> Result<Vec<RunId>, Error>;
+
+    /// Puts a message into a run's inbox, behind all that are waiting there. `id` tells messages of the same moment
+    /// apart; see [`Ticket`].
+    fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, Error>;
+
+    /// The messages in the inbox, oldest first. They stay there until they are discarded, which is done after what
+    /// came of them has been journaled: a crash in between delivers them again rather than losing an abort.
+    fn waiting(&self, run: &RunId) -> Result<Vec<Message>, Error>;
+
+    /// Takes a message out of the inbox; nothing happens when it is not there.
+    fn discard(&self, run: &RunId, ticket: &Ticket) -> Result<(), Error>;
+}
+
+/// A message in an inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub ticket: Ticket,
+    /// Or the words for why it is not JSON.
+    pub content: Result<Value, String>,
+}
+
+/// Names a message in an inbox, `<number>-<id>`, in the order they are to be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket {
+    number: u64,
+    id: String,
+}
+
+impl Ticket {
+    /// The ticket after `last`. What does not belong in a file name is left out of `id`.
+    pub(super) fn after(last: Option<&Self>, id: &str) -> Self {
+        let id = id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+        Self { number: last.map_or(0, |t| t.number).saturating_add(1), id }
+    }
+}
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:06}-{}", self.number, self.id)
+    }
+}
+
+impl FromStr for Ticket {
+    type Err = ();
+
+    /// Reads what `Display` writes and nothing else.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (number, id) = text.split_once('-').ok_or(())?;
+        let ticket = Self { number: number.parse().map_err(|_| ())?, id: id.to_owned() };
+        if ticket.to_string() == text { Ok(ticket) } else { Err(()) }
+    }
+}
+
+/// An operator's command on its way to the runner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request<C> {
+    /// Tells requests of the same moment apart: letters and digits, made at random by the sender.
+    pub id: String,
+    pub by: Actor,
+    pub at: Timestamp,
+    pub command: C,
+}
+
+/// A request in an inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting<C> {
+    pub ticket: Ticket,
+    /// Or the words for why it cannot be read; the runner says so and discards it.
+    pub request: Result<Request<C>, String>,
+}
+
+/// Puts a request into a run's inbox.
+pub fn send<C: Serialize>(
+    store: &dyn Store,
+    run: &RunId,
+    request: &Request<C>,
+) -> Result<Ticket, Error> {
+    let message = serde_json::to_value(request)
+        .map_err(|source| Error::Unwritable { what: format!("a command to run {run}"), source })?;
+    store.put(run, &request.id, &message)
+}
+
+/// The requests in a run's inbox, oldest first.
+pub fn requests<C: DeserializeOwned>(
+    store: &dyn Store,
+    run: &RunId,
+) -> Result<Vec<Waiting<C>>, Error> {
+    let read = |message| serde_json::from_value(message).map_err(|e| e.to_string());
+    let messages = store.waiting(run)?.into_iter();
+    Ok(messages.map(|m| Waiting { ticket: m.ticket, request: m.content.and_then(read) }).collect())
+}
