@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
+    alarm_script::{AlarmScript, MissingPoints, ScriptedState},
     metric::{Figures, Point},
     phrases::Moment,
-    scenario::{AlarmScript, MissingPoints, ScriptedState},
 };
 use crate::{
     cloud::{Alarm, AlarmValue, Transition},
@@ -220,8 +220,8 @@ mod tests {
     use crate::{
         plan::units::Percent,
         simulation::{
+            alarm_script::StateScript,
             phrases::Evaluation,
-            scenario::StateScript,
             traffic::{Requests, Served},
         },
     };

@@ -8,10 +8,11 @@ use std::{
 
 use super::{
     alarm::{AlarmSetting, SimulatedAlarm},
+    alarm_script::AlarmScript,
     forward_rule::SimulatedRule,
     landscape::{GatedRise, Landscape, Standing},
     scaling_group::{Pace, SimulatedGroup},
-    scenario::{AlarmScript, Scenario},
+    scenario::Scenario,
     scripted_fault::ScriptedFault,
     target_group::SimulatedTargetGroup,
     traffic::Ledger,

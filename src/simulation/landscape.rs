@@ -8,11 +8,12 @@ use std::{
 
 use super::{
     alarm::SimulatedAlarm,
+    alarm_script::AlarmScript,
     forward_rule::{Author, SimulatedRule},
     metric::Figures,
     phrases::Moment,
     scaling_group::{SimulatedGroup, changed},
-    scenario::{AlarmScript, DriftScript, Scenario},
+    scenario::{DriftScript, Scenario},
     scripted_fault::ScriptedFault,
     target_group::{Attachment, Behaviour, Fate, SimulatedTargetGroup},
     traffic::{Ledger, Requests, share_out},

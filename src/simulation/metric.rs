@@ -3,7 +3,7 @@
 use std::{fmt, ops::AddAssign, time::Duration};
 
 use super::{
-    scenario::AlarmScript,
+    alarm_script::AlarmScript,
     traffic::{Requests, Served},
 };
 use crate::plan::units::Percent;

@@ -2,6 +2,7 @@
 //! is the ground of most tests. Start reading at `landscape.rs`.
 
 mod alarm;
+mod alarm_script;
 mod change;
 mod forward_rule;
 mod from_plan;
@@ -17,6 +18,7 @@ mod traffic;
 mod violation;
 mod world;
 
+pub use alarm_script::*;
 pub use phrases::*;
 pub use scenario::*;
 pub use traffic::{Ledger, Minute, Requests, Served};

@@ -145,6 +145,17 @@ impl Names {
     }
 }
 
+impl Names {
+    /// Those that are spelled out.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        let names = match self {
+            Self::All => None,
+            Self::These(names) => Some(names.iter().map(String::as_str)),
+        };
+        names.into_iter().flatten()
+    }
+}
+
 impl Default for Names {
     fn default() -> Self {
         Self::These(BTreeSet::new())

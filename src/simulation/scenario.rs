@@ -1,14 +1,18 @@
 //! The scenario language: what kind of cloud a simulated run meets. A scenario speaks of the two sides by their roles
 //! and of moments relative to the run, so that one scenario can be played against any plan.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::Deserialize;
 
-use super::phrases::{Evaluation, Healthy, Moment, Names, Rate, duration, optional_duration};
+use super::alarm_script::AlarmScript;
+use super::phrases::{Healthy, Moment, Names, Rate, duration, optional_duration};
 use crate::{
     plan::{
-        FleetName, Plan, RouteName, Side,
+        FleetName, GateKind, Plan, RouteName, Side,
         units::{Percent, Weight},
     },
     testkit::{Fault, Operation},
@@ -139,83 +143,6 @@ impl Default for ProbeScript {
     }
 }
 
-/// What an alarm watches, and when it lies. Without any threshold: an error share above 1 %.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct AlarmScript {
-    /// Whose figures, on the routes shifted with the alarm's gate.
-    pub side: Side,
-    /// Share of the requests in a period that failed.
-    pub errors_above: Option<Percent>,
-    /// Number of requests in a period that failed.
-    pub error_count_above: Option<u32>,
-    /// Mean over a period.
-    #[serde(deserialize_with = "optional_duration")]
-    pub latency_above: Option<Duration>,
-    #[serde(deserialize_with = "duration")]
-    pub period: Duration,
-    pub evaluation: Evaluation,
-    pub missing_data: MissingPoints,
-    /// Makes it a composite alarm: in ALARM while any of these is.
-    pub any_of: Vec<String>,
-    /// Makes it a composite alarm: in ALARM while all of these are.
-    pub all_of: Vec<String>,
-    /// States it shows whatever its figures say.
-    pub states: Vec<StateScript>,
-}
-
-impl Default for AlarmScript {
-    fn default() -> Self {
-        Self {
-            side: Side::Candidate,
-            errors_above: None,
-            error_count_above: None,
-            latency_above: None,
-            period: Duration::from_mins(1),
-            evaluation: Evaluation { breaching: 1, periods: 1 },
-            missing_data: MissingPoints::NotBreaching,
-            any_of: Vec::new(),
-            all_of: Vec::new(),
-            states: Vec::new(),
-        }
-    }
-}
-
-impl AlarmScript {
-    pub(super) fn is_composite(&self) -> bool {
-        !(self.any_of.is_empty() && self.all_of.is_empty())
-    }
-}
-
-/// What a period without figures means (`TreatMissingData`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MissingPoints {
-    Breaching,
-    NotBreaching,
-    /// The alarm keeps the state it has.
-    Ignore,
-    /// Nothing but missing periods make `INSUFFICIENT_DATA`.
-    Missing,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct StateScript {
-    pub at: Moment,
-    pub state: ScriptedState,
-    #[serde(rename = "for", deserialize_with = "duration")]
-    pub lasts: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ScriptedState {
-    Ok,
-    Alarm,
-    InsufficientData,
-}
-
 /// Calls that go wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -306,10 +233,21 @@ impl Scenario {
                 problems.push("a drift needs `weights` or `capacity`".into());
             }
         }
+        let known: BTreeSet<&str> = alarm_names(plan).chain(self.composed_of()).collect();
+        let scripted = self.alarms.keys().map(String::as_str).filter(|name| *name != "all");
+        for name in scripted.chain(self.missing_alarms.iter()).filter(|n| !known.contains(n)) {
+            problems.push(format!("alarm `{name}` is in no gate of the plan"));
+        }
         if self.world_moments().any(|moment| matches!(moment, Moment::Asked(_))) {
             problems.push("only `operators` can be timed by `asked`".into());
         }
         problems
+    }
+
+    /// The alarms that composite ones are made of.
+    fn composed_of(&self) -> impl Iterator<Item = &str> {
+        let scripts = self.alarms.values();
+        scripts.flat_map(|alarm| alarm.any_of.iter().chain(&alarm.all_of)).map(String::as_str)
     }
 
     /// The moments that the world itself has to know.
@@ -320,6 +258,14 @@ impl Scenario {
         let faults = self.faults.iter().flat_map(|fault| [fault.from, fault.to]).flatten();
         later.chain(states).chain(faults).chain(self.drift.iter().map(|drift| drift.at))
     }
+}
+
+fn alarm_names(plan: &Plan) -> impl Iterator<Item = &str> {
+    let names = plan.gates.values().flat_map(|gate| match &gate.kind {
+        GateKind::Alarms(alarms) => alarms.names.as_slice(),
+        GateKind::Healthy { .. } | GateKind::Http(_) => &[],
+    });
+    names.map(String::as_str)
 }
 
 #[cfg(test)]

@@ -285,8 +285,9 @@ async fn a_route_without_a_fleet_has_targets_that_somebody_else_runs() {
     assert_eq!((played.healthy("blue").await, played.healthy("green").await), (2, 2));
     assert_eq!(Scenario::default().problems(&plan), Vec::<String>::new());
     let drift = serde_saphyr::from_str::<Scenario>(
-        "drift: [{ at: asked, fleet: app, capacity: { side: stable, min: 1 } }]",
+        "drift: [{ at: asked, fleet: app, capacity: { side: stable, min: 1 } }]
+missing-alarms: [checkout-5xx, nobodys]",
     );
-    assert_eq!(drift.unwrap().problems(&plan).len(), 2);
+    assert_eq!(drift.unwrap().problems(&plan).len(), 3);
     assert_eq!(sample_plan().aws.region.as_deref(), Some(played.cloud.reads.region.as_str()));
 }
