@@ -289,3 +289,48 @@ fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
     });
     shifts.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::sample_plan;
+
+    fn landscape(plan: &Plan) -> Landscape {
+        Landscape::for_plan(plan, &Scenario::default(), Timestamp::default())
+    }
+
+    #[test]
+    fn a_place_named_by_its_load_balancer_gets_an_arn() {
+        let mut plan = sample_plan();
+        for (priority, kind) in
+            [(Some(10), ":listener-rule/app/shop/"), (None, ":listener/app/shop/")]
+        {
+            let load_balancer = "shop".to_owned();
+            let place = ListenerRule::Named { load_balancer, port: 443, priority };
+            plan.routes.get_mut("web").unwrap().kind = RouteKind::Alb(place.clone());
+            let landscape = landscape(&plan);
+            let (arn, rule) = landscape.rules.first_key_value().unwrap();
+            assert!(arn.contains(kind), "{arn}");
+            assert_eq!(rule.place, place);
+            assert!(rule.forward.load_balancer.starts_with("app/shop/"));
+            assert_eq!(rule.is_listener(), priority.is_none());
+        }
+    }
+
+    #[test]
+    fn an_alarm_watches_the_candidate_of_the_route_its_gate_guards() {
+        let mut plan = sample_plan();
+        let other = Sides::Fixed { stable: Member::new("a"), candidate: Member::new("b") };
+        let elsewhere = RouteKind::Alb(ListenerRule::DefaultOf("arn:x:listener/app/y/1/2".into()));
+        let mut route = plan.routes["web"].clone();
+        (route.sides, route.kind) = (other, elsewhere);
+        plan.routes.insert(RouteName::new("api"), route);
+        let landscape = landscape(&plan);
+        assert_eq!(landscape.rules.len(), 2);
+        let alarm = landscape.alarms["checkout-5xx"].described();
+        let [dimension] = &alarm.target_groups[..] else { panic!("{:?}", alarm.target_groups) };
+        assert!(dimension.starts_with("targetgroup/green/"), "{dimension}");
+        assert_eq!(alarm.reacts_in, Some(Duration::from_mins(1)));
+        assert_eq!(landscape.target_groups["b"].healthy(), 2, "no fleet stands behind it");
+    }
+}

@@ -291,3 +291,26 @@ missing-alarms: [checkout-5xx, nobodys]",
     assert_eq!(drift.unwrap().problems(&plan).len(), 3);
     assert_eq!(sample_plan().aws.region.as_deref(), Some(played.cloud.reads.region.as_str()));
 }
+
+#[tokio::test]
+async fn with_no_weight_anywhere_every_request_is_lost() {
+    let played = Played::with("{}");
+    played.shift(0, 0).await.unwrap();
+    played.pass(25);
+    let noted = played.world.violations();
+    assert!(matches!(&noted[..], [Violation::RequestsLost { group: None, .. }]), "{noted:?}");
+    assert_eq!(played.world.ledger().total().lost.whole(), 50 * 21);
+}
+
+#[tokio::test]
+async fn a_side_may_change_its_behaviour_later() {
+    let played = Played::with(
+        "sides: { candidate: { later: [{ at: traffic + 1m, error-rate: 50%, latency: 2s }] } }
+alarms: { checkout-5xx: { latency-above: 1s } }",
+    );
+    played.begin().await;
+    played.pass(59);
+    assert_eq!(played.alarm().await, Some(AlarmValue::Ok));
+    played.pass(200);
+    assert_eq!(played.alarm().await, Some(AlarmValue::Alarm));
+}
