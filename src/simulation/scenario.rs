@@ -8,8 +8,10 @@ use std::{
 
 use serde::Deserialize;
 
-use super::alarm_script::AlarmScript;
-use super::phrases::{Healthy, Moment, Names, Rate, duration, optional_duration};
+use super::{
+    alarm_script::AlarmScript,
+    phrases::{Healthy, Moment, Names, Rate, duration, optional_duration},
+};
 use crate::{
     plan::{
         FleetName, GateKind, Plan, RouteName, Side,
