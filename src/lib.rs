@@ -26,3 +26,4 @@ pub mod report;
 pub mod rollout;
 pub mod runner;
 pub mod simulation;
+pub mod testkit;

@@ -1,1 +1,31 @@
-//! (to come)
+//! The cloud in memory: all ports, over one world with virtual time. `run --simulate` plays a plan against it, and it
+//! is the ground of most tests. Start reading at `landscape.rs`.
+
+mod alarm;
+mod alarm_script;
+mod change;
+mod forward_rule;
+mod from_plan;
+mod landscape;
+mod metric;
+mod phrases;
+mod ports;
+mod scaling_group;
+mod scenario;
+mod scripted_fault;
+mod target_group;
+mod traffic;
+mod violation;
+mod world;
+
+pub use alarm_script::*;
+pub use phrases::*;
+pub use scenario::*;
+pub use traffic::{Ledger, Minute, Requests, Served};
+pub use violation::*;
+pub use world::*;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

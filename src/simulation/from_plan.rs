@@ -1,0 +1,336 @@
+//! Builds the landscape a plan names: its rules with all weight on stable, its fleets, and an alarm for every name in
+//! a gate, so that a plan can be simulated without describing a cloud first.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    alarm::{AlarmSetting, SimulatedAlarm},
+    alarm_script::AlarmScript,
+    forward_rule::SimulatedRule,
+    landscape::{GatedRise, Landscape, Standing},
+    scaling_group::{Pace, SimulatedGroup},
+    scenario::Scenario,
+    scripted_fault::ScriptedFault,
+    target_group::SimulatedTargetGroup,
+    traffic::Ledger,
+};
+use crate::{
+    cloud::{Forward, TargetGroup},
+    plan::{
+        Fleet, GateKind, GateName, ListenerRule, Member, Plan, Route, RouteKind, RouteName, Side,
+        Sides, Verb, units::Weight,
+    },
+    rollout::{Capacity, Split, Timestamp},
+    testkit::draw,
+};
+
+const SIDES: [Side; 2] = [Side::Stable, Side::Candidate];
+
+/// Targets of a group that no fleet of the plan stands behind: somebody else runs those.
+const FOREIGN_TARGETS: u32 = 2;
+
+/// The account and region a plan is simulated in.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    pub(super) account: String,
+    pub(super) region: String,
+}
+
+impl Home {
+    pub(super) fn of(plan: &Plan) -> Self {
+        Self {
+            account: plan.aws.account.clone().unwrap_or_else(|| "000000000000".into()),
+            region: plan.aws.region.clone().unwrap_or_else(|| "us-east-1".into()),
+        }
+    }
+
+    fn arn(&self, resource: &str) -> String {
+        format!("arn:aws:elasticloadbalancing:{}:{}:{resource}", self.region, self.account)
+    }
+
+    /// `name/id` as AWS ends its ARNs with.
+    fn with_id(name: &str) -> String {
+        let hash = name.bytes().fold(7, |hash, byte| draw(hash, u64::from(byte)));
+        format!("{name}/{hash:016x}")
+    }
+
+    fn rule_arn(&self, place: &ListenerRule) -> String {
+        match place {
+            ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => arn.clone(),
+            ListenerRule::Named { load_balancer, port, priority } => {
+                let load_balancer = Self::with_id(load_balancer);
+                let listener = draw(u64::from(*port), 0);
+                match priority {
+                    None => self.arn(&format!("listener/app/{load_balancer}/{listener:016x}")),
+                    Some(priority) => {
+                        let rule = draw(listener, u64::from(*priority));
+                        let end = format!("{load_balancer}/{listener:016x}/{rule:016x}");
+                        self.arn(&format!("listener-rule/app/{end}"))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `app/name/id` within the ARN of a rule or listener.
+fn load_balancer(resource: &str) -> String {
+    let mut parts = resource.split('/').skip(1);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(kind), Some(name), Some(id)) => format!("{kind}/{name}/{id}"),
+        _ => "app/simulated/0000000000000000".into(),
+    }
+}
+
+/// With a pair, whichever has all the weight is stable: here the first.
+fn standing(sides: &Sides) -> Standing {
+    let [stable, candidate] = sides.members();
+    Standing { stable: stable.clone(), candidate: candidate.clone() }
+}
+
+impl Landscape {
+    pub(super) fn for_plan(plan: &Plan, scenario: &Scenario, start: Timestamp) -> Self {
+        let mut landscape = Self {
+            scenario: scenario.clone(),
+            start,
+            moved_to: start,
+            routes: BTreeMap::new(),
+            fleets: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            target_groups: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            alarms: BTreeMap::new(),
+            gated_rises: Vec::new(),
+            resized_by_hand: BTreeSet::new(),
+            drift: scenario.drift.clone(),
+            faults: scenario.faults.iter().cloned().map(ScriptedFault::new).collect(),
+            first_traffic: None,
+            ledger: Ledger::starting(start),
+            violations: Vec::new(),
+            losing: BTreeSet::new(),
+        };
+        let home = Home::of(plan);
+        for (name, route) in &plan.routes {
+            landscape.add_route(&home, name, route);
+        }
+        for (name, fleet) in &plan.fleets {
+            let sides = standing(&fleet.sides);
+            landscape.add_fleet(fleet, &sides);
+            landscape.fleets.insert(name.clone(), sides);
+        }
+        landscape.add_foreign_targets(plan);
+        landscape.add_alarms(plan);
+        landscape.note_gated_rises(plan);
+        landscape
+    }
+
+    fn add_route(&mut self, home: &Home, name: &RouteName, route: &Route) {
+        let RouteKind::Alb(place) = &route.kind;
+        let resource = home.rule_arn(place);
+        let sides = standing(&route.sides);
+        let mut split = Split::default();
+        for side in SIDES {
+            let member = sides.member(side);
+            if self.scenario.sides.of(side).attached {
+                let weight = match side {
+                    Side::Stable => Weight::MAX,
+                    Side::Candidate => Weight::ZERO,
+                };
+                split.0.insert(member.clone(), weight);
+            }
+            let arn = if member.as_str().starts_with("arn:") {
+                member.to_string()
+            } else {
+                home.arn(&format!("targetgroup/{}", Home::with_id(member.as_str())))
+            };
+            let described = TargetGroup {
+                name: member.clone(),
+                arn,
+                deregistration_delay: self.scenario.deregistration_delay,
+            };
+            self.target_groups
+                .entry(member.clone())
+                .or_insert_with(|| SimulatedTargetGroup::new(described, side));
+        }
+        let forward = Forward {
+            resource: resource.clone(),
+            load_balancer: load_balancer(&resource),
+            split,
+            sticky_for: self.scenario.stickiness,
+        };
+        self.rules
+            .entry(resource.clone())
+            .or_insert_with(|| SimulatedRule::new(place.clone(), forward));
+        self.routes.insert(name.clone(), (resource, sides));
+    }
+
+    fn add_fleet(&mut self, fleet: &Fleet, sides: &Standing) {
+        let behind = fleet.behind.as_ref().and_then(|route| self.routes.get(route));
+        let behind = behind.map(|(_, sides)| sides.clone());
+        for side in SIDES {
+            let capacity = match side {
+                Side::Stable => Capacity { min: 2, max: 8, desired: 4 },
+                Side::Candidate => Capacity { min: 0, max: 8, desired: 0 },
+            };
+            let target_groups = behind.iter().map(|route| route.member(side).clone()).collect();
+            let pace = Pace {
+                seed: self.scenario.seed,
+                launch: self.scenario.launch_time,
+                drain: self.scenario.deregistration_delay,
+            };
+            let suspended = self.scenario.sides.of(side).suspended.clone();
+            let name = sides.member(side).clone();
+            let mut group =
+                SimulatedGroup::new(name.clone(), side, capacity, target_groups, suspended, pace);
+            group.serve_already(&mut self.target_groups);
+            self.groups.entry(name).or_insert(group);
+        }
+    }
+
+    fn add_foreign_targets(&mut self, plan: &Plan) {
+        for (name, (_, sides)) in &self.routes {
+            if plan.fleets_behind(name).next().is_some() {
+                continue;
+            }
+            for side in SIDES {
+                let Some(group) = self.target_groups.get_mut(sides.member(side)) else { continue };
+                for number in 0..FOREIGN_TARGETS {
+                    group.register_healthy(&format!("i-{number:017x}"));
+                }
+            }
+        }
+    }
+
+    fn add_alarms(&mut self, plan: &Plan) {
+        let mut routes_by_alarm: BTreeMap<String, BTreeSet<RouteName>> = BTreeMap::new();
+        for (name, gate) in &plan.gates {
+            if let GateKind::Alarms(alarms) = &gate.kind {
+                for alarm in &alarms.names {
+                    let routes = routes_by_alarm.entry(alarm.clone()).or_default();
+                    routes.extend(routes_shifted_with(plan, name));
+                }
+            }
+        }
+        // What only a composite is made of exists too, and watches what its composite would.
+        for (name, script) in &self.scenario.alarms {
+            for child in script.any_of.iter().chain(&script.all_of) {
+                let routes = routes_by_alarm.get(name).cloned().unwrap_or_default();
+                routes_by_alarm.entry(child.clone()).or_insert(routes);
+            }
+        }
+        for (name, mut routes) in routes_by_alarm {
+            if self.scenario.missing_alarms.contains(&name) {
+                continue;
+            }
+            if routes.is_empty() {
+                routes.extend(plan.routes.keys().cloned());
+            }
+            let alarm = self.alarm(name.clone(), &routes);
+            self.alarms.insert(name, alarm);
+        }
+    }
+
+    fn alarm(&self, name: String, routes: &BTreeSet<RouteName>) -> SimulatedAlarm {
+        let scripts = &self.scenario.alarms;
+        let script: AlarmScript =
+            scripts.get(&name).or_else(|| scripts.get("all")).cloned().unwrap_or_default();
+        let sides = routes.iter().filter_map(|route| self.routes.get(route));
+        let watches: Vec<Member> =
+            sides.map(|(_, sides)| sides.member(script.side).clone()).collect();
+        let groups = watches.iter().filter_map(|member| self.target_groups.get(member));
+        let dimensions = groups
+            .filter_map(|group| group.described.arn.rsplit_once(':').map(|(_, end)| end.into()))
+            .collect();
+        SimulatedAlarm::new(AlarmSetting {
+            name,
+            script,
+            watches,
+            dimensions,
+            metric_delay: self.scenario.metric_delay,
+            start: self.start,
+        })
+    }
+
+    fn note_gated_rises(&mut self, plan: &Plan) {
+        for (_, step) in plan.steps() {
+            let Verb::Shift { route, candidate, gates, .. } = &step.verb else { continue };
+            let Some((resource, sides)) = self.routes.get(route) else { continue };
+            let (stable, share) = Weight::split(*candidate);
+            let gates = gates.iter().filter_map(|name| plan.gates.get(name));
+            let alarms = gates.flat_map(|gate| match &gate.kind {
+                GateKind::Alarms(alarms) => {
+                    // A run may have asked just before the alarm went off, and acts on that answer.
+                    let patience = gate.every.saturating_mul(2) + Duration::from_secs(5);
+                    alarms.names.iter().map(|name| (name.clone(), patience)).collect()
+                }
+                GateKind::Healthy { .. } | GateKind::Http(_) => Vec::new(),
+            });
+            self.gated_rises.push(GatedRise {
+                resource: resource.clone(),
+                split: Split::default().with((&sides.stable, stable), (&sides.candidate, share)),
+                alarms: alarms.collect(),
+            });
+        }
+    }
+}
+
+fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
+    let shifts = plan.steps().filter_map(|(_, step)| match &step.verb {
+        Verb::Shift { route, gates, .. } if gates.contains(gate) => Some(route.clone()),
+        Verb::Shift { .. }
+        | Verb::Scale { .. }
+        | Verb::Wait { .. }
+        | Verb::Probe { .. }
+        | Verb::Approve { .. }
+        | Verb::Pause { .. } => None,
+    });
+    shifts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::sample_plan;
+
+    fn landscape(plan: &Plan) -> Landscape {
+        Landscape::for_plan(plan, &Scenario::default(), Timestamp::default())
+    }
+
+    #[test]
+    fn a_place_named_by_its_load_balancer_gets_an_arn() {
+        let mut plan = sample_plan();
+        for (priority, kind) in
+            [(Some(10), ":listener-rule/app/shop/"), (None, ":listener/app/shop/")]
+        {
+            let load_balancer = "shop".to_owned();
+            let place = ListenerRule::Named { load_balancer, port: 443, priority };
+            plan.routes.get_mut("web").unwrap().kind = RouteKind::Alb(place.clone());
+            let landscape = landscape(&plan);
+            let (arn, rule) = landscape.rules.first_key_value().unwrap();
+            assert!(arn.contains(kind), "{arn}");
+            assert_eq!(rule.place, place);
+            assert!(rule.forward.load_balancer.starts_with("app/shop/"));
+            assert_eq!(rule.is_listener(), priority.is_none());
+        }
+    }
+
+    #[test]
+    fn an_alarm_watches_the_candidate_of_the_route_its_gate_guards() {
+        let mut plan = sample_plan();
+        let other = Sides::Fixed { stable: Member::new("a"), candidate: Member::new("b") };
+        let elsewhere = RouteKind::Alb(ListenerRule::DefaultOf("arn:x:listener/app/y/1/2".into()));
+        let mut route = plan.routes["web"].clone();
+        (route.sides, route.kind) = (other, elsewhere);
+        plan.routes.insert(RouteName::new("api"), route);
+        let landscape = landscape(&plan);
+        assert_eq!(landscape.rules.len(), 2);
+        let alarm = landscape.alarms["checkout-5xx"].described();
+        let [dimension] = &alarm.target_groups[..] else { panic!("{:?}", alarm.target_groups) };
+        assert!(dimension.starts_with("targetgroup/green/"), "{dimension}");
+        assert_eq!(alarm.reacts_in, Some(Duration::from_mins(1)));
+        assert_eq!(landscape.target_groups["b"].healthy(), 2, "no fleet stands behind it");
+    }
+}

@@ -1,0 +1,265 @@
+//! Everything there is in the simulated cloud, moved on second by second. Steps have a fixed length, so that what
+//! happens does not depend on how often somebody looks.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    alarm::SimulatedAlarm,
+    alarm_script::AlarmScript,
+    forward_rule::{Author, SimulatedRule},
+    metric::Figures,
+    phrases::Moment,
+    scaling_group::{SimulatedGroup, changed},
+    scenario::{DriftScript, Scenario},
+    scripted_fault::ScriptedFault,
+    target_group::{Attachment, Behaviour, Fate, SimulatedTargetGroup},
+    traffic::{Ledger, Requests, share_out},
+    violation::Violation,
+};
+use crate::{
+    cloud::AlarmValue,
+    plan::{FleetName, Member, RouteName, Side},
+    rollout::{Split, Timestamp},
+};
+
+const STEP: Duration = Duration::from_secs(1);
+
+/// Which members stand on the sides of a route or fleet, and where.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) stable: Member,
+    pub(super) candidate: Member,
+}
+
+impl Standing {
+    pub(super) fn member(&self, side: Side) -> &Member {
+        match side {
+            Side::Stable => &self.stable,
+            Side::Candidate => &self.candidate,
+        }
+    }
+}
+
+/// A rise of the candidate's share that a plan ties to alarms.
+#[derive(Clone, Debug)]
+pub(super) struct GatedRise {
+    pub(super) resource: String,
+    /// Of the two sides, after the rise.
+    pub(super) split: Split,
+    /// Alarm names, and how long each may have been off before a run must have seen it.
+    pub(super) alarms: Vec<(String, Duration)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Landscape {
+    pub(super) scenario: Scenario,
+    pub(super) start: Timestamp,
+    /// Up to where the world has moved on.
+    pub(super) moved_to: Timestamp,
+    pub(super) routes: BTreeMap<RouteName, (String, Standing)>,
+    pub(super) fleets: BTreeMap<FleetName, Standing>,
+    pub(super) rules: BTreeMap<String, SimulatedRule>,
+    pub(super) target_groups: BTreeMap<Member, SimulatedTargetGroup>,
+    pub(super) groups: BTreeMap<Member, SimulatedGroup>,
+    pub(super) alarms: BTreeMap<String, SimulatedAlarm>,
+    pub(super) gated_rises: Vec<GatedRise>,
+    pub(super) resized_by_hand: BTreeSet<Member>,
+    /// What is to be changed by hand, and has not been yet.
+    pub(super) drift: Vec<DriftScript>,
+    pub(super) faults: Vec<ScriptedFault>,
+    /// When the candidate of any route first had a weight.
+    pub(super) first_traffic: Option<Timestamp>,
+    pub(super) ledger: Ledger,
+    pub(super) violations: Vec<Violation>,
+    /// Where requests are being lost, so that a loss is noted when it begins and not every second.
+    pub(super) losing: BTreeSet<(String, Option<Member>)>,
+}
+
+impl Landscape {
+    /// Moves the world on to `now`; a moment that has passed already changes nothing.
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        while self.moved_to.plus(STEP) <= now {
+            self.moved_to = self.moved_to.plus(STEP);
+            self.step(self.moved_to);
+        }
+    }
+
+    /// When a moment of a scenario is, once that is known.
+    pub(super) fn moment(&self, moment: Moment) -> Option<Timestamp> {
+        when(self.start, self.first_traffic, moment)
+    }
+
+    fn step(&mut self, now: Timestamp) {
+        self.drift(now);
+        for rule in self.rules.values_mut() {
+            rule.step(now);
+        }
+        for group in self.groups.values_mut() {
+            group.step(now, &mut self.target_groups);
+        }
+        let stable = self.behaviour(Side::Stable, now);
+        let candidate = self.behaviour(Side::Candidate, now);
+        let of = |side| match side {
+            Side::Stable => stable,
+            Side::Candidate => candidate,
+        };
+        for (name, group) in &mut self.target_groups {
+            let used = self.rules.values().any(|rule| rule.forward.split.0.contains_key(name));
+            let attachment = if used { Attachment::Used } else { Attachment::Unused };
+            group.step(now, attachment, of(group.side).healthy);
+        }
+        let figures = self.serve(now, of);
+        self.watch(now, &figures);
+    }
+
+    /// What a side's software does right now.
+    pub(super) fn behaviour(&self, side: Side, now: Timestamp) -> Behaviour {
+        let script = self.scenario.sides.of(side);
+        let mut behaviour = Behaviour {
+            error_rate: script.error_rate,
+            latency: script.latency,
+            healthy: script.healthy,
+        };
+        let has_come = |at| self.moment(at).is_some_and(|at| at <= now);
+        for change in script.later.iter().filter(|change| has_come(change.at)) {
+            behaviour.error_rate = change.error_rate.unwrap_or(behaviour.error_rate);
+            behaviour.latency = change.latency.unwrap_or(behaviour.latency);
+            behaviour.healthy = change.healthy.unwrap_or(behaviour.healthy);
+        }
+        behaviour
+    }
+
+    /// Sends one step's requests through every rule.
+    fn serve(
+        &mut self,
+        now: Timestamp,
+        behaviour: impl Fn(Side) -> Behaviour,
+    ) -> BTreeMap<Member, Figures> {
+        let mut figures: BTreeMap<Member, Figures> = BTreeMap::new();
+        let requests = Requests::arriving(self.scenario.traffic.per_minute, STEP);
+        let mut losses = Vec::new();
+        let minute = self.ledger.minute(now);
+        for (resource, rule) in &self.rules {
+            let shares = share_out(requests, &rule.effective);
+            if shares.is_empty() {
+                minute.lost += requests;
+                losses.push((resource.clone(), None));
+            }
+            for (member, part) in shares {
+                let Some(group) = self.target_groups.get(member) else { continue };
+                let behaviour = behaviour(group.side);
+                match group.serve(part, behaviour) {
+                    Fate::Served(served) => {
+                        *minute.side(group.side) += served;
+                        *figures.entry(member.clone()).or_default() +=
+                            Figures::of(served, behaviour.latency);
+                    }
+                    Fate::Lost => {
+                        minute.lost += part;
+                        losses.push((resource.clone(), Some(member.clone())));
+                    }
+                }
+            }
+        }
+        self.note_losses(now, losses);
+        figures
+    }
+
+    fn note_losses(&mut self, now: Timestamp, losses: Vec<(String, Option<Member>)>) {
+        let losing: BTreeSet<_> = losses.into_iter().collect();
+        for (resource, group) in losing.difference(&self.losing) {
+            let rule = self.rules.get(resource);
+            let split_by_hand = rule.is_some_and(|rule| rule.effective_by == Author::Hand);
+            let behind = |member| {
+                self.groups.values().filter(move |group| group.target_groups.contains(member))
+            };
+            let sized_by_hand = group.as_ref().is_some_and(|member| {
+                behind(member).any(|group| self.resized_by_hand.contains(&group.name))
+            });
+            if !split_by_hand && !sized_by_hand {
+                self.violations.push(Violation::RequestsLost {
+                    at: now,
+                    resource: resource.clone(),
+                    group: group.clone(),
+                });
+            }
+        }
+        self.losing = losing;
+    }
+
+    /// Lets alarms see what the step came to. A composite sees the values of the step before.
+    fn watch(&mut self, now: Timestamp, figures: &BTreeMap<Member, Figures>) {
+        let composites = self.scenario.alarms.values().any(AlarmScript::is_composite);
+        let values: BTreeMap<String, AlarmValue> = if composites {
+            self.alarms.iter().map(|(name, alarm)| (name.clone(), alarm.value())).collect()
+        } else {
+            BTreeMap::new()
+        };
+        let (start, first_traffic) = (self.start, self.first_traffic);
+        for alarm in self.alarms.values_mut() {
+            alarm.step(now, figures, &values, |moment| when(start, first_traffic, moment));
+        }
+    }
+
+    fn drift(&mut self, now: Timestamp) {
+        if self.drift.is_empty() {
+            return;
+        }
+        let (due, later) = std::mem::take(&mut self.drift)
+            .into_iter()
+            .partition(|drift| self.moment(drift.at).is_some_and(|at| at <= now));
+        self.drift = later;
+        for drift in due {
+            self.change_by_hand(now, &drift);
+        }
+    }
+
+    /// Does what somebody else does; a change that AWS would reject has no effect.
+    pub(super) fn change_by_hand(&mut self, now: Timestamp, drift: &DriftScript) {
+        if let Some(weights) = drift.weights {
+            let named = |route: &RouteName| drift.route.as_ref().is_none_or(|name| name == route);
+            for (_, (resource, sides)) in self.routes.iter().filter(|(route, _)| named(route)) {
+                if let Some(rule) = self.rules.get_mut(resource) {
+                    let to = rule.forward.split.with(
+                        (&sides.stable, weights.stable),
+                        (&sides.candidate, weights.candidate),
+                    );
+                    rule.set(now, self.scenario.propagation, to, Author::Hand);
+                }
+            }
+            self.note_traffic(now);
+        }
+        if let Some(change) = drift.capacity {
+            let named = |fleet: &FleetName| drift.fleet.as_ref().is_none_or(|name| name == fleet);
+            for (_, sides) in self.fleets.iter().filter(|(fleet, _)| named(fleet)) {
+                let Some(group) = self.groups.get_mut(sides.member(change.side)) else { continue };
+                if let Ok(capacity) = changed(group.capacity, change) {
+                    group.capacity = capacity;
+                    self.resized_by_hand.insert(group.name.clone());
+                }
+            }
+        }
+    }
+
+    /// Notes the moment at which a candidate is first given a weight.
+    pub(super) fn note_traffic(&mut self, now: Timestamp) {
+        let has_weight = |(resource, sides): &(String, Standing)| {
+            let rule = self.rules.get(resource);
+            rule.is_some_and(|rule| rule.forward.split.weight(&sides.candidate).get() > 0)
+        };
+        if self.first_traffic.is_none() && self.routes.values().any(has_weight) {
+            self.first_traffic = Some(now);
+        }
+    }
+}
+
+fn when(start: Timestamp, first_traffic: Option<Timestamp>, moment: Moment) -> Option<Timestamp> {
+    match moment {
+        Moment::Start(after) => Some(start.plus(after)),
+        Moment::Traffic(after) => Some(first_traffic?.plus(after)),
+        Moment::Asked(_) => None,
+    }
+}

@@ -1,0 +1,172 @@
+//! The ports onto the simulated cloud. Each does no more than translate: what happens is decided in the landscape.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{
+    alarm::SimulatedAlarm, change::Effect, landscape::Landscape, phrases::Healthy,
+    target_group::SimulatedTargetGroup, world::World,
+};
+use crate::{
+    cloud::{
+        Alarm, Alarms, Answer, Caller, Error, Forward, Group, Groups, Health, Http, Identity,
+        LoadBalancers, ResizeGroups, SetWeights, TargetGroup, Transition,
+    },
+    plan::{ListenerRule, Member, Side},
+    rollout::{Capacity, Split, Timestamp},
+    testkit::draw,
+};
+
+/// Names that one `DescribeAlarms` takes.
+const NAMES_A_CALL: usize = 100;
+
+fn absent<T>(what: String) -> Result<T, Error> {
+    Err(Error::Absent { what })
+}
+
+/// The operation that reads the forward action at an ARN.
+fn reading(resource: &str) -> &'static str {
+    if resource.contains(":listener-rule/") { "DescribeRules" } else { "DescribeListeners" }
+}
+
+/// The operation that changes it.
+fn writing(resource: &str) -> &'static str {
+    if resource.contains(":listener-rule/") { "ModifyRule" } else { "ModifyListener" }
+}
+
+/// By name or by ARN.
+fn target_group<'a>(
+    landscape: &'a Landscape,
+    name: &Member,
+) -> Result<&'a SimulatedTargetGroup, Error> {
+    let by_arn = || landscape.target_groups.values().find(|g| g.described.arn == name.as_str());
+    match landscape.target_groups.get(name).or_else(by_arn) {
+        Some(group) => Ok(group),
+        None => absent(format!("target group {name}")),
+    }
+}
+
+#[async_trait]
+impl LoadBalancers for World {
+    async fn find(&self, at: &ListenerRule) -> Result<Forward, Error> {
+        let calls = self.calls();
+        match at {
+            ListenerRule::Rule(_) => calls.count("DescribeRules"),
+            ListenerRule::DefaultOf(_) => calls.count("DescribeListeners"),
+            ListenerRule::Named { priority, .. } => {
+                calls.count("DescribeLoadBalancers");
+                calls.count("DescribeListeners");
+                if priority.is_some() {
+                    calls.count("DescribeRules");
+                }
+            }
+        }
+        self.look(|landscape, _| {
+            let rule = landscape.rules.values().find(|rule| rule.place == *at);
+            rule.map_or_else(|| absent(format!("{at:?}")), |rule| Ok(rule.forward.clone()))
+        })
+    }
+
+    async fn forward(&self, resource: &str) -> Result<Forward, Error> {
+        self.request(reading(resource), |landscape, _| match landscape.rules.get(resource) {
+            Some(rule) => Ok(rule.forward.clone()),
+            None => absent(format!("rule {resource}")),
+        })
+    }
+
+    async fn target_group(&self, name: &Member) -> Result<TargetGroup, Error> {
+        self.request("DescribeTargetGroups", |landscape, _| {
+            target_group(landscape, name).map(|group| group.described.clone())
+        })
+    }
+
+    async fn health(&self, group: &Member) -> Result<Vec<Health>, Error> {
+        self.request("DescribeTargetHealth", |landscape, _| {
+            target_group(landscape, group).map(SimulatedTargetGroup::health)
+        })
+    }
+}
+
+#[async_trait]
+impl SetWeights for World {
+    async fn set_weights(&self, resource: &str, expected: &Split, to: &Split) -> Result<(), Error> {
+        let effect = self.request(reading(resource), |landscape, now| {
+            landscape.set_weights(now, resource, expected, to)
+        });
+        // What AWS itself refuses was sent to it all the same.
+        if matches!(effect, Ok(Effect::Changed) | Err(Error::Rejected { .. })) {
+            self.calls().count(writing(resource));
+        }
+        effect.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl Groups for World {
+    async fn group(&self, name: &Member) -> Result<Group, Error> {
+        self.request("DescribeAutoScalingGroups", |landscape, _| match landscape.groups.get(name) {
+            Some(group) => Ok(group.described()),
+            None => absent(format!("Auto Scaling group {name}")),
+        })
+    }
+}
+
+#[async_trait]
+impl ResizeGroups for World {
+    async fn resize(&self, name: &Member, to: Capacity) -> Result<(), Error> {
+        self.request("UpdateAutoScalingGroup", |landscape, now| landscape.resize(now, name, to))
+    }
+}
+
+#[async_trait]
+impl Alarms for World {
+    async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Error> {
+        for _ in names.chunks(NAMES_A_CALL) {
+            self.calls().count("DescribeAlarms");
+        }
+        Ok(self.look(|landscape, _| {
+            let asked = landscape.alarms.iter().filter(|(name, _)| names.contains(name));
+            asked.map(|(_, alarm)| alarm.described()).collect()
+        }))
+    }
+
+    async fn history(&self, name: &str, since: Timestamp) -> Result<Vec<Transition>, Error> {
+        Ok(self.request("DescribeAlarmHistory", |landscape, _| {
+            let changes = landscape.alarms.get(name).into_iter().flat_map(SimulatedAlarm::history);
+            changes.filter(|change| change.at >= since).cloned().collect()
+        }))
+    }
+}
+
+#[async_trait]
+impl Identity for World {
+    async fn caller(&self) -> Result<Caller, Error> {
+        self.calls().count("GetCallerIdentity");
+        let account = self.account().to_owned();
+        let arn = format!("arn:aws:sts::{account}:assumed-role/simulated/tidegate");
+        Ok(Caller { account, arn })
+    }
+}
+
+#[async_trait]
+impl Http for World {
+    /// Answers as the candidate would. Chance depends on the second, not on how often somebody asks.
+    async fn get(&self, _url: &str, timeout: Duration) -> Answer {
+        self.look(|landscape, now| {
+            let candidate = landscape.behaviour(Side::Candidate, now);
+            let scripted = landscape.scenario.probe.status;
+            let second = landscape.moved_to.since(landscape.start).as_secs();
+            let drawn = draw(landscape.scenario.seed, second) % 10_000;
+            if candidate.latency > timeout {
+                Answer::None(format!("timed out after {} ms", timeout.as_millis()))
+            } else if candidate.healthy == Healthy::Never {
+                Answer::Status(503)
+            } else if drawn < u64::from(candidate.error_rate.basis_points()) {
+                Answer::Status(500)
+            } else {
+                Answer::Status(scripted)
+            }
+        })
+    }
+}

@@ -1,0 +1,298 @@
+//! An Auto Scaling group: a wish for so many instances, which come up after a while, register with target groups, and
+//! on the way out are drained before they go.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{scenario::CapacityChange, target_group::SimulatedTargetGroup};
+use crate::{
+    cloud::{Error, Group},
+    plan::{Member, Side},
+    rollout::{Capacity, Timestamp},
+    testkit::draw,
+};
+
+const UPDATE: &str = "UpdateAutoScalingGroup";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lifecycle {
+    Pending { until: Timestamp },
+    InService,
+    Terminating { until: Timestamp },
+}
+
+#[derive(Clone, Debug)]
+struct Instance {
+    id: String,
+    lifecycle: Lifecycle,
+}
+
+/// How long things take for a group's instances.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) seed: u64,
+    pub(super) launch: Duration,
+    pub(super) drain: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct SimulatedGroup {
+    pub(super) name: Member,
+    pub(super) side: Side,
+    pub(super) capacity: Capacity,
+    /// What it looked like when the world began.
+    pub(super) at_first: Capacity,
+    pub(super) target_groups: Vec<Member>,
+    suspended: Vec<String>,
+    instances: Vec<Instance>,
+    launched: u64,
+    pace: Pace,
+}
+
+impl SimulatedGroup {
+    pub(super) fn new(
+        name: Member,
+        side: Side,
+        capacity: Capacity,
+        target_groups: Vec<Member>,
+        suspended: Vec<String>,
+        pace: Pace,
+    ) -> Self {
+        let (at_first, instances) = (capacity, Vec::new());
+        Self {
+            name,
+            side,
+            capacity,
+            at_first,
+            target_groups,
+            suspended,
+            instances,
+            launched: 0,
+            pace,
+        }
+    }
+
+    /// Brings up its instances as if long ago.
+    pub(super) fn serve_already(&mut self, groups: &mut BTreeMap<Member, SimulatedTargetGroup>) {
+        for _ in 0..self.capacity.desired {
+            let id = self.next_id();
+            for name in &self.target_groups {
+                if let Some(group) = groups.get_mut(name) {
+                    group.register_healthy(&id);
+                }
+            }
+            self.instances.push(Instance { id, lifecycle: Lifecycle::InService });
+        }
+    }
+
+    fn next_id(&mut self) -> String {
+        self.launched += 1;
+        let name = self
+            .name
+            .as_str()
+            .bytes()
+            .fold(0_u64, |hash, byte| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));
+        format!("i-{:017x}", draw(self.pace.seed ^ name, self.launched))
+    }
+
+    fn suspends(&self, process: &str) -> bool {
+        self.suspended.iter().any(|suspended| suspended == process)
+    }
+
+    pub(super) fn step(
+        &mut self,
+        now: Timestamp,
+        groups: &mut BTreeMap<Member, SimulatedTargetGroup>,
+    ) {
+        self.put_into_service(now, groups);
+        self.instances.retain(|instance| match instance.lifecycle {
+            Lifecycle::Terminating { until } => now < until,
+            Lifecycle::Pending { .. } | Lifecycle::InService => true,
+        });
+        let wished = usize::try_from(self.capacity.desired).unwrap_or(usize::MAX);
+        let here = self.instances.iter().filter(|i| is_wanted(i.lifecycle)).count();
+        if here < wished && !self.suspends("Launch") {
+            for _ in here..wished {
+                self.launch(now);
+            }
+        } else if here > wished && !self.suspends("Terminate") {
+            self.terminate(here - wished, now, groups);
+        }
+    }
+
+    fn put_into_service(
+        &mut self,
+        now: Timestamp,
+        groups: &mut BTreeMap<Member, SimulatedTargetGroup>,
+    ) {
+        let registers = !self.suspends("AddToLoadBalancer");
+        for instance in &mut self.instances {
+            match instance.lifecycle {
+                Lifecycle::Pending { until } if now >= until => {
+                    instance.lifecycle = Lifecycle::InService;
+                    for name in self.target_groups.iter().filter(|_| registers) {
+                        if let Some(group) = groups.get_mut(name) {
+                            group.register(&instance.id);
+                        }
+                    }
+                }
+                Lifecycle::Pending { .. }
+                | Lifecycle::InService
+                | Lifecycle::Terminating { .. } => {}
+            }
+        }
+    }
+
+    fn launch(&mut self, now: Timestamp) {
+        let id = self.next_id();
+        let quarters = draw(self.pace.seed, self.launched) % 1_000;
+        let more = self.pace.launch.as_millis() * u128::from(quarters) / 4_000;
+        let jitter = Duration::from_millis(u64::try_from(more).unwrap_or(0));
+        let until = now.plus(self.pace.launch).plus(jitter);
+        self.instances.push(Instance { id, lifecycle: Lifecycle::Pending { until } });
+    }
+
+    /// Youngest first, so that what is still coming up goes before what serves.
+    fn terminate(
+        &mut self,
+        count: usize,
+        now: Timestamp,
+        groups: &mut BTreeMap<Member, SimulatedTargetGroup>,
+    ) {
+        let wanted = self.instances.iter_mut().rev().filter(|i| is_wanted(i.lifecycle));
+        for instance in wanted.take(count) {
+            let drain = match instance.lifecycle {
+                Lifecycle::InService => self.pace.drain,
+                Lifecycle::Pending { .. } | Lifecycle::Terminating { .. } => Duration::ZERO,
+            };
+            instance.lifecycle = Lifecycle::Terminating { until: now.plus(drain) };
+            for name in &self.target_groups {
+                if let Some(group) = groups.get_mut(name) {
+                    group.deregister(&instance.id, now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn in_service(&self) -> u32 {
+        let count = self.instances.iter().filter(|i| i.lifecycle == Lifecycle::InService).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// As `DescribeAutoScalingGroups` tells it.
+    pub(super) fn described(&self) -> Group {
+        Group {
+            name: self.name.clone(),
+            capacity: self.capacity,
+            in_service: self.in_service(),
+            target_groups: self.target_groups.clone(),
+            suspended: self.suspended.clone(),
+        }
+    }
+}
+
+fn is_wanted(lifecycle: Lifecycle) -> bool {
+    match lifecycle {
+        Lifecycle::Pending { .. } | Lifecycle::InService => true,
+        Lifecycle::Terminating { .. } => false,
+    }
+}
+
+/// What a group's capacity becomes. Without a desired capacity in the change, raising the minimum above it raises it
+/// and lowering the maximum below it lowers it; with one out of bounds the call is rejected.
+pub(super) fn changed(from: Capacity, change: CapacityChange) -> Result<Capacity, Error> {
+    let rejected = |message: String| Err(Error::Rejected { operation: UPDATE, message });
+    let (min, max) = (change.min.unwrap_or(from.min), change.max.unwrap_or(from.max));
+    if min > max {
+        return rejected(format!("minimum size {min} is above maximum size {max}"));
+    }
+    match change.desired {
+        Some(desired) if !(min..=max).contains(&desired) => {
+            rejected(format!("desired capacity {desired} must be between {min} and {max}"))
+        }
+        Some(desired) => Ok(Capacity { min, max, desired }),
+        None => Ok(Capacity { min, max, desired: from.desired.clamp(min, max) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cloud::{HealthState, TargetGroup};
+
+    fn world(suspended: &[&str]) -> (SimulatedGroup, BTreeMap<Member, SimulatedTargetGroup>) {
+        let green = Member::new("green");
+        let delay = Duration::from_secs(30);
+        let described =
+            TargetGroup { name: green.clone(), arn: String::new(), deregistration_delay: delay };
+        let groups = SimulatedTargetGroup::new(described, Side::Candidate);
+        let group = SimulatedGroup::new(
+            Member::new("app-green"),
+            Side::Candidate,
+            Capacity { min: 0, max: 4, desired: 0 },
+            vec![green.clone()],
+            suspended.iter().map(|&process| process.into()).collect(),
+            Pace { seed: 1, launch: Duration::from_secs(40), drain: delay },
+        );
+        (group, BTreeMap::from([(green, groups)]))
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    #[test]
+    fn instances_come_up_over_time_and_are_drained_on_the_way_out() {
+        let (mut group, mut groups) = world(&[]);
+        let registered = |groups: &BTreeMap<Member, SimulatedTargetGroup>| groups["green"].health();
+        group.capacity.desired = 3;
+        group.step(at(0), &mut groups);
+        group.step(at(39), &mut groups);
+        assert_eq!((group.in_service(), registered(&groups).len()), (0, 0));
+        group.step(at(50), &mut groups);
+        assert_eq!((group.in_service(), registered(&groups).len()), (3, 3));
+        group.capacity.desired = 1;
+        group.step(at(60), &mut groups);
+        assert_eq!(group.in_service(), 1);
+        let draining = registered(&groups);
+        let draining = draining.iter().filter(|health| health.state == HealthState::Draining);
+        assert_eq!(draining.count(), 2);
+        group.step(at(90), &mut groups);
+        assert_eq!(group.instances.len(), 1);
+    }
+
+    #[test]
+    fn a_suspended_process_keeps_a_resize_from_having_its_effect() {
+        let (mut group, mut groups) = world(&["Launch"]);
+        group.capacity.desired = 3;
+        group.step(at(0), &mut groups);
+        group.step(at(100), &mut groups);
+        assert_eq!(group.in_service(), 0);
+        let (mut group, mut groups) = world(&["AddToLoadBalancer"]);
+        group.capacity.desired = 1;
+        group.step(at(0), &mut groups);
+        group.step(at(100), &mut groups);
+        assert_eq!((group.in_service(), groups["green"].health().len()), (1, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_capacity_stays_within_its_bounds(
+            min in 0_u32..10, span in 0_u32..10, at in 0_u32..10,
+            new in proptest::option::of(0_u32..20), max in proptest::option::of(0_u32..20),
+            desired in proptest::option::of(0_u32..20),
+        ) {
+            let from = Capacity { min, max: min + span, desired: min + at.min(span) };
+            let change = CapacityChange { side: Side::Candidate, min: new, max, desired };
+            match changed(from, change) {
+                Ok(to) => {
+                    prop_assert!(to.min <= to.desired && to.desired <= to.max);
+                    prop_assert_eq!(to.min, new.unwrap_or(from.min));
+                    prop_assert_eq!(to.max, max.unwrap_or(from.max));
+                }
+                Err(error) => prop_assert!(!error.is_passing()),
+            }
+        }
+    }
+}

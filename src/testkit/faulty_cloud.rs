@@ -1,0 +1,214 @@
+//! A cloud with faults around every port. One wrapper type carries all of them; what goes wrong is decided in
+//! `faults.rs`.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{Fault, Faults, Operation};
+use crate::{
+    cloud::{
+        Alarm, Alarms, Answer, Caller, Cloud, Error, Forward, Group, Groups, Health, Http,
+        Identity, LoadBalancers, Reads, ResizeGroups, SetWeights, TargetGroup, Transition,
+    },
+    plan::{ListenerRule, Member},
+    rollout::{Capacity, Split, Timestamp},
+};
+
+struct Faulty<Port: ?Sized> {
+    port: Arc<Port>,
+    faults: Faults,
+}
+
+impl Faults {
+    /// The same cloud, with these faults at all its ports.
+    pub fn around(&self, cloud: &Cloud) -> Cloud {
+        Cloud {
+            reads: self.around_reads(&cloud.reads),
+            weights: self.wrap(&cloud.weights),
+            sizes: self.wrap(&cloud.sizes),
+        }
+    }
+
+    /// The same for what is only read.
+    pub fn around_reads(&self, reads: &Reads) -> Reads {
+        Reads {
+            load_balancers: self.wrap(&reads.load_balancers),
+            groups: self.wrap(&reads.groups),
+            alarms: self.wrap(&reads.alarms),
+            identity: self.wrap(&reads.identity),
+            http: self.wrap(&reads.http),
+            region: reads.region.clone(),
+        }
+    }
+
+    fn wrap<Port: ?Sized>(&self, port: &Arc<Port>) -> Arc<Faulty<Port>> {
+        Arc::new(Faulty { port: Arc::clone(port), faults: self.clone() })
+    }
+}
+
+#[async_trait]
+impl LoadBalancers for Faulty<dyn LoadBalancers> {
+    async fn find(&self, at: &ListenerRule) -> Result<Forward, Error> {
+        let place = match at {
+            ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => arn,
+            ListenerRule::Named { load_balancer, .. } => load_balancer,
+        };
+        self.faults.apply(Operation::DescribeRules, place, self.port.find(at)).await
+    }
+
+    async fn forward(&self, resource: &str) -> Result<Forward, Error> {
+        self.faults.apply(Operation::DescribeRules, resource, self.port.forward(resource)).await
+    }
+
+    async fn target_group(&self, name: &Member) -> Result<TargetGroup, Error> {
+        let call = self.port.target_group(name);
+        self.faults.apply(Operation::DescribeTargetGroups, name.as_str(), call).await
+    }
+
+    async fn health(&self, group: &Member) -> Result<Vec<Health>, Error> {
+        let call = self.port.health(group);
+        self.faults.apply(Operation::DescribeTargetHealth, group.as_str(), call).await
+    }
+}
+
+#[async_trait]
+impl SetWeights for Faulty<dyn SetWeights> {
+    async fn set_weights(&self, resource: &str, expected: &Split, to: &Split) -> Result<(), Error> {
+        let call = self.port.set_weights(resource, expected, to);
+        self.faults.apply(Operation::ModifyRule, resource, call).await
+    }
+}
+
+#[async_trait]
+impl Groups for Faulty<dyn Groups> {
+    async fn group(&self, name: &Member) -> Result<Group, Error> {
+        let call = self.port.group(name);
+        self.faults.apply(Operation::DescribeAutoScalingGroups, name.as_str(), call).await
+    }
+}
+
+#[async_trait]
+impl ResizeGroups for Faulty<dyn ResizeGroups> {
+    async fn resize(&self, name: &Member, to: Capacity) -> Result<(), Error> {
+        let call = self.port.resize(name, to);
+        self.faults.apply(Operation::UpdateAutoScalingGroup, name.as_str(), call).await
+    }
+}
+
+#[async_trait]
+impl Alarms for Faulty<dyn Alarms> {
+    async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Error> {
+        self.faults.apply(Operation::DescribeAlarms, "*", self.port.alarms(names)).await
+    }
+
+    async fn history(&self, name: &str, since: Timestamp) -> Result<Vec<Transition>, Error> {
+        let call = self.port.history(name, since);
+        self.faults.apply(Operation::DescribeAlarmHistory, name, call).await
+    }
+}
+
+#[async_trait]
+impl Identity for Faulty<dyn Identity> {
+    async fn caller(&self) -> Result<Caller, Error> {
+        self.faults.apply(Operation::GetCallerIdentity, "*", self.port.caller()).await
+    }
+}
+
+#[async_trait]
+impl Http for Faulty<dyn Http> {
+    async fn get(&self, url: &str, timeout: Duration) -> Answer {
+        let (call, fault) = self.faults.decide(Operation::HttpGet);
+        match fault {
+            None => self.port.get(url, timeout).await,
+            Some(Fault::CrashBefore) => Answer::None(self.faults.die(&call).await.to_string()),
+            Some(Fault::CrashAfter) => {
+                let _answer_nobody_reads = self.port.get(url, timeout).await;
+                Answer::None(self.faults.die(&call).await.to_string())
+            }
+            Some(
+                Fault::Throttle
+                | Fault::Transient
+                | Fault::Denied
+                | Fault::Conflict
+                | Fault::TimeoutAfterEffect,
+            ) => Answer::None("connection reset by peer".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{
+        simulation::{Scenario, World},
+        testkit::{Call, sample_plan},
+    };
+
+    fn world() -> World {
+        World::for_plan(&sample_plan(), &Scenario::default(), Arc::new(Timestamp::default))
+    }
+
+    const TO: Capacity = Capacity { min: 0, max: 8, desired: 3 };
+
+    #[tokio::test]
+    async fn a_fault_leaves_the_effect_out_or_takes_only_the_answer() {
+        for (fault, desired) in [
+            (Fault::Throttle, 0),
+            (Fault::Transient, 0),
+            (Fault::Denied, 0),
+            (Fault::Conflict, 0),
+            (Fault::TimeoutAfterEffect, 3),
+        ] {
+            let green = Member::new("app-green");
+            let faults = Faults::nth_of(Operation::UpdateAutoScalingGroup, 1, fault);
+            let cloud = faults.around(&world().flawless_cloud());
+            assert!(cloud.sizes.resize(&green, TO).await.is_err(), "{fault:?}");
+            let group = cloud.reads.groups.group(&green).await.unwrap();
+            assert_eq!(group.capacity.desired, desired, "{fault:?}");
+            assert!(cloud.sizes.resize(&green, TO).await.is_ok(), "only the first");
+            assert_eq!(faults.made(), 3);
+            assert_eq!(faults.injected().len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_crash_is_told_and_its_call_never_returns() {
+        for (fault, desired) in [(Fault::CrashBefore, 0), (Fault::CrashAfter, 3)] {
+            let (world, told) = (world(), Arc::new(Mutex::new(None)));
+            let tell = Arc::clone(&told);
+            let faults = Faults::nth(1, fault)
+                .on_crash(move |call: &Call| *tell.lock().unwrap() = Some(call.operation));
+            let cloud = faults.around(&world.flawless_cloud());
+            let green = Member::new("app-green");
+            let resize = cloud.sizes.resize(&green, TO);
+            let dies = tokio::select! {
+                biased;
+                _ = resize => None,
+                () = std::future::ready(()) => *told.lock().unwrap(),
+            };
+            assert_eq!(dies, Some(Operation::UpdateAutoScalingGroup));
+            let group = world.flawless_cloud().reads.groups.group(&green).await.unwrap();
+            assert_eq!(group.capacity.desired, desired, "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_seed_repeats_its_faults() {
+        let struck = async |seed| {
+            let faults = Faults::seeded(seed, 200);
+            let cloud = faults.around(&world().flawless_cloud());
+            for _ in 0..500 {
+                let _answer_does_not_matter = cloud.reads.identity.caller().await;
+                cloud.reads.http.get("https://candidate/", Duration::from_secs(1)).await;
+            }
+            faults.injected()
+        };
+        let first = struck(7).await;
+        assert!((150..250).contains(&first.len()), "{}", first.len());
+        assert_eq!(first, struck(7).await);
+        assert_ne!(first, struck(8).await);
+    }
+}

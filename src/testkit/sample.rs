@@ -1,0 +1,85 @@
+//! A plan to test with: a canary on a rule with a fleet behind it and one alarm.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::plan::{
+    AlarmsGate, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind,
+    GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan,
+    PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Until, Verb,
+    units::Percent,
+};
+
+/// The ARN of the sample plan's rule.
+pub const SAMPLE_RULE: &str = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee";
+
+/// Scale, wait for health, shift to 5 % and to 100 % with bakes of five minutes. Route `web` with the target groups
+/// `blue` and `green`, fleet `app` with the groups `app-blue` and `app-green`, gate `errors` with the alarm
+/// `checkout-5xx`.
+pub fn sample_plan() -> Plan {
+    let (route, fleet, gate) =
+        (RouteName::new("web"), FleetName::new("app"), GateName::new("errors"));
+    let pair = |first, second| Sides::Pair([Member::new(first), Member::new(second)]);
+    let shift = |basis_points| Verb::Shift {
+        route: route.clone(),
+        candidate: Percent::from_basis_points(basis_points).unwrap_or(Percent::ZERO),
+        bake: Duration::from_mins(5),
+        gates: vec![gate.clone()],
+    };
+    let verbs = vec![
+        Verb::Scale { fleet: fleet.clone(), side: Side::Candidate, to: Size::SameAs(Side::Stable) },
+        Verb::Wait {
+            until: Until::Healthy {
+                route: route.clone(),
+                side: Side::Candidate,
+                at_least: Percent::HUNDRED,
+            },
+        },
+        shift(500),
+        shift(10_000),
+    ];
+    let component = ComponentName::new("main");
+    let steps = verbs.into_iter().enumerate().map(|(ordinal, verb)| Step {
+        id: StepId::of(&component, ordinal + 1, verb.name()),
+        verb,
+        timeout: Some(Duration::from_mins(10)),
+    });
+    Plan {
+        name: PlanName::new("sample"),
+        digest: "0".repeat(64),
+        aws: AwsTarget { region: Some("eu-west-1".into()), account: None },
+        routes: BTreeMap::from([(
+            route.clone(),
+            Route {
+                kind: RouteKind::Alb(ListenerRule::Rule(SAMPLE_RULE.into())),
+                sides: pair("blue", "green"),
+                settle: Duration::from_secs(15),
+            },
+        )]),
+        fleets: BTreeMap::from([(
+            fleet.clone(),
+            Fleet {
+                kind: FleetKind::AutoScaling,
+                sides: pair("app-blue", "app-green"),
+                behind: Some(route.clone()),
+            },
+        )]),
+        gates: BTreeMap::from([(
+            gate.clone(),
+            Gate {
+                kind: GateKind::Alarms(AlarmsGate {
+                    names: vec!["checkout-5xx".into()],
+                    missing: MissingAlarm::Fail,
+                    insufficient_data: InsufficientData::Wait,
+                }),
+                every: Duration::from_secs(15),
+            },
+        )]),
+        components: vec![Component {
+            name: component.clone(),
+            needs: Vec::new(),
+            steps: steps.collect(),
+        }],
+        on_failure: OnFailure::RollBack,
+        on_interrupt: OnInterrupt::Hold,
+    }
+}
