@@ -368,7 +368,14 @@ impl Search<'_> {
             search.step(Some(id), node, next, &input, node.now, label)
         };
         fresh |= ask(self, node.clone(), Command::Approve { step: None, reason: None })?;
-        fresh |= ask(self, node.clone(), Command::Resume)?;
+        // A hold that is resumed may end in the same hold again, for ever: those are counted.
+        let resumed = match node.state.mode {
+            Mode::Held(_) => node.budget.spend(|b| &mut b.pauses),
+            _ => Some(node.budget),
+        };
+        if let Some(budget) = resumed {
+            fresh |= ask(self, Node { budget, ..node.clone() }, Command::Resume)?;
+        }
         if let Some(budget) = node.budget.spend(|b| &mut b.pauses) {
             let next = Node { budget, ..node.clone() };
             fresh |= ask(self, next, Command::Pause)?;

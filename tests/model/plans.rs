@@ -107,6 +107,16 @@ pub(crate) fn canary() -> Plan {
     plan(&["web"], &["errors"], vec![component("main", &[], steps)])
 }
 
+/// A plan the language would refuse: it takes the stable side away while that serves.
+pub(crate) fn shrinks_too_early() -> Plan {
+    let steps = vec![
+        scale("web", Side::Candidate, Size::SameAs(Side::Stable)),
+        shift("web", 5, 0, &[]),
+        scale("web", Side::Stable, Size::Instances(0)),
+    ];
+    plan(&["web"], &[], vec![component("main", &[], steps)])
+}
+
 pub(crate) fn two_tiers() -> Plan {
     let tier = |name: &str, gate: &str| {
         vec![scale(name, Side::Candidate, Size::Instances(2)), shift(name, 100, 30, &[gate])]
@@ -114,9 +124,8 @@ pub(crate) fn two_tiers() -> Plan {
     let components = vec![
         component("store", &[], tier("store", "store-errors")),
         component("web", &["store"], tier("web", "web-errors")),
-        component("mail", &[], vec![scale("mail", Side::Candidate, Size::Instances(1))]),
     ];
-    plan(&["store", "web", "mail"], &["store-errors", "web-errors"], components)
+    plan(&["store", "web"], &["store-errors", "web-errors"], components)
 }
 
 pub(crate) fn approval_and_hold() -> Plan {
