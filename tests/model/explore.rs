@@ -154,7 +154,7 @@ impl Search<'_> {
 
     /// Whether the node leads anywhere but to itself: to states already seen, too.
     fn can_move(&self, node: &Node) -> bool {
-        let out = outstanding(self.plan, &node.state, node.now);
+        let out = outstanding(self.plan, &self.told(node), node.now);
         !out.calls.is_empty()
             || out.wake.is_some()
             || node.state.interrupted.is_some()
@@ -173,15 +173,9 @@ impl Search<'_> {
         label: String,
     ) -> Result<bool, String> {
         self.transitions += 1;
-        let mut told = before.state.clone();
-        if self.rules == Rules::AlwaysDrained {
-            for route in self.plan.routes.keys() {
-                for side in [Side::Stable, Side::Candidate] {
-                    told.idle_since.insert((route.clone(), side), told.at);
-                }
-            }
-        }
-        let Ok(events) = handle(self.plan, &told, input, now) else { return Ok(false) };
+        let Ok(events) = handle(self.plan, &self.told(before), input, now) else {
+            return Ok(false);
+        };
         node.now = now;
         let mut found = false;
         let mut cut = node.clone();
@@ -201,6 +195,19 @@ impl Search<'_> {
             }
         }
         Ok(found | self.visit(parent, cut, &label))
+    }
+
+    /// The state as the core is made to see it.
+    fn told(&self, node: &Node) -> State {
+        let mut told = node.state.clone();
+        if self.rules == Rules::AlwaysDrained {
+            for route in self.plan.routes.keys() {
+                for side in [Side::Stable, Side::Candidate] {
+                    told.idle_since.insert((route.clone(), side), Timestamp::default());
+                }
+            }
+        }
+        told
     }
 
     fn remember(&mut self, parent: Option<usize>, label: &str) -> usize {
@@ -240,7 +247,7 @@ impl Search<'_> {
         let mut fresh = self.calls(id, node)?;
         fresh |= self.polls(id, node)?;
         fresh |= self.people(id, node)?;
-        let out = outstanding(self.plan, &node.state, node.now);
+        let out = outstanding(self.plan, &self.told(node), node.now);
         if let Some(wake) = out.wake {
             fresh |= self.step(
                 Some(id),
@@ -260,7 +267,7 @@ impl Search<'_> {
     /// Every way in which each call under way may end, a crash in the middle of it included.
     fn calls(&mut self, id: usize, node: &Node) -> Result<bool, String> {
         let mut fresh = false;
-        for call in outstanding(self.plan, &node.state, node.now).calls {
+        for call in outstanding(self.plan, &self.told(node), node.now).calls {
             let live = &node.world.0[&call.target];
             // The adapters read before they write, so a stranger's picture is met with a conflict.
             let fits = *live == call.before || *live == call.after;
@@ -313,7 +320,7 @@ impl Search<'_> {
 
     fn polls(&mut self, id: usize, node: &Node) -> Result<bool, String> {
         let mut fresh = false;
-        for poll in outstanding(self.plan, &node.state, node.now).polls {
+        for poll in outstanding(self.plan, &self.told(node), node.now).polls {
             if poll.since > node.now {
                 continue;
             }
