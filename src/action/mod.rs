@@ -1,1 +1,10 @@
-//! (to come)
+//! The verbs: how a target is read and changed through the ports, and what has to be settled before a run may start.
+//! What to do when is decided in `rollout`; here is only how.
+
+mod live;
+mod preflight;
+mod preview;
+
+pub use live::*;
+pub use preflight::*;
+pub use preview::*;

@@ -1,1 +1,12 @@
-//! (to come)
+//! The checks: how each question is put to the world, and how the answer becomes a reading. Nothing here decides what
+//! a reading leads to.
+
+mod alarm;
+mod health;
+mod http;
+mod poll;
+
+pub use alarm::*;
+pub use health::*;
+pub use http::*;
+pub use poll::*;

@@ -1,10 +1,12 @@
 //! One change of one target: what it should look like afterwards, and what a reading of it tells about a call whose
 //! outcome is not known. Going forward and going back share these rules.
 
+use std::collections::BTreeMap;
+
 use super::{
     CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, State, StepState,
     Target, Timestamp,
-    decide::{CONFIRM_PATIENCE, known_since, other},
+    decide::{CONFIRM_PATIENCE, known_since, other, target_of},
 };
 use crate::plan::{Size, Step, Verb, units::Weight};
 
@@ -128,6 +130,19 @@ pub(super) fn after(
         }
         _ => None,
     }
+}
+
+/// What a step would make of a target that looks as in `live`: the target, its picture now, and the one after.
+pub fn change_of(
+    state: &State,
+    step: &Step,
+    active: &StepState,
+    live: &BTreeMap<Target, Picture>,
+) -> Option<(Target, Picture, Picture)> {
+    let target = target_of(step)?;
+    let before = live.get(&target)?;
+    let after = after(state, step, active, before)?;
+    Some((target, before.clone(), after))
 }
 
 /// Whether going from one picture to the other takes capacity away.

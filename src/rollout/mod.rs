@@ -14,6 +14,7 @@ mod state;
 mod watch;
 mod why;
 
+pub use change::change_of;
 pub use command::*;
 pub use decide::{handle, outstanding, target_of};
 pub use effect::*;

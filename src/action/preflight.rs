@@ -1,0 +1,327 @@
+//! Before a run starts: are these the right account and region, does everything the plan names exist, which side is
+//! which, may the first step begin? Only reads are made, and every refusal is collected, so that one attempt tells all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    cloud::{AlarmValue, Error, Forward, Group, Reads},
+    plan::{
+        Fleet, FleetKind, FleetName, GateKind, Member, Plan, Route, RouteKind, RouteName, Side,
+        Sides, Verb, units::Weight, units::format_duration,
+    },
+    rollout::{Bindings, Bound, Found, Picture, Split, Target},
+};
+
+/// Everything a run knows about the world when it starts.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub bindings: Bindings,
+    pub found: Vec<Found>,
+    /// What the run owns while it lasts, by names that are the same for every plan.
+    pub resources: BTreeSet<String>,
+    /// Sentences worth knowing that stop nothing.
+    pub warnings: Vec<String>,
+}
+
+/// One reason not to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    pub problem: String,
+    pub hint: String,
+}
+
+impl Objection {
+    fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { problem: problem.into(), hint: hint.into() }
+    }
+
+    fn error(what: &str, error: &Error) -> Self {
+        let hint = error.hint().unwrap_or_else(|| "try again".to_owned());
+        Self::new(format!("{what}: {error}"), hint)
+    }
+}
+
+#[derive(Default)]
+struct Notes {
+    objections: Vec<Objection>,
+    warnings: Vec<String>,
+}
+
+/// Looks at all the plan names; either a run may start from what was found, or here is everything against it.
+pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Objection>> {
+    let mut notes = Notes::default();
+    check_account(plan, reads, &mut notes).await;
+    let mut settled = Settled {
+        bindings: Bindings::default(),
+        found: Vec::new(),
+        resources: BTreeSet::new(),
+        warnings: Vec::new(),
+    };
+    let mut forwards = BTreeMap::new();
+    for (name, route) in &plan.routes {
+        let Some(forward) = find_route(name, route, reads, &mut notes).await else { continue };
+        if let Some(bound) = settle_route(name, route, &forward, &mut notes) {
+            settled.resources.insert(forward.resource.clone());
+            settled.found.push(Found {
+                target: Target::Route(name.clone()),
+                picture: Picture::Split(forward.split.clone()),
+            });
+            settled.bindings.routes.insert(name.clone(), bound);
+            forwards.insert(name.clone(), forward);
+        }
+    }
+    for (name, fleet) in &plan.fleets {
+        settle_fleet(plan, name, fleet, reads, &mut settled, &mut notes).await;
+    }
+    check_alarms(plan, reads, &mut notes).await;
+    if notes.objections.is_empty() {
+        settled.warnings = notes.warnings;
+        Ok(settled)
+    } else {
+        Err(notes.objections)
+    }
+}
+
+async fn check_account(plan: &Plan, reads: &Reads, notes: &mut Notes) {
+    if let Some(region) = plan.aws.region.as_ref().filter(|region| **region != reads.region) {
+        notes.objections.push(Objection::new(
+            format!("the plan is for region {region}, but the clients are set to {}", reads.region),
+            format!("run with `--region {region}`, or set AWS_REGION"),
+        ));
+    }
+    let Some(account) = &plan.aws.account else { return };
+    match reads.identity.caller().await {
+        Ok(caller) if caller.account == *account => {}
+        Ok(caller) => notes.objections.push(Objection::new(
+            format!(
+                "the plan is for account {account}, but the credentials ({}) belong to {}",
+                caller.arn, caller.account
+            ),
+            "use another profile with `--profile`, or correct `aws.account` in the plan",
+        )),
+        Err(error) => {
+            notes
+                .objections
+                .push(Objection::error("cannot tell whose credentials these are", &error));
+        }
+    }
+}
+
+async fn find_route(
+    name: &RouteName,
+    route: &Route,
+    reads: &Reads,
+    notes: &mut Notes,
+) -> Option<Forward> {
+    let RouteKind::Alb(at) = &route.kind;
+    let mut forward = match reads.load_balancers.find(at).await {
+        Ok(forward) => Some(forward),
+        Err(error) => {
+            notes.objections.push(Objection::error(&format!("route {name}"), &error));
+            None
+        }
+    };
+    for member in route.sides.members() {
+        if let Err(error) = reads.load_balancers.target_group(member).await {
+            notes.objections.push(Objection::error(&format!("route {name}"), &error));
+            forward = None;
+        }
+    }
+    forward
+}
+
+fn settle_route(
+    name: &RouteName,
+    route: &Route,
+    forward: &Forward,
+    notes: &mut Notes,
+) -> Option<Bound> {
+    let members = route.sides.members();
+    let strangers: Vec<String> = forward
+        .split
+        .0
+        .iter()
+        .filter(|(member, weight)| **weight != Weight::ZERO && !members.contains(member))
+        .map(|(member, weight)| format!("{member} ({weight})"))
+        .collect();
+    if !strangers.is_empty() {
+        notes.objections.push(Objection::new(
+            format!("route {name} also sends traffic to {}", strangers.join(", ")),
+            "set their weights to 0 first; a run moves traffic between two groups only",
+        ));
+        return None;
+    }
+    if let Some(sticky) = forward.sticky_for {
+        notes.warnings.push(format!(
+            "route {name} is sticky for {}: clients that hold its cookie do not follow the weights",
+            format_duration(sticky)
+        ));
+    }
+    let bound = |stable: &Member, candidate: &Member| Bound {
+        resource: forward.resource.clone(),
+        stable: stable.clone(),
+        candidate: candidate.clone(),
+    };
+    let weight = |member: &Member| forward.split.weight(member);
+    match &route.sides {
+        Sides::Fixed { stable, candidate } => {
+            if weight(stable) == Weight::ZERO {
+                notes.objections.push(Objection::new(
+                    format!("route {name} sends nothing to {stable}, its stable side"),
+                    "swap `stable` and `candidate`, or use `pair`, which finds out by itself",
+                ));
+                return None;
+            }
+            if weight(candidate) != Weight::ZERO {
+                notes.warnings.push(format!(
+                    "route {name} sends traffic to {candidate} already: {}",
+                    forward.split
+                ));
+            }
+            Some(bound(stable, candidate))
+        }
+        Sides::Pair([first, second]) => match (weight(first), weight(second)) {
+            (Weight::ZERO, Weight::ZERO) => {
+                notes.objections.push(Objection::new(
+                    format!("route {name} sends traffic to neither {first} nor {second}"),
+                    "give the side that serves today all the weight",
+                ));
+                None
+            }
+            (_, Weight::ZERO) => Some(bound(first, second)),
+            (Weight::ZERO, _) => Some(bound(second, first)),
+            _ => {
+                notes.objections.push(Objection::new(
+                    format!("route {name} is split between both sides ({})", forward.split),
+                    "finish or roll back what split it, or name `stable` and `candidate` instead \
+                     of a `pair`",
+                ));
+                None
+            }
+        },
+    }
+}
+
+async fn settle_fleet(
+    plan: &Plan,
+    name: &FleetName,
+    fleet: &Fleet,
+    reads: &Reads,
+    settled: &mut Settled,
+    notes: &mut Notes,
+) {
+    let FleetKind::AutoScaling = fleet.kind;
+    let behind = fleet.behind.as_ref();
+    let route = behind.and_then(|route| {
+        Some((plan.routes.get(route)?, settled.bindings.routes.get(route)?.clone()))
+    });
+    let (stable, candidate) = match (&fleet.sides, &route) {
+        (Sides::Fixed { stable, candidate }, _) => (stable.clone(), candidate.clone()),
+        (Sides::Pair([first, second]), Some((route, bound))) => {
+            if route.sides.members()[0] == &bound.stable {
+                (first.clone(), second.clone())
+            } else {
+                (second.clone(), first.clone())
+            }
+        }
+        // The route it stands behind could not be settled, which has been said already.
+        (Sides::Pair(_), None) => return,
+    };
+    let bound = Bound { resource: "autoscaling".to_owned(), stable, candidate };
+    for side in [Side::Stable, Side::Candidate] {
+        let member = bound.member(side);
+        match reads.groups.group(member).await {
+            Ok(group) => {
+                let target_group = route.as_ref().map(|(_, route)| route.member(side));
+                check_group(plan, name, &group, target_group, notes);
+                settled.resources.insert(format!("autoscaling group {member}"));
+                settled.found.push(Found {
+                    target: Target::Fleet { fleet: name.clone(), side },
+                    picture: Picture::Capacity(group.capacity),
+                });
+            }
+            Err(error) => {
+                notes.objections.push(Objection::error(&format!("fleet {name}"), &error));
+            }
+        }
+    }
+    settled.bindings.fleets.insert(name.clone(), bound);
+}
+
+fn check_group(
+    plan: &Plan,
+    name: &FleetName,
+    group: &Group,
+    target_group: Option<&Member>,
+    notes: &mut Notes,
+) {
+    if let Some(wanted) = target_group.filter(|wanted| !group.target_groups.contains(wanted)) {
+        notes.objections.push(Objection::new(
+            format!(
+                "group {} of fleet {name} does not register with target group {wanted}",
+                group.name
+            ),
+            "attach the target group to the group; its instances would never become healthy there",
+        ));
+    }
+    let is_scaled =
+        plan.steps().any(|(_, s)| matches!(&s.verb, Verb::Scale { fleet, .. } if fleet == name));
+    let in_the_way = |process: &&String| {
+        ["Launch", "Terminate", "AddToLoadBalancer"].contains(&process.as_str())
+    };
+    let suspended: Vec<&String> = group.suspended.iter().filter(in_the_way).collect();
+    if is_scaled && !suspended.is_empty() {
+        let list = suspended.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
+        notes.objections.push(Objection::new(
+            format!(
+                "group {} has suspended {list}, so scaling it would have no effect",
+                group.name
+            ),
+            "resume these processes first",
+        ));
+    }
+}
+
+async fn check_alarms(plan: &Plan, reads: &Reads, notes: &mut Notes) {
+    let named: BTreeSet<String> = plan
+        .gates
+        .values()
+        .filter_map(|gate| match &gate.kind {
+            GateKind::Alarms(alarms) => Some(alarms.names.iter().cloned()),
+            GateKind::Healthy { .. } | GateKind::Http(_) => None,
+        })
+        .flatten()
+        .collect();
+    if named.is_empty() {
+        return;
+    }
+    let names: Vec<String> = named.iter().cloned().collect();
+    let alarms = match reads.alarms.alarms(&names).await {
+        Ok(alarms) => alarms,
+        Err(error) => {
+            notes.objections.push(Objection::error("cannot read the alarms", &error));
+            return;
+        }
+    };
+    for name in &named {
+        match alarms.iter().find(|alarm| alarm.name == *name) {
+            None => notes.objections.push(Objection::new(
+                format!("alarm {name} does not exist"),
+                "check its name and region; reading a composite alarm needs cloudwatch:DescribeAlarms on `*`",
+            )),
+            Some(alarm) if alarm.value == AlarmValue::Alarm => {
+                notes.objections.push(Objection::new(
+                    format!("alarm {name} is in ALARM already: {}", alarm.reason),
+                    "wait until it is OK; a gate that fails from the start would roll back at once",
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// The candidate's share of a split, for previews.
+pub fn share(split: &Split, bound: &Bound) -> String {
+    let points = split.share(&bound.candidate);
+    format!("{}.{}%", points / 100, points % 100 / 10)
+}

@@ -1,0 +1,83 @@
+//! One poll of one check. Alarm gates do not poll by themselves: they are answered from what the shared alarm poller
+//! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
+
+use super::{judge_health, probe};
+use crate::{
+    cloud::{Error, Reads},
+    plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
+    rollout::{Bindings, Check, Outcome, Reading, Timestamp},
+};
+
+/// The answer to a check that is not an alarm gate.
+pub async fn poll(
+    plan: &Plan,
+    reads: &Reads,
+    bindings: &Bindings,
+    check: &Check,
+    at: Timestamp,
+) -> Reading {
+    let answer = match check {
+        Check::Gate(name) => match plan.gates.get(name).map(|gate| &gate.kind) {
+            Some(GateKind::Http(gate)) => Ok(probe(reads.http.as_ref(), gate, at).await),
+            Some(GateKind::Healthy { route, side, at_least }) => {
+                health(plan, reads, bindings, (route, *side), *at_least, at).await
+            }
+            Some(GateKind::Alarms(_)) | None => {
+                Ok(Reading::new(Outcome::Unknown, at, format!("gate {name} cannot be polled")))
+            }
+        },
+        Check::Healthy { route, side, at_least } => {
+            health(plan, reads, bindings, (route, *side), *at_least, at).await
+        }
+        Check::Drained { route, side } => drained(reads, bindings, route, *side, at).await,
+        Check::Stands(target) => {
+            Ok(Reading::new(Outcome::Unknown, at, format!("{target} is observed, not polled")))
+        }
+    };
+    answer.unwrap_or_else(|error| unknown(&error, at))
+}
+
+/// What cannot be measured is unknown, with the reason.
+pub fn unknown(error: &Error, at: Timestamp) -> Reading {
+    Reading::new(Outcome::Unknown, at, format!("cannot be measured: {error}"))
+}
+
+async fn health(
+    plan: &Plan,
+    reads: &Reads,
+    bindings: &Bindings,
+    (route, side): (&RouteName, Side),
+    at_least: Percent,
+    at: Timestamp,
+) -> Result<Reading, Error> {
+    let bound = bindings
+        .routes
+        .get(route)
+        .ok_or_else(|| Error::Absent { what: format!("route {route} in this run's journal") })?;
+    let health = reads.load_balancers.health(bound.member(side)).await?;
+    let mut desired = 0;
+    for fleet in plan.fleets_behind(route) {
+        if let Some(bound) = bindings.fleets.get(fleet) {
+            desired += reads.groups.group(bound.member(side)).await?.capacity.desired;
+        }
+    }
+    Ok(judge_health(&health, desired, at_least, at))
+}
+
+async fn drained(
+    reads: &Reads,
+    bindings: &Bindings,
+    route: &RouteName,
+    side: Side,
+    at: Timestamp,
+) -> Result<Reading, Error> {
+    let bound = bindings
+        .routes
+        .get(route)
+        .ok_or_else(|| Error::Absent { what: format!("route {route} in this run's journal") })?;
+    let split = reads.load_balancers.forward(&bound.resource).await?.split;
+    let member = bound.member(side);
+    let weight = split.weight(member);
+    let outcome = if weight == Weight::ZERO { Outcome::Pass } else { Outcome::Wait };
+    Ok(Reading::new(outcome, at, format!("{member} has weight {weight}")))
+}
