@@ -1,1 +1,12 @@
-//! (to come)
+//! The loop: everything that happens becomes an input, one after the other, and what the core wants done is done.
+
+mod alarm_poller;
+mod clock;
+mod driver;
+mod polls;
+mod signals;
+
+pub use alarm_poller::*;
+pub use clock::*;
+pub use driver::*;
+pub use signals::*;
