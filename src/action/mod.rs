@@ -2,9 +2,11 @@
 //! What to do when is decided in `rollout`; here is only how.
 
 mod live;
+mod permissions;
 mod preflight;
 mod preview;
 
 pub use live::*;
+pub use permissions::*;
 pub use preflight::*;
 pub use preview::*;

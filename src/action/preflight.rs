@@ -1,7 +1,7 @@
 //! Before a run starts: are these the right account and region, does everything the plan names exist, which side is
 //! which, may the first step begin? Only reads are made, and every refusal is collected, so that one attempt tells all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{
     cloud::{AlarmValue, Error, Forward, Group, Reads},
@@ -9,7 +9,7 @@ use crate::{
         Fleet, FleetKind, FleetName, GateKind, Member, Plan, Route, RouteKind, RouteName, Side,
         Sides, Verb, units::Weight, units::format_duration,
     },
-    rollout::{Bindings, Bound, Found, Picture, Split, Target},
+    rollout::{Bindings, Bound, Found, Picture, Target},
 };
 
 /// Everything a run knows about the world when it starts.
@@ -17,8 +17,6 @@ use crate::{
 pub struct Settled {
     pub bindings: Bindings,
     pub found: Vec<Found>,
-    /// What the run owns while it lasts, by names that are the same for every plan.
-    pub resources: BTreeSet<String>,
     /// Sentences worth knowing that stop nothing.
     pub warnings: Vec<String>,
 }
@@ -51,23 +49,16 @@ struct Notes {
 pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Objection>> {
     let mut notes = Notes::default();
     check_account(plan, reads, &mut notes).await;
-    let mut settled = Settled {
-        bindings: Bindings::default(),
-        found: Vec::new(),
-        resources: BTreeSet::new(),
-        warnings: Vec::new(),
-    };
-    let mut forwards = BTreeMap::new();
+    let mut settled =
+        Settled { bindings: Bindings::default(), found: Vec::new(), warnings: Vec::new() };
     for (name, route) in &plan.routes {
         let Some(forward) = find_route(name, route, reads, &mut notes).await else { continue };
         if let Some(bound) = settle_route(name, route, &forward, &mut notes) {
-            settled.resources.insert(forward.resource.clone());
             settled.found.push(Found {
                 target: Target::Route(name.clone()),
                 picture: Picture::Split(forward.split.clone()),
             });
             settled.bindings.routes.insert(name.clone(), bound);
-            forwards.insert(name.clone(), forward);
         }
     }
     for (name, fleet) in &plan.fleets {
@@ -227,14 +218,13 @@ async fn settle_fleet(
         // The route it stands behind could not be settled, which has been said already.
         (Sides::Pair(_), None) => return,
     };
-    let bound = Bound { resource: "autoscaling".to_owned(), stable, candidate };
+    let bound = Bound { resource: "autoscaling group".to_owned(), stable, candidate };
     for side in [Side::Stable, Side::Candidate] {
         let member = bound.member(side);
         match reads.groups.group(member).await {
             Ok(group) => {
                 let target_group = route.as_ref().map(|(_, route)| route.member(side));
                 check_group(plan, name, &group, target_group, notes);
-                settled.resources.insert(format!("autoscaling group {member}"));
                 settled.found.push(Found {
                     target: Target::Fleet { fleet: name.clone(), side },
                     picture: Picture::Capacity(group.capacity),
@@ -318,10 +308,4 @@ async fn check_alarms(plan: &Plan, reads: &Reads, notes: &mut Notes) {
             Some(_) => {}
         }
     }
-}
-
-/// The candidate's share of a split, for previews.
-pub fn share(split: &Split, bound: &Bound) -> String {
-    let points = split.share(&bound.candidate);
-    format!("{}.{}%", points / 100, points % 100 / 10)
 }

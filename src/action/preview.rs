@@ -26,6 +26,7 @@ pub fn preview(plan: &Plan, settled: &Settled) -> Vec<Planned> {
     let begin = Event::RunStarted {
         plan: plan.name.clone(),
         digest: plan.digest.clone(),
+        params: BTreeMap::new(),
         by: Actor(String::new()),
         bindings: settled.bindings.clone(),
         found: settled.found.clone(),

@@ -2,7 +2,10 @@
 //! reports are folds over them. They are serialised into the journal, so a change here needs a new format version
 //! (`journal::envelope`).
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,9 @@ pub enum Event {
     RunStarted {
         plan: PlanName,
         digest: String,
+        /// The values its parameters were given; they are not for secrets.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        params: BTreeMap<String, String>,
         by: Actor,
         bindings: Bindings,
         found: Vec<Found>,
@@ -151,9 +157,20 @@ pub struct Bindings {
     pub fleets: BTreeMap<FleetName, Bound>,
 }
 
+impl Bindings {
+    /// What a run owns while it lasts, by names that are the same for every plan and route name.
+    pub fn resources(&self) -> BTreeSet<String> {
+        let routes = self.routes.values().map(|bound| bound.resource.clone());
+        let fleets = self.fleets.values().flat_map(|bound| {
+            [&bound.stable, &bound.candidate].map(|member| format!("{} {member}", bound.resource))
+        });
+        routes.chain(fleets).collect()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bound {
-    /// What the run owns while it lasts: the ARN of a rule or listener; for a fleet, the service it belongs to.
+    /// What the run owns while it lasts: the ARN of a rule or listener; for a fleet, the kind of thing its members are.
     pub resource: String,
     pub stable: Member,
     pub candidate: Member,

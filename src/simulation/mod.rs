@@ -8,6 +8,7 @@ mod forward_rule;
 mod from_plan;
 mod landscape;
 mod metric;
+mod operators;
 mod phrases;
 mod ports;
 mod scaling_group;
@@ -19,6 +20,7 @@ mod violation;
 mod world;
 
 pub use alarm_script::*;
+pub use operators::*;
 pub use phrases::*;
 pub use scenario::*;
 pub use traffic::{Ledger, Minute, Requests, Served};

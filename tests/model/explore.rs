@@ -99,6 +99,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
     let started = Event::RunStarted {
         plan: PlanName::new("model"),
         digest: String::new(),
+        params: BTreeMap::new(),
         by: Actor("model".to_owned()),
         bindings: bindings(plan),
         found: root.world.found(),

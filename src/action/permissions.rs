@@ -1,0 +1,44 @@
+//! The IAM actions a plan needs, those for going back included: a step that cannot be undone must not be begun.
+
+use std::collections::BTreeSet;
+
+use crate::plan::{GateKind, Plan, RouteKind, Verb};
+
+/// Actions in the form `service:Operation`, sorted.
+pub fn permissions(plan: &Plan) -> Vec<String> {
+    let mut actions = BTreeSet::new();
+    if plan.aws.account.is_some() {
+        actions.insert("sts:GetCallerIdentity");
+    }
+    for route in plan.routes.values() {
+        let RouteKind::Alb(_) = &route.kind;
+        actions.extend([
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeRules",
+            "elasticloadbalancing:DescribeTargetGroupAttributes",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTargetHealth",
+        ]);
+    }
+    if !plan.fleets.is_empty() {
+        actions.insert("autoscaling:DescribeAutoScalingGroups");
+    }
+    for (_, step) in plan.steps() {
+        match &step.verb {
+            Verb::Scale { .. } => {
+                actions.insert("autoscaling:UpdateAutoScalingGroup");
+            }
+            Verb::Shift { .. } => {
+                actions.insert("elasticloadbalancing:ModifyListener");
+                actions.insert("elasticloadbalancing:ModifyRule");
+            }
+            Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {}
+        }
+    }
+    if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Alarms(_))) {
+        actions.insert("cloudwatch:DescribeAlarms");
+        actions.insert("cloudwatch:DescribeAlarmHistory");
+    }
+    actions.into_iter().map(str::to_owned).collect()
+}

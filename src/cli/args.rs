@@ -1,0 +1,202 @@
+//! What can be typed. Only clap's types; what they mean is settled in `settings.rs`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Progressive delivery for AWS without Kubernetes.
+///
+/// Reads a rollout plan and moves production traffic from one version to the next, step by step. Alarms and other gates
+/// decide whether the next step may begin; when one fails, everything the run touched is put back as it was.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  promoted; for other commands, done
+    1  trouble outside the plan and the cloud, such as an unreadable journal
+    2  usage, or the plan is invalid
+    3  preflight refused: nothing was touched
+    4  rolled back, completely
+    5  the roll-back failed or is incomplete: a person is needed
+    6  another run owns the route or fleet
+    7  held or awaiting approval: journaled, resumable
+    8  drift: someone else changed what the run owns
+  130  interrupted (SIGINT), 143 terminated (SIGTERM): journaled, resumable";
+
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Where journals are kept
+    #[arg(
+        long,
+        global = true,
+        env = "TIDEGATE_JOURNAL",
+        value_name = "DIR",
+        default_value = ".tidegate"
+    )]
+    pub journal: PathBuf,
+    /// How to write what was asked for: text for people, or JSON, one document a line
+    #[arg(long, short, global = true, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    pub color: Colour,
+    #[command(flatten)]
+    pub aws: Aws,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "AWS")]
+pub(super) struct Aws {
+    /// Region; otherwise the plan's, then AWS's ordinary configuration
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Profile of AWS's configuration files
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Send every call here, to LocalStack say
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Check a plan, offline: every problem at once, each with its place and what to write instead
+    Check(PlanFile),
+    /// Show what a run would do, from before to after; reads only
+    Plan(PlanCommand),
+    /// Run a plan
+    Run(RunCommand),
+    /// Show where a run stands, why, and what can be done
+    Status(RunName),
+    /// Let a waiting `approve` step pass
+    Approve(ApproveCommand),
+    /// Start nothing new; gates stay armed
+    Pause(RunName),
+    /// Go on after a pause, a hold, an interrupt or a crash
+    Resume(Takeover),
+    /// Stop an unfinished run and roll it back
+    Abort(AbortCommand),
+    /// Roll back any run that can be, a promoted one too
+    Rollback(AbortCommand),
+    /// List runs, or tell the story of one again
+    History(HistoryCommand),
+    /// Print the JSON schema of the plan language, for editors
+    Schema,
+    /// Print a shell's completion script
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct PlanFile {
+    /// The plan, or - for standard input
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Value for a parameter of the plan; also from TIDEGATE_PARAM_<NAME>
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE", value_parser = parameter)]
+    pub params: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "a parameter is given as NAME=VALUE".to_owned())
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct Simulation {
+    /// Run in a simulated cloud, in virtual time; no credentials, nothing is touched
+    #[arg(long)]
+    pub simulate: bool,
+    /// What goes on in the simulated cloud; without it everything goes well
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    pub scenario: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanCommand {
+    #[command(flatten)]
+    pub file: PlanFile,
+    /// Print the plan with strategies expanded to steps, as a plan; needs no cloud
+    #[arg(long)]
+    pub expand: bool,
+    #[command(flatten)]
+    pub simulation: Simulation,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunCommand {
+    #[command(flatten)]
+    pub file: PlanFile,
+    #[command(flatten)]
+    pub simulation: Simulation,
+    /// Stop with exit code 7 instead of waiting when only a person can take the run further
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Write how many AWS calls were made, by operation, to standard error
+    #[arg(long)]
+    pub count_calls: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct RunName {
+    /// The run, or enough of its beginning; without it, the latest
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApproveCommand {
+    #[command(flatten)]
+    pub name: RunName,
+    /// The step to approve, where several wait
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    /// Why; kept in the journal
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Takeover {
+    #[command(flatten)]
+    pub name: RunName,
+    /// Stop with exit code 7 instead of waiting when only a person can take the run further
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AbortCommand {
+    #[command(flatten)]
+    pub name: RunName,
+    /// Why; kept in the journal
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryCommand {
+    #[command(flatten)]
+    pub name: RunName,
+}

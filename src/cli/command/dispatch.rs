@@ -1,0 +1,78 @@
+//! From what was typed to the command that does it, and from its end to an exit code.
+
+use clap::{CommandFactory, Parser};
+
+use super::{check, history, operate, plan, run as run_command, status};
+use crate::{
+    cli::{
+        args::{Cli, Verb},
+        exit::{Exit, Failure},
+        output::Output,
+    },
+    plan as language,
+    rollout::Command,
+};
+
+/// Parses the command line, does what it says, and tells how it went.
+pub fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let mut output = Output::new(cli.global.output, cli.global.color);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.failure(&Failure::from(anyhow::Error::from(error)));
+            return Exit::Trouble;
+        }
+    };
+    let result = runtime.block_on(dispatch(cli, &mut output));
+    // A name lookup or a request that hangs must not keep the process.
+    runtime.shutdown_background();
+    result.unwrap_or_else(|failure| {
+        output.progress(None);
+        output.failure(&failure);
+        failure.exit
+    })
+}
+
+async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
+    let global = &cli.global;
+    match cli.command {
+        Verb::Check(file) => check::check(&file, output),
+        Verb::Plan(command) => plan::plan(&command, global, output).await,
+        Verb::Run(command) => run_command::run(&command, global, output).await,
+        Verb::Status(name) => status::status(&name, global, output),
+        Verb::History(command) => history::history(&command.name, global, output),
+        Verb::Approve(command) => {
+            let step = command.step.map(language::StepId::new);
+            let asked = Command::Approve { step, reason: command.reason };
+            operate::send(&command.name, asked, global, output).await
+        }
+        Verb::Pause(name) => operate::send(&name, Command::Pause, global, output).await,
+        Verb::Resume(takeover) => operate::resume(&takeover, global, output).await,
+        Verb::Abort(command) => {
+            let asked = Command::Abort { reason: command.reason };
+            operate::go_back(&command.name, asked, global, output).await
+        }
+        Verb::Rollback(command) => {
+            let asked = Command::Rollback { reason: command.reason };
+            operate::go_back(&command.name, asked, global, output).await
+        }
+        Verb::Schema => {
+            Output::raw(&language::schema());
+            Ok(Exit::Success)
+        }
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut script);
+            Output::raw(&String::from_utf8_lossy(&script));
+            Ok(Exit::Success)
+        }
+    }
+}

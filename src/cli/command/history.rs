@@ -1,0 +1,45 @@
+//! `tidegate history`: all runs, or one run's story told again, by the same words as while it happened.
+
+use super::found::Found;
+use crate::{
+    cli::{
+        args::{Format, Global, RunName},
+        exit::{Exit, Failure},
+        output::Output,
+        wire::files_of,
+    },
+    journal::Store,
+    report::{self, HistoryRow, RunView, Timeline},
+    runner::Clock,
+};
+
+pub(super) fn history(name: &RunName, global: &Global, output: &Output) -> Result<Exit, Failure> {
+    if name.run.is_some() {
+        return tell(&Found::find(name, global)?, output);
+    }
+    let files = files_of(global);
+    let mut rows = Vec::new();
+    for run in files.runs()? {
+        rows.push(HistoryRow::of(&files.load(&run)?));
+    }
+    match output.format {
+        Format::Json => rows.iter().for_each(|row| output.json(row)),
+        Format::Text => output.data(&report::history(&rows, output.style)),
+    }
+    Ok(Exit::Success)
+}
+
+fn tell(found: &Found, output: &Output) -> Result<Exit, Failure> {
+    let mut timeline = Timeline::new(&found.plan, output.style);
+    for envelope in &found.journal {
+        match output.format {
+            Format::Json => output.json(envelope),
+            Format::Text => timeline.lines(envelope).iter().for_each(|line| output.data(line)),
+        }
+    }
+    if output.format == Format::Text {
+        let view = RunView::of(&found.plan, &found.journal, Clock::System.now());
+        output.data(&report::ending(&view, output.style));
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,14 @@
+//! One file per command, and the way to them.
+
+mod check;
+mod dispatch;
+mod found;
+mod history;
+mod operate;
+mod plan;
+mod run;
+mod status;
+mod witness;
+
+pub(super) use check::invalid;
+pub use dispatch::run;

@@ -1,0 +1,133 @@
+//! `tidegate plan`: what a run would do, from before to after, with clients that cannot change anything.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use serde::Serialize;
+
+use super::check;
+use crate::{
+    action::{Planned, Settled, permissions, preflight, preview},
+    cli::{
+        args::{Format, Global, PlanCommand},
+        exit::{Exit, Failure},
+        output::Output,
+        wire,
+    },
+    plan::{self, Plan, units::format_duration},
+    report::describe,
+    rollout::Bindings,
+};
+
+pub(super) async fn plan(
+    command: &PlanCommand,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let (source, params) = check::open(&command.file)?;
+    let plan = check::read(&source, &params, output)?.plan;
+    if command.expand {
+        let text = plan::expand(&source, &params).map_err(|p| check::invalid(&p))?;
+        Output::raw(&text);
+        return Ok(Exit::Success);
+    }
+    let reads = wire::reads(&plan, global, &command.simulation).await?;
+    let settled = match preflight(&plan, &reads).await {
+        Ok(settled) => settled,
+        Err(objections) => {
+            for objection in &objections {
+                output
+                    .talk(&format!("refused: {}\n   hint: {}", objection.problem, objection.hint));
+            }
+            return Err(Failure {
+                exit: Exit::Refused,
+                error: anyhow!("a run of plan {} would be refused", plan.name),
+                hint: None,
+            });
+        }
+    };
+    let preview = Preview::of(&plan, &settled);
+    match output.format {
+        Format::Json => output.json(&preview),
+        Format::Text => tell(&plan, &preview, output),
+    }
+    Ok(Exit::Success)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Preview<'a> {
+    plan: &'a str,
+    digest: &'a str,
+    bindings: &'a Bindings,
+    calls: Vec<Planned>,
+    /// Seconds, if nothing fails and every step takes as long as it may; nothing where a person is waited for.
+    at_most: Option<u64>,
+    permissions: Vec<String>,
+    warnings: &'a [String],
+}
+
+impl<'a> Preview<'a> {
+    fn of(plan: &'a Plan, settled: &'a Settled) -> Self {
+        let limits: Option<Vec<Duration>> = plan.steps().map(|(_, step)| step.timeout).collect();
+        Self {
+            plan: plan.name.as_str(),
+            digest: &plan.digest,
+            bindings: &settled.bindings,
+            calls: preview(plan, settled),
+            at_most: limits.map(|limits| limits.iter().sum::<Duration>().as_secs()),
+            permissions: permissions(plan),
+            warnings: &settled.warnings,
+        }
+    }
+}
+
+fn tell(plan: &Plan, preview: &Preview, output: &Output) {
+    for warning in preview.warnings {
+        output.talk(&format!("warning: {warning}"));
+    }
+    output.data(&format!("plan {} ({})", plan.name, preview.digest.get(..12).unwrap_or_default()));
+    output.data("\nsides");
+    for (route, bound) in &preview.bindings.routes {
+        output.data(&format!(
+            "  route {route}: {} is stable, {} the candidate",
+            bound.stable, bound.candidate
+        ));
+        output.data(&format!("    at {}", bound.resource));
+    }
+    for (fleet, bound) in &preview.bindings.fleets {
+        output.data(&format!(
+            "  fleet {fleet}: {} is stable, {} the candidate",
+            bound.stable, bound.candidate
+        ));
+    }
+    output.data("\nsteps");
+    for (component, step) in plan.steps() {
+        let name =
+            if plan.components.len() > 1 { format!("{}: ", component.name) } else { String::new() };
+        output.data(&format!("  {}  {name}{}", step.id, describe(step)));
+        for call in preview.calls.iter().filter(|call| call.step == step.id) {
+            output.data(&format!(
+                "      {}\n        before  {}\n        after   {}",
+                call.target, call.before, call.after
+            ));
+        }
+    }
+    match preview.at_most {
+        Some(seconds) => {
+            let limit = format_duration(Duration::from_secs(seconds));
+            output.data(&format!(
+                "\n{} changes, at most {limit}; nothing was touched",
+                preview.calls.len()
+            ));
+        }
+        None => output.data(&format!(
+            "\n{} changes; a person is waited for on the way; nothing was touched",
+            preview.calls.len()
+        )),
+    }
+    output.data("\npermissions needed");
+    for permission in &preview.permissions {
+        output.data(&format!("  {permission}"));
+    }
+}

@@ -1,0 +1,111 @@
+//! The exit codes, which are part of the interface: pipelines branch on them. Above all 4 and 5 differ: after a 4
+//! everything is as it was, after a 5 a person is needed.
+
+use std::process::{ExitCode, Termination};
+
+use anyhow::anyhow;
+
+use crate::{
+    cloud, journal,
+    rollout::{Cause, Ending, Mode, Signal, State},
+    runner,
+};
+
+/// How `tidegate` ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Promoted; for other commands, done.
+    Success = 0,
+    /// A bug or a broken environment: a journal that cannot be read, say.
+    Trouble = 1,
+    /// What was typed or written makes no sense, or does not fit what the run is at.
+    Usage = 2,
+    /// Preflight refused; nothing was touched.
+    Refused = 3,
+    /// Rolled back, completely: because a gate failed, or because somebody asked.
+    RolledBack = 4,
+    /// The roll-back failed or is incomplete: a person is needed.
+    NeedsAttention = 5,
+    /// Another run owns the route or fleet.
+    Owned = 6,
+    /// Held or awaiting a person; journaled and resumable.
+    Held = 7,
+    /// Somebody else changed what the run owns.
+    Drift = 8,
+    /// Interrupted by SIGINT; journaled and resumable.
+    Interrupted = 130,
+    /// Terminated by SIGTERM; journaled and resumable.
+    Terminated = 143,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+impl Exit {
+    /// What a run that has come to rest means to whoever started it.
+    pub fn of(state: &State) -> Self {
+        match (&state.mode, state.interrupted) {
+            (Mode::Ended(Ending::Promoted), _) => Self::Success,
+            (Mode::Ended(Ending::RolledBack), _) => Self::RolledBack,
+            (Mode::Ended(Ending::NeedsAttention), _) => Self::NeedsAttention,
+            (Mode::Held(Cause::Drift { .. }), _) => Self::Drift,
+            (_, Some(Signal::SigInt)) => Self::Interrupted,
+            (_, Some(Signal::SigTerm)) => Self::Terminated,
+            (Mode::Held(_) | Mode::NotStarted | Mode::Forward | Mode::RollingBack { .. }, None) => {
+                Self::Held
+            }
+        }
+    }
+}
+
+/// Why a command could not do what was asked, with what to do about it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub exit: Exit,
+    pub error: anyhow::Error,
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn usage(words: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, error: anyhow!(words.into()), hint: Some(hint.into()) }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { exit: Exit::Trouble, error, hint: None }
+    }
+}
+
+impl From<journal::Error> for Failure {
+    fn from(error: journal::Error) -> Self {
+        let exit = match &error {
+            journal::Error::Owned(_) | journal::Error::LockLost { .. } => Exit::Owned,
+            journal::Error::NoSuchRun { .. } => Exit::Usage,
+            _ if error.is_fence() => Exit::Owned,
+            _ => Exit::Trouble,
+        };
+        Self { exit, hint: error.hint(), error: error.into() }
+    }
+}
+
+impl From<runner::Error> for Failure {
+    fn from(error: runner::Error) -> Self {
+        let exit = match &error {
+            runner::Error::LostOwnership { .. } => Exit::Owned,
+            runner::Error::Journal { .. } => Exit::Trouble,
+        };
+        let hint = "`tidegate status` shows who runs it now and where it stands".to_owned();
+        Self { exit, error: error.into(), hint: Some(hint) }
+    }
+}
+
+impl From<cloud::Error> for Failure {
+    fn from(error: cloud::Error) -> Self {
+        Self { exit: Exit::Refused, hint: error.hint(), error: error.into() }
+    }
+}

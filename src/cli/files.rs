@@ -1,0 +1,31 @@
+//! The files a person names on the command line. Journals have a module of their own.
+#![expect(clippy::disallowed_methods, reason = "this is the one place that opens users' files")]
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use anyhow::Context;
+
+use super::exit::{Exit, Failure};
+
+/// A plan or scenario, or `-` for standard input. Reading stops a little above what any plan may have, so that a wrong
+/// file name does not fill the memory; the language then says that it is too large.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    const ENOUGH: u64 = 2 * 1024 * 1024;
+    let mut bytes = Vec::new();
+    let result = if path == Path::new("-") {
+        io::stdin().take(ENOUGH).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(ENOUGH).read_to_end(&mut bytes))
+    };
+    result.with_context(|| format!("cannot read {}", path.display())).map(|_| bytes).map_err(
+        |error| Failure {
+            exit: Exit::Usage,
+            error,
+            hint: Some("check the path; `-` reads standard input".to_owned()),
+        },
+    )
+}

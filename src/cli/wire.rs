@@ -1,0 +1,159 @@
+//! Puts adapters behind ports: the real cloud, or the simulated one. A preview is given ports that can only read.
+
+use std::sync::Arc;
+
+use super::{
+    args::{Aws, Global, Simulation},
+    exit::Failure,
+    files,
+};
+use crate::{
+    cloud::{Calls, Cloud, Reads},
+    journal::{Files, Locks, Memory, Store},
+    plan::{self, Plan, SourceFile},
+    runner::{Clock, WhenAwaiting},
+    simulation::{Operators, Scenario, World},
+};
+
+/// All that a run needs of the outside.
+pub(super) struct Wiring {
+    pub cloud: Cloud,
+    pub calls: Calls,
+    pub store: Arc<dyn Store>,
+    pub locks: Arc<dyn Locks>,
+    pub clock: Clock,
+    pub simulated: Option<Simulated>,
+}
+
+/// The simulated cloud, and who speaks in it.
+pub(super) struct Simulated {
+    pub world: World,
+    pub operators: Operators,
+}
+
+impl Wiring {
+    pub(super) fn when_awaiting(&self, leave: WhenAwaiting) -> WhenAwaiting {
+        match &self.simulated {
+            None => leave,
+            Some(simulated) => {
+                let operators = simulated.operators.clone();
+                WhenAwaiting::StayWhile(Arc::new(move || operators.may_speak()))
+            }
+        }
+    }
+}
+
+pub(super) async fn run(
+    plan: &Plan,
+    global: &Global,
+    simulation: &Simulation,
+) -> Result<Wiring, Failure> {
+    if simulation.simulate {
+        return simulated(plan, simulation);
+    }
+    let calls = Calls::default();
+    let cloud = connect(plan.aws.region.as_deref(), &global.aws, &calls).await?;
+    let files = files_of(global);
+    Ok(Wiring {
+        cloud,
+        calls,
+        store: files.clone(),
+        locks: files,
+        clock: Clock::System,
+        simulated: None,
+    })
+}
+
+/// Ports that can only read, for previews.
+pub(super) async fn reads(
+    plan: &Plan,
+    global: &Global,
+    simulation: &Simulation,
+) -> Result<Reads, Failure> {
+    if simulation.simulate {
+        return Ok(simulated(plan, simulation)?.cloud.reads);
+    }
+    read_only(plan.aws.region.as_deref(), &global.aws).await
+}
+
+pub(super) fn files_of(global: &Global) -> Arc<Files> {
+    Arc::new(Files::new(&global.journal))
+}
+
+fn simulated(plan: &Plan, simulation: &Simulation) -> Result<Wiring, Failure> {
+    let scenario = match &simulation.scenario {
+        None => Scenario::default(),
+        Some(path) => {
+            let name = path.display().to_string();
+            let source = SourceFile::new(name.clone(), &files::read(path)?)
+                .map_err(|problems| super::command::invalid(&problems))?;
+            let scenario: Scenario =
+                plan::read_yaml(&source).map_err(|problems| super::command::invalid(&problems))?;
+            let problems = scenario.problems(plan);
+            if !problems.is_empty() {
+                return Err(Failure::usage(
+                    format!("scenario {name} does not fit the plan: {}", problems.join("; ")),
+                    "a scenario names routes, fleets and alarms of the plan, or none",
+                ));
+            }
+            scenario
+        }
+    };
+    let clock = Clock::virtual_time();
+    let world = World::for_plan(plan, &scenario, Arc::new(move || clock.now()));
+    let memory = Memory::default();
+    let operators = Operators::new(&scenario, &world);
+    Ok(Wiring {
+        cloud: world.cloud(),
+        calls: world.calls(),
+        store: Arc::new(memory.clone()),
+        locks: Arc::new(memory),
+        clock,
+        simulated: Some(Simulated { world, operators }),
+    })
+}
+
+#[cfg(feature = "aws")]
+pub(super) async fn connect(
+    region: Option<&str>,
+    aws: &Aws,
+    calls: &Calls,
+) -> Result<Cloud, Failure> {
+    Ok(crate::aws::connect(&settings(region, aws), calls).await?)
+}
+
+#[cfg(feature = "aws")]
+async fn read_only(region: Option<&str>, aws: &Aws) -> Result<Reads, Failure> {
+    Ok(crate::aws::read_only(&settings(region, aws), &Calls::default()).await?)
+}
+
+#[cfg(feature = "aws")]
+fn settings(region: Option<&str>, aws: &Aws) -> crate::aws::Settings {
+    crate::aws::Settings {
+        region: aws.region.clone().or_else(|| region.map(str::to_owned)),
+        profile: aws.profile.clone(),
+        endpoint_url: aws.endpoint_url.clone(),
+    }
+}
+
+#[cfg(not(feature = "aws"))]
+pub(super) async fn connect(
+    _region: Option<&str>,
+    _aws: &Aws,
+    _calls: &Calls,
+) -> Result<Cloud, Failure> {
+    Err(without_aws())
+}
+
+#[cfg(not(feature = "aws"))]
+async fn read_only(_region: Option<&str>, _aws: &Aws) -> Result<Reads, Failure> {
+    Err(without_aws())
+}
+
+#[cfg(not(feature = "aws"))]
+fn without_aws() -> Failure {
+    Failure::usage(
+        "this tidegate was built without AWS",
+        "use --simulate, or build with `--features aws`",
+    )
+}

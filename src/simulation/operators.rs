@@ -1,0 +1,106 @@
+//! The people of a scenario. They speak to a run the way everybody does, through its inbox, at the moments the scenario
+//! gives; the run cannot tell them from real ones.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{Moment, OperatorCommand, OperatorScript, Scenario, World};
+use crate::{
+    journal::{self, Request, RunId, Store, send},
+    plan::{Plan, Verb},
+    rollout::{Actor, Command, Event, Timestamp},
+    runner::Clock,
+};
+
+#[derive(Clone)]
+pub struct Operators {
+    scripts: Arc<Vec<OperatorScript>>,
+    world: World,
+    silent: Arc<AtomicUsize>,
+}
+
+impl Operators {
+    pub fn new(scenario: &Scenario, world: &World) -> Self {
+        Self {
+            scripts: Arc::new(scenario.operators.clone()),
+            world: world.clone(),
+            silent: Arc::new(AtomicUsize::new(0)),
+        }
+    }
+
+    /// Whether anybody has something left to say.
+    pub fn may_speak(&self) -> bool {
+        self.silent.load(Ordering::Relaxed) < self.scripts.len()
+    }
+
+    /// Says everything in its time; returns when all has been said.
+    pub async fn speak(
+        &self,
+        plan: &Plan,
+        run: &RunId,
+        store: &dyn Store,
+        clock: Clock,
+    ) -> Result<(), journal::Error> {
+        let mut said = vec![Timestamp::default(); self.scripts.len()];
+        let mut left: Vec<usize> = (0..self.scripts.len()).collect();
+        while !left.is_empty() {
+            let now = clock.now();
+            let asked = asked(plan, run, store)?;
+            for (index, script) in self.scripts.iter().enumerate() {
+                let Some(last) = said.get_mut(index) else { continue };
+                let moment = match script.at {
+                    Moment::Asked(after) => {
+                        asked.iter().find(|at| **at > *last).map(|at| at.plus(after))
+                    }
+                    at => self.world.moment(at),
+                };
+                if !left.contains(&index) || moment.is_none_or(|moment| now < moment) {
+                    continue;
+                }
+                let request = Request {
+                    id: format!("operator{index}"),
+                    by: Actor(script.by.clone()),
+                    at: now,
+                    command: command(script),
+                };
+                send(store, run, &request)?;
+                // Whoever answers questions answers each of them; everybody else speaks once.
+                *last = now;
+                if !matches!(script.at, Moment::Asked(_)) {
+                    left.retain(|other| *other != index);
+                    self.silent.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            clock.sleep(Duration::from_secs(1)).await;
+        }
+        Ok(())
+    }
+}
+
+/// When the run asked for approvals.
+fn asked(plan: &Plan, run: &RunId, store: &dyn Store) -> Result<Vec<Timestamp>, journal::Error> {
+    let journal = store.load(run)?;
+    let asked = journal.iter().filter_map(|envelope| match &envelope.event {
+        Event::StepStarted { step, .. } => plan
+            .step(step)
+            .filter(|(_, step)| matches!(step.verb, Verb::Approve { .. }))
+            .map(|_| envelope.at),
+        _ => None,
+    });
+    Ok(asked.collect())
+}
+
+fn command(script: &OperatorScript) -> Command {
+    let reason = script.reason.clone();
+    match script.command {
+        OperatorCommand::Approve => Command::Approve { step: None, reason },
+        OperatorCommand::Pause => Command::Pause,
+        OperatorCommand::Resume => Command::Resume,
+        OperatorCommand::Abort => Command::Abort { reason },
+    }
+}
