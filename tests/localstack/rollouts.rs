@@ -1,0 +1,156 @@
+//! Whole rollouts, from the first event to the exit code, with the world compared before and after.
+
+use aws_sdk_cloudwatch::types::StateValue;
+
+use crate::world::{Ended, World};
+
+const CANARY: [&str; 2] = ["run", "plans/canary-alb.yaml"];
+
+#[test]
+fn a_healthy_canary_is_promoted() {
+    let world = World::new("healthy");
+    world.run(&CANARY).expect(0);
+    assert_eq!(world.split().to_string(), "healthy-blue 0, healthy-green 999");
+    let status = world.run(&["status"]);
+    assert!(status.expect(0).told.to_lowercase().contains("promoted"), "{}", status.told);
+}
+
+#[test]
+fn a_blue_green_switch_is_promoted_and_can_be_taken_back_later() {
+    let world = World::new("bluegreen");
+    let before = world.snapshot();
+    world.run(&["run", "plans/blue-green-alb.yaml"]).expect(0);
+    assert_ne!(world.snapshot(), before);
+    world.run(&["rollback", "--reason", "customers complain"]).expect(4);
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn an_alarm_in_the_middle_of_a_bake_rolls_back_to_the_journaled_weights() {
+    let world = World::new("alarm");
+    let before = world.snapshot();
+    let run = world.start(&CANARY);
+    world.wait_for("bake-started");
+    world.set_alarm("5xx", StateValue::Alarm);
+    let ended = Ended::wait(run);
+    assert!(ended.expect(4).told.contains("alarm-5xx is in ALARM"), "{}", ended.told);
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn an_alarm_that_flickers_between_two_polls_trips_the_bake() {
+    let world = World::new("flicker");
+    let before = world.snapshot();
+    let run = world.start(&CANARY);
+    world.wait_for("bake-started");
+    world.set_alarm("latency", StateValue::Alarm);
+    world.set_alarm("latency", StateValue::Ok);
+    let ended = Ended::wait(run);
+    assert!(ended.expect(4).told.contains("flicker-latency went to ALARM"), "{}", ended.told);
+    assert_eq!(world.snapshot(), before);
+}
+
+/// The run is killed at ten places spread over its events, each in a world of its own, side by side; tests/suite dies
+/// after every single event, in the simulated cloud.
+#[test]
+fn a_run_that_is_killed_and_resumed_ends_right() {
+    let places = [1, 3, 5, 7, 9, 12, 15, 18, 21, 24];
+    std::thread::scope(|scope| {
+        for events in places {
+            scope.spawn(move || {
+                let world = World::new(&format!("kill{events}"));
+                let mut run = world.start(&CANARY);
+                world.wait_until("the place to die", |seen| seen.len() >= events);
+                run.kill().unwrap();
+                assert_eq!(Ended::wait(run).code, None, "it was killed by a signal");
+                world.run(&["resume"]).expect(0);
+                let blue = world.member("blue");
+                assert_eq!(world.split().weight(&blue).get(), 0, "killed after {events} events");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_run_that_is_killed_can_be_rolled_back_instead() {
+    let world = World::new("killback");
+    let before = world.snapshot();
+    let mut run = world.start(&CANARY);
+    world.wait_for("bake-started");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    world.run(&["abort"]).expect(4);
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn a_second_run_on_the_same_rule_is_told_who_holds_it() {
+    let world = World::new("twice");
+    let first = world.start(&CANARY);
+    world.wait_for("run-started");
+    let second = world.run(&CANARY);
+    let talk = &second.expect(6).talk;
+    assert!(talk.contains("canary") && talk.contains("pid"), "{talk}");
+    Ended::wait(first).expect(0);
+}
+
+#[test]
+fn a_weight_changed_by_hand_is_drift_and_is_not_overwritten() {
+    let world = World::new("drift");
+    let run = world.start(&CANARY);
+    world.wait_for("bake-started");
+    world.set_weights(700, 300);
+    let ended = Ended::wait(run);
+    let told = &ended.expect(8).told;
+    assert!(told.contains("drift-blue 700") && told.contains("drift-green 300"), "{told}");
+    assert_eq!(world.split().to_string(), "drift-blue 700, drift-green 300");
+    world.run(&["rollback"]).expect(5);
+    assert_eq!(world.split().to_string(), "drift-blue 700, drift-green 300");
+}
+
+#[test]
+fn a_missing_alarm_is_refused_before_anything_is_touched() {
+    let world = World::new("missing");
+    world.delete_alarm("5xx");
+    let before = world.snapshot();
+    let ended = world.run(&CANARY);
+    assert!(ended.expect(3).talk.contains("missing-5xx does not exist"), "{}", ended.talk);
+    assert_eq!(world.snapshot(), before);
+    assert!(world.events().is_empty(), "nothing may be journaled either");
+}
+
+#[test]
+fn an_abort_from_another_process_reaches_the_run() {
+    let world = World::new("abort");
+    let before = world.snapshot();
+    let run = world.start(&CANARY);
+    world.wait_for("bake-started");
+    world.run(&["pause"]).expect(0);
+    world.run(&["pause"]).expect(2);
+    world.run(&["resume"]).expect(0);
+    world.run(&["abort", "--reason", "not today"]).expect(0);
+    Ended::wait(run).expect(4);
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn a_terminated_run_is_journaled_and_goes_on_where_it_was() {
+    let world = World::new("term");
+    let run = world.start(&CANARY);
+    world.wait_for("bake-started");
+    let pid = rustix::process::Pid::from_child(&run);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    Ended::wait(run).expect(143);
+    world.run(&["resume"]).expect(0);
+}
+
+#[test]
+fn a_preview_shows_every_call_and_changes_nothing() {
+    let world = World::new("preview");
+    let before = world.snapshot();
+    let preview = world.run(&["plan", "plans/canary-alb.yaml"]);
+    let told = &preview.expect(0).told;
+    assert!(told.contains("before  preview-blue 999, preview-green 0"), "{told}");
+    assert!(told.contains("after   preview-blue 950, preview-green 50"), "{told}");
+    assert_eq!(world.snapshot(), before);
+}

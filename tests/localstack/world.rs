@@ -1,0 +1,178 @@
+//! A world of its own for each test (load balancer, groups, alarms under a prefix), and the binary to run in it.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_cloudwatch::types::StateValue;
+use tidegate::{
+    aws::{Settings, connect},
+    cloud::{Calls, Cloud},
+    plan::{ListenerRule, Member},
+    rollout::Split,
+};
+
+pub(crate) struct World {
+    pub(crate) prefix: String,
+    pub(crate) journal: tempfile::TempDir,
+    cloud: Cloud,
+    runtime: tokio::runtime::Runtime,
+    settings: aws_config::SdkConfig,
+}
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl World {
+    /// Seeds the world `prefix`.
+    pub(crate) fn new(prefix: &str) -> Self {
+        let state = std::env::var("TIDE_AWS_STATE")
+            .expect("LocalStack is needed: run these tests through `make localstack`");
+        let seeded = Command::new(repository().join("localstack/tide-aws"))
+            .args(["seed", "--prefix", prefix, "--state-dir", &state])
+            .output()
+            .unwrap();
+        let talk = String::from_utf8_lossy(&seeded.stderr);
+        assert!(seeded.status.success(), "the world {prefix} could not be seeded: {talk}");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let settings = runtime.block_on(aws_config::from_env().load());
+        let cloud = runtime.block_on(connect(&Settings::default(), &Calls::default())).unwrap();
+        let journal = tempfile::tempdir().unwrap();
+        Self { prefix: prefix.to_owned(), journal, cloud, runtime, settings }
+    }
+
+    /// `tidegate` with this world's journal.
+    pub(crate) fn tidegate(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command
+            .current_dir(repository())
+            .env("TIDEGATE_JOURNAL", self.journal.path())
+            .env("TIDEGATE_PARAM_APP", &self.prefix)
+            .env("TIDEGATE_PARAM_BAKE", "8s")
+            .env("TIDEGATE_PARAM_LAST_BAKE", "8s")
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.tidegate(args).spawn().unwrap()
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+        Ended::of(self.tidegate(args).output().unwrap())
+    }
+
+    /// Names and texts of the latest run's events, in order.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let Ok(runs) = std::fs::read_dir(self.journal.path().join("runs")) else { return Vec::new() };
+        let mut runs: Vec<PathBuf> = runs.map(|run| run.unwrap().path()).collect();
+        runs.sort();
+        let Some(run) = runs.last() else { return Vec::new() };
+        let Ok(events) = std::fs::read_dir(run.join("events")) else { return Vec::new() };
+        let mut files: Vec<PathBuf> = events.map(|event| event.unwrap().path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        files.sort();
+        files.into_iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect()
+    }
+
+    /// Waits until an event with this word in it is in the journal.
+    pub(crate) fn wait_for(&self, word: &str) {
+        self.wait_until(word, |events| events.iter().any(|event| event.contains(word)));
+    }
+
+    pub(crate) fn wait_until(&self, what: &str, there: impl Fn(&[String]) -> bool) {
+        let begun = Instant::now();
+        while !there(&self.events()) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "{what} never happened: {:#?}", self.events());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn rule(&self) -> ListenerRule {
+        ListenerRule::Named { load_balancer: self.prefix.clone(), port: 80, priority: Some(10) }
+    }
+
+    pub(crate) fn member(&self, colour: &str) -> Member {
+        Member::new(format!("{}-{colour}", self.prefix))
+    }
+
+    pub(crate) fn split(&self) -> Split {
+        self.runtime.block_on(self.cloud.reads.load_balancers.find(&self.rule())).unwrap().split
+    }
+
+    /// What a colleague does in the console.
+    pub(crate) fn set_weights(&self, blue: u16, green: u16) {
+        let weight = |n| tidegate::plan::units::Weight::new(n).unwrap();
+        self.runtime.block_on(async {
+            let forward = self.cloud.reads.load_balancers.find(&self.rule()).await.unwrap();
+            let to = forward.split.with(
+                (&self.member("blue"), weight(blue)),
+                (&self.member("green"), weight(green)),
+            );
+            self.cloud.weights.set_weights(&forward.resource, &forward.split, &to).await.unwrap();
+        });
+    }
+
+    pub(crate) fn set_alarm(&self, alarm: &str, state: StateValue) {
+        let client = aws_sdk_cloudwatch::Client::new(&self.settings);
+        let name = format!("{}-{alarm}", self.prefix);
+        let call = client
+            .set_alarm_state()
+            .alarm_name(name)
+            .state_value(state)
+            .state_reason("set by a test");
+        self.runtime.block_on(call.send()).unwrap();
+    }
+
+    pub(crate) fn delete_alarm(&self, alarm: &str) {
+        let client = aws_sdk_cloudwatch::Client::new(&self.settings);
+        let call = client.delete_alarms().alarm_names(format!("{}-{alarm}", self.prefix));
+        self.runtime.block_on(call.send()).unwrap();
+    }
+
+    /// Everything a run may touch, as AWS describes it.
+    pub(crate) fn snapshot(&self) -> BTreeMap<String, String> {
+        let mut seen = BTreeMap::new();
+        seen.insert("rule".to_owned(), self.split().to_string());
+        for colour in ["blue", "green"] {
+            let name = self.member(colour);
+            let group = self.runtime.block_on(self.cloud.reads.groups.group(&name)).unwrap();
+            seen.insert(name.to_string(), format!("{} {:?}", group.capacity, group.suspended));
+        }
+        seen
+    }
+}
+
+/// A process that has come to its end.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) told: String,
+    pub(crate) talk: String,
+}
+
+impl Ended {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            told: String::from_utf8_lossy(&output.stdout).into_owned(),
+            talk: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub(crate) fn wait(child: Child) -> Self {
+        Self::of(child.wait_with_output().unwrap())
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "\n{}\n{}", self.told, self.talk);
+        self
+    }
+}

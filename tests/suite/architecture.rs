@@ -1,0 +1,147 @@
+//! The walls: who may use whom. Reads the `use` lines and paths of every file and says file, line and rule. The other
+//! two walls are `cargo check --no-default-features` and clippy's `disallowed-methods`.
+
+use std::path::{Path, PathBuf};
+
+use crate::stage::repository;
+
+/// What each module may use of the crate; nothing may use `cli`. A module may always use itself.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("plan", &[]),
+    ("rollout", &["plan"]),
+    ("journal", &["rollout", "plan"]),
+    ("cloud", &["rollout", "plan"]),
+    ("aws", &["cloud", "rollout", "plan"]),
+    ("action", &["plan", "rollout", "cloud"]),
+    ("gate", &["plan", "rollout", "cloud"]),
+    ("runner", &["rollout", "journal", "action", "gate", "cloud", "plan"]),
+    ("report", &["plan", "rollout", "journal"]),
+    ("testkit", &["cloud", "plan", "rollout"]),
+    ("simulation", &["cloud", "plan", "rollout", "testkit", "journal", "runner"]),
+];
+
+/// Crates that may be named in one module only.
+const ONLY_IN: &[(&str, &str)] = &[
+    ("serde_saphyr", "plan/source"),
+    ("aws_sdk_", "aws"),
+    ("aws_config", "aws"),
+    ("aws_smithy_", "aws"),
+    ("clap::", "cli"),
+    ("anyhow::", "cli"),
+    ("reqwest", "cloud/http.rs"),
+    ("indicatif", "cli/output.rs"),
+];
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// Every source file under src, as its path there and its lines with their numbers, comments left out.
+fn files() -> Vec<(String, Vec<(usize, String)>)> {
+    let root = repository().join("src");
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines = text.lines().enumerate().map(|(i, line)| (i + 1, line.to_owned()));
+        (name, lines.filter(|(_, line)| !line.trim_start().starts_with("//")).collect())
+    };
+    paths.into_iter().map(read).collect()
+}
+
+#[test]
+fn modules_use_only_what_they_may() {
+    let mut offences = Vec::new();
+    for (name, lines) in files() {
+        let module = name.split('/').next().unwrap();
+        let Some((_, allowed)) = ALLOWED.iter().find(|(m, _)| *m == module) else {
+            assert!(["cli", "lib.rs", "main.rs"].contains(&module), "{module} has no rule");
+            continue;
+        };
+        let mut in_group = false;
+        for (number, line) in lines {
+            // `use crate::{` opens a group whose lines each begin with a module.
+            let starts = line.trim() == "use crate::{";
+            let names: Vec<&str> = if in_group {
+                vec![line.trim().trim_start_matches('{')]
+            } else {
+                line.split("crate::").skip(1).collect()
+            };
+            for used in names {
+                let used: String =
+                    used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let is_module = ALLOWED.iter().any(|(m, _)| *m == used) || used == "cli";
+                if is_module && used != module && !allowed.contains(&used.as_str()) {
+                    offences.push(format!("src/{name}:{number}: {module} may not use {used}"));
+                }
+            }
+            in_group = starts || (in_group && line.trim() != "};");
+        }
+    }
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
+fn a_crate_stays_behind_its_wall() {
+    let mut offences = Vec::new();
+    for (name, lines) in files() {
+        for (number, line) in lines {
+            for (krate, place) in ONLY_IN {
+                if line.contains(krate) && !name.starts_with(place) {
+                    offences.push(format!("src/{name}:{number}: {krate} belongs to {place}"));
+                }
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
+fn the_core_is_not_async_and_knows_no_clock() {
+    let mut offences = Vec::new();
+    for (name, lines) in files() {
+        if !["plan/", "rollout/", "judge/"].iter().any(|core| name.starts_with(core)) {
+            continue;
+        }
+        for (number, line) in lines {
+            for word in ["async ", ".await", "tokio", "SystemTime", "Instant", "std::fs", "std::env"] {
+                if line.contains(word) {
+                    offences.push(format!("src/{name}:{number}: {word} in the pure core"));
+                }
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
+fn every_file_says_why_it_exists_and_mod_files_only_re_export() {
+    let mut offences = Vec::new();
+    let root = repository().join("src");
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        if !text.starts_with("//!") {
+            offences.push(format!("src/{name} does not open with why it exists"));
+        }
+        let logic = |line: &&str| line.starts_with("pub fn") || line.starts_with("fn ") || line.starts_with("impl");
+        if name.ends_with("mod.rs") && text.lines().any(|line| logic(&line)) {
+            offences.push(format!("src/{name} has more than re-exports"));
+        }
+        let length = text.lines().count();
+        if length > 600 && !text.contains("argue") {
+            offences.push(format!("src/{name} has {length} lines"));
+        }
+    }
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}

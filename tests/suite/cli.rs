@@ -1,0 +1,134 @@
+//! What a person sees, from the real binary. Virtual time and a fixed run id make a simulated run's output the same
+//! every time, so it can be compared letter by letter.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use insta::assert_snapshot;
+
+use crate::stage::repository;
+
+/// Exit code, standard output and standard error of one call.
+fn tidegate(args: &[&str]) -> (i32, String, String) {
+    with_input(args, b"")
+}
+
+fn with_input(args: &[&str], input: &[u8]) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .current_dir(repository())
+        .env_remove("AWS_ENDPOINT_URL")
+        .env("TIDEGATE_ACTOR", "ann@example.com")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that has seen enough closes its input early.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_healthy_canary_is_told_calmly() {
+    let (code, told, talk) = tidegate(&["run", "plans/canary-alb.yaml", "--simulate"]);
+    assert_eq!(code, 0, "{talk}");
+    assert_snapshot!(told);
+}
+
+#[test]
+fn a_bad_candidate_is_rolled_back_and_the_reason_told() {
+    let scenario = "plans/scenarios/candidate-errors.yaml";
+    let args = ["run", "plans/canary-alb.yaml", "--simulate", "--scenario", scenario];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 4, "{talk}");
+    assert_snapshot!(told);
+}
+
+#[test]
+fn a_preview_shows_every_call_from_before_to_after() {
+    let (code, told, talk) = tidegate(&["plan", "plans/canary-alb.yaml", "--simulate"]);
+    assert_eq!(code, 0, "{talk}");
+    assert_snapshot!(told);
+}
+
+#[test]
+fn eight_mistakes_are_all_told_at_once() {
+    let (code, _, talk) = tidegate(&["check", "tests/fixtures/plans/eight-mistakes.yaml"]);
+    assert_eq!(code, 2);
+    let headers = talk.matches("plan::").count();
+    assert!(headers >= 8, "{headers} problems told:\n{talk}");
+}
+
+#[test]
+fn bad_files_get_a_clear_error_and_exit_code_2() {
+    let large = vec![b'#'; 10 * 1024 * 1024];
+    let cut = b"tidegate: 1\nname: x\nroutes: { web: { alb: {";
+    let cases: [(&[u8], &str); 4] = [
+        (b"", "empty"),
+        (b"tidegate: 1\nname: caf\xe9\n", "UTF-8"),
+        (&large, "large"),
+        (cut, ""),
+    ];
+    for (bytes, word) in cases {
+        let (code, told, talk) = with_input(&["check", "-"], bytes);
+        assert_eq!((code, told.as_str()), (2, ""), "{talk}");
+        assert!(talk.contains(word), "{word:?} is not in {talk}");
+        assert!(!talk.contains("panicked"), "{talk}");
+    }
+}
+
+#[test]
+fn problems_are_json_too() {
+    let args = ["check", "tests/fixtures/plans/eight-mistakes.yaml", "--output", "json"];
+    let (code, told, _) = tidegate(&args);
+    assert_eq!(code, 2);
+    assert!(told.lines().count() >= 8, "{told}");
+    for line in told.lines() {
+        let problem: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(problem["line"].as_u64().unwrap() > 0 && problem["code"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn a_run_as_json_is_its_events_one_a_line() {
+    let (code, told, talk) =
+        tidegate(&["run", "plans/canary-alb.yaml", "--simulate", "--output", "json"]);
+    assert_eq!(code, 0, "{talk}");
+    for (i, line) in told.lines().enumerate() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(event["seq"].as_u64(), Some(i as u64 + 1), "{line}");
+        assert_eq!(event["format"].as_u64(), Some(1), "{line}");
+    }
+}
+
+#[test]
+fn an_expanded_strategy_is_a_plan_that_runs_the_same() {
+    let (code, expanded, _) = tidegate(&["plan", "plans/blue-green-alb.yaml", "--expand"]);
+    assert_eq!(code, 0);
+    let (code, told, talk) = with_input(&["run", "-", "--simulate"], expanded.as_bytes());
+    assert_eq!(code, 0, "{talk}");
+    let (_, direct, _) = tidegate(&["run", "plans/blue-green-alb.yaml", "--simulate"]);
+    assert_eq!(told.lines().count(), direct.lines().count());
+}
+
+#[test]
+fn the_schema_in_the_repository_is_the_one_printed() {
+    let (_, schema, _) = tidegate(&["schema"]);
+    assert_eq!(schema, std::fs::read_to_string(repository().join("plans/schema.json")).unwrap());
+}
+
+#[test]
+fn what_cannot_be_found_is_said_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    for verb in ["status", "approve", "pause", "resume", "abort", "rollback"] {
+        let (code, _, talk) = tidegate(&["--journal", journal, verb]);
+        assert_eq!(code, 2, "{verb}: {talk}");
+        assert!(talk.contains("hint:"), "{verb}: {talk}");
+    }
+}

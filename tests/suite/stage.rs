@@ -1,0 +1,245 @@
+//! Plays a plan in the simulated cloud, in virtual time, with the real runner: with faults around the ports, and with
+//! crashes between any two events, after each of which another runner takes over.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::Value;
+use tidegate::{
+    action::{observe, preflight},
+    cloud::Cloud,
+    journal::{
+        self, Claim, Envelope, Hold, Locks, Memory, Message, RunId, Store, Ticket,
+    },
+    plan::{Plan, PlanName, SourceFile},
+    rollout::{Actor, Bindings, Event, Found, Mode, State, Target, Picture},
+    runner::{Begin, Clock, Observer, Runner, Signals, WhenAwaiting},
+    simulation::{Scenario, Violation, World},
+    testkit::Faults,
+};
+
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(repository().join(folder)).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    assert!(!files.is_empty(), "{folder} is empty");
+    files
+}
+
+pub(crate) fn plans() -> Vec<PathBuf> {
+    files("plans")
+}
+
+pub(crate) fn scenarios() -> Vec<PathBuf> {
+    files("plans/scenarios")
+}
+
+fn source(path: &Path) -> SourceFile {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    SourceFile::new(name, std::fs::read(path).unwrap())
+}
+
+pub(crate) fn read_plan(path: &Path) -> Plan {
+    match tidegate::plan::read(&source(path), &std::collections::BTreeMap::new()) {
+        Ok(checked) => checked.plan,
+        Err(problems) => panic!("{}: {problems:?}", path.display()),
+    }
+}
+
+/// A journal that stops taking events after a while, as a crash would have it.
+#[derive(Clone)]
+struct Mortal {
+    memory: Memory,
+    left: Arc<AtomicUsize>,
+}
+
+impl Store for Mortal {
+    fn append(&self, envelope: &Envelope) -> Result<(), journal::Error> {
+        let alive = |left: usize| left.checked_sub(1);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, alive) {
+            Ok(_) => self.memory.append(envelope),
+            Err(_) => Err(journal::Error::Corrupt { file: "crash".into(), problem: "here".into() }),
+        }
+    }
+
+    fn create(&self, run: &RunId, plan: &str) -> Result<(), journal::Error> {
+        self.memory.create(run, plan)
+    }
+
+    fn plan(&self, run: &RunId) -> Result<String, journal::Error> {
+        self.memory.plan(run)
+    }
+
+    fn load(&self, run: &RunId) -> Result<Vec<Envelope>, journal::Error> {
+        self.memory.load(run)
+    }
+
+    fn runs(&self) -> Result<Vec<RunId>, journal::Error> {
+        self.memory.runs()
+    }
+
+    fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, journal::Error> {
+        self.memory.put(run, id, message)
+    }
+
+    fn waiting(&self, run: &RunId) -> Result<Vec<Message>, journal::Error> {
+        self.memory.waiting(run)
+    }
+
+    fn discard(&self, run: &RunId, ticket: &Ticket) -> Result<(), journal::Error> {
+        self.memory.discard(run, ticket)
+    }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _: &Envelope, _: &State) {}
+    fn notice(&mut self, _: &str) {}
+}
+
+/// How a story went.
+pub(crate) struct End {
+    pub(crate) state: State,
+    pub(crate) journal: Vec<Envelope>,
+    /// What every target looked like at the beginning and looks like now.
+    pub(crate) before: Vec<Found>,
+    pub(crate) after: Vec<Found>,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) lost: u64,
+    pub(crate) crashes: usize,
+    pub(crate) calls: u64,
+}
+
+impl End {
+    /// What of the world is not as it was.
+    pub(crate) fn changed(&self) -> Vec<String> {
+        let pairs = self.before.iter().zip(&self.after);
+        let changed = pairs.filter(|(before, after)| before.picture != after.picture);
+        changed.map(|(b, a)| format!("{}: {} -> {}", b.target, b.picture, a.picture)).collect()
+    }
+
+    pub(crate) fn story(&self) -> String {
+        let lines = self.journal.iter().map(|e| format!("{} {:?}", e.at, e.event));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Plays `plan` to its rest. `crash_after` events the runner dies, and again after as many, until the story is over.
+pub(crate) fn play(
+    plan: &Plan,
+    scenario: &Scenario,
+    faults: &Faults,
+    crash_after: Option<usize>,
+) -> End {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let clock = Clock::virtual_time();
+        let world = World::for_plan(plan, scenario, Arc::new(move || clock.now()));
+        let settled = preflight(plan, &world.flawless_cloud().reads).await.expect("preflight");
+        let cloud = faults.around(&world.cloud());
+        let memory = Memory::default();
+        let run = RunId::new(&PlanName::new("story"), clock.now(), 0);
+        memory.create(&run, "").unwrap();
+        let by = Actor("stage".into());
+        let mut begin = Begin::Run(Box::new(Event::RunStarted {
+            plan: plan.name.clone(),
+            digest: plan.digest.clone(),
+            params: std::collections::BTreeMap::new(),
+            by: by.clone(),
+            bindings: settled.bindings.clone(),
+            found: settled.found.clone(),
+        }));
+        let mut crashes = 0;
+        let state = loop {
+            let life = match crash_after {
+                // Once is every place in turn; more often would never get anywhere.
+                Some(events) if crashes == 0 => events,
+                _ => usize::MAX,
+            };
+            let store = Mortal { memory: memory.clone(), left: Arc::new(AtomicUsize::new(life)) };
+            let hold = hold(&memory, &run, &settled.bindings, clock);
+            let runner = Runner {
+                plan: plan.clone(),
+                run: run.clone(),
+                store: Arc::new(store),
+                hold,
+                cloud: cloud.clone(),
+                clock,
+                when_awaiting: WhenAwaiting::Leave,
+            };
+            match runner.drive(begin, &mut Signals::None, &mut Silent).await {
+                Ok((state, _)) => break state,
+                Err(_) => {
+                    crashes += 1;
+                    clock.sleep(Duration::from_secs(20)).await;
+                    begin = if memory.load(&run).unwrap().is_empty() {
+                        Begin::Run(Box::new(Event::RunStarted {
+                            plan: plan.name.clone(),
+                            digest: plan.digest.clone(),
+                            params: std::collections::BTreeMap::new(),
+                            by: by.clone(),
+                            bindings: settled.bindings.clone(),
+                            found: settled.found.clone(),
+                        }))
+                    } else {
+                        Begin::TakeOver { by: by.clone(), then: None }
+                    };
+                }
+            }
+        };
+        let after = look(&world.flawless_cloud(), &settled.bindings, &settled.found).await;
+        End {
+            state,
+            journal: memory.load(&run).unwrap(),
+            before: settled.found,
+            after,
+            violations: world.violations(),
+            lost: world.ledger().total().lost.whole(),
+            crashes,
+            calls: faults.made(),
+        }
+    })
+}
+
+fn hold(memory: &Memory, run: &RunId, bindings: &Bindings, clock: Clock) -> Box<dyn Hold> {
+    let claim = Claim {
+        run: run.clone(),
+        resources: bindings.resources(),
+        holder: "stage".into(),
+        at: clock.now(),
+    };
+    memory.acquire(&claim).expect("the lock")
+}
+
+async fn look(cloud: &Cloud, bindings: &Bindings, found: &[Found]) -> Vec<Found> {
+    let mut after = Vec::new();
+    for Found { target, .. } in found {
+        let picture: Picture = observe(&cloud.reads, bindings, target).await.unwrap();
+        after.push(Found { target: Target::clone(target), picture });
+    }
+    after
+}
+
+pub(crate) fn read_scenario(path: &Path) -> Scenario {
+    tidegate::plan::read_yaml(&source(path)).unwrap_or_else(|p| panic!("{}: {p:?}", path.display()))
+}
+
+/// In a word, how a run has come to rest.
+pub(crate) fn rest(state: &State) -> String {
+    match &state.mode {
+        Mode::Ended(ending) => format!("{ending:?}"),
+        mode => format!("{mode:?}"),
+    }
+}

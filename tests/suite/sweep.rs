@@ -1,0 +1,94 @@
+//! Whatever goes wrong, once, anywhere: every call a run makes fails in turn in every way, and the runner dies after
+//! every event. Each story must end promoted or rolled back with the world as it was, or say what it could not do.
+
+use tidegate::{
+    plan::Plan,
+    rollout::{Ending, Mode},
+    simulation::Scenario,
+    testkit::{Fault, Faults},
+};
+
+use crate::stage::{End, play, plans, read_plan, read_scenario, repository, rest};
+
+const FAULTS: [Fault; 5] = [
+    Fault::Throttle,
+    Fault::Transient,
+    Fault::Denied,
+    Fault::Conflict,
+    Fault::TimeoutAfterEffect,
+];
+
+/// What must hold however a story went.
+fn judge(end: &End, what: &str) {
+    let story = || format!("{what}: {}\n{}", rest(&end.state), end.story());
+    assert!(end.violations.is_empty(), "{:?}\n{}", end.violations, story());
+    assert_eq!(end.lost, 0, "users lost requests: {}", story());
+    match &end.state.mode {
+        Mode::Ended(Ending::Promoted | Ending::NeedsAttention) => {}
+        Mode::Ended(Ending::RolledBack) => {
+            assert!(end.changed().is_empty(), "{:?}\n{}", end.changed(), story());
+        }
+        Mode::Held(_) | Mode::NotStarted | Mode::Forward | Mode::RollingBack { .. } => {
+            panic!("not at its end: {}", story())
+        }
+    }
+}
+
+fn bad_candidate() -> Scenario {
+    read_scenario(&repository().join("plans/scenarios/candidate-errors.yaml"))
+}
+
+fn sweep_calls(plan: &Plan, scenario: &Scenario, name: &str) -> usize {
+    let clean = play(plan, scenario, &Faults::none(), None);
+    judge(&clean, name);
+    let mut stories = 0;
+    for nth in 1..=clean.calls {
+        for fault in FAULTS {
+            let end = play(plan, scenario, &Faults::nth(nth, fault), None);
+            judge(&end, &format!("{name}, call {nth} of {}: {fault:?}", clean.calls));
+            stories += 1;
+        }
+    }
+    stories
+}
+
+#[test]
+fn a_fault_at_any_call_leaves_the_world_as_the_run_says() {
+    let mut stories = 0;
+    for path in plans() {
+        let (plan, name) = (read_plan(&path), path.display().to_string());
+        stories += sweep_calls(&plan, &Scenario::default(), &name);
+        stories += sweep_calls(&plan, &bad_candidate(), &format!("{name}, bad candidate"));
+    }
+    println!("fault sweep: {stories} stories");
+}
+
+#[test]
+fn a_crash_between_any_two_events_ends_as_without_it() {
+    let mut stories = 0;
+    for path in plans() {
+        let plan = read_plan(&path);
+        for scenario in [Scenario::default(), bad_candidate()] {
+            let clean = play(&plan, &scenario, &Faults::none(), None);
+            for events in 0..clean.journal.len() {
+                let end = play(&plan, &scenario, &Faults::none(), Some(events));
+                let what = format!("{}, crash after {events} events", path.display());
+                judge(&end, &what);
+                assert_eq!(end.crashes, 1, "{what}");
+                assert_eq!(rest(&end.state), rest(&clean.state), "{what}\n{}", end.story());
+                stories += 1;
+            }
+        }
+    }
+    println!("crash sweep: {stories} stories");
+}
+
+#[test]
+fn a_crash_beside_random_faults_strands_nothing() {
+    let plan = read_plan(&repository().join("plans/canary-alb.yaml"));
+    for seed in 0..60 {
+        let crash = usize::try_from(seed % 30).unwrap();
+        let end = play(&plan, &Scenario::default(), &Faults::seeded(seed, 30), Some(crash));
+        judge(&end, &format!("seed {seed}"));
+    }
+}
