@@ -1,0 +1,66 @@
+"""Routes of this package's own, beside the AWS APIs on the same port.
+
+Tests start one LocalStack and use it many times, so wiping its state must cost milliseconds and
+not a restart. LocalStack's own state reset is not part of the free edition; the pieces it is made
+of are.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+from localstack.http import Request, Response, Router
+from localstack.services.plugins import SERVICE_PLUGINS, ServiceState
+from localstack.services.stores import AccountRegionBundle
+from localstack.state import StateVisitor
+from moto.core.base_backend import BackendDict
+
+PREFIX = "/_tidegate"
+
+_reset_lock = threading.Lock()
+
+
+class _Wipe(StateVisitor):
+    """Empties each state container in place: moto's backends hold references to each other."""
+
+    def visit(self, state_container: Any) -> None:  # noqa: ANN401
+        if isinstance(state_container, BackendDict):
+            for account in list(state_container.values()):
+                for backend in list(account.values()):
+                    backend.reset()
+        elif isinstance(state_container, AccountRegionBundle):
+            state_container.reset()
+        # An asset directory is cleared by its service's own hook.
+
+
+def wipe_all_services() -> list[str]:
+    """Empty every service that has been used, and name them."""
+    wiped = []
+    with _reset_lock:
+        for name in sorted(SERVICE_PLUGINS.list_available()):
+            if SERVICE_PLUGINS.get_state(name) is not ServiceState.RUNNING:
+                continue
+            container = SERVICE_PLUGINS.get_service_container(name)
+            if container is None:
+                continue
+            service = container.service
+            service.lifecycle_hook.on_before_state_reset()
+            service.accept_state_visitor(_Wipe())
+            service.lifecycle_hook.on_after_state_reset()
+            wiped.append(name)
+    return wiped
+
+
+def _reset(_request: Request) -> Response:
+    started = time.monotonic()
+    wiped = wipe_all_services()
+    answer = {"wiped": wiped, "seconds": round(time.monotonic() - started, 3)}
+    return Response(json.dumps(answer), mimetype="application/json")
+
+
+def add_routes(router: Router[Any]) -> None:
+    """Add the routes below /_tidegate."""
+    router.add(f"{PREFIX}/reset", endpoint=_reset, methods=["POST"])

@@ -1,0 +1,61 @@
+"""The services LocalStack's free edition lacks, as LocalStack finds them.
+
+LocalStack loads each service through the entry-point group `localstack.aws.provider`, which
+pyproject.toml fills. A service is a table from operation name to handler. Each table starts with
+moto behind every operation of the API model, and a service module then replaces the operations
+where moto is not honest enough. An operation moto lacks answers 501, never a made-up success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from localstack.aws.api import RequestContext
+from localstack.aws.skeleton import Skeleton
+from localstack.aws.spec import load_service
+from localstack.services.moto import call_moto
+from localstack.services.plugins import Service, aws_provider
+
+from tidegate_localstack import fleet
+
+Handler = Callable[[RequestContext, Any], Any]
+
+
+def _moto(context: RequestContext, _request: Any) -> Any:  # noqa: ANN401
+    return call_moto(context)
+
+
+def service_on_moto(name: str, supplied: Mapping[str, Handler] | None = None) -> Service:
+    """A service that answers every operation through moto, except those in `supplied`."""
+    model = load_service(name)
+    table: dict[str, Handler] = dict.fromkeys(model.operation_names, _moto)
+    for operation, handler in (supplied or {}).items():
+        if operation not in table:
+            raise ValueError(f"{name} has no operation {operation}; check the spelling")
+        table[operation] = handler
+    return Service(name=name, skeleton=Skeleton(model, table))
+
+
+@aws_provider(api="elbv2")
+def elbv2() -> Service:
+    """Elastic Load Balancing v2: load balancers, listeners, rules and target groups."""
+    return service_on_moto("elbv2")
+
+
+@aws_provider(api="autoscaling")
+def autoscaling() -> Service:
+    """EC2 Auto Scaling: groups and their instances."""
+    return service_on_moto("autoscaling", fleet.OPERATIONS)
+
+
+@aws_provider(api="codedeploy")
+def codedeploy() -> Service:
+    """CodeDeploy: applications, deployment groups and deployments."""
+    return service_on_moto("codedeploy")
+
+
+@aws_provider(api="ecs")
+def ecs() -> Service:
+    """ECS: clusters, services and task definitions."""
+    return service_on_moto("ecs")
