@@ -8,7 +8,6 @@ of are.
 from __future__ import annotations
 
 import json
-import threading
 import time
 from typing import Any
 
@@ -18,9 +17,9 @@ from localstack.services.stores import AccountRegionBundle
 from localstack.state import StateVisitor
 from moto.core.base_backend import BackendDict
 
-PREFIX = "/_tidegate"
+from tidegate_localstack import engine, instances
 
-_reset_lock = threading.Lock()
+PREFIX = "/_tidegate"
 
 
 class _Wipe(StateVisitor):
@@ -39,7 +38,7 @@ class _Wipe(StateVisitor):
 def wipe_all_services() -> list[str]:
     """Empty every service that has been used, and name them."""
     wiped = []
-    with _reset_lock:
+    with engine.LOCK:
         for name in sorted(SERVICE_PLUGINS.list_available()):
             if SERVICE_PLUGINS.get_state(name) is not ServiceState.RUNNING:
                 continue
@@ -51,6 +50,7 @@ def wipe_all_services() -> list[str]:
             service.accept_state_visitor(_Wipe())
             service.lifecycle_hook.on_after_state_reset()
             wiped.append(name)
+        instances.stop_all()
     return wiped
 
 

@@ -17,7 +17,7 @@ from localstack.aws.spec import load_service
 from localstack.services.moto import call_moto
 from localstack.services.plugins import Service, aws_provider
 
-from tidegate_localstack import fleet
+from tidegate_localstack import engine
 
 Handler = Callable[[RequestContext, Any], Any]
 
@@ -26,26 +26,41 @@ def _moto(context: RequestContext, _request: Any) -> Any:  # noqa: ANN401
     return call_moto(context)
 
 
+def _locked(handler: Handler) -> Handler:
+    """moto's models are not safe for threads, and the engine moves them on meanwhile."""
+
+    def handle(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+        with engine.LOCK:
+            return handler(context, request)
+
+    return handle
+
+
 def service_on_moto(name: str, supplied: Mapping[str, Handler] | None = None) -> Service:
     """A service that answers every operation through moto, except those in `supplied`."""
     model = load_service(name)
-    table: dict[str, Handler] = dict.fromkeys(model.operation_names, _moto)
+    table: dict[str, Handler] = dict.fromkeys(model.operation_names, _locked(_moto))
     for operation, handler in (supplied or {}).items():
         if operation not in table:
             raise ValueError(f"{name} has no operation {operation}; check the spelling")
-        table[operation] = handler
+        table[operation] = _locked(handler)
     return Service(name=name, skeleton=Skeleton(model, table))
 
 
 @aws_provider(api="elbv2")
 def elbv2() -> Service:
     """Elastic Load Balancing v2: load balancers, listeners, rules and target groups."""
-    return service_on_moto("elbv2")
+    from tidegate_localstack import load_balancers, targets  # noqa: PLC0415
+
+    engine.every_tick(targets.tick)
+    return service_on_moto("elbv2", load_balancers.OPERATIONS)
 
 
 @aws_provider(api="autoscaling")
 def autoscaling() -> Service:
     """EC2 Auto Scaling: groups and their instances."""
+    from tidegate_localstack import fleet  # noqa: PLC0415
+
     return service_on_moto("autoscaling", fleet.OPERATIONS)
 
 
