@@ -42,6 +42,12 @@ def test_fleets_start_with_two_blue_and_no_green_instances(aws: Aws, world: dict
     assert sizes == {names[0]: (2, 2, 8), names[1]: (0, 0, 8)}
 
 
+def test_blue_serves_once_the_seed_returns(aws: Aws, world: dict[str, Any]) -> None:
+    answer = aws("elbv2").describe_target_health(TargetGroupArn=world["target_groups"]["blue"])
+    states = [d["TargetHealth"]["State"] for d in answer["TargetHealthDescriptions"]]
+    assert states == ["healthy"] * 2
+
+
 def test_every_alarm_is_ok_after_the_seed(aws: Aws, world: dict[str, Any]) -> None:
     names = [f"{world['prefix']}-{kind}" for kind in ("5xx", "latency", "composite")]
     answer = aws("cloudwatch").describe_alarms(

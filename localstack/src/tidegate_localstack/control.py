@@ -15,6 +15,7 @@ from localstack.http import Request, Response, Router
 from localstack.services.plugins import SERVICE_PLUGINS, ServiceState
 from localstack.services.stores import AccountRegionBundle
 from localstack.state import StateVisitor
+from moto.autoscaling.models import autoscaling_backends
 from moto.core.base_backend import BackendDict
 
 from tidegate_localstack import engine, instances
@@ -61,6 +62,21 @@ def _reset(_request: Request) -> Response:
     return Response(json.dumps(answer), mimetype="application/json")
 
 
+def _behaviour(request: Request) -> Response:
+    """Change how the running instances of a group behave, without launching others."""
+    given = request.get_json(force=True)
+    changed = []
+    with engine.LOCK:
+        for backend in engine.backends(autoscaling_backends):
+            group = backend.autoscaling_groups.get(given.get("group"))
+            for state in group.instance_states if group else []:
+                program = instances.program_of(state.instance)
+                program.behaviour = program.behaviour.changed(given)
+                changed.append(state.instance_id)
+    return Response(json.dumps({"changed": changed}), mimetype="application/json")
+
+
 def add_routes(router: Router[Any]) -> None:
     """Add the routes below /_tidegate."""
     router.add(f"{PREFIX}/reset", endpoint=_reset, methods=["POST"])
+    router.add(f"{PREFIX}/behaviour", endpoint=_behaviour, methods=["POST"])

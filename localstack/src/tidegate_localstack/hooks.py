@@ -6,7 +6,11 @@ before it accepts requests.
 
 from __future__ import annotations
 
+import threading
+
 from localstack.runtime import hooks
+
+WARMED = ("ec2", "elbv2", "autoscaling", "cloudwatch")
 
 
 @hooks.on_infra_start()
@@ -14,6 +18,16 @@ def on_start() -> None:
     """Add this package's own routes to the gateway."""
     from localstack.services.edge import ROUTER  # noqa: PLC0415
 
-    from tidegate_localstack import control  # noqa: PLC0415
+    from tidegate_localstack import control, launch_templates  # noqa: PLC0415
 
+    launch_templates.repair()
     control.add_routes(ROUTER)
+    threading.Thread(target=_warm_up, name="tidegate-warm-up", daemon=True).start()
+
+
+def _warm_up() -> None:
+    """Load the services every seed uses, which takes seconds, while the gateway starts."""
+    from localstack.services.plugins import SERVICE_PLUGINS  # noqa: PLC0415
+
+    for service in WARMED:
+        SERVICE_PLUGINS.require(service)

@@ -40,9 +40,11 @@ class Behaviour:
 
     @staticmethod
     def from_user_data(encoded: str | None) -> Behaviour:
-        """Read base64 user data; anything but a line of JSON leaves the defaults."""
-        with contextlib.suppress(binascii.Error, UnicodeDecodeError, ValueError, TypeError):
-            text = base64.b64decode(encoded or "").decode()
+        """Read user data; anything without a line of JSON leaves the defaults."""
+        text = str(encoded or "")
+        with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+            text = base64.b64decode(text, validate=True).decode()
+        with contextlib.suppress(ValueError, TypeError):
             found = _JSON_OBJECT.search(text)
             if found:
                 return Behaviour().changed(json.loads(found.group()))

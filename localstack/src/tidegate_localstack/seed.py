@@ -22,10 +22,14 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tidegate_localstack.errors import LocalAwsError
+
 IMAGE_ID = "ami-12c6146b"  # one of moto's own images, so that it does not warn about it
 VPC_TAG = "tidegate"
 ALARM_PERIOD_SECONDS = 10
 STABLE_WEIGHT = 999
+STABLE_INSTANCES = 2
+SERVING_TIMEOUT_SECONDS = 30.0
 SHARED_TEXT = "created by tide-aws"
 
 
@@ -67,10 +71,13 @@ class World:
         rule = self._rule(listener, groups)
         template = self._launch_template()
         fleets = {
-            "blue": self._fleet("blue", template, subnets, groups["blue"], minimum=2),
+            "blue": self._fleet(
+                "blue", template, subnets, groups["blue"], minimum=STABLE_INSTANCES
+            ),
             "green": self._fleet("green", template, subnets, groups["green"], minimum=0),
         }
         alarms = self._alarms(balancer["LoadBalancerArn"], groups["green"])
+        self._wait_until_serving(groups["blue"])
         return {
             "prefix": self.prefix,
             "load_balancer": balancer["LoadBalancerArn"],
@@ -217,7 +224,7 @@ class World:
                 VPCZoneIdentifier=",".join(subnets),
                 TargetGroupARNs=[target_group],
                 HealthCheckType="ELB",
-                HealthCheckGracePeriod=1,
+                HealthCheckGracePeriod=300,
             )
             found = describe()
         arn: str = found[0]["AutoScalingGroupARN"]
@@ -243,6 +250,21 @@ class World:
                     )
             found = self._describe_alarms(names)
         return {kind: found[name] for kind, name in names.items()}
+
+    def _wait_until_serving(self, target_group: str) -> None:
+        """A plan starts from a stable side that carries the traffic."""
+        deadline = time.monotonic() + SERVING_TIMEOUT_SECONDS
+        while True:
+            answer = self.aws.elbv2.describe_target_health(TargetGroupArn=target_group)
+            states = [d["TargetHealth"]["State"] for d in answer["TargetHealthDescriptions"]]
+            if len(states) >= STABLE_INSTANCES and set(states) == {"healthy"}:
+                return
+            if time.monotonic() > deadline:
+                raise LocalAwsError(
+                    f"the instances of {self.prefix}-blue are still {states or 'missing'}; "
+                    "were they changed since the seed? `tide-aws reset` starts afresh"
+                )
+            time.sleep(0.05)
 
     def _describe_alarms(self, names: Mapping[str, str]) -> dict[str, str]:
         answer = self.aws.cloudwatch.describe_alarms(
@@ -311,7 +333,10 @@ def main() -> None:
     clients = Clients.from_environment()
     if options.wipe_first:
         wipe(clients.elbv2.meta.endpoint_url)
-    world = World(clients, options.prefix).seed()
+    try:
+        world = World(clients, options.prefix).seed()
+    except LocalAwsError as error:
+        sys.exit(f"tide-aws: {error}")
     print(json.dumps(world))
     print(f"tide-aws: seeded in {time.monotonic() - started:.2f} s", file=sys.stderr)
 

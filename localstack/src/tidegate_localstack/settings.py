@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 class Settings:
     """Durations in seconds, read once when LocalStack starts."""
 
-    launch_seconds: float = 1.0
+    launch_seconds: float = 0.5
     """From launching an instance until it is InService and registered."""
     terminate_seconds: float = 0.5
     """From the end of draining until a terminating instance is gone."""
