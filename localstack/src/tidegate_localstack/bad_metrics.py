@@ -47,7 +47,7 @@ def main() -> None:
         )
 
 
-def _alarm(cloudwatch: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
+def _alarm(cloudwatch: Any, name: str) -> dict[str, Any]:
     found = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     if not found:
         sys.exit(f"tide-aws: there is no alarm {name}; run `tide-aws seed` for this prefix first")
@@ -55,7 +55,7 @@ def _alarm(cloudwatch: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
     return alarm
 
 
-def _publish(cloudwatch: Any, alarm: dict[str, Any], value: float) -> None:  # noqa: ANN401
+def _publish(cloudwatch: Any, alarm: dict[str, Any], value: float) -> None:
     cloudwatch.put_metric_data(
         Namespace=alarm["Namespace"],
         MetricData=[

@@ -22,14 +22,14 @@ from tidegate_localstack import engine
 Handler = Callable[[RequestContext, Any], Any]
 
 
-def _moto(context: RequestContext, _request: Any) -> Any:  # noqa: ANN401
+def _moto(context: RequestContext, _request: Any) -> Any:
     return call_moto(context)
 
 
 def _locked(handler: Handler) -> Handler:
     """moto's models are not safe for threads, and the engine moves them on meanwhile."""
 
-    def handle(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+    def handle(context: RequestContext, request: Any) -> Any:
         with engine.LOCK:
             return handler(context, request)
 
@@ -64,6 +64,16 @@ def autoscaling() -> Service:
     members.take_over_from_moto()
     engine.every_tick(members.tick)
     return service_on_moto("autoscaling", fleet.OPERATIONS)
+
+
+@aws_provider(api="cloudwatch", name="tidegate")
+def cloudwatch() -> Service:
+    """CloudWatch: LocalStack's own provider with alarms that behave."""
+    from tidegate_localstack.alarms import Alarms  # noqa: PLC0415
+
+    provider = Alarms()
+    engine.every_tick(provider.tick)
+    return Service.for_provider(provider)
 
 
 @aws_provider(api="codedeploy")

@@ -14,7 +14,7 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +29,7 @@ VPC_TAG = "tidegate"
 ALARM_PERIOD_SECONDS = 10
 STABLE_WEIGHT = 999
 STABLE_INSTANCES = 2
-SERVING_TIMEOUT_SECONDS = 30.0
-SHARED_TEXT = "created by tide-aws"
+READY_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class World:
             "green": self._fleet("green", template, subnets, groups["green"], minimum=0),
         }
         alarms = self._alarms(balancer["LoadBalancerArn"], groups["green"])
-        self._wait_until_serving(groups["blue"])
+        self._wait_until_ready(groups["blue"], alarms)
         return {
             "prefix": self.prefix,
             "load_balancer": balancer["LoadBalancerArn"],
@@ -232,7 +231,7 @@ class World:
 
     def _alarms(self, balancer: str, green: str) -> dict[str, str]:
         names = {kind: f"{self.prefix}-{kind}" for kind in ("5xx", "latency", "composite")}
-        found = self._describe_alarms(names)
+        found = self._describe_alarms(names.values())
         if len(found) < len(names):
             for name, spec in alarm_specifications(self.prefix, balancer, green).items():
                 if name not in found:
@@ -242,38 +241,31 @@ class World:
                     AlarmName=names["composite"],
                     AlarmRule=f'ALARM("{names["5xx"]}") OR ALARM("{names["latency"]}")',
                 )
-            for name in names.values():
-                if name not in found:
-                    # A new alarm knows nothing until its first evaluation; tests start from OK.
-                    self.aws.cloudwatch.set_alarm_state(
-                        AlarmName=name, StateValue="OK", StateReason=SHARED_TEXT
-                    )
-            found = self._describe_alarms(names)
-        return {kind: found[name] for kind, name in names.items()}
+            found = self._describe_alarms(names.values())
+        return {kind: found[name]["AlarmArn"] for kind, name in names.items()}
 
-    def _wait_until_serving(self, target_group: str) -> None:
-        """A plan starts from a stable side that carries the traffic."""
-        deadline = time.monotonic() + SERVING_TIMEOUT_SECONDS
+    def _wait_until_ready(self, target_group: str, alarms: Mapping[str, str]) -> None:
+        """A plan starts from a stable side that carries the traffic, and alarms that are OK."""
+        names = [arn.rpartition(":")[2] for arn in alarms.values()]
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
         while True:
             answer = self.aws.elbv2.describe_target_health(TargetGroupArn=target_group)
-            states = [d["TargetHealth"]["State"] for d in answer["TargetHealthDescriptions"]]
-            if len(states) >= STABLE_INSTANCES and set(states) == {"healthy"}:
+            health = [d["TargetHealth"]["State"] for d in answer["TargetHealthDescriptions"]]
+            states = [alarm["StateValue"] for alarm in self._describe_alarms(names).values()]
+            if len(health) >= STABLE_INSTANCES and set(health + states) == {"healthy", "OK"}:
                 return
             if time.monotonic() > deadline:
                 raise LocalAwsError(
-                    f"the instances of {self.prefix}-blue are still {states or 'missing'}; "
-                    "were they changed since the seed? `tide-aws reset` starts afresh"
+                    f"world {self.prefix} is not ready: the targets of blue are {health}, the "
+                    f"alarms {states}. Was it changed since the seed? `reset` starts afresh."
                 )
             time.sleep(0.05)
 
-    def _describe_alarms(self, names: Mapping[str, str]) -> dict[str, str]:
+    def _describe_alarms(self, names: Iterable[str]) -> dict[str, Any]:
         answer = self.aws.cloudwatch.describe_alarms(
-            AlarmNames=list(names.values()), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+            AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
-        return {
-            alarm["AlarmName"]: alarm["AlarmArn"]
-            for alarm in answer["MetricAlarms"] + answer["CompositeAlarms"]
-        }
+        return {a["AlarmName"]: a for a in answer["MetricAlarms"] + answer["CompositeAlarms"]}
 
 
 def alarm_specifications(prefix: str, balancer: str, group: str) -> dict[str, dict[str, Any]]:
