@@ -38,7 +38,7 @@ def aws(localstack: Record) -> Callable[[str], Any]:
     """Makes AWS clients, one per service."""
     clients: dict[str, Any] = {}
 
-    def client(name: str) -> Any:  # noqa: ANN401
+    def client(name: str) -> Any:
         if name not in clients:
             clients[name] = boto3.client(name)
         return clients[name]
@@ -52,7 +52,7 @@ def world(localstack: Record) -> dict[str, Any]:
     return World(Clients.from_environment(), f"world-{next(_numbers)}").seed()
 
 
-def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:  # noqa: ANN401
+def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:
     """Wait until the condition holds and return what it returned."""
     deadline = time.monotonic() + within
     while True:

@@ -29,7 +29,7 @@ class Green:
         self.name = f"{world['prefix']}-green"
         self.target_group = world["target_groups"]["green"]
 
-    def update(self, **fields: Any) -> None:  # noqa: ANN401
+    def update(self, **fields: Any) -> None:
         self.autoscaling.update_auto_scaling_group(AutoScalingGroupName=self.name, **fields)
 
     def group(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from conftest import eventually
 Aws = Callable[[str], Any]
 
 
-def set_weights(aws: Aws, world: dict[str, Any], weights: dict[str, int], **config: Any) -> None:  # noqa: ANN401
+def set_weights(aws: Aws, world: dict[str, Any], weights: dict[str, int], **config: Any) -> None:
     groups = [
         {"TargetGroupArn": world["target_groups"].get(key, key), "Weight": weight}
         for key, weight in weights.items()

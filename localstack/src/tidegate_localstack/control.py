@@ -26,7 +26,7 @@ PREFIX = "/_tidegate"
 class _Wipe(StateVisitor):
     """Empties each state container in place: moto's backends hold references to each other."""
 
-    def visit(self, state_container: Any) -> None:  # noqa: ANN401
+    def visit(self, state_container: Any) -> None:
         if isinstance(state_container, BackendDict):
             for account in list(state_container.values()):
                 for backend in list(account.values()):

@@ -45,14 +45,14 @@ def _check_bounds(minimum: int, desired: int, maximum: int) -> None:
         )
 
 
-def _create(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+def _create(context: RequestContext, request: Any) -> Any:
     minimum, maximum = int(request["MinSize"]), int(request["MaxSize"])
     desired = request.get("DesiredCapacity")
     _check_bounds(minimum, minimum if desired is None else int(desired), maximum)
     return call_moto(context)
 
 
-def _update(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+def _update(context: RequestContext, request: Any) -> Any:
     group = group_named(context, request["AutoScalingGroupName"])
     minimum = int(request.get("MinSize", group.min_size))
     maximum = int(request.get("MaxSize", group.max_size))
@@ -69,7 +69,7 @@ def _update(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
     return answer
 
 
-def _set_desired(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+def _set_desired(context: RequestContext, request: Any) -> Any:
     group = group_named(context, request["AutoScalingGroupName"])
     desired = int(request["DesiredCapacity"])
     for bound, beyond, word in (
@@ -85,7 +85,7 @@ def _set_desired(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
     return call_moto(context)
 
 
-def _delete(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+def _delete(context: RequestContext, request: Any) -> Any:
     group = group_named(context, request["AutoScalingGroupName"])
     if group.instance_states and not request.get("ForceDelete"):
         raise refuse(
@@ -114,7 +114,7 @@ def _find(context: RequestContext, instance_id: str) -> tuple[FakeAutoScalingGro
     )
 
 
-def _terminate(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+def _terminate(context: RequestContext, request: Any) -> Any:
     group, state = _find(context, request["InstanceId"])
     if request.get("ShouldDecrementDesiredCapacity"):
         smaller = int(group.desired_capacity or 0) - 1
@@ -136,7 +136,7 @@ def _terminate(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
     }
 
 
-def _detach_target_groups(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+def _detach_target_groups(context: RequestContext, request: Any) -> Any:
     group = group_named(context, request["AutoScalingGroupName"])
     leaving = request.get("TargetGroupARNs") or []
     # moto fails when an instance is not registered; the tick deregisters those that are.
@@ -144,7 +144,7 @@ def _detach_target_groups(context: RequestContext, request: Any) -> Any:  # noqa
     return {}
 
 
-def _complete_lifecycle_action(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+def _complete_lifecycle_action(context: RequestContext, request: Any) -> Any:
     _, state = _find(context, request.get("InstanceId", ""))
     if not state.lifecycle_state.endswith(":Wait"):
         raise refuse(

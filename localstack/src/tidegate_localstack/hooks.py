@@ -18,10 +18,11 @@ def on_start() -> None:
     """Add this package's own routes to the gateway."""
     from localstack.services.edge import ROUTER  # noqa: PLC0415
 
-    from tidegate_localstack import control, launch_templates  # noqa: PLC0415
+    from tidegate_localstack import control, launch_templates, traffic  # noqa: PLC0415
 
     launch_templates.repair()
     control.add_routes(ROUTER)
+    traffic.add_routes(ROUTER)
     threading.Thread(target=_warm_up, name="tidegate-warm-up", daemon=True).start()
 
 

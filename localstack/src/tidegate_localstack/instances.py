@@ -132,7 +132,7 @@ class _Connection(asyncio.Protocol):
 _programs: dict[str, Program] = {}
 
 
-def program_of(instance: Any) -> Program:  # noqa: ANN401
+def program_of(instance: Any) -> Program:
     """The program on one of moto's instances, started when first asked for."""
     program = _programs.get(instance.id)
     if program is None:

@@ -16,7 +16,7 @@ def repair() -> None:
     """Make CreateLaunchTemplateVersion inherit from its source and parse its user data."""
     original = LaunchTemplates.create_launch_template_version
 
-    def create_launch_template_version(self: LaunchTemplates) -> Any:  # noqa: ANN401
+    def create_launch_template_version(self: LaunchTemplates) -> Any:
         result: Any = original(self)
         identifier = result.result["LaunchTemplateVersion"]["LaunchTemplateId"]
         template = self.ec2_backend.get_launch_template(identifier)

@@ -25,7 +25,7 @@ MAX_GROUPS_PER_FORWARD = 5
 MAX_STICKY_SECONDS = 604_800
 
 
-def _backend(context: RequestContext) -> Any:  # noqa: ANN401
+def _backend(context: RequestContext) -> Any:
     return elbv2_backends[context.account_id][context.region]
 
 
@@ -41,7 +41,7 @@ def _constraint(value: object, at: str, text: str) -> CommonServiceException:
     )
 
 
-def check_actions(actions: list[Any], parameter: str, backend: Any) -> None:  # noqa: ANN401
+def check_actions(actions: list[Any], parameter: str, backend: Any) -> None:
     """Refuse the actions AWS refuses."""
     for number, action in enumerate(actions, 1):
         at = f"{parameter}.{number}.member.forwardConfig"
@@ -70,7 +70,7 @@ def check_actions(actions: list[Any], parameter: str, backend: Any) -> None:  # 
             _check_target_stickiness(groups, backend)
 
 
-def _check_target_stickiness(groups: list[Any], backend: Any) -> None:  # noqa: ANN401
+def _check_target_stickiness(groups: list[Any], backend: Any) -> None:
     for entry in groups:
         group = backend.target_groups.get(entry["TargetGroupArn"])
         if group is not None and group.attributes.get("stickiness.enabled") == "true":
@@ -84,7 +84,7 @@ def _check_target_stickiness(groups: list[Any], backend: Any) -> None:  # noqa: 
 def _changing_actions(parameter: str) -> Handler:
     """A handler for an operation that sets the actions of a rule or listener."""
 
-    def handle(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+    def handle(context: RequestContext, request: Any) -> Any:
         backend = _backend(context)
         given = request.get(parameter) or []
         path = parameter[0].lower() + parameter[1:]
@@ -101,7 +101,7 @@ def _changing_actions(parameter: str) -> Handler:
     return handle
 
 
-def _rules(backend: Any) -> list[Any]:  # noqa: ANN401
+def _rules(backend: Any) -> list[Any]:
     return [
         rule
         for balancer in backend.load_balancers.values()
@@ -110,18 +110,18 @@ def _rules(backend: Any) -> list[Any]:  # noqa: ANN401
     ]
 
 
-def _is_default(rule: Any) -> bool:  # noqa: ANN401
+def _is_default(rule: Any) -> bool:
     return bool(rule.is_default)
 
 
-def actions_in_effect(rule: Any) -> list[Any]:  # noqa: ANN401
+def actions_in_effect(rule: Any) -> list[Any]:
     """The actions requests follow now: the old ones until a change has propagated."""
     previous, until = getattr(rule, "tidegate_previous", (None, 0.0))
     actions: list[Any] = previous if previous and time.monotonic() < until else rule.actions
     return actions
 
 
-def _create_load_balancer(context: RequestContext, _request: Any) -> Any:  # noqa: ANN401
+def _create_load_balancer(context: RequestContext, _request: Any) -> Any:
     answer = call_moto(context)
     for described in answer["LoadBalancers"]:
         balancer = _backend(context).load_balancers[described["LoadBalancerArn"]]
@@ -129,7 +129,7 @@ def _create_load_balancer(context: RequestContext, _request: Any) -> Any:  # noq
     return answer
 
 
-def _describe_target_groups(context: RequestContext, _request: Any) -> Any:  # noqa: ANN401
+def _describe_target_groups(context: RequestContext, _request: Any) -> Any:
     backend = _backend(context)
     users = targets.load_balancers_by_group(backend)
     for group in backend.target_groups.values():
@@ -137,7 +137,7 @@ def _describe_target_groups(context: RequestContext, _request: Any) -> Any:  # n
     return call_moto(context)
 
 
-def _describe_target_health(context: RequestContext, request: Any) -> Any:  # noqa: ANN401
+def _describe_target_health(context: RequestContext, request: Any) -> Any:
     backend = _backend(context)
     group = backend.target_groups.get(request["TargetGroupArn"])
     if group is None:

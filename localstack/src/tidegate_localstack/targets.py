@@ -83,7 +83,7 @@ def arns_in(actions: list[Any]) -> list[str]:
     return found
 
 
-def load_balancers_by_group(backend: Any) -> dict[str, list[str]]:  # noqa: ANN401
+def load_balancers_by_group(backend: Any) -> dict[str, list[str]]:
     """Which load balancers use each target group right now, through any rule."""
     users: dict[str, list[str]] = {}
     for balancer in backend.load_balancers.values():
@@ -195,7 +195,7 @@ def tick(now: float) -> None:
                         _judge(group, target, now)
 
 
-def refresh(backend: Any) -> None:  # noqa: ANN401
+def refresh(backend: Any) -> None:
     """Synchronise one backend now, so that an answer shows what the last call did."""
     users = load_balancers_by_group(backend)
     for group in backend.target_groups.values():
