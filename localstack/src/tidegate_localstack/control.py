@@ -18,7 +18,7 @@ from localstack.state import StateVisitor
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.base_backend import BackendDict
 
-from tidegate_localstack import engine, instances
+from tidegate_localstack import engine, faults, instances
 
 PREFIX = "/_tidegate"
 
@@ -52,6 +52,7 @@ def wipe_all_services() -> list[str]:
             service.lifecycle_hook.on_after_state_reset()
             wiped.append(name)
         instances.stop_all()
+        faults.clear()
     return wiped
 
 
@@ -80,3 +81,4 @@ def add_routes(router: Router[Any]) -> None:
     """Add the routes below /_tidegate."""
     router.add(f"{PREFIX}/reset", endpoint=_reset, methods=["POST"])
     router.add(f"{PREFIX}/behaviour", endpoint=_behaviour, methods=["POST"])
+    faults.install(router, PREFIX)
