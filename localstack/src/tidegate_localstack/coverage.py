@@ -24,7 +24,7 @@ PAGE = environment.ROOT / "coverage.md"
 MACHINES = {
     "elbv2": "target health by real checks, draining, traffic by rule, weight and cookie, metrics",
     "autoscaling": "instances launch, register, drain and terminate over time; lifecycle hooks; "
-    "suspended processes; replacement of the unhealthy",
+    "suspended processes; replacement of the unhealthy; instance refresh",
     "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions",
 }
 """What goes on between the calls, for the services where something does."""

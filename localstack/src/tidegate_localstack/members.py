@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from moto.autoscaling.models import (
@@ -41,6 +41,7 @@ class Member:
 
     since: float
     version: str = ""
+    born: float = field(default_factory=time.monotonic)
     hook_answer: str | None = None
     """CONTINUE or ABANDON, once CompleteLifecycleAction said so."""
 
@@ -61,8 +62,15 @@ def enter(state: InstanceState, lifecycle_state: str, now: float) -> None:
 
 def current_version(group: FakeAutoScalingGroup) -> str:
     """The number of the launch template version new instances get."""
-    template = group.ec2_launch_template
-    return str(template.get_version(group.launch_template_version).number) if template else ""
+    template, version = _launch_from(group)
+    return str(template.get_version(version).number) if template else ""
+
+
+def _launch_from(group: FakeAutoScalingGroup) -> tuple[Any, Any]:
+    """Template and version to launch from: the group's own, or those of a running refresh."""
+    own = (group.ec2_launch_template, getattr(group, "launch_template_version", None))
+    chosen: tuple[Any, Any] = group.__dict__.get("tidegate_launch_from", own)
+    return chosen
 
 
 def is_suspended(group: FakeAutoScalingGroup, process: str) -> bool:
@@ -76,11 +84,17 @@ def in_state(group: FakeAutoScalingGroup, *lifecycle_states: str) -> list[Instan
 
 
 def launch(group: FakeAutoScalingGroup, count: int, now: float) -> None:
-    """Launch instances of the current template version."""
+    """Launch instances."""
     already = len(group.instance_states)
-    group.replace_autoscaling_group_instances(count, group.get_propagated_tags())
+    own = group.ec2_launch_template, getattr(group, "launch_template_version", "")
+    version = current_version(group)
+    group.ec2_launch_template, group.launch_template_version = _launch_from(group)
+    try:
+        group.replace_autoscaling_group_instances(count, group.get_propagated_tags())
+    finally:
+        group.ec2_launch_template, group.launch_template_version = own
     for state in group.instance_states[already:]:
-        state.__dict__["tidegate"] = Member(now, current_version(group))
+        state.__dict__["tidegate"] = Member(now, version)
         enter(state, "Pending", now)
 
 
@@ -106,6 +120,12 @@ def is_serving(group: FakeAutoScalingGroup, state: InstanceState) -> bool:
     states = health_in_target_groups(group, state.instance_id)
     registered_everywhere = len(states) == len(list(_target_groups(group)))
     return registered_everywhere and set(states) <= {"healthy", "unused"}
+
+
+def counts_as_healthy(group: FakeAutoScalingGroup, state: InstanceState) -> bool:
+    """InService, and not known to be bad: what Auto Scaling itself calls healthy."""
+    bad = "unhealthy" in health_in_target_groups(group, state.instance_id)
+    return state.lifecycle_state == "InService" and state.health_status == "Healthy" and not bad
 
 
 def _target_groups(group: FakeAutoScalingGroup) -> Iterator[Any]:
@@ -206,9 +226,16 @@ def _size(group: FakeAutoScalingGroup, now: float) -> None:
         launch(group, wanted - len(live), now)
     elif len(live) > wanted and not is_suspended(group, "Terminate"):
         removable = [s for s in live if not s.protected_from_scale_in]
-        # As the default termination policy: instances of an outdated template go first.
+        # As the default termination policy: instances of an outdated template go first. Among
+        # equals, those not in service yet cost nothing.
         current = current_version(group)
-        removable.sort(key=lambda s: (member(s).version == current, member(s).since))
+        removable.sort(
+            key=lambda s: (
+                member(s).version == current,
+                s.lifecycle_state == "InService",
+                member(s).since,
+            )
+        )
         for state in removable[: len(live) - wanted]:
             terminate(state, now)
 

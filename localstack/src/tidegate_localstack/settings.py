@@ -23,6 +23,8 @@ class Settings:
     """Between two health checks of a target, whatever the target group says; 0 follows it."""
     max_drain_seconds: float = 2.0
     """Upper limit of every deregistration delay; 3600 follows the target group."""
+    max_warmup_seconds: float = 1.0
+    """Upper limit of every instance warm-up; 3600 follows the preferences."""
     propagation_seconds: float = 0.0
     """How long requests still follow the old weights after a rule was modified."""
     metrics_seconds: float = 1.0
@@ -37,7 +39,7 @@ class Settings:
     """How long a Route 53 change is PENDING."""
     route53_rate: float = 5.0
     """Route 53 requests a second before `Throttling`; 0 means no limit."""
-    refresh_seconds: float = 0.5
+    refresh_seconds: float = 0.2
     """Pause between two decisions of an instance refresh."""
     lifecycle_event_seconds: float = 0.2
     """How long each lifecycle event of a CodeDeploy deployment takes."""
