@@ -17,7 +17,7 @@ from typing import Any
 from botocore import xform_name
 from localstack.aws.spec import load_service
 
-from tidegate_localstack import alarms, environment, fleet, load_balancers
+from tidegate_localstack import alarms, dns, environment, fleet, load_balancers
 
 PAGE = environment.ROOT / "coverage.md"
 
@@ -25,6 +25,7 @@ MACHINES = {
     "elbv2": "target health by real checks, draining, traffic by rule, weight and cookie, metrics",
     "autoscaling": "instances launch, register, drain and terminate over time; lifecycle hooks; "
     "suspended processes; replacement of the unhealthy; instance refresh",
+    "route53": "changes become INSYNC; five requests a second for an account",
     "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions",
 }
 """What goes on between the calls, for the services where something does."""
@@ -40,10 +41,10 @@ class Source:
     """Who answers the others: a class, as module:name."""
 
 
-def _overridden(cls: type[Any]) -> frozenset[str]:
+def _overridden(service: str, cls: type[Any]) -> frozenset[str]:
     """Operations a provider subclass answers itself."""
     names = set(vars(cls))
-    operations = load_service("cloudwatch").operation_names
+    operations = load_service(service).operation_names
     return frozenset(o for o in operations if xform_name(o) in names)
 
 
@@ -58,9 +59,10 @@ def sources() -> list[Source]:
         ),
         Source(
             "cloudwatch",
-            _overridden(alarms.Alarms),
+            _overridden("cloudwatch", alarms.Alarms),
             "localstack.services.cloudwatch.provider_v2:CloudwatchProvider",
         ),
+        Source("route53", _overridden("route53", dns.Records), "moto.route53.responses:Route53"),
         Source("codedeploy", frozenset(), "moto.codedeploy.responses:CodeDeployResponse"),
         Source("ecs", frozenset(), "moto.ecs.responses:EC2ContainerServiceResponse"),
     ]

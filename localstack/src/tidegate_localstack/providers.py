@@ -77,6 +77,16 @@ def cloudwatch() -> Service:
     return Service.for_provider(provider)
 
 
+@aws_provider(api="route53", name="tidegate")
+def route53() -> Service:
+    """Route 53: LocalStack's own provider with changes that take time and are checked."""
+    from localstack.services.moto import MotoFallbackDispatcher  # noqa: PLC0415
+
+    from tidegate_localstack.dns import Records  # noqa: PLC0415
+
+    return Service.for_provider(Records(), dispatch_table_factory=MotoFallbackDispatcher)
+
+
 @aws_provider(api="codedeploy")
 def codedeploy() -> Service:
     """CodeDeploy: applications, deployment groups and deployments."""
