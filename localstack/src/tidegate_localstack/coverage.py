@@ -8,7 +8,10 @@ page in the repository no longer says so, and a test runs it.
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
+import inspect
+import itertools
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +20,16 @@ from typing import Any
 from botocore import xform_name
 from localstack.aws.spec import load_service
 
-from tidegate_localstack import alarms, dns, environment, fleet, load_balancers
+from tidegate_localstack import (
+    alarms,
+    deployments,
+    dns,
+    environment,
+    fleet,
+    load_balancers,
+    refresh,
+    settings,
+)
 
 PAGE = environment.ROOT / "coverage.md"
 
@@ -25,10 +37,17 @@ MACHINES = {
     "elbv2": "target health by real checks, draining, traffic by rule, weight and cookie, metrics",
     "autoscaling": "instances launch, register, drain and terminate over time; lifecycle hooks; "
     "suspended processes; replacement of the unhealthy; instance refresh",
+    "codedeploy": "deployments to EC2 instances, in place and blue/green, with their rollbacks",
     "route53": "changes become INSYNC; five requests a second for an account",
     "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions",
 }
 """What goes on between the calls, for the services where something does."""
+
+
+RENAMED = dict.fromkeys(
+    ("ListTagsForResource", "ChangeTagsForResource"), "list_or_change_tags_for_resource_request"
+)
+"""Methods of moto's that serve two operations under a name of their own."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +73,7 @@ def sources() -> list[Source]:
         Source("elbv2", _names(load_balancers.OPERATIONS), "moto.elbv2.responses:ELBV2Response"),
         Source(
             "autoscaling",
-            _names(fleet.OPERATIONS),
+            _names({**fleet.OPERATIONS, **refresh.OPERATIONS}),
             "moto.autoscaling.responses:AutoScalingResponse",
         ),
         Source(
@@ -63,7 +82,11 @@ def sources() -> list[Source]:
             "localstack.services.cloudwatch.provider_v2:CloudwatchProvider",
         ),
         Source("route53", _overridden("route53", dns.Records), "moto.route53.responses:Route53"),
-        Source("codedeploy", frozenset(), "moto.codedeploy.responses:CodeDeployResponse"),
+        Source(
+            "codedeploy",
+            _names(deployments.OPERATIONS),
+            "moto.codedeploy.responses:CodeDeployResponse",
+        ),
         Source("ecs", frozenset(), "moto.ecs.responses:EC2ContainerServiceResponse"),
     ]
 
@@ -82,7 +105,23 @@ def page() -> str:
     ]
     for source in sources():
         parts += _section(source)
+    parts.append(_settings_table())
     return "\n\n".join(parts) + "\n"
+
+
+def _settings_table() -> str:
+    """The settings with their defaults and the text that follows each in the source."""
+    rows = ["## Settings", "", "| variable | default | what it is |", "|---|---|---|"]
+    cls = ast.parse(inspect.getsource(settings.Settings)).body[0]
+    assert isinstance(cls, ast.ClassDef)
+    for assigned, text in itertools.pairwise(cls.body):
+        if isinstance(assigned, ast.AnnAssign) and isinstance(text, ast.Expr):
+            name = ast.unparse(assigned.target)
+            default = getattr(settings.Settings, name)
+            rows.append(
+                f"| `TIDEGATE_{name.upper()}` | {default:g} | {ast.literal_eval(text.value)} |"
+            )
+    return "\n".join(rows)
 
 
 def _section(source: Source) -> list[str]:
@@ -93,7 +132,7 @@ def _section(source: Source) -> list[str]:
     for operation in operations:
         if operation in source.supplied:
             kinds["Emulated"].append(operation)
-        elif xform_name(operation) in shipped:
+        elif {xform_name(operation), RENAMED.get(operation)} & shipped.keys():
             kinds["As shipped"].append(operation)
         else:
             kinds["Absent"].append(operation)

@@ -90,7 +90,10 @@ def route53() -> Service:
 @aws_provider(api="codedeploy")
 def codedeploy() -> Service:
     """CodeDeploy: applications, deployment groups and deployments."""
-    return service_on_moto("codedeploy")
+    from tidegate_localstack import deployments, rollout  # noqa: PLC0415
+
+    engine.every_tick(rollout.tick)
+    return service_on_moto("codedeploy", deployments.OPERATIONS)
 
 
 @aws_provider(api="ecs")
