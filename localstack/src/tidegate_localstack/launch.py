@@ -1,0 +1,85 @@
+"""Starts LocalStack on every Python from 3.11 on.
+
+LocalStack 4.13 evaluates the annotation `Lock | None` while it imports `localstack.packages.api`.
+`threading.Lock` is a function before Python 3.13, so that line raises TypeError there, and every
+service that installs something (Step Functions, DynamoDB, Lambda) fails with it. Rather than edit
+an installed file, a finder in front of the ordinary ones compiles just that module with postponed
+annotations. No installed file is touched, and on 3.13 the finder is not used at all.
+"""
+
+from __future__ import annotations
+import __future__
+
+import functools
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+from collections.abc import Sequence
+
+AFFECTED_MODULE = "localstack.packages.api"
+
+
+class _PostponedAnnotations(importlib.machinery.SourceFileLoader):
+    def get_code(self, fullname: str) -> types.CodeType:
+        # Cached bytecode was compiled with the annotations evaluated, so it is not consulted.
+        path = self.get_filename(fullname)
+        code: types.CodeType = compile(
+            self.get_data(path),
+            path,
+            "exec",
+            flags=__future__.annotations.compiler_flag,
+            dont_inherit=True,
+        )
+        return code
+
+
+class PostponedAnnotationsFinder(importlib.abc.MetaPathFinder):
+    """Finds the one affected module and gives it a loader that postpones annotations."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: types.ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != AFFECTED_MODULE:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.origin is not None:
+            spec.loader = _PostponedAnnotations(fullname, spec.origin)
+        return spec
+
+
+def install_import_hook() -> None:
+    """Put the finder first, on the Python versions that need it."""
+    if sys.version_info < (3, 13):
+        sys.meta_path.insert(0, PostponedAnnotationsFinder())
+
+
+def listen_only_where_told() -> None:
+    """Keep the gateway on the address of GATEWAY_LISTEN.
+
+    LocalStack passes only the port on, so it would listen on every interface: open to the network,
+    and in the way of another instance that has the port on another address.
+    """
+    from localstack import config  # noqa: PLC0415
+    from twisted.internet import endpoints  # noqa: PLC0415
+
+    only_there = functools.partial(
+        endpoints.TCP4ServerEndpoint, interface=config.GATEWAY_LISTEN[0].host
+    )
+    setattr(endpoints, "TCP4ServerEndpoint", only_there)  # noqa: B010
+
+
+def main() -> None:
+    """Run LocalStack in this process until it is told to stop."""
+    install_import_hook()
+    from localstack.runtime.main import main as localstack_main  # noqa: PLC0415
+
+    listen_only_where_told()
+    localstack_main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Elastic Load Balancing v2, where moto is more lenient or less precise than AWS.
+
+moto accepts any weight, any number of target groups and stickiness that AWS refuses, calls every
+target healthy, and forgets which load balancers use a target group once a rule is modified.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.services.moto import call_moto
+from moto.elbv2.models import elbv2_backends
+
+from tidegate_localstack import targets
+from tidegate_localstack.settings import SETTINGS
+
+Handler = Callable[[RequestContext, Any], Any]
+
+DOMAIN = "elb.localhost.localstack.cloud"
+MAX_WEIGHT = 999
+MAX_GROUPS_PER_FORWARD = 5
+MAX_STICKY_SECONDS = 604_800
+
+
+def _backend(context: RequestContext) -> Any:
+    return elbv2_backends[context.account_id][context.region]
+
+
+def _refuse(code: str, message: str) -> CommonServiceException:
+    return CommonServiceException(code, message, status_code=400, sender_fault=True)
+
+
+def _constraint(value: object, at: str, text: str) -> CommonServiceException:
+    return _refuse(
+        "ValidationError",
+        f"1 validation error detected: Value '{value}' at '{at}' failed to satisfy constraint: "
+        f"Member must have {text}",
+    )
+
+
+def check_actions(actions: list[Any], parameter: str, backend: Any) -> None:
+    """Refuse the actions AWS refuses."""
+    for number, action in enumerate(actions, 1):
+        at = f"{parameter}.{number}.member.forwardConfig"
+        config = action.get("ForwardConfig") or {}
+        groups = config.get("TargetGroups") or []
+        if len(groups) > MAX_GROUPS_PER_FORWARD:
+            raise _refuse(
+                "ValidationError",
+                f"A forward action can have at most {MAX_GROUPS_PER_FORWARD} target groups, "
+                f"not {len(groups)}",
+            )
+        for index, group in enumerate(groups, 1):
+            weight = int(group.get("Weight", 1))
+            where = f"{at}.targetGroups.{index}.member.weight"
+            if weight > MAX_WEIGHT:
+                raise _constraint(weight, where, f"value less than or equal to {MAX_WEIGHT}")
+            if weight < 0:
+                raise _constraint(weight, where, "value greater than or equal to 0")
+        sticky = config.get("TargetGroupStickinessConfig") or {}
+        if sticky.get("Enabled"):
+            duration = int(sticky.get("DurationSeconds") or 0)
+            where = f"{at}.targetGroupStickinessConfig.durationSeconds"
+            if not 1 <= duration <= MAX_STICKY_SECONDS:
+                raise _constraint(duration, where, f"value between 1 and {MAX_STICKY_SECONDS}")
+        elif len(groups) > 1:
+            _check_target_stickiness(groups, backend)
+
+
+def _check_target_stickiness(groups: list[Any], backend: Any) -> None:
+    for entry in groups:
+        group = backend.target_groups.get(entry["TargetGroupArn"])
+        if group is not None and group.attributes.get("stickiness.enabled") == "true":
+            raise _refuse(
+                "InvalidLoadBalancerAction",
+                "You must enable group stickiness on a rule if you enabled target stickiness on "
+                "one of its target groups",
+            )
+
+
+def _changing_actions(parameter: str) -> Handler:
+    """A handler for an operation that sets the actions of a rule or listener."""
+
+    def handle(context: RequestContext, request: Any) -> Any:
+        backend = _backend(context)
+        given = request.get(parameter) or []
+        path = parameter[0].lower() + parameter[1:]
+        check_actions(given, path, backend)
+        changed = request.get("RuleArn") or request.get("ListenerArn")
+        for rule in _rules(backend):
+            if given and changed in (rule.arn, rule.listener_arn if _is_default(rule) else None):
+                until = time.monotonic() + SETTINGS.propagation_seconds
+                rule.tidegate_previous = (rule.actions, until)
+        answer = call_moto(context)
+        targets.refresh(backend)
+        return answer
+
+    return handle
+
+
+def _rules(backend: Any) -> list[Any]:
+    return [
+        rule
+        for balancer in backend.load_balancers.values()
+        for listener in balancer.listeners.values()
+        for rule in listener.rules.values()
+    ]
+
+
+def _is_default(rule: Any) -> bool:
+    return bool(rule.is_default)
+
+
+def actions_in_effect(rule: Any) -> list[Any]:
+    """The actions requests follow now: the old ones until a change has propagated."""
+    previous, until = getattr(rule, "tidegate_previous", (None, 0.0))
+    actions: list[Any] = previous if previous and time.monotonic() < until else rule.actions
+    return actions
+
+
+def _create_load_balancer(context: RequestContext, _request: Any) -> Any:
+    answer = call_moto(context)
+    for described in answer["LoadBalancers"]:
+        balancer = _backend(context).load_balancers[described["LoadBalancerArn"]]
+        balancer.dns_name = described["DNSName"] = f"{balancer.name}.{DOMAIN}"
+    return answer
+
+
+def _describe_target_groups(context: RequestContext, _request: Any) -> Any:
+    backend = _backend(context)
+    users = targets.load_balancers_by_group(backend)
+    for group in backend.target_groups.values():
+        group.load_balancer_arns = users.get(group.arn, [])
+    return call_moto(context)
+
+
+def _describe_target_health(context: RequestContext, request: Any) -> Any:
+    backend = _backend(context)
+    group = backend.target_groups.get(request["TargetGroupArn"])
+    if group is None:
+        return call_moto(context)  # which words the error
+    targets.refresh(backend)
+    known = targets.targets_of(group)
+    asked = request.get("Targets")
+    chosen = list(known.values())
+    if asked:
+        chosen = [
+            known.get(entry["Id"])
+            or targets.Target(
+                entry["Id"],
+                int(entry.get("Port") or group.port),
+                state="unused",
+                reason="Target.NotRegistered",
+            )
+            for entry in asked
+        ]
+    port = group.health_check_port
+    return {"TargetHealthDescriptions": [target.described(port) for target in chosen]}
+
+
+OPERATIONS: Mapping[str, Handler] = {
+    "CreateRule": _changing_actions("Actions"),
+    "ModifyRule": _changing_actions("Actions"),
+    "CreateListener": _changing_actions("DefaultActions"),
+    "ModifyListener": _changing_actions("DefaultActions"),
+    "CreateLoadBalancer": _create_load_balancer,
+    "DescribeTargetGroups": _describe_target_groups,
+    "DescribeTargetHealth": _describe_target_health,
+}

@@ -1,0 +1,102 @@
+"""The services LocalStack's free edition lacks, as LocalStack finds them.
+
+LocalStack loads each service through the entry-point group `localstack.aws.provider`, which
+pyproject.toml fills. A service is a table from operation name to handler. Each table starts with
+moto behind every operation of the API model, and a service module then replaces the operations
+where moto is not honest enough. An operation moto lacks answers 501, never a made-up success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from localstack.aws.api import RequestContext
+from localstack.aws.skeleton import Skeleton
+from localstack.aws.spec import load_service
+from localstack.services.moto import call_moto
+from localstack.services.plugins import Service, aws_provider
+
+from tidegate_localstack import engine
+
+Handler = Callable[[RequestContext, Any], Any]
+
+
+def _moto(context: RequestContext, _request: Any) -> Any:
+    return call_moto(context)
+
+
+def _locked(handler: Handler) -> Handler:
+    """moto's models are not safe for threads, and the engine moves them on meanwhile."""
+
+    def handle(context: RequestContext, request: Any) -> Any:
+        with engine.LOCK:
+            return handler(context, request)
+
+    return handle
+
+
+def service_on_moto(name: str, supplied: Mapping[str, Handler] | None = None) -> Service:
+    """A service that answers every operation through moto, except those in `supplied`."""
+    model = load_service(name)
+    table: dict[str, Handler] = dict.fromkeys(model.operation_names, _locked(_moto))
+    for operation, handler in (supplied or {}).items():
+        if operation not in table:
+            raise ValueError(f"{name} has no operation {operation}; check the spelling")
+        table[operation] = _locked(handler)
+    return Service(name=name, skeleton=Skeleton(model, table))
+
+
+@aws_provider(api="elbv2")
+def elbv2() -> Service:
+    """Elastic Load Balancing v2: load balancers, listeners, rules and target groups."""
+    from tidegate_localstack import load_balancers, targets  # noqa: PLC0415
+
+    engine.every_tick(targets.tick)
+    return service_on_moto("elbv2", load_balancers.OPERATIONS)
+
+
+@aws_provider(api="autoscaling")
+def autoscaling() -> Service:
+    """EC2 Auto Scaling: groups and their instances."""
+    from tidegate_localstack import fleet, members, refresh  # noqa: PLC0415
+
+    members.take_over_from_moto()
+    engine.every_tick(refresh.tick)
+    engine.every_tick(members.tick)
+    return service_on_moto("autoscaling", {**fleet.OPERATIONS, **refresh.OPERATIONS})
+
+
+@aws_provider(api="cloudwatch", name="tidegate")
+def cloudwatch() -> Service:
+    """CloudWatch: LocalStack's own provider with alarms that behave."""
+    from tidegate_localstack.alarms import Alarms  # noqa: PLC0415
+
+    provider = Alarms()
+    engine.every_tick(provider.tick)
+    return Service.for_provider(provider)
+
+
+@aws_provider(api="route53", name="tidegate")
+def route53() -> Service:
+    """Route 53: LocalStack's own provider with changes that take time and are checked."""
+    from localstack.services.moto import MotoFallbackDispatcher  # noqa: PLC0415
+
+    from tidegate_localstack.dns import Records  # noqa: PLC0415
+
+    return Service.for_provider(Records(), dispatch_table_factory=MotoFallbackDispatcher)
+
+
+@aws_provider(api="codedeploy")
+def codedeploy() -> Service:
+    """CodeDeploy: applications, deployment groups and deployments."""
+    from tidegate_localstack import deployments, rollout  # noqa: PLC0415
+
+    engine.every_tick(rollout.tick)
+    return service_on_moto("codedeploy", deployments.OPERATIONS)
+
+
+@aws_provider(api="ecs")
+def ecs() -> Service:
+    """ECS: clusters, services and task definitions."""
+    return service_on_moto("ecs")

@@ -1,0 +1,64 @@
+"""One LocalStack for the whole test run, on a port of its own, and worlds to use in it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from tidegate_localstack.cli import aws_environment
+from tidegate_localstack.instance import Instance, Record
+from tidegate_localstack.seed import Clients, World
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def localstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
+    """A running LocalStack, and an environment in which boto3 finds it."""
+    instance = Instance(tmp_path_factory.mktemp("localstack"))
+    record, _ = instance.up(0)
+    saved = dict(os.environ)
+    os.environ.update(aws_environment(record))
+    try:
+        yield record
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)
+        instance.down()
+
+
+@pytest.fixture(scope="session")
+def aws(localstack: Record) -> Callable[[str], Any]:
+    """Makes AWS clients, one per service."""
+    clients: dict[str, Any] = {}
+
+    def client(name: str) -> Any:
+        if name not in clients:
+            clients[name] = boto3.client(name)
+        return clients[name]
+
+    return client
+
+
+@pytest.fixture
+def world(localstack: Record) -> dict[str, Any]:
+    """A freshly seeded world nobody else uses."""
+    return World(Clients.from_environment(), f"world-{next(_numbers)}").seed()
+
+
+def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:
+    """Wait until the condition holds and return what it returned."""
+    deadline = time.monotonic() + within
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still not so after {within} s; last answer: {value!r}")
+        time.sleep(0.05)

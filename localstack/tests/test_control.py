@@ -1,0 +1,72 @@
+"""One process is started, found again and stopped, and its state can be wiped in place."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidegate_localstack.errors import LocalAwsError
+from tidegate_localstack.instance import Instance, Record
+from tidegate_localstack.seed import Clients, World, wipe
+
+Aws = Callable[[str], Any]
+
+
+def test_starting_twice_keeps_the_first_process(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    first, first_is_new = instance.up(0)
+    try:
+        second, second_is_new = Instance(tmp_path).up(0)
+        assert (first_is_new, second_is_new) == (True, False)
+        assert first == second
+        with pytest.raises(LocalAwsError, match="already runs on port"):
+            instance.up(first.port + 1)
+    finally:
+        stopped = instance.down()
+    assert stopped == first
+    assert instance.running() is None
+    assert instance.down() is None
+
+
+def test_a_taken_port_is_refused(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        with pytest.raises(LocalAwsError, match="is taken by a process"):
+            Instance(tmp_path).up(holder.getsockname()[1])
+
+
+def test_a_failed_start_shows_the_end_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_COMPONENTS", "no-such-components")
+    with pytest.raises(LocalAwsError, match="no-such-components"):
+        Instance(tmp_path).up(0)
+    assert Instance(tmp_path).running() is None
+
+
+def test_a_record_of_another_process_with_the_same_pid_is_not_ours(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    instance.record_path.write_text(
+        '{"pid": 1, "port": 4566, "started_at": 0.0, "process_start": "another time"}'
+    )
+    assert instance.running() is None
+    assert instance.down() is None
+
+
+def test_wiping_empties_every_service(localstack: Record, tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    record, _ = instance.up(0)
+    try:
+        clients = Clients.at(record.endpoint)
+        World(clients, "gone").seed()
+        wipe(record.endpoint)
+        assert clients.elbv2.describe_load_balancers()["LoadBalancers"] == []
+        assert clients.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
+        assert clients.cloudwatch.describe_alarms()["MetricAlarms"] == []
+    finally:
+        instance.down()
