@@ -1,6 +1,25 @@
 //! The language: bytes in, a validated [`Plan`] or every problem at once out. No IO and no clock.
 
+mod check;
+mod defaults;
+mod digest;
+mod expand;
+mod form;
+mod graph;
+mod lint;
 mod model;
+mod params;
+mod problem;
+mod read;
+mod render;
+mod schema;
+mod source;
+mod syntax;
 pub mod units;
 
 pub use model::*;
+pub use problem::{Label, Problem, Problems, Severity};
+pub use read::{Checked, read};
+pub use render::expand_to_yaml;
+pub use schema::schema;
+pub use source::{MAX_BYTES, Position, SourceFile, Span};

@@ -1,0 +1,13 @@
+//! From what a person wrote to the model: every name found, every value in range, every combination one that makes
+//! sense. Each check reports and goes on; a plan comes out only if there was nothing to report.
+
+mod gates;
+mod plan;
+mod scope;
+mod steps;
+mod strategy;
+mod targets;
+mod traffic;
+
+pub(super) use plan::check;
+pub(super) use steps::{Draft, DraftComponent};

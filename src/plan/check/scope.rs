@@ -1,0 +1,136 @@
+//! Which names a plan declares, and the small checks that many places share.
+
+use std::time::Duration;
+
+use crate::plan::{
+    form::{Named, Slot},
+    model::{FleetName, GateName, RouteName},
+    problem::{Problem, did_you_mean, listed},
+    source::Spanned,
+    syntax::{List, PlanForm},
+};
+
+/// The names a plan declares, those of broken declarations included: what refers to them is not wrong.
+pub(super) struct Scope {
+    routes: Vec<String>,
+    fleets: Vec<String>,
+    gates: Vec<String>,
+}
+
+/// The names of a mapping.
+pub(super) fn keys<T>(named: &Slot<Named<T>>) -> Vec<String> {
+    named.given().map_or_else(Vec::new, |named| {
+        named.value.0.iter().map(|(name, _)| name.value.clone()).collect()
+    })
+}
+
+impl Scope {
+    pub(super) fn of(form: &PlanForm) -> Self {
+        Self { routes: keys(&form.routes), fleets: keys(&form.fleets), gates: keys(&form.gates) }
+    }
+
+    pub(super) fn route(
+        &self,
+        name: &Slot<String>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<RouteName> {
+        let name = name.given()?;
+        find("route", "plan::unknown-route", &self.routes, name, problems).map(RouteName::new)
+    }
+
+    pub(super) fn fleet(
+        &self,
+        name: &Slot<String>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<FleetName> {
+        let name = name.given()?;
+        find("fleet", "plan::unknown-fleet", &self.fleets, name, problems).map(FleetName::new)
+    }
+
+    pub(super) fn gate(
+        &self,
+        name: &Spanned<String>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<GateName> {
+        find("gate", "plan::unknown-gate", &self.gates, name, problems).map(GateName::new)
+    }
+
+    pub(super) fn gates(
+        &self,
+        names: &Slot<List<String>>,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<GateName> {
+        let names = names.value_or(Vec::new());
+        refuse_repetition(&names, problems);
+        names.iter().filter_map(|name| self.gate(name, problems)).collect()
+    }
+}
+
+/// The name as declared, or a problem that says which there are.
+pub(super) fn find<'n>(
+    what: &str,
+    code: &'static str,
+    declared: &[String],
+    name: &'n Spanned<String>,
+    problems: &mut Vec<Problem>,
+) -> Option<&'n str> {
+    if declared.contains(&name.value) {
+        return Some(&name.value);
+    }
+    let names = || declared.iter().map(String::as_str);
+    let help = match (declared, did_you_mean(&name.value, names())) {
+        ([], _) => format!("the plan declares none; add `{}:` under `{what}s:`", name.value),
+        (_, Some(meant)) => format!("did you mean `{meant}`? declared are {}", listed(names())),
+        (_, None) => format!("declared are {}; or add it under `{what}s:`", listed(names())),
+    };
+    problems.push(
+        Problem::error(code, format!("there is no {what} `{}`", name.value))
+            .at(name.span, "not declared")
+            .help(help),
+    );
+    None
+}
+
+/// Reports what stands in a list twice.
+pub(super) fn refuse_repetition(list: &List<String>, problems: &mut Vec<Problem>) {
+    for (i, item) in list.iter().enumerate() {
+        if let Some(first) = list.iter().take(i).find(|other| other.value == item.value) {
+            problems.push(
+                Problem::error("plan::repeated", format!("`{}` stands here twice", item.value))
+                    .at(item.span, "second time")
+                    .at(first.span, "first time")
+                    .help("remove one of the two"),
+            );
+        }
+    }
+}
+
+/// A duration that must not be zero.
+pub(super) fn positive(
+    slot: &Slot<Duration>,
+    default: Duration,
+    problems: &mut Vec<Problem>,
+) -> Duration {
+    if let Some(given) = slot.given().filter(|given| given.value.is_zero()) {
+        problems.push(
+            Problem::error("plan::out-of-range", "this has to be longer than nothing")
+                .at(given.span, "no time at all")
+                .help("write a duration such as `10m`, or leave it out for the default"),
+        );
+    }
+    slot.value_or(default)
+}
+
+/// A text that must not be empty.
+pub(super) fn filled(slot: &Slot<String>, problems: &mut Vec<Problem>) -> Option<String> {
+    let given = slot.given()?;
+    if given.value.trim().is_empty() {
+        problems.push(
+            Problem::error("plan::blank", "this must not be empty")
+                .at(given.span, "empty")
+                .help("write what is meant"),
+        );
+        return None;
+    }
+    Some(given.value.clone())
+}

@@ -1,0 +1,167 @@
+//! Steps: one thing done to the world each, with its names found and its defaults filled in.
+
+use std::time::Duration;
+
+use super::{
+    gates::healthy,
+    scope::{Scope, filled, positive},
+};
+use crate::plan::{
+    defaults::{PATIENCE, PROBE_PATIENCE, shift_timeout},
+    form::{Short, Slot},
+    model::{ComponentName, OnFailure, Size, Until, Verb},
+    problem::Problem,
+    source::{Span, Spanned},
+    syntax::{ApproveForm, ProbeForm, ScaleForm, ShiftForm, StepForm, WaitForm},
+    units::{Percent, format_duration},
+};
+
+/// A step with the place it was written at; a strategy's steps all have the strategy's.
+#[derive(Clone, Debug)]
+pub(in crate::plan) struct Draft {
+    pub verb: Verb,
+    pub timeout: Option<Duration>,
+    pub span: Span,
+}
+
+/// A component whose steps have no ids yet.
+#[derive(Clone, Debug)]
+pub(in crate::plan) struct DraftComponent {
+    pub name: Spanned<ComponentName>,
+    pub needs: Vec<Spanned<ComponentName>>,
+    pub steps: Vec<Draft>,
+    /// Whether a step is missing here because it could not be read.
+    pub gaps: bool,
+}
+
+/// One step.
+pub(super) fn step(form: &StepForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Draft> {
+    if let Some(form) = form.scale.given() {
+        scale(form, scope, problems)
+    } else if let Some(form) = form.wait.given() {
+        wait(form, scope, problems)
+    } else if let Some(form) = form.probe.given() {
+        probe(form, scope, problems)
+    } else if let Some(form) = form.shift.given() {
+        shift(form, scope, problems)
+    } else if let Some(form) = form.approve.given() {
+        approve(form, problems)
+    } else {
+        let form = form.pause.given()?;
+        let duration = match form.value {
+            Short::Short(duration) => Some(duration),
+            Short::Long(_) => None,
+        };
+        Some(Draft { verb: Verb::Pause { duration }, timeout: None, span: form.span })
+    }
+}
+
+fn probe(
+    form: &Spanned<Short<String, ProbeForm>>,
+    scope: &Scope,
+    problems: &mut Vec<Problem>,
+) -> Option<Draft> {
+    let (gate, timeout) = match &form.value {
+        Short::Short(gate) => {
+            (scope.gate(&Spanned::new(gate.clone(), form.span), problems), PROBE_PATIENCE)
+        }
+        Short::Long(long) => (
+            long.gate.given().and_then(|gate| scope.gate(gate, problems)),
+            positive(&long.timeout, PROBE_PATIENCE, problems),
+        ),
+    };
+    Some(Draft { verb: Verb::Probe { gate: gate? }, timeout: Some(timeout), span: form.span })
+}
+
+fn scale(form: &Spanned<ScaleForm>, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Draft> {
+    let Spanned { value: form, span } = form;
+    let fleet = scope.fleet(&form.fleet, problems);
+    let timeout = positive(&form.timeout, PATIENCE, problems);
+    let to = form.to.given().and_then(|to| match &to.value {
+        Short::Short(number) => Some(Size::Instances(number.0)),
+        Short::Long(same) => {
+            let other = same.same_as.given()?;
+            if form.side.value() == Some(other.value) {
+                problems.push(
+                    Problem::error(
+                        "plan::same-sides",
+                        format!("{} is to become as large as itself", other.value),
+                    )
+                    .at(other.span, "the side that is scaled")
+                    .help("name the other side, or a number of instances"),
+                );
+                return None;
+            }
+            Some(Size::SameAs(other.value))
+        }
+    });
+    let verb = Verb::Scale { fleet: fleet?, side: form.side.value()?, to: to? };
+    Some(Draft { verb, timeout: Some(timeout), span: *span })
+}
+
+fn wait(form: &Spanned<WaitForm>, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Draft> {
+    let Spanned { value: form, span } = form;
+    let timeout = positive(&form.timeout, PATIENCE, problems);
+    let until = form.until.given()?.value.healthy.given();
+    let (route, side, at_least) = healthy(&until?.value, scope, problems)?;
+    let verb = Verb::Wait { until: Until::Healthy { route, side, at_least } };
+    Some(Draft { verb, timeout: Some(timeout), span: *span })
+}
+
+fn shift(form: &Spanned<ShiftForm>, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Draft> {
+    let Spanned { value: form, span } = form;
+    let route = scope.route(&form.route, problems);
+    let gates = scope.gates(&form.gates, problems);
+    let candidate = form.candidate.given().map(|share| permille(share, problems));
+    let bake = form.bake.value_or(Duration::ZERO);
+    let timeout = positive(&form.timeout, shift_timeout(bake), problems);
+    if !timeout.is_zero() && timeout <= bake {
+        problems.push(
+            Problem::error("plan::timeout", "this step would time out while it bakes")
+                .at(
+                    form.timeout.span_or(*span),
+                    format!("not longer than the bake of {}", format_duration(bake)),
+                )
+                .help(format!(
+                    "leave the timeout out, or write more than {}",
+                    format_duration(bake)
+                )),
+        );
+    }
+    let verb = Verb::Shift { route: route?, candidate: candidate?, bake, gates };
+    Some(Draft { verb, timeout: Some(timeout), span: *span })
+}
+
+/// A share of traffic that the weights of a load balancer can express.
+pub(super) fn permille(share: &Spanned<Percent>, problems: &mut Vec<Problem>) -> Percent {
+    if !share.value.basis_points().is_multiple_of(10) {
+        problems.push(
+            Problem::error(
+                "plan::too-fine",
+                format!("a load balancer cannot split off {}", share.value),
+            )
+            .at(share.span, "finer than 0.1%")
+            .help("write a multiple of `0.1%`"),
+        );
+    }
+    share.value
+}
+
+fn approve(form: &Spanned<ApproveForm>, problems: &mut Vec<Problem>) -> Option<Draft> {
+    let Spanned { value: form, span } = form;
+    let message = filled(&form.message, problems);
+    if let (Slot::Absent, Some(on_expiry)) = (&form.expires, form.on_expiry.given()) {
+        problems.push(
+            Problem::error("plan::stray-field", "this question never expires")
+                .at(on_expiry.span, "never comes about")
+                .help("add `expires:`, such as `expires: 2h`, or remove `on-expiry`"),
+        );
+    }
+    let expires = form.expires.given().map(|_| positive(&form.expires, PATIENCE, problems));
+    let on_expiry = form.on_expiry.value_or(OnFailure::Hold);
+    Some(Draft {
+        verb: Verb::Approve { message: message?, expires, on_expiry },
+        timeout: None,
+        span: *span,
+    })
+}

@@ -1,0 +1,154 @@
+//! Strategies: their settings checked, then handed to `expand`, whose steps are checked like any others.
+
+use super::{
+    scope::Scope,
+    steps::{Draft, permille},
+};
+use crate::plan::{
+    defaults::PATIENCE,
+    expand::{Strategy, expand},
+    form::Slot,
+    model::{FleetName, GateName, RouteName},
+    problem::Problem,
+    source::Spanned,
+    syntax::{BlueGreenForm, CanaryForm, List, OldFleet, StrategyForm},
+    units::Percent,
+};
+
+/// The steps a strategy stands for.
+pub(super) fn steps(
+    form: &StrategyForm,
+    scope: &Scope,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<Draft>> {
+    let (strategy, span) = match (form.canary.given(), form.blue_green.given()) {
+        (Some(form), _) => (canary(&form.value, scope, problems)?, form.span),
+        (None, Some(form)) => (blue_green(&form.value, scope, problems)?, form.span),
+        (None, None) => return None,
+    };
+    let drafted = expand(strategy).into_iter();
+    Some(drafted.map(|(verb, timeout)| Draft { verb, timeout, span }).collect())
+}
+
+fn canary(form: &CanaryForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Strategy> {
+    let shares = form.steps.given().and_then(|shares| rising(shares, problems));
+    let rest = Shared {
+        route: &form.route,
+        fleet: &form.fleet,
+        gates: &form.gates,
+        old_fleet: &form.old_fleet,
+    }
+    .check(scope, problems);
+    if let (Some(before), Some(shares)) = (form.approve_before.given(), &shares)
+        && before.value != Percent::HUNDRED
+        && !shares.contains(&before.value)
+    {
+        problems.push(
+            Problem::error("plan::approve-before", format!("no step shifts to {}", before.value))
+                .at(before.span, "not one of the steps")
+                .at(form.steps.span_or(before.span), "the steps")
+                .help("name one of the steps, or `100%`"),
+        );
+    }
+    let (route, fleet, gates, old_fleet) = rest?;
+    Some(Strategy {
+        route,
+        fleet,
+        healthy: form.healthy.value_or(Percent::HUNDRED),
+        healthy_within: form.healthy_within.value_or(PATIENCE),
+        test: None,
+        shares: shares?,
+        approve_before: form.approve_before.value(),
+        bake: form.bake.value()?,
+        gates,
+        old_fleet,
+    })
+}
+
+fn blue_green(
+    form: &BlueGreenForm,
+    scope: &Scope,
+    problems: &mut Vec<Problem>,
+) -> Option<Strategy> {
+    let test = match &form.test {
+        Slot::Absent => Some(None),
+        Slot::Broken => None,
+        Slot::Given(gate) => scope.gate(gate, problems).map(Some),
+    };
+    let rest = Shared {
+        route: &form.route,
+        fleet: &form.fleet,
+        gates: &form.gates,
+        old_fleet: &form.old_fleet,
+    }
+    .check(scope, problems);
+    let (route, fleet, gates, old_fleet) = rest?;
+    Some(Strategy {
+        route,
+        fleet,
+        healthy: form.healthy.value_or(Percent::HUNDRED),
+        healthy_within: form.healthy_within.value_or(PATIENCE),
+        test: test?,
+        shares: Vec::new(),
+        approve_before: None,
+        bake: form.bake.value()?,
+        gates,
+        old_fleet,
+    })
+}
+
+/// What both strategies have.
+struct Shared<'a> {
+    route: &'a Slot<String>,
+    fleet: &'a Slot<String>,
+    gates: &'a Slot<List<String>>,
+    old_fleet: &'a Slot<OldFleet>,
+}
+
+type SharedParts = (RouteName, Option<FleetName>, Vec<GateName>, OldFleet);
+
+impl Shared<'_> {
+    fn check(&self, scope: &Scope, problems: &mut Vec<Problem>) -> Option<SharedParts> {
+        let route = scope.route(self.route, problems);
+        let fleet = match self.fleet {
+            Slot::Absent => Some(None),
+            Slot::Broken | Slot::Given(_) => scope.fleet(self.fleet, problems).map(Some),
+        };
+        let gates = scope.gates(self.gates, problems);
+        if let (true, Some(old)) = (self.fleet.is_absent(), self.old_fleet.given()) {
+            problems.push(
+                Problem::error("plan::stray-field", "`old-fleet` says nothing without `fleet`")
+                    .at(old.span, "no fleet is scaled")
+                    .help("add `fleet:`, or remove `old-fleet`"),
+            );
+        }
+        Some((route?, fleet?, gates, self.old_fleet.value_or(OldFleet::ScaleToZero)))
+    }
+}
+
+/// Shares that rise and stay below 100%.
+fn rising(shares: &Spanned<List<Percent>>, problems: &mut Vec<Problem>) -> Option<Vec<Percent>> {
+    let mut last = Percent::ZERO;
+    let mut rising = true;
+    for share in &shares.value {
+        if share.value == Percent::HUNDRED {
+            rising = false;
+            problems.push(
+                Problem::error("plan::canary-steps", "a canary ends with 100% by itself")
+                    .at(share.span, "one too many")
+                    .help("remove it from the steps"),
+            );
+        } else if share.value <= last {
+            rising = false;
+            let message = format!("the steps of a canary rise, {} does not", share.value);
+            problems.push(
+                Problem::error("plan::canary-steps", message)
+                    .at(share.span, format!("not more than {last}"))
+                    .help("write rising shares, such as `[5%, 25%, 50%]`"),
+            );
+        }
+        last = share.value;
+    }
+    let shares = shares.value.iter().map(|share| permille(share, problems)).collect();
+    rising.then_some(shares)
+}

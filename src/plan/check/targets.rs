@@ -1,0 +1,315 @@
+//! Routes and fleets: where traffic is split, and what runs the software on either side.
+
+use std::collections::BTreeMap;
+
+use super::scope::Scope;
+use crate::plan::{
+    defaults::SETTLE,
+    form::{Named, Slot},
+    model::{
+        Fleet, FleetKind, FleetName, ListenerRule, Member, Route, RouteKind, RouteName, Sides,
+    },
+    problem::Problem,
+    source::{Span, Spanned},
+    syntax::{AlbForm, FleetForm, List, RouteForm},
+};
+
+/// The routes that could be read, each with the place of its name.
+pub(super) fn routes(
+    forms: &Slot<Named<RouteForm>>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<RouteName, (Route, Span)> {
+    let mut routes: BTreeMap<RouteName, (Route, Span)> = BTreeMap::new();
+    for (name, form) in forms.given().map_or(&[][..], |forms| &forms.value.0) {
+        let Some(route) = form.as_ref().and_then(|f| alb(f.alb.given()?, problems)) else {
+            continue;
+        };
+        let twin = routes.iter().find(|(_, (other, _))| other.kind == route.kind);
+        if let Some((other, (_, span))) = twin {
+            problems.push(same_target("split the same traffic", name, other.as_str(), *span));
+        }
+        routes.insert(RouteName::new(name.value.as_str()), (route, name.span));
+    }
+    routes
+}
+
+fn same_target(what: &str, name: &Spanned<String>, other: &str, at: Span) -> Problem {
+    let message = format!("`{}` and `{other}` {what}", name.value);
+    Problem::error("plan::same-target", message)
+        .at(name.span, "this one")
+        .at(at, "and this one")
+        .help("declare it once and use that name in every step")
+}
+
+fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
+    let at = form.span;
+    let form = &form.value;
+    let names = SideNames {
+        what: "target group",
+        stable: &form.stable,
+        candidate: &form.candidate,
+        pair: &form.pair,
+        allowed: is_target_group,
+        help: "write its name (letters, digits and hyphens, at most 32) or its ARN",
+    };
+    let sides = names.check(at, problems);
+    let rule = listener_rule(form, at, problems);
+    let settle = form.settle.value_or(SETTLE);
+    Some(Route { kind: RouteKind::Alb(rule?), sides: sides?, settle })
+}
+
+fn listener_rule(form: &AlbForm, at: Span, problems: &mut Vec<Problem>) -> Option<ListenerRule> {
+    let Some(name) = form.load_balancer.given() else {
+        for (slot, key) in [
+            (form.port.given().map(|p| p.span), "port"),
+            (form.priority.given().map(|p| p.span), "priority"),
+        ] {
+            if let (Some(span), true) = (slot, form.load_balancer.is_absent()) {
+                problems.push(
+                    Problem::error("plan::stray-field", format!("`{key}` says nothing here"))
+                        .at(span, "only with `load-balancer`")
+                        .help(format!(
+                            "remove `{key}`, or name the listener by `load-balancer` and `port`"
+                        )),
+                );
+            }
+        }
+        let arn = |slot: &Slot<String>, kind, problems: &mut Vec<Problem>| {
+            slot.given().and_then(|arn| arn_of(arn, kind, problems))
+        };
+        return match (&form.rule, &form.listener) {
+            (Slot::Given(_), _) => {
+                arn(&form.rule, "listener-rule", problems).map(ListenerRule::Rule)
+            }
+            (_, listener) => arn(listener, "listener", problems).map(ListenerRule::DefaultOf),
+        };
+    };
+    let simple = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let valid = (1..=32).contains(&name.value.len()) && name.value.bytes().all(simple);
+    if !valid {
+        problems.push(
+            Problem::error(
+                "plan::load-balancer",
+                format!("`{}` is not the name of a load balancer", name.value),
+            )
+            .at(name.span, "not a name")
+            .help(
+                "write its name (letters, digits and hyphens, at most 32), not its ARN or DNS name",
+            ),
+        );
+    }
+    if form.port.is_absent() {
+        problems.push(
+            Problem::error("plan::missing-field", "which listener of the load balancer?")
+                .at(at, "`port` is missing")
+                .help("add `port:`, the port the listener listens on, such as `port: 443`"),
+        );
+    }
+    let priority = form.priority.value().map(|priority| priority.0);
+    let port = u16::try_from(form.port.value()?.0).ok()?;
+    valid.then(|| ListenerRule::Named { load_balancer: name.value.clone(), port, priority })
+}
+
+/// The ARN if it is one of the kind meant.
+fn arn_of(arn: &Spanned<String>, kind: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    let parts: Vec<&str> = arn.value.splitn(6, ':').collect();
+    let fits = matches!(parts.as_slice(), ["arn", _, "elasticloadbalancing", _, _, resource]
+        if resource.strip_prefix(kind).is_some_and(|rest| rest.starts_with("/app/")));
+    if !fits {
+        problems.push(
+            Problem::error("plan::arn", format!("`{}` is not the ARN of an ALB {kind}", arn.value))
+                .at(arn.span, format!("the ARN of a {kind} belongs here"))
+                .help(format!(
+                    "write `arn:aws:elasticloadbalancing:<region>:<account>:{kind}/app/…`, \
+                     or use `load-balancer`, `port` and `priority`"
+                )),
+        );
+    }
+    fits.then(|| arn.value.clone())
+}
+
+fn is_target_group(name: &str) -> bool {
+    let simple = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    (name.starts_with("arn:") && name.contains(":targetgroup/"))
+        || ((1..=32).contains(&name.len()) && name.bytes().all(simple))
+}
+
+fn is_group_name(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && !name.contains(|c: char| c == ':' || c.is_control())
+}
+
+/// The ways to name two sides.
+struct SideNames<'a> {
+    what: &'static str,
+    stable: &'a Slot<String>,
+    candidate: &'a Slot<String>,
+    pair: &'a Slot<List<String>>,
+    allowed: fn(&str) -> bool,
+    help: &'static str,
+}
+
+impl SideNames<'_> {
+    fn check(&self, at: Span, problems: &mut Vec<Problem>) -> Option<Sides> {
+        let named = !self.stable.is_absent() || !self.candidate.is_absent();
+        if !self.pair.is_absent() && named {
+            problems.push(
+                Problem::error("plan::ambiguous", "the sides are named in two ways")
+                    .at(self.pair.span_or(at), "by a pair")
+                    .at(self.stable.span_or(self.candidate.span_or(at)), "and one by one")
+                    .help("keep `pair`, or keep `stable` and `candidate`"),
+            );
+            return None;
+        }
+        if !named {
+            return self.pair_of(at, problems);
+        }
+        for (slot, key) in [(self.stable, "stable"), (self.candidate, "candidate")] {
+            if slot.is_absent() {
+                problems.push(
+                    Problem::error("plan::missing-field", format!("`{key}` is missing"))
+                        .at(at, format!("only one side has its {}", self.what))
+                        .help(format!("add `{key}:` with the {} of that side", self.what)),
+                );
+            }
+        }
+        let (stable, candidate) = (self.stable.given(), self.candidate.given());
+        let (stable, candidate) = (
+            stable.and_then(|s| self.member(s, problems)),
+            candidate.and_then(|c| self.member(c, problems)),
+        );
+        let (stable, candidate) = self.distinct(stable?, candidate?, problems)?;
+        Some(Sides::Fixed { stable, candidate })
+    }
+
+    fn pair_of(&self, at: Span, problems: &mut Vec<Problem>) -> Option<Sides> {
+        if self.pair.is_absent() {
+            problems.push(
+                Problem::error(
+                    "plan::missing-field",
+                    format!("which {}s are the two sides?", self.what),
+                )
+                .at(at, "the sides are missing")
+                .help("add `stable:` and `candidate:`, or `pair: [blue, green]`"),
+            );
+        }
+        let pair = self.pair.given()?;
+        let members: Vec<_> = pair.value.iter().map(|m| self.member(m, problems)).collect();
+        let [first, second] = members.as_slice() else {
+            problems.push(
+                Problem::error(
+                    "plan::pair",
+                    format!("a pair has two members, found {}", members.len()),
+                )
+                .at(pair.span, "not a pair")
+                .help("write `pair: [blue, green]`"),
+            );
+            return None;
+        };
+        let (first, second) = self.distinct(first.clone()?, second.clone()?, problems)?;
+        Some(Sides::Pair([first, second]))
+    }
+
+    fn member<'n>(
+        &self,
+        name: &'n Spanned<String>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<&'n Spanned<String>> {
+        if (self.allowed)(&name.value) {
+            return Some(name);
+        }
+        let message = format!("`{}` is not a possible {}", name.value, self.what);
+        problems.push(
+            Problem::error("plan::member", message).at(name.span, "not possible").help(self.help),
+        );
+        None
+    }
+
+    fn distinct(
+        &self,
+        first: &Spanned<String>,
+        second: &Spanned<String>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<(Member, Member)> {
+        if first.value == second.value {
+            problems.push(
+                Problem::error("plan::same-sides", format!("both sides are `{}`", first.value))
+                    .at(second.span, "the same again")
+                    .at(first.span, "first")
+                    .help(format!("each side has its own {}", self.what)),
+            );
+            return None;
+        }
+        Some((Member::new(first.value.as_str()), Member::new(second.value.as_str())))
+    }
+}
+
+/// The fleets that could be read, each with the place of its name.
+pub(super) fn fleets(
+    forms: &Slot<Named<FleetForm>>,
+    scope: &Scope,
+    routes: &BTreeMap<RouteName, (Route, Span)>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<FleetName, (Fleet, Span)> {
+    let mut fleets: BTreeMap<FleetName, (Fleet, Span)> = BTreeMap::new();
+    for (name, form) in forms.given().map_or(&[][..], |forms| &forms.value.0) {
+        let Some(fleet) = form.as_ref().and_then(|f| fleet(f, scope, routes, problems)) else {
+            continue;
+        };
+        let twin = fleets.iter().find(|(_, (other, _))| {
+            other.sides.members().iter().any(|member| fleet.sides.members().contains(member))
+        });
+        if let Some((other, (_, span))) = twin {
+            problems.push(same_target("have a group in common", name, other.as_str(), *span));
+        }
+        fleets.insert(FleetName::new(name.value.as_str()), (fleet, name.span));
+    }
+    fleets
+}
+
+fn fleet(
+    form: &FleetForm,
+    scope: &Scope,
+    routes: &BTreeMap<RouteName, (Route, Span)>,
+    problems: &mut Vec<Problem>,
+) -> Option<Fleet> {
+    let behind = match &form.behind {
+        Slot::Absent => Some(None),
+        Slot::Broken | Slot::Given(_) => scope.route(&form.behind, problems).map(Some),
+    };
+    let groups = form.autoscaling.given()?;
+    let names = SideNames {
+        what: "group",
+        stable: &groups.value.stable,
+        candidate: &groups.value.candidate,
+        pair: &groups.value.pair,
+        allowed: is_group_name,
+        help: "write the name of an Auto Scaling group, not its ARN",
+    };
+    let sides = names.check(groups.span, problems)?;
+    let behind = behind?;
+    let front = behind.as_ref().and_then(|route| routes.get(route));
+    match (&sides, &behind, front) {
+        (Sides::Pair(_), None, _) => problems.push(
+            Problem::error(
+                "plan::pair-without-route",
+                "nothing tells which group of this pair is stable",
+            )
+            .at(groups.value.pair.span_or(groups.span), "a pair on its own")
+            .help("add `behind: <route>`, whose weights tell, or write `stable:` and `candidate:`"),
+        ),
+        (Sides::Pair(_), Some(_), Some((Route { sides: Sides::Fixed { .. }, .. }, _)))
+        | (Sides::Fixed { .. }, Some(_), Some((Route { sides: Sides::Pair(_), .. }, _))) => {
+            problems.push(
+                Problem::error(
+                    "plan::sides-differ",
+                    "this fleet and its route name their sides in different ways",
+                )
+                .at(form.behind.span_or(groups.span), "the sides of this route")
+                .at(groups.span, "the sides of the fleet")
+                .help("write `pair` in both places, or `stable` and `candidate` in both"),
+            )
+        }
+        (Sides::Pair(_) | Sides::Fixed { .. }, _, _) => {}
+    }
+    Some(Fleet { kind: FleetKind::AutoScaling, sides, behind })
+}

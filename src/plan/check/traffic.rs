@@ -1,0 +1,161 @@
+//! What a plan would do to traffic, followed step by step before anything runs: no side is scaled away while it is
+//! sent traffic, none is sent traffic after it was scaled away, and nothing is moved by two components at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::steps::{Draft, DraftComponent};
+use crate::plan::{
+    model::{Fleet, FleetName, RouteName, Side, Size, Verb},
+    problem::Problem,
+    source::Span,
+    units::Percent,
+};
+
+type Fleets = BTreeMap<FleetName, (Fleet, Span)>;
+
+/// Checks every component, and that they do not share what they move.
+pub(super) fn check(components: &[DraftComponent], fleets: &Fleets, problems: &mut Vec<Problem>) {
+    // Where a step is missing, what follows it would be judged wrongly.
+    for component in components.iter().filter(|component| !component.gaps) {
+        Traffic::new(component, fleets).follow(problems);
+    }
+    one_owner(components, fleets, problems);
+}
+
+/// The routes and fleets a step moves. A fleet belongs with the route it stands behind.
+fn moved(step: &Draft, fleets: &Fleets) -> Vec<String> {
+    match &step.verb {
+        Verb::Shift { route, .. } => vec![format!("route `{route}`")],
+        Verb::Scale { fleet, .. } => {
+            let behind = fleets.get(fleet).and_then(|(fleet, _)| fleet.behind.as_ref());
+            let route = behind.map(|route| format!("route `{route}`"));
+            [format!("fleet `{fleet}`")].into_iter().chain(route).collect()
+        }
+        Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {
+            Vec::new()
+        }
+    }
+}
+
+fn one_owner(components: &[DraftComponent], fleets: &Fleets, problems: &mut Vec<Problem>) {
+    let mut owners: BTreeMap<String, (&DraftComponent, Span)> = BTreeMap::new();
+    let mut told = BTreeSet::new();
+    for component in components {
+        for step in &component.steps {
+            for thing in moved(step, fleets) {
+                let (owner, span) = *owners.entry(thing.clone()).or_insert((component, step.span));
+                let (first, second) = (&owner.name.value, &component.name.value);
+                if first != second && told.insert((thing.clone(), second)) {
+                    problems.push(
+                        Problem::error("plan::shared", format!("`{first}` and `{second}` both move {thing}"))
+                            .at(step.span, format!("moved by `{second}`"))
+                            .at(span, format!("moved by `{first}`"))
+                            .help("a route with the fleets behind it belongs to one component; move the steps there"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Where traffic goes as far as the steps tell.
+struct Traffic<'a> {
+    component: &'a DraftComponent,
+    fleets: &'a Fleets,
+    /// The candidate's share; at the start it has none.
+    shares: BTreeMap<&'a RouteName, Percent>,
+    /// Sides that were scaled to nothing, and where.
+    gone: BTreeMap<(&'a FleetName, Side), Span>,
+}
+
+impl<'a> Traffic<'a> {
+    fn new(component: &'a DraftComponent, fleets: &'a Fleets) -> Self {
+        let shifted = component.steps.iter().filter_map(|step| match &step.verb {
+            Verb::Shift { route, .. } => Some((route, Percent::ZERO)),
+            Verb::Scale { .. }
+            | Verb::Wait { .. }
+            | Verb::Probe { .. }
+            | Verb::Approve { .. }
+            | Verb::Pause { .. } => None,
+        });
+        Self { component, fleets, shares: shifted.collect(), gone: BTreeMap::new() }
+    }
+
+    fn follow(&mut self, problems: &mut Vec<Problem>) {
+        for step in &self.component.steps {
+            match &step.verb {
+                Verb::Scale { fleet, side, to: Size::Instances(0) } => {
+                    problems.extend(self.scaled_under_traffic(fleet, *side, step.span));
+                    self.gone.insert((fleet, *side), step.span);
+                }
+                Verb::Scale { fleet, side, to: Size::Instances(_) | Size::SameAs(_) } => {
+                    self.gone.remove(&(fleet, *side));
+                }
+                Verb::Shift { route, candidate, .. } => {
+                    self.shares.insert(route, *candidate);
+                    problems.extend(self.traffic_into_nothing(route, *candidate, step.span));
+                }
+                Verb::Wait { .. }
+                | Verb::Probe { .. }
+                | Verb::Approve { .. }
+                | Verb::Pause { .. } => {}
+            }
+        }
+    }
+
+    /// Whether this route sends traffic to this fleet. One that is behind no route may be behind any.
+    fn feeds(&self, route: &RouteName, fleet: &FleetName) -> bool {
+        self.fleets
+            .get(fleet)
+            .is_some_and(|(fleet, _)| fleet.behind.as_ref().is_none_or(|behind| behind == route))
+    }
+
+    fn scaled_under_traffic(&self, fleet: &FleetName, side: Side, at: Span) -> Option<Problem> {
+        let behind = self.fleets.get(fleet).and_then(|(fleet, _)| fleet.behind.as_ref());
+        // A route that this plan never shifts sends everything to its stable side.
+        let unmoved = behind.filter(|route| !self.shares.contains_key(route));
+        let routes = self.shares.iter().map(|(route, share)| (*route, *share));
+        let (route, share) = routes
+            .chain(unmoved.map(|route| (route, Percent::ZERO)))
+            .filter(|(route, _)| self.feeds(route, fleet))
+            .find(|(_, share)| match side {
+                Side::Stable => *share < Percent::HUNDRED,
+                Side::Candidate => *share > Percent::ZERO,
+            })?;
+        let (needed, rest) = match side {
+            Side::Stable => {
+                ("100%", format!("the candidate has only {share} of `{route}` by then"))
+            }
+            Side::Candidate => ("0%", format!("the candidate has {share} of `{route}` by then")),
+        };
+        Some(
+            Problem::error(
+                "plan::scaled-under-traffic",
+                format!(
+                    "the {side} side of `{fleet}` is scaled to 0 while `{route}` sends it traffic"
+                ),
+            )
+            .at(at, rest)
+            .help(format!("shift `{route}` to `candidate: {needed}` before this step")),
+        )
+    }
+
+    fn traffic_into_nothing(&self, route: &RouteName, share: Percent, at: Span) -> Option<Problem> {
+        let (side, fleet, scaled) = self.gone.iter().find_map(|((fleet, side), span)| {
+            let served = match side {
+                Side::Stable => share < Percent::HUNDRED,
+                Side::Candidate => share > Percent::ZERO,
+            };
+            (served && self.feeds(route, fleet)).then_some((side, fleet, span))
+        })?;
+        Some(
+            Problem::error(
+                "plan::traffic-into-nothing",
+                format!("`{route}` is to send traffic to the {side} side of `{fleet}`, which was scaled to 0"),
+            )
+            .at(at, "sends traffic there")
+            .at(*scaled, "scaled to 0")
+            .help(format!("scale the {side} side up and wait until it is healthy before this shift")),
+        )
+    }
+}

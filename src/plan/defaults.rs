@@ -1,0 +1,18 @@
+//! What holds where a plan says nothing. The schema's descriptions tell the same to a person.
+
+use std::time::Duration;
+
+/// How long connections may still reach a side after its weight was taken away.
+pub(super) const SETTLE: Duration = Duration::from_secs(30);
+pub(super) const ALARMS_EVERY: Duration = Duration::from_secs(15);
+pub(super) const OTHERS_EVERY: Duration = Duration::from_secs(10);
+/// For one request of an http gate.
+pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
+/// For what waits for machines.
+pub(super) const PATIENCE: Duration = Duration::from_mins(10);
+pub(super) const PROBE_PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long a shift may take, its bake included.
+pub(super) const fn shift_timeout(bake: Duration) -> Duration {
+    bake.saturating_add(Duration::from_mins(30))
+}

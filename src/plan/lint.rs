@@ -1,0 +1,219 @@
+//! Warnings: plans that can run and probably do not do what their author hopes. Each says why. What can only be seen
+//! in the account (an alarm too slow for its bake, an alarm on the wrong target group) is looked at in preflight.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    check::{Draft, DraftComponent},
+    model::{
+        Fleet, FleetName, Gate, GateKind, GateName, Route, RouteName, Side, Size, Until, Verb,
+    },
+    problem::Problem,
+    source::Span,
+    units::{Percent, format_duration},
+};
+
+/// Most alarms look at whole minutes.
+const SHORTEST_ALARM: Duration = Duration::from_mins(1);
+/// Gates on alarms share one batched call; asking more often than this uses up the account's quota for no news.
+const CALM: Duration = Duration::from_secs(10);
+
+/// The declarations of a plan with their places.
+pub(super) struct Declared<'a> {
+    pub routes: &'a BTreeMap<RouteName, (Route, Span)>,
+    pub fleets: &'a BTreeMap<FleetName, (Fleet, Span)>,
+    pub gates: &'a BTreeMap<GateName, (Gate, Span)>,
+}
+
+/// All warnings of a plan without errors.
+pub(super) fn check(
+    components: &[DraftComponent],
+    declared: &Declared<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    for component in components {
+        falling_weights(&component.steps, problems);
+        no_way_back(&component.steps, problems);
+    }
+    let steps: Vec<&Draft> = components.iter().flat_map(|component| &component.steps).collect();
+    problems.extend(ungated(&steps));
+    problems.extend(short_bakes(&steps, declared));
+    busy_alarms(declared, problems);
+    unused(&steps, declared, problems);
+}
+
+/// The parts of a shift that are looked at here.
+struct Shift<'a> {
+    route: &'a RouteName,
+    candidate: Percent,
+    bake: Duration,
+    gates: &'a [GateName],
+    span: Span,
+}
+
+fn shifts<'a>(steps: impl IntoIterator<Item = &'a Draft>) -> impl Iterator<Item = Shift<'a>> {
+    steps.into_iter().filter_map(|step| match &step.verb {
+        Verb::Shift { route, candidate, bake, gates } => {
+            Some(Shift { route, candidate: *candidate, bake: *bake, gates, span: step.span })
+        }
+        Verb::Scale { .. }
+        | Verb::Wait { .. }
+        | Verb::Probe { .. }
+        | Verb::Approve { .. }
+        | Verb::Pause { .. } => None,
+    })
+}
+
+/// One warning for all steps of a kind: the same sentence ten times teaches nobody.
+fn at_all(problem: Problem, places: Vec<(Span, String)>, help: &str) -> Option<Problem> {
+    // A strategy's steps all have the same place.
+    let mut seen = BTreeSet::new();
+    let labels: Vec<_> = places.into_iter().filter(|(span, _)| seen.insert(*span)).collect();
+    (!labels.is_empty())
+        .then(|| labels.into_iter().fold(problem, |p, (span, text)| p.at(span, text)).help(help))
+}
+
+fn falling_weights(steps: &[Draft], problems: &mut Vec<Problem>) {
+    let mut reached: BTreeMap<&RouteName, (Percent, Span)> = BTreeMap::new();
+    for shift in shifts(steps) {
+        if let Some((before, span)) = reached.insert(shift.route, (shift.candidate, shift.span))
+            && shift.candidate < before
+        {
+            let message = format!(
+                "the candidate's share of `{}` goes down from {before} to {}",
+                shift.route, shift.candidate
+            );
+            problems.push(
+                Problem::warning("lint::falling-weight", message)
+                    .at(shift.span, "goes down here")
+                    .at(span, format!("was {before}"))
+                    .help("rolling back is done for you when a gate fails; put the shares in rising order"),
+            );
+        }
+    }
+}
+
+fn no_way_back(steps: &[Draft], problems: &mut Vec<Problem>) {
+    for (i, step) in steps.iter().enumerate() {
+        let Verb::Scale { fleet, side: Side::Stable, to: Size::Instances(0) } = &step.verb else {
+            continue;
+        };
+        let later = shifts(steps.iter().skip(i)).find(|shift| !shift.bake.is_zero());
+        let last = shifts(steps.iter().take(i)).last();
+        let problem = Problem::warning(
+            "lint::no-way-back",
+            format!(
+                "the stable side of `{fleet}` is scaled away before the candidate has proved itself"
+            ),
+        )
+        .at(step.span, "after this, rolling back has to wait for new instances");
+        let problem = match (later, last) {
+            (Some(later), _) => problem
+                .at(later.span, "this bake is yet to come")
+                .help("move the scale step behind the last bake"),
+            (None, Some(last)) if last.bake.is_zero() => problem
+                .at(last.span, "the last shift does not bake")
+                .help("give the last shift a `bake:`, such as `bake: 30m`"),
+            (None, Some(_) | None) => continue,
+        };
+        problems.push(problem);
+    }
+}
+
+/// One warning for promotions nothing watches, and one for bakes that look at nothing.
+fn ungated(steps: &[&Draft]) -> Vec<Problem> {
+    let bare = || shifts(steps.iter().copied()).filter(|shift| shift.gates.is_empty());
+    let promotions = bare().filter(|shift| shift.candidate == Percent::HUNDRED);
+    let bakes = bare().filter(|s| s.candidate < Percent::HUNDRED && !s.bake.is_zero());
+    let promotion = at_all(
+        Problem::warning("lint::ungated-promotion", "all traffic is shifted without a gate"),
+        promotions
+            .map(|shift| (shift.span, "nothing would notice a bad version".to_owned()))
+            .collect(),
+        "add `gates: [...]` and a `bake:`; a run rolls back by itself only when a gate fails",
+    );
+    let bake = at_all(
+        Problem::warning("lint::bake-without-gates", "a bake without gates only passes the time"),
+        bakes
+            .map(|s| (s.span, format!("{} of looking at nothing", format_duration(s.bake))))
+            .collect(),
+        "add `gates: [...]`, or write a `pause:` if only time is to pass",
+    );
+    promotion.into_iter().chain(bake).collect()
+}
+
+fn short_bakes(steps: &[&Draft], declared: &Declared<'_>) -> Option<Problem> {
+    let watches_alarms = |gate: &GateName| {
+        matches!(declared.gates.get(gate), Some((Gate { kind: GateKind::Alarms(_), .. }, _)))
+    };
+    let short = shifts(steps.iter().copied())
+        .filter(|shift| !shift.gates.is_empty() && shift.bake < SHORTEST_ALARM)
+        .filter(|shift| shift.gates.iter().any(watches_alarms));
+    at_all(
+        Problem::warning("lint::short-bake", "this bake is over before an alarm can go off"),
+        short.map(|shift| (shift.span, format!("bakes {}", format_duration(shift.bake)))).collect(),
+        "most alarms evaluate whole minutes, several in a row; bake at least a few minutes",
+    )
+}
+
+fn busy_alarms(declared: &Declared<'_>, problems: &mut Vec<Problem>) {
+    for (name, (gate, span)) in declared.gates {
+        if matches!(gate.kind, GateKind::Alarms(_)) && gate.every < CALM {
+            let every = format_duration(gate.every);
+            problems.push(
+                Problem::warning(
+                    "lint::busy-gate",
+                    format!("the alarms of `{name}` are read every {every}"),
+                )
+                .at(*span, "more often than alarms change")
+                .help(
+                    "write `every: 10s` or more; the account's API quota is shared with everybody",
+                ),
+            );
+        }
+    }
+}
+
+fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>) {
+    let mut used: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for step in steps {
+        match &step.verb {
+            Verb::Scale { fleet, .. } => {
+                used.insert(("fleet", fleet.as_str()));
+            }
+            Verb::Wait { until: Until::Healthy { route, .. } } => {
+                used.insert(("route", route.as_str()));
+            }
+            Verb::Probe { gate } => {
+                used.insert(("gate", gate.as_str()));
+            }
+            Verb::Shift { route, gates, .. } => {
+                used.insert(("route", route.as_str()));
+                used.extend(gates.iter().map(|gate| ("gate", gate.as_str())));
+            }
+            Verb::Approve { .. } | Verb::Pause { .. } => {}
+        }
+    }
+    for (name, (gate, _)) in declared.gates {
+        if let (GateKind::Healthy { route, .. }, true) =
+            (&gate.kind, used.contains(&("gate", name.as_str())))
+        {
+            used.insert(("route", route.as_str()));
+        }
+    }
+    let routes = declared.routes.iter().map(|(name, (_, span))| ("route", name.as_str(), span));
+    let fleets = declared.fleets.iter().map(|(name, (_, span))| ("fleet", name.as_str(), span));
+    let gates = declared.gates.iter().map(|(name, (_, span))| ("gate", name.as_str(), span));
+    for (what, name, span) in routes.chain(fleets).chain(gates) {
+        if !used.contains(&(what, name)) {
+            problems.push(
+                Problem::warning("lint::unused", format!("the {what} `{name}` is not used"))
+                    .at(*span, "no step names it")
+                    .help(format!("name it in a step, or remove it from `{what}s:`")),
+            );
+        }
+    }
+}

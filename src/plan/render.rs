@@ -1,0 +1,246 @@
+//! A plan written back as YAML: parameters filled in, strategies as steps, every default spelled out. It reads back
+//! as the same plan; what `plan --expand` prints and what the digest is taken over are this one text.
+
+use std::{
+    fmt::{Display, Write},
+    time::Duration,
+};
+
+use super::{
+    model::{
+        Component, Fleet, FleetKind, Gate, GateKind, GateName, InsufficientData, ListenerRule,
+        MissingAlarm, OnFailure, OnInterrupt, Plan, Route, RouteKind, RouteName, Side, Sides, Size,
+        Step, Until, Verb,
+    },
+    units::{Percent, format_duration},
+};
+
+/// The plan as YAML that can be saved, edited and run: parameters filled in, strategies as steps, defaults spelled
+/// out. Comments are not kept.
+pub fn expand_to_yaml(plan: &Plan) -> String {
+    let mut out = String::new();
+    // Writing into a string does not fail.
+    let _ = write_plan(&mut out, plan);
+    out
+}
+
+fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    writeln!(out, "tidegate: 1\nname: {}", text(plan.name.as_str()))?;
+    let mut aws = Flow::new();
+    aws.some("region", plan.aws.region.as_deref().map(text));
+    aws.some("account", plan.aws.account.as_deref().map(text));
+    if !aws.0.is_empty() {
+        writeln!(out, "aws: {aws}")?;
+    }
+    section(out, "routes", &plan.routes, route)?;
+    section(out, "fleets", &plan.fleets, fleet)?;
+    section(out, "gates", &plan.gates, gate)?;
+    match plan.components.as_slice() {
+        [only] if only.name.as_str() == "main" && only.needs.is_empty() => {
+            writeln!(out, "\nsteps:")?;
+            write_steps(out, only, "")?;
+        }
+        components => {
+            writeln!(out, "\ncomponents:")?;
+            for component in components {
+                writeln!(out, "  {}:", text(component.name.as_str()))?;
+                if !component.needs.is_empty() {
+                    writeln!(
+                        out,
+                        "    needs: {}",
+                        list(component.needs.iter().map(|n| n.as_str()))
+                    )?;
+                }
+                writeln!(out, "    steps:")?;
+                write_steps(out, component, "    ")?;
+            }
+        }
+    }
+    let on_interrupt = match plan.on_interrupt {
+        OnInterrupt::Hold => "hold",
+        OnInterrupt::RollBack => "roll-back",
+    };
+    writeln!(out, "\non-failure: {}\non-interrupt: {on_interrupt}", on_failure(plan.on_failure))
+}
+
+fn section<N: Display, T>(
+    out: &mut String,
+    title: &str,
+    items: &std::collections::BTreeMap<N, T>,
+    flow: fn(&T) -> Flow,
+) -> std::fmt::Result {
+    if items.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{title}:")?;
+    items
+        .iter()
+        .try_for_each(|(name, item)| writeln!(out, "  {}: {}", text(&name.to_string()), flow(item)))
+}
+
+fn write_steps(out: &mut String, component: &Component, indent: &str) -> std::fmt::Result {
+    component.steps.iter().try_for_each(|step| {
+        let (verb, body) = (step.verb.name(), body(step));
+        writeln!(out, "{indent}  - {verb}: {body}")
+    })
+}
+
+/// A mapping on one line.
+#[derive(Default)]
+struct Flow(Vec<String>);
+
+impl Flow {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn put(&mut self, key: &str, value: impl Display) -> &mut Self {
+        self.0.push(format!("{key}: {value}"));
+        self
+    }
+
+    fn some(&mut self, key: &str, value: Option<impl Display>) -> &mut Self {
+        if let Some(value) = value {
+            self.put(key, value);
+        }
+        self
+    }
+
+    fn with(mut self, key: &str, value: impl Display) -> Self {
+        self.put(key, value);
+        self
+    }
+}
+
+impl Display for Flow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() { f.write_str("{}") } else { write!(f, "{{ {} }}", self.0.join(", ")) }
+    }
+}
+
+/// A text, in quotes unless it can be taken for nothing else. `${` would be a parameter and is doubled.
+fn text(text: &str) -> String {
+    let plain = text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && !matches!(text, "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n")
+        && text.parse::<f64>().is_err();
+    if plain {
+        return text.to_owned();
+    }
+    // What JSON writes in quotes YAML reads the same way.
+    serde_json::Value::from(text.replace("${", "$${")).to_string()
+}
+
+fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    format!("[{}]", items.map(text).collect::<Vec<_>>().join(", "))
+}
+
+fn names(gates: &[GateName]) -> String {
+    list(gates.iter().map(GateName::as_str))
+}
+
+fn duration(duration: Duration) -> String {
+    format_duration(duration)
+}
+
+const fn on_failure(on_failure: OnFailure) -> &'static str {
+    match on_failure {
+        OnFailure::RollBack => "roll-back",
+        OnFailure::Hold => "hold",
+    }
+}
+
+fn sides(flow: Flow, sides: &Sides) -> Flow {
+    match sides {
+        Sides::Fixed { stable, candidate } => {
+            flow.with("stable", text(stable.as_str())).with("candidate", text(candidate.as_str()))
+        }
+        Sides::Pair(pair) => flow.with("pair", list(pair.iter().map(|member| member.as_str()))),
+    }
+}
+
+fn route(route: &Route) -> Flow {
+    let RouteKind::Alb(rule) = &route.kind;
+    let mut flow = Flow::new();
+    match rule {
+        ListenerRule::Rule(arn) => flow.put("rule", text(arn)),
+        ListenerRule::DefaultOf(arn) => flow.put("listener", text(arn)),
+        ListenerRule::Named { load_balancer, port, priority } => flow
+            .put("load-balancer", text(load_balancer))
+            .put("port", port)
+            .some("priority", priority.as_ref()),
+    };
+    Flow::new().with("alb", sides(flow, &route.sides).with("settle", duration(route.settle)))
+}
+
+fn fleet(fleet: &Fleet) -> Flow {
+    let FleetKind::AutoScaling = fleet.kind;
+    let mut flow = Flow::new().with("autoscaling", sides(Flow::new(), &fleet.sides));
+    flow.some("behind", fleet.behind.as_ref().map(|route| text(route.as_str())));
+    flow
+}
+
+fn gate(gate: &Gate) -> Flow {
+    let (kind, body) = match &gate.kind {
+        GateKind::Alarms(alarms) => {
+            let missing = match alarms.missing {
+                MissingAlarm::Fail => "fail",
+                MissingAlarm::Unknown => "unknown",
+            };
+            let insufficient = match alarms.insufficient_data {
+                InsufficientData::Wait => "wait",
+                InsufficientData::Pass => "pass",
+                InsufficientData::Fail => "fail",
+            };
+            let names = list(alarms.names.iter().map(String::as_str));
+            let flow = Flow::new().with("names", names).with("missing", missing);
+            ("alarms", flow.with("insufficient-data", insufficient))
+        }
+        GateKind::Healthy { route, side, at_least } => {
+            ("healthy", healthy(route, *side, *at_least))
+        }
+        GateKind::Http(http) => {
+            let flow = Flow::new().with("url", text(&http.url)).with("status", http.status);
+            let flow = flow.with("consecutive", http.consecutive);
+            ("http", flow.with("timeout", duration(http.timeout)))
+        }
+    };
+    Flow::new().with(kind, body).with("every", duration(gate.every))
+}
+
+fn healthy(route: &RouteName, side: Side, at_least: Percent) -> Flow {
+    Flow::new().with("route", text(route.as_str())).with("side", side).with("at-least", at_least)
+}
+
+fn body(step: &Step) -> String {
+    let mut flow = Flow::new();
+    match &step.verb {
+        Verb::Scale { fleet, side, to } => {
+            flow.put("fleet", text(fleet.as_str())).put("side", side);
+            match to {
+                Size::SameAs(side) => flow.put("to", Flow::new().with("same-as", side)),
+                Size::Instances(number) => flow.put("to", number),
+            };
+        }
+        Verb::Wait { until: Until::Healthy { route, side, at_least } } => {
+            flow.put("until", Flow::new().with("healthy", healthy(route, *side, *at_least)));
+        }
+        Verb::Probe { gate } => {
+            flow.put("gate", text(gate.as_str()));
+        }
+        Verb::Shift { route, candidate, bake, gates } => {
+            flow.put("route", text(route.as_str())).put("candidate", candidate);
+            flow.put("bake", duration(*bake)).put("gates", names(gates));
+        }
+        Verb::Approve { message, expires, on_expiry } => {
+            flow.put("message", text(message));
+            if let Some(expires) = expires {
+                flow.put("expires", duration(*expires)).put("on-expiry", on_failure(*on_expiry));
+            }
+        }
+        Verb::Pause { duration: Some(length) } => return duration(*length),
+        Verb::Pause { duration: None } => {}
+    }
+    flow.some("timeout", step.timeout.map(duration));
+    flow.to_string()
+}

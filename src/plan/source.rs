@@ -1,0 +1,536 @@
+//! From bytes to a tree in which every value knows its place. The YAML library is named here and nowhere else, and
+//! of it only the event stream is used: serde would stop at the first mistake and cannot tell two of them at once.
+//! Whatever is wrong with the text as such (size, encoding, syntax, aliases that explode) is found here.
+
+use std::{collections::HashMap, sync::Arc};
+
+use miette::{MietteError, SourceCode, SourceSpan, SpanContents};
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span as YamlSpan};
+
+use super::problem::Problem;
+
+/// No honest plan comes near this.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// Counted with every alias followed, so that a few lines of aliases cannot stand for millions of values.
+const MAX_NODES: usize = 10_000;
+const MAX_DEPTH: usize = 40;
+
+/// Bytes of the file, the end excluded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Span {
+    pub const fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+}
+
+/// Line and column, both counted from 1, the column in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spanned<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    pub(super) const fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
+/// The text of a plan and the name to quote it under. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    name: Arc<str>,
+    /// What is not UTF-8 stands as replacement characters, all of them at or after `fault`.
+    text: Arc<str>,
+    fault: Option<Fault>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    TooLarge { bytes: usize },
+    NotUtf8 { at: usize, byte: u8 },
+}
+
+impl std::fmt::Debug for SourceFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceFile").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl SourceFile {
+    /// Takes any bytes; what is wrong with them is told when they are read.
+    pub fn new(name: impl Into<Arc<str>>, bytes: impl AsRef<[u8]>) -> Self {
+        let bytes = bytes.as_ref();
+        let (text, fault) = if bytes.len() > MAX_BYTES {
+            (String::new().into(), Some(Fault::TooLarge { bytes: bytes.len() }))
+        } else {
+            let fault = std::str::from_utf8(bytes).err().map(|e| Fault::NotUtf8 {
+                at: e.valid_up_to(),
+                byte: bytes.get(e.valid_up_to()).copied().unwrap_or_default(),
+            });
+            (String::from_utf8_lossy(bytes), fault)
+        };
+        Self { name: name.into(), text: text.into(), fault }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn position(&self, offset: usize) -> Position {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Position {
+            line: before.matches('\n').count() + 1,
+            column: before.get(line_start..).map_or(0, |line| line.chars().count()) + 1,
+        }
+    }
+
+    /// A span within the text and on character boundaries, at least one character long where there is one.
+    pub(super) fn clamp(&self, span: Span) -> Span {
+        let last = self.text.trim_end().char_indices().next_back().map_or(0, |(at, _)| at);
+        let mut start = span.start.min(last);
+        while !self.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let first = self.text.get(start..).and_then(|rest| rest.chars().next());
+        let mut end = span.end.max(start + first.map_or(0, char::len_utf8)).min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end += 1;
+        }
+        Span::new(start, end)
+    }
+}
+
+impl SourceCode for SourceFile {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let found = self.text.as_ref().read_span(span, lines_before, lines_after)?;
+        Ok(Box::new(miette::MietteSpanContents::new_named(
+            self.name.to_string(),
+            found.data(),
+            *found.span(),
+            found.line(),
+            found.column(),
+            found.line_count(),
+        )))
+    }
+}
+
+/// How a scalar was written, which decides what it may be read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Without quotes: `null`, `true` and numbers have their meaning.
+    Plain,
+    Quoted,
+    /// With a parameter filled in: text or number as the place demands, but never nothing, nor a new piece of YAML.
+    Filled,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Scalar {
+        text: String,
+        style: Style,
+    },
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+    /// Already reported; whoever reads it stays silent.
+    Broken,
+}
+
+/// A value of the file. A collection points to the key it stands under, or to its first token.
+pub(super) type Node = Spanned<Value>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub key: Spanned<String>,
+    pub value: Node,
+}
+
+/// Reads the text into a tree. Syntax errors end the reading; all else is collected and the tree returned.
+pub(super) fn parse(source: &SourceFile, problems: &mut Vec<Problem>) -> Option<Node> {
+    if let Some(problem) = refusal(source) {
+        problems.push(problem);
+        return None;
+    }
+    let mut tree = TreeBuilder::new(problems);
+    for event in Parser::new_from_str(&source.text) {
+        let taken = match event {
+            Ok((event, span)) => tree.take(event, byte_span(&span)),
+            Err(error) => Err(syntax_problem(source, &error)),
+        };
+        if let Err(problem) = taken {
+            tree.problems.push(problem);
+            return None;
+        }
+    }
+    let root = tree.root;
+    if root.as_ref().is_none_or(Node::is_null) {
+        problems.push(
+            Problem::error("plan::empty", "the plan is empty")
+                .at(Span::default(), "nothing but white space and comments")
+                .help(
+                    "start with `tidegate: 1`, `name:`, `routes:` and `steps:`; \
+                     `plans/canary-alb.yaml` is an example",
+                ),
+        );
+        return None;
+    }
+    root
+}
+
+fn refusal(source: &SourceFile) -> Option<Problem> {
+    match source.fault {
+        Some(Fault::TooLarge { bytes }) => Some(
+            Problem::error(
+                "plan::too-large",
+                format!("the file has {bytes} bytes, a plan has at most {MAX_BYTES}"),
+            )
+            .help("a plan is a page or two of YAML; is this the file you meant?"),
+        ),
+        Some(Fault::NotUtf8 { at, byte }) => Some(
+            Problem::error("plan::not-utf8", "the file is not UTF-8 text")
+                .at(
+                    Span::new(at, at),
+                    format!("the byte 0x{byte:02x} (offset {at}) cannot stand here"),
+                )
+                .help("save the file as UTF-8; is it a plan at all?"),
+        ),
+        None => source.text.find('\0').map(|at| {
+            Problem::error("plan::nul", "the file contains a NUL byte")
+                .at(Span::new(at, at + 1), format!("offset {at}"))
+                .help("a plan is text; was the file cut off or is it binary?")
+        }),
+    }
+}
+
+fn byte_span(span: &YamlSpan) -> Span {
+    let start = span.start.byte_offset().unwrap_or_default();
+    Span::new(start, span.end.byte_offset().unwrap_or(start))
+}
+
+fn syntax_problem(source: &SourceFile, error: &ScanError) -> Problem {
+    let marker = error.marker();
+    let at = marker.byte_offset().unwrap_or_else(|| {
+        source.text.char_indices().nth(marker.index()).map_or(source.text.len(), |(at, _)| at)
+    });
+    let problem = Problem::error("plan::yaml", format!("not valid YAML: {}", error.info()));
+    let rest = source.text.get(at..).unwrap_or_default();
+    if rest.trim().is_empty() {
+        problem
+            .at(Span::new(at, at), "the file ends here")
+            .help("something opened further up is not closed; was the file cut off?")
+    } else if rest.starts_with('\t') {
+        problem
+            .at(Span::new(at, at + 1), "a tab")
+            .help("indent with spaces; YAML does not allow tabs")
+    } else {
+        problem
+            .at(Span::new(at, at), "YAML cannot be read beyond this point")
+            .help("check indentation, colons, quotes and brackets here and on the line before")
+    }
+}
+
+impl Node {
+    pub(super) fn is_null(&self) -> bool {
+        match &self.value {
+            Value::Scalar { text, style: Style::Plain } => {
+                matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL")
+            }
+            Value::Scalar { .. } | Value::List(_) | Value::Map(_) | Value::Broken => false,
+        }
+    }
+
+    /// The value under a key of a mapping.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        match &self.value {
+            Value::Map(entries) => {
+                entries.iter().find(|entry| entry.key.value == key).map(|entry| &entry.value)
+            }
+            Value::Scalar { .. } | Value::List(_) | Value::Broken => None,
+        }
+    }
+}
+
+/// A collection that is not closed yet.
+enum Open {
+    List { anchor: usize, span: Span, items: Vec<Node> },
+    Map { anchor: usize, span: Span, entries: Vec<Entry>, key: Option<Spanned<String>> },
+}
+
+struct TreeBuilder<'p> {
+    problems: &'p mut Vec<Problem>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    documents: usize,
+    root: Option<Node>,
+}
+
+impl<'p> TreeBuilder<'p> {
+    fn new(problems: &'p mut Vec<Problem>) -> Self {
+        Self {
+            problems,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            nodes: 0,
+            documents: 0,
+            root: None,
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_tag(tag.is_some(), span);
+                let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
+                let value = Value::Scalar { text: text.into_owned(), style };
+                self.count(1, span)?;
+                self.finish(Node::new(value, span), anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.refuse_tag(tag.is_some(), span);
+                let span = self.open(span)?;
+                self.open.push(Open::List { anchor, span, items: Vec::new() });
+                Ok(())
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.refuse_tag(tag.is_some(), span);
+                let span = self.open(span)?;
+                self.open.push(Open::Map { anchor, span, entries: Vec::new(), key: None });
+                Ok(())
+            }
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open::List { anchor, span, items }) => {
+                    self.finish(Node::new(Value::List(items), span), anchor)
+                }
+                Some(Open::Map { anchor, span, entries, .. }) => {
+                    self.finish(Node::new(Value::Map(entries), span), anchor)
+                }
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
+                Some((node, size)) => {
+                    self.count(size, span)?;
+                    self.finish(node, 0)
+                }
+                None => {
+                    Err(Problem::error("plan::alias", "this alias stands inside what it names")
+                        .at(span, "refers to itself")
+                        .help("write the value out"))
+                }
+            },
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents == 1 {
+                    return Ok(());
+                }
+                Err(Problem::error("plan::documents", "a second YAML document begins here")
+                    .at(span, "second document")
+                    .help("one file holds one plan; remove the `---` or split the file"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_tag(&mut self, tagged: bool, span: Span) {
+        if tagged {
+            self.problems.push(
+                Problem::error("plan::tag", "YAML tags have no meaning in a plan")
+                    .at(span, "tagged with `!`")
+                    .help("remove the tag; quote the text if it begins with `!`"),
+            );
+        }
+    }
+
+    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Problem> {
+        self.nodes += nodes;
+        if self.nodes <= MAX_NODES {
+            return Ok(());
+        }
+        let message = format!("the plan has more than {MAX_NODES} values, aliases followed");
+        Err(Problem::error("plan::too-many-values", message)
+            .at(span, "counted up to here")
+            .help("aliases (`*name`) that name other aliases multiply; write the values out"))
+    }
+
+    /// Where the collection that begins here points to.
+    fn open(&mut self, span: Span) -> Result<Span, Problem> {
+        self.count(1, span)?;
+        if self.open.len() >= MAX_DEPTH {
+            return Err(Problem::error("plan::too-deep", "the values are nested too deeply")
+                .at(span, format!("level {}", MAX_DEPTH + 1))
+                .help("a plan nests about six levels deep; is a bracket not closed?"));
+        }
+        Ok(match self.open.last() {
+            Some(Open::Map { key: Some(key), .. }) => key.span,
+            _ => Span::new(span.start, span.start + 1),
+        })
+    }
+
+    /// Puts a complete value into the collection it belongs to.
+    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
+        if anchor != 0 {
+            let size = size(&node);
+            self.anchors.insert(anchor, (node.clone(), size));
+        }
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::List { items, .. }) => items.push(node),
+            Some(Open::Map { entries, key, .. }) => match key.take() {
+                None => *key = Some(key_of(node)?),
+                Some(key) => {
+                    if let Some(first) = entries.iter().find(|e| e.key.value == key.value) {
+                        self.problems.push(duplicate(&first.key, &key));
+                    } else {
+                        entries.push(Entry { key, value: node });
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+fn key_of(node: Node) -> Result<Spanned<String>, Problem> {
+    match node.value {
+        Value::Scalar { text, .. } => Ok(Spanned::new(text, node.span)),
+        Value::List(_) | Value::Map(_) | Value::Broken => Err(Problem::error(
+            "plan::key",
+            "a key is a word, not a list or a mapping",
+        )
+        .at(node.span, "stands in the place of a key")
+        .help("text that begins with `{` or `[` needs quotes; parameters are written `${name}`")),
+    }
+}
+
+fn duplicate(first: &Spanned<String>, second: &Spanned<String>) -> Problem {
+    Problem::error("plan::duplicate-key", format!("`{}` stands here twice", first.value))
+        .at(second.span, "second time")
+        .at(first.span, "first time")
+        .help("keep one of the two")
+}
+
+fn size(node: &Node) -> usize {
+    match &node.value {
+        Value::Scalar { .. } | Value::Broken => 1,
+        Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Value::Map(entries) => 1 + entries.iter().map(|entry| size(&entry.value)).sum::<usize>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn codes(bytes: impl AsRef<[u8]>) -> Vec<&'static str> {
+        let mut problems = Vec::new();
+        parse(&SourceFile::new("p.yaml", bytes), &mut problems);
+        problems.iter().map(|p| p.code).collect()
+    }
+
+    fn place(bytes: &[u8]) -> Position {
+        let source = SourceFile::new("p.yaml", bytes);
+        let mut problems = Vec::new();
+        parse(&source, &mut problems);
+        source.position(source.clamp(problems[0].labels[0].span).start)
+    }
+
+    #[test]
+    fn what_is_no_plan_text_is_refused_with_its_reason() {
+        assert_eq!(codes(vec![b'#'; 10 * 1024 * 1024]), ["plan::too-large"]);
+        assert_eq!(codes(""), ["plan::empty"]);
+        assert_eq!(codes("# a comment\n\n"), ["plan::empty"]);
+        assert_eq!(codes("---\n"), ["plan::empty"]);
+        assert_eq!(codes("a: 1\nb: \0\n"), ["plan::nul"]);
+        assert_eq!(codes("a: !secret x\n"), ["plan::tag"]);
+        assert_eq!(codes("a: 1\n---\nb: 2\n"), ["plan::documents"]);
+        assert_eq!(codes("a: 1\na: 2\n"), ["plan::duplicate-key"]);
+        assert_eq!(codes("a: *b\n"), ["plan::yaml"]);
+        assert_eq!(codes("a: &a [*a]\n"), ["plan::alias"]);
+        assert_eq!(codes("{a: 1}: 2\n"), ["plan::key"]);
+    }
+
+    #[test]
+    fn the_first_bad_byte_is_pointed_at() {
+        assert_eq!(codes(b"ok: 1\nbad: \xff\xfe\n"), ["plan::not-utf8"]);
+        assert_eq!(place(b"ok: 1\nbad: \xff\xfe\n"), Position { line: 2, column: 6 });
+    }
+
+    #[test]
+    fn a_truncated_file_is_pointed_at_where_it_ends() {
+        for text in ["steps: [", "steps:\n  - shift: { route: web,\n", "name: \"check"] {
+            assert_eq!(codes(text), ["plan::yaml"], "{text}");
+        }
+        assert_eq!(place(b"a: 1\nsteps:\n  - shift: { route: web,\n").line, 3);
+    }
+
+    #[test]
+    fn aliases_that_multiply_are_refused_early() {
+        let mut text = "l0: &l0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let below = format!("*l{}, ", level - 1).repeat(10);
+            text.push_str(&format!("l{level}: &l{level} [{below}]\n"));
+        }
+        assert_eq!(codes(text), ["plan::too-many-values"]);
+    }
+
+    #[test]
+    fn brackets_without_end_do_not_overflow_the_stack() {
+        assert_eq!(codes("[".repeat(1_000_000)), ["plan::too-deep"]);
+        assert_eq!(codes("{a: ".repeat(100_000)), ["plan::too-deep"]);
+        assert_eq!(codes("- ".repeat(100_000)), ["plan::too-deep"]);
+    }
+
+    #[test]
+    fn an_alias_stands_for_its_value() {
+        let mut problems = Vec::new();
+        let tree = parse(&SourceFile::new("p", "a: &x [1]\nb: *x\n"), &mut problems).unwrap();
+        assert_eq!(tree.get("a").unwrap().value, tree.get("b").unwrap().value);
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_windows_line_ends_are_read_over() {
+        assert_eq!(codes("\u{feff}a: 1\r\nb: [x]\r\n"), Vec::<&str>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            codes(bytes);
+        }
+
+        #[test]
+        fn no_text_that_looks_like_yaml_makes_the_parser_panic(text in "[-a:{}\\[\\]&*!|>'\"#\t\n ,?%é]{0,80}") {
+            let source = SourceFile::new("p", &text);
+            let mut problems = Vec::new();
+            parse(&source, &mut problems);
+            for span in problems.iter().flat_map(|p| &p.labels).map(|l| source.clamp(l.span)) {
+                prop_assert!(source.text().get(span.start..span.end).is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! What a person may write: every mapping of the language with its keys, their types and the words an editor shows
+//! for them. Which names exist and which combinations make sense is `check`'s business. Steps, gates and strategies
+//! are tagged by their key (`shift: {…}`), so that every part of one has a place in the file.
+
+use std::time::Duration;
+
+use super::{
+    form::{Definitions, Form, Literal, Named, Short, Whole, record, words},
+    model::{InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
+    problem::Problem,
+    source::{Node, Spanned},
+    units::Percent,
+};
+
+/// A list whose every item has its place.
+pub(super) type List<T> = Vec<Spanned<T>>;
+
+record! {
+    /// A tidegate plan: how production traffic moves from one version to the next.
+    PlanForm, "a plan", choice "`steps`, `strategy` or `components`" "plan::unknown-field" {
+        /// The version of the language; always 1.
+        "tidegate" tidegate: Required Version,
+        /// Names the plan; part of every run's id.
+        "name" name: Required String,
+        /// Where the plan is meant to run.
+        "aws" aws: Optional AwsForm,
+        /// Values given at the start of a run (`--param name=value`) and used as `${name}` inside any value; `$${`
+        /// stands for `${` itself.
+        "params" params: Optional ParamsForm,
+        /// Places where traffic is split between two sides.
+        "routes" routes: Optional Named<RouteForm>,
+        /// What runs the software.
+        "fleets" fleets: Optional Named<FleetForm>,
+        /// Conditions that let a step pass.
+        "gates" gates: Optional Named<GateForm>,
+        /// What is done, one after the other.
+        "steps" steps: Choice List<StepForm>,
+        /// A well-known order of steps, in place of `steps`. `tidegate plan --expand` shows them.
+        "strategy" strategy: Choice StrategyForm,
+        /// Several services, each with its own steps; `needs` puts them in order.
+        "components" components: Choice Named<ComponentForm>,
+        /// When a step or gate fails: roll back (the default), or hold for a person to decide.
+        "on-failure" on_failure: Optional OnFailure,
+        /// On Ctrl-C or SIGTERM: hold, to be resumed (the default), or roll back.
+        "on-interrupt" on_interrupt: Optional OnInterrupt,
+    }
+}
+
+record! {
+    /// The account and region the plan belongs to; a run with other credentials is refused.
+    AwsForm, "`aws`" {
+        /// Such as `eu-west-1`.
+        "region" region: Optional String,
+        /// The account number, twelve digits.
+        "account" account: Optional Literal,
+    }
+}
+
+record! {
+    /// A parameter. One without a default has to be given at every run.
+    ParamForm, "a parameter" {
+        /// Whether it has to be given; one without a default has to be anyway.
+        "required" required: Optional bool,
+        /// A regular expression the whole value has to match.
+        "pattern" pattern: Optional String,
+        /// Used where no value is given.
+        "default" default: Optional Literal,
+        /// What the parameter is for.
+        "description" description: Optional String,
+    }
+}
+
+record! {
+    /// A place where traffic is split between two sides.
+    RouteForm, "a route" {
+        /// The forward action of an Application Load Balancer.
+        "alb" alb: Required AlbForm,
+    }
+}
+
+record! {
+    /// The forward action of a rule, or the default action of a listener, that splits traffic between two target
+    /// groups. Name the sides with `stable` and `candidate`, or name a `pair` and let the weights tell.
+    AlbForm, "an alb route", choice "`rule`, `listener` or `load-balancer`" "plan::unknown-field" {
+        /// The ARN of a listener rule.
+        "rule" rule: Choice String,
+        /// The ARN of a listener, for its default action.
+        "listener" listener: Choice String,
+        /// The name of a load balancer; its listener is told by `port`.
+        "load-balancer" load_balancer: Choice String,
+        /// The port of the listener, with `load-balancer`.
+        "port" port: Optional Whole<1, 65_535>,
+        /// The priority of the rule, with `load-balancer`; without it the listener's default action is meant.
+        "priority" priority: Optional Whole<1, 50_000>,
+        /// The target group that serves today, by name or ARN.
+        "stable" stable: Optional String,
+        /// The target group of the new version.
+        "candidate" candidate: Optional String,
+        /// Two target groups (blue and green). Whichever has all the weight when a run starts is stable.
+        "pair" pair: Optional List<String>,
+        /// How long connections may still reach a side after its weight was taken away; `30s` unless told.
+        "settle" settle: Optional Duration,
+    }
+}
+
+record! {
+    /// What runs the software, one group per side.
+    FleetForm, "a fleet" {
+        /// EC2 Auto Scaling groups.
+        "autoscaling" autoscaling: Required AutoScalingForm,
+        /// The route whose sides this fleet's follow, in the same order.
+        "behind" behind: Optional String,
+    }
+}
+
+record! {
+    /// Two Auto Scaling groups: `stable` and `candidate`, or a `pair` in the order of the route's.
+    AutoScalingForm, "an autoscaling fleet" {
+        /// The group that serves today.
+        "stable" stable: Optional String,
+        /// The group of the new version.
+        "candidate" candidate: Optional String,
+        /// Two groups, in the order of the pair of the route this fleet is `behind`.
+        "pair" pair: Optional List<String>,
+    }
+}
+
+record! {
+    /// A condition that lets a step pass.
+    GateForm, "a gate", choice "kind of gate" "plan::unknown-gate-kind" {
+        /// Passes while none of these CloudWatch alarms is in alarm.
+        "alarms" alarms: Choice AlarmsForm,
+        /// Passes while enough targets of a side are healthy.
+        "healthy" healthy: Choice HealthyForm,
+        /// Passes when a URL answers as it should.
+        "http" http: Choice HttpForm,
+        /// How often the gate is read: `15s` for alarms and `10s` for the others unless told, at least `1s`.
+        "every" every: Optional Duration,
+    }
+}
+
+record! {
+    /// CloudWatch alarms, metric and composite.
+    AlarmsForm, "an alarms gate" {
+        /// The names of the alarms.
+        "names" names: Required List<String>,
+        /// When an alarm vanishes during the run: `fail` (the default), or `unknown`, which stops the traffic where
+        /// it is.
+        "missing" missing: Optional MissingAlarm,
+        /// While an alarm lacks data: `wait` (the default), `pass` or `fail`.
+        "insufficient-data" insufficient_data: Optional InsufficientData,
+    }
+}
+
+record! {
+    /// The health of one side's targets, as the load balancer sees it.
+    HealthyForm, "a healthy condition" {
+        /// The route whose targets are counted.
+        "route" route: Required String,
+        /// Whose targets: `stable` or `candidate`.
+        "side" side: Required Side,
+        /// The share of the registered targets that has to be healthy; `100%` unless told.
+        "at-least" at_least: Optional Percent,
+    }
+}
+
+record! {
+    /// A URL that is requested.
+    HttpForm, "an http gate" {
+        /// Begins with `http://` or `https://`.
+        "url" url: Required String,
+        /// The status expected; 200 unless told.
+        "status" status: Optional Whole<100, 599>,
+        /// How many good answers in a row it takes; 1 unless told.
+        "consecutive" consecutive: Optional Whole<1, 1_000>,
+        /// How long one request may take; `5s` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// One thing that is done.
+    StepForm, "a step", choice "verb" "plan::unknown-verb" {
+        /// Changes the size of one side of a fleet.
+        "scale" scale: Choice ScaleForm,
+        /// Waits until something is so.
+        "wait" wait: Choice WaitForm,
+        /// Reads a gate until it passes: its name, or `{ gate, timeout }`.
+        "probe" probe: Choice Short<String, ProbeForm>,
+        /// Moves traffic between the sides of a route.
+        "shift" shift: Choice ShiftForm,
+        /// Waits for a person to approve.
+        "approve" approve: Choice ApproveForm,
+        /// Rests for a time (`pause: 5m`), or with `pause: {}` until somebody resumes.
+        "pause" pause: Choice Short<Duration, PauseForm>,
+    }
+}
+
+record! {
+    /// Changes the size of one side of a fleet.
+    ScaleForm, "a scale step" {
+        /// The fleet.
+        "fleet" fleet: Required String,
+        /// Which of its sides: `stable` or `candidate`.
+        "side" side: Required Side,
+        /// A number of instances, or `{ same-as: stable }` for the size of the other side.
+        "to" to: Required Short<Whole<0, 10_000>, SameAsForm>,
+        /// How long this may take; `10m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// The size of the other side, read when the step begins.
+    SameAsForm, "a size" {
+        /// The side whose size is taken over.
+        "same-as" same_as: Required Side,
+    }
+}
+
+record! {
+    /// Waits until something is so; for a rest of fixed length write `pause: 5m`.
+    WaitForm, "a wait step" {
+        /// What is waited for: `{ healthy: { route, side, at-least } }`.
+        "until" until: Required UntilForm,
+        /// The step fails if it has not come about by then; `10m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// What a wait step waits for.
+    UntilForm, "`until`", choice "condition" "plan::unknown-condition" {
+        /// Enough targets of a side are healthy.
+        "healthy" healthy: Choice HealthyForm,
+    }
+}
+
+record! {
+    /// Reads a gate until it passes.
+    ProbeForm, "a probe step" {
+        /// The gate.
+        "gate" gate: Required String,
+        /// The step fails if the gate has not passed by then; `1m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// Moves traffic, then holds the gates for as long as it bakes.
+    ShiftForm, "a shift step" {
+        /// The route.
+        "route" route: Required String,
+        /// The share of traffic the candidate gets, in steps of 0.1%.
+        "candidate" candidate: Required Percent,
+        /// How long the gates have to hold before the next step begins; not at all unless told.
+        "bake" bake: Optional Duration,
+        /// The gates that have to hold, by name.
+        "gates" gates: Optional List<String>,
+        /// How long the step may take with its bake; 30 minutes more than the bake unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// Waits for a person to approve.
+    ApproveForm, "an approve step" {
+        /// What the person reads.
+        "message" message: Required String,
+        /// How long the question stands; for ever unless told.
+        "expires" expires: Optional Duration,
+        /// When nobody answered in time: `hold` (the default) or `roll-back`.
+        "on-expiry" on_expiry: Optional OnFailure,
+    }
+}
+
+record! {
+    /// Rests until somebody resumes the run.
+    PauseForm, "a pause" {}
+}
+
+record! {
+    /// One service with its own routes, fleets and steps.
+    ComponentForm, "a component", choice "`steps` or `strategy`" "plan::unknown-field" {
+        /// The components that have to be done before this one begins.
+        "needs" needs: Optional List<String>,
+        /// What is done, one after the other.
+        "steps" steps: Choice List<StepForm>,
+        /// A well-known order of steps, in place of `steps`.
+        "strategy" strategy: Choice StrategyForm,
+    }
+}
+
+record! {
+    /// A well-known order of steps.
+    StrategyForm, "a strategy", choice "kind of strategy" "plan::unknown-strategy" {
+        /// Traffic moves in several steps, each held by its gates.
+        "canary" canary: Choice CanaryForm,
+        /// All traffic moves at once, after the candidate was tried.
+        "blue-green" blue_green: Choice BlueGreenForm,
+    }
+}
+
+record! {
+    /// Scales the candidate to the size of the stable side and waits for its health, shifts the route by each of
+    /// `steps` and then to 100%, every time holding the gates for `bake`, and scales the stable side to 0.
+    CanaryForm, "a canary" {
+        /// The route that is shifted.
+        "route" route: Required String,
+        /// The fleet behind it; without one nothing is scaled.
+        "fleet" fleet: Optional String,
+        /// The candidate's shares on the way to 100%, such as `[5%, 25%, 50%]`.
+        "steps" steps: Required List<Percent>,
+        /// How long the gates have to hold after every shift.
+        "bake" bake: Required Duration,
+        /// The gates that have to hold.
+        "gates" gates: Optional List<String>,
+        /// The share of the candidate's targets that has to be healthy before traffic moves; `100%` unless told.
+        "healthy" healthy: Optional Percent,
+        /// How long they may take to become so; `10m` unless told.
+        "healthy-within" healthy_within: Optional Duration,
+        /// A person has to approve before the shift to this share.
+        "approve-before" approve_before: Optional Percent,
+        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default) or `keep`.
+        "old-fleet" old_fleet: Optional OldFleet,
+    }
+}
+
+record! {
+    /// Scales the candidate to the size of the stable side and waits for its health, probes the `test` gate, shifts
+    /// all traffic at once, holds the gates for `bake`, and scales the stable side to 0.
+    BlueGreenForm, "a blue-green strategy" {
+        /// The route that is shifted.
+        "route" route: Required String,
+        /// The fleet behind it; without one nothing is scaled.
+        "fleet" fleet: Optional String,
+        /// A gate that has to pass before any traffic moves.
+        "test" test: Optional String,
+        /// How long the gates have to hold after the shift.
+        "bake" bake: Required Duration,
+        /// The gates that have to hold.
+        "gates" gates: Optional List<String>,
+        /// The share of the candidate's targets that has to be healthy before traffic moves; `100%` unless told.
+        "healthy" healthy: Optional Percent,
+        /// How long they may take to become so; `10m` unless told.
+        "healthy-within" healthy_within: Optional Duration,
+        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default) or `keep`.
+        "old-fleet" old_fleet: Optional OldFleet,
+    }
+}
+
+/// What a strategy does with the fleet that served before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OldFleet {
+    ScaleToZero,
+    Keep,
+}
+
+words! {
+    Side, "a side" { "stable" => Side::Stable, "candidate" => Side::Candidate }
+    OnFailure, "a way to react" { "roll-back" => OnFailure::RollBack, "hold" => OnFailure::Hold }
+    OnInterrupt, "a way to react" { "hold" => OnInterrupt::Hold, "roll-back" => OnInterrupt::RollBack }
+    MissingAlarm, "an answer of a gate" { "fail" => MissingAlarm::Fail, "unknown" => MissingAlarm::Unknown }
+    InsufficientData, "an answer of a gate" {
+        "wait" => InsufficientData::Wait, "pass" => InsufficientData::Pass, "fail" => InsufficientData::Fail,
+    }
+    OldFleet, "something to do with a fleet" { "scale-to-zero" => Self::ScaleToZero, "keep" => Self::Keep }
+}
+
+/// The version of the language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version;
+
+impl Form for Version {
+    const WHAT: &'static str = "the version `1`";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        let text = node.scalar(Self::WHAT, problems)?;
+        if text == "1" {
+            return Some(Self);
+        }
+        problems.push(
+            Problem::error("plan::version", format!("version `{text}` of the language is unknown"))
+                .at(node.span, "this tidegate reads version 1")
+                .help("write `tidegate: 1`"),
+        );
+        None
+    }
+
+    fn schema(_: &mut Definitions) -> serde_json::Value {
+        serde_json::json!({ "const": 1 })
+    }
+}
+
+/// The parameters, in the schema only: they are read before all else, because their values stand in all else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ParamsForm;
+
+impl Form for ParamsForm {
+    const WHAT: &'static str = Named::<ParamForm>::WHAT;
+
+    fn read(_: &Node, _: &mut Vec<Problem>) -> Option<Self> {
+        None
+    }
+
+    fn schema(definitions: &mut Definitions) -> serde_json::Value {
+        Named::<ParamForm>::schema(definitions)
+    }
+}
