@@ -1,0 +1,81 @@
+//! Past runs in a table, newest wherever the caller puts it: what ran, when, and what came of it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{RunView, Standing, Style, view::millis, words::span};
+use crate::{
+    journal::{Envelope, RunId},
+    plan::PlanName,
+    rollout::{Event, State, Timestamp},
+};
+
+/// One run in the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HistoryRow {
+    pub run: RunId,
+    pub plan: PlanName,
+    pub started: Timestamp,
+    #[serde(rename = "duration-ms", serialize_with = "millis")]
+    pub duration: Duration,
+    pub outcome: Standing,
+}
+
+impl HistoryRow {
+    /// `None` for a run that has not started.
+    pub fn of(view: &RunView) -> Option<Self> {
+        Some(Self {
+            run: view.run.clone()?,
+            plan: view.plan.clone(),
+            started: view.started?,
+            duration: view.duration,
+            outcome: view.standing,
+        })
+    }
+
+    /// From the journal alone, for a run whose plan cannot be read any more; that it waits for an approval is not
+    /// seen then.
+    pub fn without_plan(envelopes: &[Envelope], now: Timestamp) -> Option<Self> {
+        let (first, last) = (envelopes.first()?, envelopes.last()?);
+        let Event::RunStarted { plan, .. } = &first.event else { return None };
+        let state = State::fold(envelopes.iter().map(|e| (&e.event, e.at)));
+        let end = if matches!(last.event, Event::RunEnded { .. }) { last.at } else { now };
+        Some(Self {
+            run: first.run.clone(),
+            plan: plan.clone(),
+            started: first.at,
+            duration: end.since(first.at),
+            outcome: Standing::without_plan(&state),
+        })
+    }
+}
+
+/// The table, in the order given.
+pub fn history(rows: &[HistoryRow], style: Style) -> String {
+    if rows.is_empty() {
+        return "no runs yet\n".to_owned();
+    }
+    let width = |cell: fn(&HistoryRow) -> usize, least: usize| {
+        rows.iter().map(cell).max().unwrap_or(0).max(least)
+    };
+    let run = width(|row| row.run.as_str().chars().count(), 3);
+    let plan = width(|row| row.plan.as_str().chars().count(), 4);
+    let took = width(|row| span(row.duration).chars().count(), 4);
+    let mut text =
+        format!("{:run$}  {:plan$}  {:20}  {:took$}  OUTCOME\n", "RUN", "PLAN", "STARTED", "TOOK");
+    for row in rows {
+        let started = row.started.to_string();
+        let sign = row.outcome.sign();
+        let outcome = style.paint(sign.tone(), &row.outcome.to_string());
+        text.push_str(&format!(
+            "{:run$}  {:plan$}  {started:20}  {:took$}  {} {outcome}\n",
+            row.run,
+            row.plan,
+            span(row.duration),
+            style.sign(sign),
+        ));
+    }
+    text
+}

@@ -1,0 +1,287 @@
+//! A run on one page: `status` while it lasts, the closing block when it ends, and one line for a progress bar. First
+//! the word, then why, then where the traffic is, then what to type.
+
+use super::{
+    ComponentView, RunView, Standing, StepStanding, StepView, Style,
+    sentence::typed,
+    style::{Sign, Tone},
+    words::{clock, evidence, printable, span, target},
+};
+use crate::rollout::Timestamp;
+
+/// The closing block: what came of it, why, where the traffic is now, and what to type next.
+pub fn ending(view: &RunView, style: Style) -> String {
+    let mut page = Page::new(style);
+    page.headline(view);
+    page.section("why", reasons(view));
+    page.facts(view);
+    page.finish()
+}
+
+/// Everything about a run on a compact page.
+pub fn status(view: &RunView, style: Style) -> String {
+    let mut page = Page::new(style);
+    page.headline(view);
+    for component in &view.components {
+        page.steps(component, view);
+    }
+    page.blank();
+    page.section("why", reasons(view));
+    page.section("gates", gates(view));
+    page.section("approved", approvals(view));
+    page.section("refused", refusals(view));
+    page.facts(view);
+    page.finish()
+}
+
+/// What is under way, on one line for a progress bar: `3/4 shift web to 5%  bake 1m20s/5m  errors: pass`. Nothing when
+/// nothing moves by itself.
+pub fn progress(view: &RunView) -> Option<String> {
+    if !view.standing.moves() {
+        return None;
+    }
+    let several = view.components.len() > 1;
+    let lines: Vec<String> = view
+        .components
+        .iter()
+        .flat_map(|component| component.steps.iter().map(move |step| (component, step)))
+        .filter(|(_, step)| step.state == StepStanding::Active)
+        .map(|(component, step)| {
+            let name = if several { format!("{} ", component.name) } else { String::new() };
+            let bake = step.bake.as_ref().map_or(String::new(), |bake| {
+                format!("  bake {}/{}", span(bake.elapsed), span(bake.total))
+            });
+            let gates: String = step.gates.iter().map(|gate| reading_of(view, gate)).collect();
+            printable(&format!("{name}{} {}{bake}{gates}", step.place, step.what))
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("   "))
+}
+
+fn reading_of(view: &RunView, gate: &crate::plan::GateName) -> String {
+    let reading = view.gates.iter().find(|g| g.gate == *gate).and_then(|g| g.reading.as_ref());
+    reading.map_or_else(
+        || format!("  {gate}: not read yet"),
+        |reading| format!("  {gate}: {}", reading.outcome),
+    )
+}
+
+/// The cause first; the sentences about where the run is only while they add to it.
+fn reasons(view: &RunView) -> Vec<String> {
+    let cause = view.cause.clone();
+    let why = match view.standing {
+        Standing::Held | Standing::Drift | Standing::NeedsAttention if cause.is_some() => &[],
+        _ => view.why.as_slice(),
+    };
+    let drift = view.drifts.last().filter(|_| view.standing == Standing::Drift);
+    let drift = drift.map(|drift| format!("expected {}, found {}", drift.expected, drift.found));
+    cause.into_iter().chain(drift).chain(why.iter().cloned()).collect()
+}
+
+fn gates(view: &RunView) -> Vec<String> {
+    let line = |gate: &super::GateView| {
+        let said = gate.reading.as_ref().map_or("not read yet".to_owned(), |reading| {
+            format!("{}, {} ({})", reading.outcome, evidence(reading), clock(reading.at))
+        });
+        format!("{}: {said}", gate.gate)
+    };
+    view.gates.iter().map(line).collect()
+}
+
+fn approvals(view: &RunView) -> Vec<String> {
+    let line = |approval: &super::ApprovalView| {
+        let reason = approval.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+        format!("{} by {} at {}{reason}", approval.step, approval.by, clock(approval.at))
+    };
+    view.approvals.iter().map(line).collect()
+}
+
+fn refusals(view: &RunView) -> Vec<String> {
+    let line = |refused: &super::RefusedView| {
+        let (command, by, at) = (&refused.command, &refused.by, clock(refused.at));
+        format!("{command} by {by} at {at}: {}", refused.refusal)
+    };
+    view.refused.iter().map(line).collect()
+}
+
+/// A page in the making: labelled sections, one below the other.
+struct Page {
+    style: Style,
+    lines: Vec<String>,
+}
+
+const LABEL_WIDTH: usize = 10;
+
+impl Page {
+    fn new(style: Style) -> Self {
+        Self { style, lines: Vec::new() }
+    }
+
+    fn headline(&mut self, view: &RunView) {
+        let sign = view.standing.sign();
+        let word = self.style.paint(sign.tone(), &view.standing.to_string());
+        let took = if view.ended.is_some() { "after" } else { "for" };
+        let took = view.started.map(|_| format!(" {took} {}", span(view.duration)));
+        let sign = self.style.sign(sign);
+        self.lines.push(format!("{sign} {word}{}", took.unwrap_or_default()));
+        let run = view.run.as_ref().map_or("no run yet", |run| run.as_str());
+        let mut of = vec![format!("{run}, plan {} ({})", view.plan, view.digest)];
+        if let (Some(started), Some(by)) = (view.started, &view.by) {
+            of.push(format!("started {started} by {by}"));
+        }
+        self.section("run", of);
+    }
+
+    fn steps(&mut self, component: &ComponentView, view: &RunView) {
+        self.blank();
+        if view.components.len() > 1 {
+            self.lines.push(format!("  {}", component.name));
+        }
+        let widths = component.steps.iter().map(|step| step.what.chars().count());
+        let width = widths.max().unwrap_or(0).min(60);
+        let now = view.started.map(|started| view.ended.unwrap_or(started.plus(view.duration)));
+        for step in &component.steps {
+            let (sign, word) = step_words(step);
+            let timing = timing(step, now);
+            let (sign, what) = (self.style.sign(sign), printable(&step.what));
+            let line = format!("  {sign} {}  {what:width$}  {word}{timing}", step.place);
+            self.lines.push(line.trim_end().to_owned());
+        }
+    }
+
+    /// What holds for every page: the traffic, the capacity, what needs a person, what to type.
+    fn facts(&mut self, view: &RunView) {
+        let traffic = view.routes.iter().map(|route| {
+            let side = |side: &super::SideView| {
+                format!("{} on {} (weight {})", side.share, side.member, side.weight)
+            };
+            let others = route
+                .others
+                .iter()
+                .map(|(member, weight)| format!(", not this run's: {member} (weight {weight})"));
+            let (stable, candidate) = (side(&route.stable), side(&route.candidate));
+            format!("{}: {stable}, {candidate}{}", route.route, others.collect::<String>())
+        });
+        self.section("traffic", traffic.collect());
+        let capacity = view.fleets.iter().map(|fleet| {
+            format!("{} {}: {} {}", fleet.side, fleet.fleet, fleet.member, fleet.capacity)
+        });
+        self.section("capacity", capacity.collect());
+        let attention = view.attention.iter().flat_map(|item| {
+            let problem = format!("{}: {}", target(&item.target), item.problem);
+            [problem, format!("  {}", item.hint)]
+        });
+        self.section("attention", attention.collect());
+        let next = match (view.standing, typed(&view.next)) {
+            (Standing::RolledBack, _) => {
+                vec!["nothing to do here; a new `tidegate run` once the cause is fixed".to_owned()]
+            }
+            (_, next) => next,
+        };
+        self.section("next", next);
+    }
+
+    fn section(&mut self, label: &str, lines: Vec<String>) {
+        for (i, line) in lines.iter().enumerate() {
+            let label = if i == 0 { label } else { "" };
+            let label = self.style.paint(Tone::Faint, &format!("{label:<LABEL_WIDTH$}"));
+            self.lines.push(format!("  {label}{}", printable(line)));
+        }
+    }
+
+    fn blank(&mut self) {
+        self.lines.push(String::new());
+    }
+
+    fn finish(self) -> String {
+        let mut text = self.lines.join("\n");
+        text.push('\n');
+        text
+    }
+}
+
+fn step_words(step: &StepView) -> (Sign, &'static str) {
+    match step.state {
+        StepStanding::Pending => (Sign::None, ""),
+        StepStanding::Active => (Sign::Note, "under way"),
+        StepStanding::Done => (Sign::Good, "done"),
+        StepStanding::Failed => (Sign::Bad, "failed"),
+        StepStanding::Stopped => (Sign::Halt, "stopped"),
+        StepStanding::Reverted => (Sign::Back, "reverted"),
+        StepStanding::NeedsAttention => (Sign::Bad, "needs attention"),
+    }
+}
+
+fn timing(step: &StepView, now: Option<Timestamp>) -> String {
+    if let Some(bake) = &step.bake {
+        let (elapsed, total) = (span(bake.elapsed), span(bake.total));
+        return format!(", bake {elapsed}/{total} until {}", clock(bake.until));
+    }
+    match (step.started, step.ended, step.state) {
+        (Some(started), Some(ended), _) => format!(" in {}", span(ended.since(started))),
+        (Some(started), None, StepStanding::Active) => {
+            now.map(|now| format!(" for {}", span(now.since(started)))).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        journal::Envelope,
+        plan::Plan,
+        report::{
+            HistoryRow, history,
+            sample::{Story, later, plan_of_two, plan_with_approval},
+        },
+        testkit::sample_plan,
+    };
+
+    fn closing(plan: &Plan, journal: &[Envelope]) -> String {
+        ending(&RunView::of(plan, journal, later(700)), Style::PLAIN)
+    }
+
+    #[test]
+    fn every_ending_says_why_where_the_traffic_is_and_what_to_type() {
+        let plan = sample_plan();
+        insta::assert_snapshot!(closing(&plan, &Story::promoted()), @"");
+        insta::assert_snapshot!(closing(&plan, &Story::rolled_back()), @"");
+        insta::assert_snapshot!(closing(&plan, &Story::needing_attention()), @"");
+        insta::assert_snapshot!(closing(&plan, &Story::drifted()), @"");
+        insta::assert_snapshot!(closing(&plan_with_approval(), &Story::awaiting().told()), @"");
+    }
+
+    #[test]
+    fn status_shows_a_bake_under_way() {
+        let view = RunView::of(&sample_plan(), &Story::canary().told(), later(123));
+        insta::assert_snapshot!(status(&view, Style::PLAIN), @"");
+        insta::assert_snapshot!(progress(&view).unwrap(), @"");
+    }
+
+    #[test]
+    fn status_after_a_roll_back_and_with_several_components() {
+        let view = RunView::of(&plan_of_two(), &Story::rolled_back(), later(123));
+        insta::assert_snapshot!(status(&view, Style::PLAIN), @"");
+        assert_eq!(progress(&view), None);
+    }
+
+    #[test]
+    fn history_is_a_table() {
+        let journals = [Story::promoted(), Story::rolled_back(), Story::canary().told()];
+        let row = |journal: &Vec<Envelope>| {
+            let of = HistoryRow::of(&RunView::of(&sample_plan(), journal, later(123)));
+            assert_eq!(of, HistoryRow::without_plan(journal, later(123)));
+            of.unwrap()
+        };
+        let rows: Vec<HistoryRow> = journals.iter().map(row).collect();
+        insta::assert_snapshot!(history(&rows, Style::PLAIN), @"");
+    }
+
+    #[test]
+    fn programs_read_the_same_as_json() {
+        let view = RunView::of(&sample_plan(), &Story::failing().told(), later(170));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&view).unwrap(), @"");
+    }
+}

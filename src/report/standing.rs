@@ -1,0 +1,116 @@
+//! Where a run stands, in one word: the first thing a person called at night reads, and what scripts compare.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Sign;
+use crate::{
+    plan::{Plan, StepId, Verb},
+    rollout::{Cause, Ending, Mode, State, awaits_person},
+};
+
+/// The word for a run as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    NotStarted,
+    Running,
+    Paused,
+    AwaitingApproval,
+    Held,
+    /// Held because somebody else changed what the run owns.
+    Drift,
+    Interrupted,
+    RollingBack,
+    Promoted,
+    RolledBack,
+    NeedsAttention,
+}
+
+impl Standing {
+    pub fn of(plan: &Plan, state: &State) -> Self {
+        match Self::without_plan(state) {
+            Self::Running if awaits_person(plan, state) => {
+                if approvals_awaited(plan, state).is_empty() {
+                    Self::Paused
+                } else {
+                    Self::AwaitingApproval
+                }
+            }
+            standing => standing,
+        }
+    }
+
+    /// As far as it can be told without the plan, which says what its steps wait for.
+    pub fn without_plan(state: &State) -> Self {
+        match &state.mode {
+            Mode::Ended(Ending::Promoted) => Self::Promoted,
+            Mode::Ended(Ending::RolledBack) => Self::RolledBack,
+            Mode::Ended(Ending::NeedsAttention) => Self::NeedsAttention,
+            Mode::NotStarted => Self::NotStarted,
+            Mode::Held(Cause::Drift { .. }) => Self::Drift,
+            Mode::Held(_) => Self::Held,
+            Mode::Forward | Mode::RollingBack { .. } if state.interrupted.is_some() => {
+                Self::Interrupted
+            }
+            Mode::RollingBack { .. } => Self::RollingBack,
+            Mode::Forward if state.paused.is_some() => Self::Paused,
+            Mode::Forward => Self::Running,
+        }
+    }
+
+    /// Whether the run moves by itself.
+    pub fn moves(self) -> bool {
+        match self {
+            Self::Running | Self::RollingBack => true,
+            Self::NotStarted
+            | Self::Paused
+            | Self::AwaitingApproval
+            | Self::Held
+            | Self::Drift
+            | Self::Interrupted
+            | Self::Promoted
+            | Self::RolledBack
+            | Self::NeedsAttention => false,
+        }
+    }
+
+    pub(super) fn sign(self) -> Sign {
+        match self {
+            Self::Promoted => Sign::Good,
+            Self::RolledBack | Self::RollingBack => Sign::Back,
+            Self::NeedsAttention | Self::Drift => Sign::Bad,
+            Self::AwaitingApproval => Sign::Question,
+            Self::Paused | Self::Held | Self::Interrupted => Sign::Halt,
+            Self::Running | Self::NotStarted => Sign::Note,
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NotStarted => "NOT STARTED",
+            Self::Running => "RUNNING",
+            Self::Paused => "PAUSED",
+            Self::AwaitingApproval => "AWAITING APPROVAL",
+            Self::Held => "HELD",
+            Self::Drift => "DRIFT",
+            Self::Interrupted => "INTERRUPTED",
+            Self::RollingBack => "ROLLING BACK",
+            Self::Promoted => "PROMOTED",
+            Self::RolledBack => "ROLLED BACK",
+            Self::NeedsAttention => "NEEDS ATTENTION",
+        })
+    }
+}
+
+/// The steps under way that wait for somebody's approval.
+pub(super) fn approvals_awaited(plan: &Plan, state: &State) -> Vec<StepId> {
+    plan.steps()
+        .filter(|(_, step)| matches!(step.verb, Verb::Approve { .. }))
+        .filter(|(_, step)| state.steps.get(&step.id).is_some_and(|s| s.stage.is_active()))
+        .map(|(_, step)| step.id.clone())
+        .collect()
+}

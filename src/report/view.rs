@@ -1,0 +1,175 @@
+//! A run at one moment, with everything worth showing: status pages print it and `--output json` serialises it, so that
+//! people and programs read the same.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Serialize, Serializer};
+
+use super::{NextCommand, Standing};
+use crate::{
+    journal::RunId,
+    plan::{
+        ComponentName, FleetName, GateName, Member, PlanName, RouteName, Side, StepId,
+        units::{Percent, Weight},
+    },
+    rollout::{Actor, Capacity, Reading, Target, Timestamp},
+};
+
+/// A run at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunView {
+    /// Absent when the journal is empty.
+    pub run: Option<RunId>,
+    pub plan: PlanName,
+    /// The beginning of the digest, enough to tell plans apart.
+    pub digest: String,
+    pub standing: Standing,
+    pub by: Option<Actor>,
+    pub started: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+    /// From the start to the end, or to now.
+    #[serde(rename = "duration-ms", serialize_with = "millis")]
+    pub duration: Duration,
+    pub components: Vec<ComponentView>,
+    pub routes: Vec<RouteView>,
+    pub fleets: Vec<FleetView>,
+    pub gates: Vec<GateView>,
+    pub approvals: Vec<ApprovalView>,
+    pub drifts: Vec<DriftView>,
+    /// What the run could not put right by itself and nobody has since.
+    pub attention: Vec<AttentionView>,
+    pub refused: Vec<RefusedView>,
+    /// Why it failed, was held, or went back.
+    pub cause: Option<String>,
+    /// What it waits for or has come to.
+    pub why: Vec<String>,
+    pub next: Vec<NextCommand>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ComponentView {
+    pub name: ComponentName,
+    pub steps: Vec<StepView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StepView {
+    pub id: StepId,
+    /// Its place among the steps of its component: `3/4`.
+    pub place: String,
+    /// What it does, in words.
+    pub what: String,
+    pub state: StepStanding,
+    pub started: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+    pub bake: Option<BakeView>,
+    pub gates: Vec<GateName>,
+    /// Why it failed.
+    pub cause: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepStanding {
+    Pending,
+    Active,
+    Done,
+    Failed,
+    /// Under way when the run went back, with nothing to put back.
+    Stopped,
+    Reverted,
+    NeedsAttention,
+}
+
+/// How far a bake is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BakeView {
+    pub until: Timestamp,
+    #[serde(rename = "total-ms", serialize_with = "millis")]
+    pub total: Duration,
+    #[serde(rename = "elapsed-ms", serialize_with = "millis")]
+    pub elapsed: Duration,
+}
+
+/// Where a route's traffic goes, as it was last known for sure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RouteView {
+    pub route: RouteName,
+    pub stable: SideView,
+    pub candidate: SideView,
+    /// Target groups of neither side.
+    pub others: BTreeMap<Member, Weight>,
+    pub known_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SideView {
+    pub member: Member,
+    pub weight: Weight,
+    pub share: Percent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FleetView {
+    pub fleet: FleetName,
+    pub side: Side,
+    pub member: Member,
+    pub capacity: Capacity,
+    pub known_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GateView {
+    pub gate: GateName,
+    /// The last answer, if it was asked at all.
+    pub reading: Option<Reading>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ApprovalView {
+    pub step: StepId,
+    pub by: Actor,
+    pub at: Timestamp,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DriftView {
+    pub target: Target,
+    pub expected: String,
+    pub found: String,
+    pub at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AttentionView {
+    pub target: Target,
+    pub problem: String,
+    pub hint: String,
+    pub at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RefusedView {
+    pub by: Actor,
+    pub at: Timestamp,
+    pub command: String,
+    pub refusal: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+pub(super) fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}

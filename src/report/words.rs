@@ -1,0 +1,143 @@
+//! The words for things: steps, targets, pictures, moments. Every page and line takes them from here, so that a step
+//! is called the same in the timeline, on the status page and in JSON.
+
+use std::{fmt::Write as _, time::Duration};
+
+use crate::{
+    plan::{
+        Component, Plan, Side, Size, Step, StepId, Until, Verb,
+        units::{Percent, format_duration},
+    },
+    rollout::{Bindings, Bound, Picture, Reading, Split, Target, Timestamp},
+};
+
+/// What a step does: `shift web to 25%`.
+pub fn describe(step: &Step) -> String {
+    match &step.verb {
+        Verb::Scale { fleet, side, to: Size::SameAs(other) } => {
+            format!("scale {side} {fleet} to the size of {other}")
+        }
+        Verb::Scale { fleet, side, to: Size::Instances(1) } => {
+            format!("scale {side} {fleet} to 1 instance")
+        }
+        Verb::Scale { fleet, side, to: Size::Instances(count) } => {
+            format!("scale {side} {fleet} to {count} instances")
+        }
+        Verb::Wait { until: Until::Healthy { route, side, at_least } } => {
+            format!("wait until {at_least} of {side} targets on {route} are healthy")
+        }
+        Verb::Probe { gate } => format!("probe {gate}"),
+        Verb::Shift { route, candidate, .. } => format!("shift {route} to {candidate}"),
+        Verb::Approve { message, .. } => format!("approval: {}", printable(message)),
+        Verb::Pause { duration: Some(duration) } => {
+            format!("pause for {}", format_duration(*duration))
+        }
+        Verb::Pause { duration: None } => "pause until somebody resumes".to_owned(),
+    }
+}
+
+/// A step with its place: `3/4 shift web to 5%`.
+pub(super) fn placed(plan: &Plan, id: &StepId) -> String {
+    let Some((component, step)) = plan.step(id) else { return id.to_string() };
+    format!("{} {}", place(component, id), describe(step))
+}
+
+/// Which of its component's steps it is: `3/4`.
+pub(super) fn place(component: &Component, id: &StepId) -> String {
+    let ordinal = component.steps.iter().take_while(|step| step.id != *id).count() + 1;
+    format!("{ordinal}/{}", component.steps.len())
+}
+
+/// `web`, or `candidate app`.
+pub(super) fn target(target: &Target) -> String {
+    match target {
+        Target::Route(route) => route.to_string(),
+        Target::Fleet { fleet, side } => format!("{side} {fleet}"),
+    }
+}
+
+/// What a target looks like, by the names people know: `blue 950, green 50 (5%)`.
+pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -> String {
+    match (picture, target) {
+        (Picture::Split(split), Target::Route(route)) => {
+            bindings.routes.get(route).map_or_else(|| split.to_string(), |b| weights(b, split))
+        }
+        (Picture::Capacity(_), Target::Fleet { fleet, side }) => {
+            let bound = bindings.fleets.get(fleet);
+            bound.map_or_else(|| picture.to_string(), |b| format!("{} {picture}", b.member(*side)))
+        }
+        (Picture::Split(_), Target::Fleet { .. }) | (Picture::Capacity(_), Target::Route(_)) => {
+            picture.to_string()
+        }
+    }
+}
+
+/// Stable first, then the candidate with its share, then strangers.
+fn weights(bound: &Bound, split: &Split) -> String {
+    let (stable, candidate) = (&bound.stable, &bound.candidate);
+    let mut text = format!(
+        "{stable} {}, {candidate} {} ({})",
+        split.weight(stable),
+        split.weight(candidate),
+        share(split, bound, Side::Candidate)
+    );
+    for (member, weight) in split.0.iter().filter(|(m, _)| *m != stable && *m != candidate) {
+        let _ = write!(text, ", {member} {weight}");
+    }
+    text
+}
+
+/// The share of traffic one side receives.
+pub(super) fn share(split: &Split, bound: &Bound, side: Side) -> Percent {
+    u16::try_from(split.share(bound.member(side)))
+        .ok()
+        .and_then(Percent::from_basis_points)
+        .unwrap_or(Percent::ZERO)
+}
+
+/// The sentence of a reading and the figures behind it that the sentence does not name itself.
+pub(super) fn evidence(reading: &Reading) -> String {
+    let because = &reading.because;
+    let figures: Vec<String> = reading
+        .evidence
+        .iter()
+        .filter(|(name, value)| !(because.contains(*name) && because.contains(*value)))
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    if figures.is_empty() { because.clone() } else { format!("{because} ({})", figures.join(", ")) }
+}
+
+/// The time of day: `15:45:02Z`.
+pub(super) fn clock(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.as_millis())
+        .map_or_else(|_| at.to_string(), |moment| moment.strftime("%H:%M:%SZ").to_string())
+}
+
+/// A span in whole seconds: `1m20s`.
+pub(super) fn span(duration: Duration) -> String {
+    format_duration(Duration::from_secs(duration.as_secs()))
+}
+
+/// Text from outside on one line and without control characters, which could move a terminal's cursor or colour it.
+pub(super) fn printable(text: &str) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    spaced.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::sample_plan;
+
+    #[test]
+    fn steps_say_what_they_do() {
+        let plan = sample_plan();
+        let all: Vec<String> = plan.steps().map(|(_, step)| placed(&plan, &step.id)).collect();
+        insta::assert_snapshot!(all.join("\n"), @"");
+    }
+
+    #[test]
+    fn text_from_outside_cannot_steer_the_terminal() {
+        assert_eq!(printable("red\u{1b}[31m\nline\n"), "red [31m line");
+    }
+}
