@@ -8,13 +8,15 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 
 from conftest import eventually
-from tidegate_localstack.instance import Record
+from tidegate_localstack.instance import Instance, Record
+from tidegate_localstack.seed import Clients, World
 
 Aws = Callable[[str], Any]
 
@@ -156,3 +158,20 @@ def test_scaling_in_under_load_loses_no_request(balancer: Balancer) -> None:
         )
         eventually(lambda: len(balancer.health("blue")) == 1)
         assert load.result() == {(200, "1"): 1500}
+
+
+def test_old_weights_stay_in_effect_until_a_change_has_propagated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_PROPAGATION_SECONDS", "1.5")
+    instance = Instance(tmp_path)
+    record, _ = instance.up(0)
+    try:
+        clients = Clients.at(record.endpoint)
+        world = World(clients, "slow").seed()
+        balancer = Balancer(record, lambda name: getattr(clients, name), world)
+        balancer.weigh(0, 1)
+        assert balancer.get().status == 200
+        eventually(lambda: balancer.get().status == 503)
+    finally:
+        instance.down()
