@@ -1,17 +1,20 @@
 //! What was typed and what the environment says, put together. The only place that reads the environment.
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 
-use std::{collections::BTreeMap, env};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+};
 
 use super::args::PlanFile;
 use crate::rollout::Actor;
 
-/// The parameters of a plan: those typed, then `TIDEGATE_PARAM_<NAME>` with dashes as underscores.
-pub(super) fn params(file: &PlanFile) -> BTreeMap<String, String> {
-    const PREFIX: &str = "TIDEGATE_PARAM_";
-    let named = env::vars().filter_map(|(key, value)| {
-        let name = key.strip_prefix(PREFIX)?.to_ascii_lowercase().replace('_', "-");
-        Some((name, value))
+/// The parameters of a plan: those typed, and `TIDEGATE_PARAM_<NAME>` (dashes as underscores) for those it declares. A
+/// typed one that the plan does not know is an error; a variable may be meant for another plan.
+pub(super) fn params(file: &PlanFile, declared: &BTreeSet<String>) -> BTreeMap<String, String> {
+    let named = declared.iter().filter_map(|name| {
+        let key = format!("TIDEGATE_PARAM_{}", name.to_ascii_uppercase().replace('-', "_"));
+        env::var(key).ok().map(|value| (name.clone(), value))
     });
     named.chain(file.params.iter().cloned()).collect()
 }

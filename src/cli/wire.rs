@@ -85,10 +85,9 @@ fn simulated(plan: &Plan, simulation: &Simulation) -> Result<Wiring, Failure> {
         None => Scenario::default(),
         Some(path) => {
             let name = path.display().to_string();
-            let source = SourceFile::new(name.clone(), &files::read(path)?)
+            let source = SourceFile::new(name.clone(), files::read(path)?);
+            let scenario: Scenario = plan::read_document(&source)
                 .map_err(|problems| super::command::invalid(&problems))?;
-            let scenario: Scenario =
-                plan::read_yaml(&source).map_err(|problems| super::command::invalid(&problems))?;
             let problems = scenario.problems(plan);
             if !problems.is_empty() {
                 return Err(Failure::usage(

@@ -104,6 +104,17 @@ pub enum AlarmValue {
     InsufficientData,
 }
 
+impl AlarmValue {
+    /// As CloudWatch writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Alarm => "ALARM",
+            Self::InsufficientData => "INSUFFICIENT_DATA",
+        }
+    }
+}
+
 /// An alarm, metric or composite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {

@@ -37,21 +37,22 @@ pub fn judge_alarms(
             None => missing(gate, name),
             Some(alarm) => one(gate, alarm, sighting, covering),
         };
-        (name, outcome, because)
+        let state = alarm.map_or("absent", |alarm| alarm.value.name());
+        (name, outcome, because, state)
     });
     let verdicts: Vec<_> = verdicts.collect();
-    let worst = verdicts.iter().max_by_key(|(_, outcome, _)| severity(*outcome));
+    let worst = verdicts.iter().max_by_key(|(_, outcome, ..)| severity(*outcome));
     let mut reading = match worst {
         None => Reading::new(Outcome::Unknown, at, "the gate names no alarm"),
-        Some((_, Outcome::Pass, _)) => {
+        Some((_, Outcome::Pass, ..)) => {
             let all = gate.names.join(", ");
             let is = if gate.names.len() == 1 { "is" } else { "are" };
             Reading::new(Outcome::Pass, at, format!("{all} {is} OK"))
         }
-        Some((_, outcome, because)) => Reading::new(*outcome, at, because.clone()),
+        Some((_, outcome, because, _)) => Reading::new(*outcome, at, because.clone()),
     };
-    for (name, _, because) in &verdicts {
-        reading = reading.with(name, because);
+    for (name, _, _, state) in &verdicts {
+        reading = reading.with(name, state);
     }
     reading
 }

@@ -18,8 +18,9 @@ mod syntax;
 pub mod units;
 
 pub use model::*;
+pub use params::declared;
 pub use problem::{Label, Problem, Problems, Severity};
 pub use read::{Checked, read};
 pub use render::expand_to_yaml;
 pub use schema::schema;
-pub use source::{MAX_BYTES, Position, SourceFile, Span};
+pub use source::{MAX_BYTES, Position, SourceFile, Span, read_document};

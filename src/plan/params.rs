@@ -8,12 +8,22 @@ use regex_lite::Regex;
 use super::{
     form::{Form, Named, Slot},
     problem::{Problem, did_you_mean, listed},
-    source::{Node, Span, Spanned, Style, Value},
+    source::{Node, SourceFile, Span, Spanned, Style, Value, parse},
     syntax::ParamForm,
 };
 
 /// Every declared parameter with its value; one whose value is missing or wrong has been reported.
 type Values = BTreeMap<String, Option<String>>;
+
+/// The names of the parameters a plan declares, as far as it can be read.
+pub fn declared(source: &SourceFile) -> BTreeSet<String> {
+    let mut problems = Vec::new();
+    let root = parse(source, &mut problems);
+    match root.as_ref().and_then(|root| root.get("params")).map(|params| &params.value) {
+        Some(Value::Map(entries)) => entries.iter().map(|entry| entry.key.value.clone()).collect(),
+        _ => BTreeSet::new(),
+    }
+}
 
 /// Reads the `params` of a plan, takes `given` in, and fills the values into everything else.
 pub(super) fn fill_in(

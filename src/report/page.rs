@@ -37,8 +37,10 @@ pub fn status(view: &RunView, style: Style) -> String {
 /// What is under way, on one line for a progress bar: `3/4 shift web to 5%  bake 1m20s/5m  errors: pass`. Nothing when
 /// nothing moves by itself.
 pub fn progress(view: &RunView) -> Option<String> {
-    if !view.standing.moves() {
-        return None;
+    match view.standing {
+        Standing::RollingBack => return view.why.first().map(|why| printable(why)),
+        standing if !standing.moves() => return None,
+        _ => {}
     }
     let several = view.components.len() > 1;
     let lines: Vec<String> = view
@@ -48,11 +50,15 @@ pub fn progress(view: &RunView) -> Option<String> {
         .filter(|(_, step)| step.state == StepStanding::Active)
         .map(|(component, step)| {
             let name = if several { format!("{} ", component.name) } else { String::new() };
-            let bake = step.bake.as_ref().map_or(String::new(), |bake| {
-                format!("  bake {}/{}", span(bake.elapsed), span(bake.total))
-            });
+            let how_far = match (&step.bake, step.started, now(view)) {
+                (Some(bake), _, _) => {
+                    format!("  bake {}/{}", span(bake.elapsed), span(bake.total))
+                }
+                (None, Some(started), Some(now)) => format!("  for {}", span(now.since(started))),
+                (None, _, _) => String::new(),
+            };
             let gates: String = step.gates.iter().map(|gate| reading_of(view, gate)).collect();
-            printable(&format!("{name}{} {}{bake}{gates}", step.place, step.what))
+            printable(&format!("{name}{} {}{how_far}{gates}", step.place, step.what))
         })
         .collect();
     (!lines.is_empty()).then(|| lines.join("   "))
@@ -64,6 +70,15 @@ fn reading_of(view: &RunView, gate: &crate::plan::GateName) -> String {
         || format!("  {gate}: not read yet"),
         |reading| format!("  {gate}: {}", reading.outcome),
     )
+}
+
+fn now(view: &RunView) -> Option<Timestamp> {
+    view.started.map(|started| started.plus(view.duration))
+}
+
+/// Figures are as old as the last look, and whoever acts on them should know.
+fn seen(at: Timestamp) -> String {
+    format!(", seen {}", clock(at))
 }
 
 /// The cause first; the sentences about where the run is only while they add to it.
@@ -81,7 +96,7 @@ fn reasons(view: &RunView) -> Vec<String> {
 fn gates(view: &RunView) -> Vec<String> {
     let line = |gate: &super::GateView| {
         let said = gate.reading.as_ref().map_or("not read yet".to_owned(), |reading| {
-            format!("{}, {} ({})", reading.outcome, evidence(reading), clock(reading.at))
+            format!("{} at {}, {}", reading.outcome, clock(reading.at), evidence(reading))
         });
         format!("{}: {said}", gate.gate)
     };
@@ -110,7 +125,7 @@ struct Page {
     lines: Vec<String>,
 }
 
-const LABEL_WIDTH: usize = 10;
+const LABEL_WIDTH: usize = 11;
 
 impl Page {
     fn new(style: Style) -> Self {
@@ -120,7 +135,7 @@ impl Page {
     fn headline(&mut self, view: &RunView) {
         let sign = view.standing.sign();
         let word = self.style.paint(sign.tone(), &view.standing.to_string());
-        let took = if view.ended.is_some() { "after" } else { "for" };
+        let took = if view.standing.moves() { "for" } else { "after" };
         let took = view.started.map(|_| format!(" {took} {}", span(view.duration)));
         let sign = self.style.sign(sign);
         self.lines.push(format!("{sign} {word}{}", took.unwrap_or_default()));
@@ -139,7 +154,7 @@ impl Page {
         }
         let widths = component.steps.iter().map(|step| step.what.chars().count());
         let width = widths.max().unwrap_or(0).min(60);
-        let now = view.started.map(|started| view.ended.unwrap_or(started.plus(view.duration)));
+        let now = now(view);
         for step in &component.steps {
             let (sign, word) = step_words(step);
             let timing = timing(step, now);
@@ -160,11 +175,13 @@ impl Page {
                 .iter()
                 .map(|(member, weight)| format!(", not this run's: {member} (weight {weight})"));
             let (stable, candidate) = (side(&route.stable), side(&route.candidate));
-            format!("{}: {stable}, {candidate}{}", route.route, others.collect::<String>())
+            let (others, seen) = (others.collect::<String>(), seen(route.seen));
+            format!("{}: {stable}, {candidate}{others}{seen}", route.route)
         });
         self.section("traffic", traffic.collect());
         let capacity = view.fleets.iter().map(|fleet| {
-            format!("{} {}: {} {}", fleet.side, fleet.fleet, fleet.member, fleet.capacity)
+            let seen = seen(fleet.seen);
+            format!("{} {}: {} {}{seen}", fleet.side, fleet.fleet, fleet.member, fleet.capacity)
         });
         self.section("capacity", capacity.collect());
         let attention = view.attention.iter().flat_map(|item| {
@@ -218,7 +235,12 @@ fn timing(step: &StepView, now: Option<Timestamp>) -> String {
         return format!(", bake {elapsed}/{total} until {}", clock(bake.until));
     }
     match (step.started, step.ended, step.state) {
-        (Some(started), Some(ended), _) => format!(" in {}", span(ended.since(started))),
+        (Some(started), Some(ended), StepStanding::Done) => {
+            format!(" in {}", span(ended.since(started)))
+        }
+        (Some(started), Some(ended), StepStanding::Failed) => {
+            format!(" after {}", span(ended.since(started)))
+        }
         (Some(started), None, StepStanding::Active) => {
             now.map(|now| format!(" for {}", span(now.since(started)))).unwrap_or_default()
         }
@@ -282,6 +304,11 @@ mod tests {
     #[test]
     fn programs_read_the_same_as_json() {
         let view = RunView::of(&sample_plan(), &Story::failing().told(), later(170));
-        insta::assert_snapshot!(serde_json::to_string_pretty(&view).unwrap(), @"");
+        let json = serde_json::to_value(&view).unwrap();
+        insta::assert_snapshot!(json["standing"], @"");
+        insta::assert_snapshot!(json["duration-ms"], @"");
+        insta::assert_snapshot!(json["components"][0]["steps"][2], @"");
+        insta::assert_snapshot!(json["routes"][0], @"");
+        insta::assert_snapshot!(json["gates"][0], @"");
     }
 }

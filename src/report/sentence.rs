@@ -5,7 +5,7 @@ use super::{
     NextCommand, Sign, Standing,
     next::next,
     standing::approvals_awaited,
-    words::{self, clock, describe, evidence, placed, span},
+    words::{self, clock, evidence, place, placed, span},
 };
 use crate::{
     journal::RunId,
@@ -58,7 +58,7 @@ impl Teller<'_> {
     /// `None` for what the events around it tell as well.
     pub(super) fn tell(&self, event: &Event) -> Option<Sentence> {
         match event {
-            Event::RunStarted { plan, digest, by, bindings, found } => {
+            Event::RunStarted { plan, digest, by, bindings, found, .. } => {
                 let digest: String = digest.chars().take(12).collect();
                 let text = format!("run {} of plan {plan} ({digest}) started by {by}", self.run);
                 let more = found.iter().map(|found| found_line(bindings, found)).collect();
@@ -75,10 +75,10 @@ impl Teller<'_> {
             Event::CallFailed { target, problem, retry_at } => {
                 let name = words::target(target);
                 let (sign, then) = match retry_at {
-                    Some(at) => (Sign::Warning, format!("tried again at {}", clock(*at))),
-                    None => (Sign::Bad, "not tried again".to_owned()),
+                    Some(at) => (Sign::Warning, format!("next try at {}", clock(*at))),
+                    None => (Sign::Bad, "given up".to_owned()),
                 };
-                self.on(target, sign, format!("{name}: call failed, {then}: {}", problem.message))
+                self.on(target, sign, format!("{name}: call failed, {}; {then}", problem.message))
             }
             Event::ChangeConfirmed { target, live } => self.confirmed(target, live),
             Event::BakeStarted { step, until } => self.bake_started(step, *until),
@@ -286,14 +286,15 @@ impl Teller<'_> {
     }
 
     fn step_done(&self, id: &StepId) -> Option<Sentence> {
-        let step = self.plan.step(id).map(|(_, step)| step);
-        if step.is_some_and(|step| matches!(step.verb, Verb::Approve { .. })) {
-            return None;
-        }
-        let took = self.before.steps.get(id).map(|step| span(self.at.since(step.started)));
-        let what = step.map_or_else(|| id.to_string(), describe);
-        let took = took.map(|took| format!(" in {took}")).unwrap_or_default();
-        self.at_step(id, Sign::Good, format!("done: {what}{took}"), Vec::new())
+        let place = match self.plan.step(id) {
+            // `Approved` has said so.
+            Some((_, step)) if matches!(step.verb, Verb::Approve { .. }) => return None,
+            Some((component, _)) => place(component, id),
+            None => id.to_string(),
+        };
+        let took = self.before.steps.get(id).map(|step| self.at.since(step.started));
+        let took = took.map(|took| format!(" in {}", span(took))).unwrap_or_default();
+        self.at_step(id, Sign::Good, format!("{place} done{took}"), Vec::new())
     }
 
     fn restored(&self, target: &Target) -> Option<Sentence> {

@@ -88,72 +88,128 @@ mod tests {
     use super::*;
     use crate::{
         report::{
-            Colour, RunView, Signs, ending, history, progress,
-            sample::{
-                Story, ann, gate_failed, later, plan_of_two, plan_with_approval, split, step, web,
-            },
+            Colour, RunView, Signs, ending, progress,
+            sample::{Story, ann, gate_failed, later, plan_of_two, plan_with_approval, step, web},
             status,
         },
-        rollout::Signal,
+        rollout::{CallProblem, ProblemKind, Signal},
         testkit::sample_plan,
     };
 
-    fn told(plan: &Plan, style: Style, journal: &[Envelope]) -> String {
+    fn told(plan: &Plan, style: Style, journal: &[Envelope]) -> Vec<Vec<String>> {
         let mut timeline = Timeline::new(plan, style);
-        journal.iter().flat_map(|envelope| timeline.lines(envelope)).collect::<Vec<_>>().join("\n")
+        journal.iter().map(|envelope| timeline.lines(envelope)).collect()
+    }
+
+    /// What follows the canary's beginning, which all stories share.
+    fn rest(plan: &Plan, style: Style, journal: &[Envelope]) -> String {
+        told(plan, style, journal).split_off(Story::canary().told().len() - 1).concat().join("\n")
     }
 
     #[test]
     fn a_healthy_canary() {
-        insta::assert_snapshot!(told(&sample_plan(), Style::PLAIN, &Story::promoted()), @"");
+        let lines = told(&sample_plan(), Style::PLAIN, &Story::promoted()).concat();
+        insta::assert_snapshot!(lines.join("\n"), @"");
     }
 
     #[test]
     fn a_gate_fails_and_everything_goes_back() {
-        let story = Story::rolled_back().split_off(16);
-        let _ = story;
-        insta::assert_snapshot!(told(&sample_plan(), Style::PLAIN, &Story::rolled_back()), @"");
+        insta::assert_snapshot!(rest(&sample_plan(), Style::PLAIN, &Story::rolled_back()), @"");
     }
 
     #[test]
     fn a_restore_that_fails_names_what_to_do() {
-        insta::assert_snapshot!(told(&sample_plan(), Style::PLAIN, &Story::needing_attention()), @"");
+        let journal = Story::needing_attention();
+        insta::assert_snapshot!(rest(&sample_plan(), Style::PLAIN, &journal), @"");
     }
 
     #[test]
     fn drift_names_what_was_expected_and_what_was_found() {
         let ascii = Style { colour: Colour::Plain, signs: Signs::Ascii };
-        insta::assert_snapshot!(told(&sample_plan(), ascii, &Story::drifted()), @"");
+        insta::assert_snapshot!(rest(&sample_plan(), ascii, &Story::drifted()), @"");
     }
 
     #[test]
     fn an_approval_says_what_to_type_and_who_gave_it() {
-        let journal = Story::awaiting()
-            .at(
-                400,
-                Event::CommandRefused {
-                    by: ann(),
-                    command: "resume".into(),
-                    refusal: "the run is neither paused nor held".into(),
-                },
-            )
-            .at(450, Event::Interrupted { signal: Signal::SigTerm })
-            .at(500, Event::RunnerStarted { by: ann() })
-            .at(
-                510,
-                Event::Approved {
-                    step: step(4, "approve"),
-                    by: ann(),
-                    reason: Some("looks good".into()),
-                },
-            )
-            .at(510, Event::StepDone { step: step(4, "approve") })
-            .told();
-        insta::assert_snapshot!(told(&plan_with_approval(), Style::PLAIN, &journal), @"");
+        let journal = approved();
+        insta::assert_snapshot!(rest(&plan_with_approval(), Style::PLAIN, &journal), @"");
     }
 
     #[test]
     fn several_components_have_a_column_of_their_own() {
-        insta::assert_snapshot!(told(&plan_of_two(), Style::PLAIN, &Story::drifted()), @"");
+        let held = Story::canary().at(100, Event::Held { cause: gate_failed() }).told();
+        insta::assert_snapshot!(rest(&plan_of_two(), Style::PLAIN, &held), @"");
+    }
+
+    /// An approval that comes after a refused command, an interruption and another runner.
+    fn approved() -> Vec<Envelope> {
+        let refused = Event::CommandRefused {
+            by: ann(),
+            command: "resume".into(),
+            refusal: "the run is neither paused nor held".into(),
+        };
+        let reason = Some("looks good".into());
+        Story::awaiting()
+            .at(400, refused)
+            .at(450, Event::Interrupted { signal: Signal::SigTerm })
+            .at(500, Event::RunnerStarted { by: ann() })
+            .at(510, Event::Approved { step: step(4, "approve"), by: ann(), reason })
+            .at(510, Event::StepDone { step: step(4, "approve") })
+            .told()
+    }
+
+    fn every_kind_of_event() -> Vec<Envelope> {
+        let message = "Throttling:\n\u{1b}[31mrate exceeded".into();
+        let problem = CallProblem { kind: ProblemKind::Passing, message };
+        let more = Story::default()
+            .at(60, Event::Paused { by: ann() })
+            .at(70, Event::Resumed { by: ann() })
+            .at(80, Event::CallFailed { target: web(), problem, retry_at: Some(later(82)) })
+            .told();
+        [
+            Story::promoted(),
+            Story::rolled_back(),
+            Story::needing_attention(),
+            Story::drifted(),
+            approved(),
+            more,
+        ]
+        .concat()
+    }
+
+    proptest! {
+        /// A journal from another age or a broken disk must still be readable, and what matters in it visible.
+        #[test]
+        fn any_order_of_events_can_be_told(
+            journal in Just(every_kind_of_event()).prop_shuffle(),
+            length in 0usize..150,
+        ) {
+            let journal: Vec<Envelope> = journal.into_iter().take(length).collect();
+            let style = Style { colour: Colour::Ansi, signs: Signs::Unicode };
+            for plan in [sample_plan(), plan_with_approval(), plan_of_two()] {
+                let lines = told(&plan, Style::PLAIN, &journal);
+                for (envelope, lines) in journal.iter().zip(&lines) {
+                    let matters = matches!(
+                        envelope.event,
+                        Event::StepFailed { .. }
+                            | Event::RollbackStarted { .. }
+                            | Event::Held { .. }
+                            | Event::DriftFound { .. }
+                            | Event::AttentionNeeded { .. }
+                            | Event::CallFailed { .. }
+                            | Event::CommandRefused { .. }
+                            | Event::Interrupted { .. }
+                            | Event::RunEnded { .. }
+                    );
+                    prop_assert!(!matters || !lines.is_empty());
+                    prop_assert!(lines.iter().all(|line| !line.contains(char::is_control)));
+                }
+                told(&plan, style, &journal);
+                let view = RunView::of(&plan, &journal, later(90));
+                prop_assert!(!ending(&view, style).is_empty());
+                prop_assert!(status(&view, style).contains(&view.standing.to_string()));
+                progress(&view);
+            }
+        }
     }
 }

@@ -71,7 +71,9 @@ impl World {
 
     /// Names and texts of the latest run's events, in order.
     pub(crate) fn events(&self) -> Vec<String> {
-        let Ok(runs) = std::fs::read_dir(self.journal.path().join("runs")) else { return Vec::new() };
+        let Ok(runs) = std::fs::read_dir(self.journal.path().join("runs")) else {
+            return Vec::new();
+        };
         let mut runs: Vec<PathBuf> = runs.map(|run| run.unwrap().path()).collect();
         runs.sort();
         let Some(run) = runs.last() else { return Vec::new() };
@@ -90,7 +92,11 @@ impl World {
     pub(crate) fn wait_until(&self, what: &str, there: impl Fn(&[String]) -> bool) {
         let begun = Instant::now();
         while !there(&self.events()) {
-            assert!(begun.elapsed() < Duration::from_secs(120), "{what} never happened: {:#?}", self.events());
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "{what} never happened: {:#?}",
+                self.events()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -112,10 +118,9 @@ impl World {
         let weight = |n| tidegate::plan::units::Weight::new(n).unwrap();
         self.runtime.block_on(async {
             let forward = self.cloud.reads.load_balancers.find(&self.rule()).await.unwrap();
-            let to = forward.split.with(
-                (&self.member("blue"), weight(blue)),
-                (&self.member("green"), weight(green)),
-            );
+            let to = forward
+                .split
+                .with((&self.member("blue"), weight(blue)), (&self.member("green"), weight(green)));
             self.cloud.weights.set_weights(&forward.resource, &forward.split, &to).await.unwrap();
         });
     }

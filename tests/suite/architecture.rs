@@ -112,7 +112,9 @@ fn the_core_is_not_async_and_knows_no_clock() {
             continue;
         }
         for (number, line) in lines {
-            for word in ["async ", ".await", "tokio", "SystemTime", "Instant", "std::fs", "std::env"] {
+            for word in
+                ["async ", ".await", "tokio", "SystemTime", "Instant", "std::fs", "std::env"]
+            {
                 if line.contains(word) {
                     offences.push(format!("src/{name}:{number}: {word} in the pure core"));
                 }
@@ -134,7 +136,9 @@ fn every_file_says_why_it_exists_and_mod_files_only_re_export() {
         if !text.starts_with("//!") {
             offences.push(format!("src/{name} does not open with why it exists"));
         }
-        let logic = |line: &&str| line.starts_with("pub fn") || line.starts_with("fn ") || line.starts_with("impl");
+        let logic = |line: &&str| {
+            line.starts_with("pub fn") || line.starts_with("fn ") || line.starts_with("impl")
+        };
         if name.ends_with("mod.rs") && text.lines().any(|line| logic(&line)) {
             offences.push(format!("src/{name} has more than re-exports"));
         }

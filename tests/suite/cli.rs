@@ -68,12 +68,8 @@ fn eight_mistakes_are_all_told_at_once() {
 fn bad_files_get_a_clear_error_and_exit_code_2() {
     let large = vec![b'#'; 10 * 1024 * 1024];
     let cut = b"tidegate: 1\nname: x\nroutes: { web: { alb: {";
-    let cases: [(&[u8], &str); 4] = [
-        (b"", "empty"),
-        (b"tidegate: 1\nname: caf\xe9\n", "UTF-8"),
-        (&large, "large"),
-        (cut, ""),
-    ];
+    let cases: [(&[u8], &str); 4] =
+        [(b"", "empty"), (b"tidegate: 1\nname: caf\xe9\n", "UTF-8"), (&large, "large"), (cut, "")];
     for (bytes, word) in cases {
         let (code, told, talk) = with_input(&["check", "-"], bytes);
         assert_eq!((code, told.as_str()), (2, ""), "{talk}");

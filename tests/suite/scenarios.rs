@@ -26,7 +26,10 @@ fn promised(scenario: &Path) -> Vec<i32> {
         .flat_map(|line| [line.trim_start_matches("# "), " "])
         .collect();
     let codes = comment.split("exit code ").skip(1);
-    codes.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>()).filter_map(|c| c.parse().ok()).collect()
+    codes
+        .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>())
+        .filter_map(|c| c.parse().ok())
+        .collect()
 }
 
 #[test]

@@ -14,11 +14,9 @@ use serde_json::Value;
 use tidegate::{
     action::{observe, preflight},
     cloud::Cloud,
-    journal::{
-        self, Claim, Envelope, Hold, Locks, Memory, Message, RunId, Store, Ticket,
-    },
+    journal::{self, Claim, Envelope, Hold, Locks, Memory, Message, RunId, Store, Ticket},
     plan::{Plan, PlanName, SourceFile},
-    rollout::{Actor, Bindings, Event, Found, Mode, State, Target, Picture},
+    rollout::{Actor, Bindings, Event, Found, Mode, Picture, State, Target},
     runner::{Begin, Clock, Observer, Runner, Signals, WhenAwaiting},
     simulation::{Scenario, Violation, World},
     testkit::Faults,
@@ -233,7 +231,8 @@ async fn look(cloud: &Cloud, bindings: &Bindings, found: &[Found]) -> Vec<Found>
 }
 
 pub(crate) fn read_scenario(path: &Path) -> Scenario {
-    tidegate::plan::read_yaml(&source(path)).unwrap_or_else(|p| panic!("{}: {p:?}", path.display()))
+    tidegate::plan::read_document(&source(path))
+        .unwrap_or_else(|p| panic!("{}: {p:?}", path.display()))
 }
 
 /// In a word, how a run has come to rest.

@@ -8,15 +8,10 @@ use tidegate::{
     testkit::{Fault, Faults},
 };
 
-use crate::stage::{End, play, plans, read_plan, read_scenario, repository, rest};
+use crate::stage::{End, plans, play, read_plan, read_scenario, repository, rest};
 
-const FAULTS: [Fault; 5] = [
-    Fault::Throttle,
-    Fault::Transient,
-    Fault::Denied,
-    Fault::Conflict,
-    Fault::TimeoutAfterEffect,
-];
+const FAULTS: [Fault; 5] =
+    [Fault::Throttle, Fault::Transient, Fault::Denied, Fault::Conflict, Fault::TimeoutAfterEffect];
 
 /// What must hold however a story went.
 fn judge(end: &End, what: &str) {

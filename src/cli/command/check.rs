@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use serde::Serialize;
 
 use crate::{
     cli::{
@@ -12,7 +14,7 @@ use crate::{
         output::Output,
         settings,
     },
-    plan::{self, Checked, Problems, SourceFile},
+    plan::{self, Checked, Problems, Severity, SourceFile},
 };
 
 pub(super) fn check(file: &PlanFile, output: &Output) -> Result<Exit, Failure> {
@@ -40,8 +42,9 @@ pub(super) fn check(file: &PlanFile, output: &Output) -> Result<Exit, Failure> {
 pub(super) fn open(file: &PlanFile) -> Result<(SourceFile, BTreeMap<String, String>), Failure> {
     let bytes = files::read(&file.plan)?;
     let name = file.plan.display().to_string();
-    let source = SourceFile::new(name, &bytes).map_err(|problems| invalid(&problems))?;
-    Ok((source, settings::params(file)))
+    let source = SourceFile::new(name, &bytes);
+    let params = settings::params(file, &plan::declared(&source));
+    Ok((source, params))
 }
 
 /// Reads a plan that is meant to be run; its warnings are told, its problems end the command.
@@ -57,22 +60,63 @@ pub(super) fn read(
 
 fn refuse(problems: &Problems, output: &Output) -> Failure {
     if output.format == Format::Json {
-        for problem in problems.to_json() {
-            output.json(&problem);
-        }
+        to_json(problems).iter().for_each(|problem| output.json(problem));
+    } else {
+        output.talk(&drawn(problems));
     }
-    invalid(problems)
+    counted(problems)
 }
 
 fn warn(warnings: &Problems, output: &Output) {
     match output.format {
-        Format::Json => warnings.to_json().iter().for_each(|problem| output.json(problem)),
+        Format::Json => to_json(warnings).iter().for_each(|problem| output.json(problem)),
         Format::Text if warnings.is_empty() => {}
-        Format::Text => output.talk(&warnings.render()),
+        Format::Text => output.talk(&drawn(warnings)),
     }
 }
 
-/// The end of a command whose plan or scenario is invalid.
+fn counted(problems: &Problems) -> Failure {
+    Failure { exit: Exit::Usage, error: anyhow!(problems.to_string()), hint: None }
+}
+
+/// The end of a command whose scenario or journaled plan is invalid.
 pub(in crate::cli) fn invalid(problems: &Problems) -> Failure {
-    Failure { exit: Exit::Usage, error: anyhow!(problems.render()), hint: None }
+    let error = anyhow!("{problems}\n{}", drawn(problems).trim_end());
+    Failure { exit: Exit::Usage, error, hint: None }
+}
+
+/// With excerpts. Colour is taken out again where it does not belong.
+fn drawn(problems: &Problems) -> String {
+    let theme = GraphicalTheme::unicode();
+    problems.render(&GraphicalReportHandler::new_themed(theme).with_width(100))
+}
+
+/// A problem as pipelines and editors want it.
+#[derive(Serialize)]
+struct ProblemRow<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    severity: Severity,
+    code: &'a str,
+    message: &'a str,
+    help: Option<&'a str>,
+}
+
+fn to_json(problems: &Problems) -> Vec<ProblemRow<'_>> {
+    let source = problems.source_file();
+    let rows = problems.iter().map(|problem| {
+        let start = problem.labels.first().map_or(0, |label| label.span.start);
+        let position = source.position(start);
+        ProblemRow {
+            file: source.name(),
+            line: position.line,
+            column: position.column,
+            severity: problem.severity,
+            code: problem.code,
+            message: &problem.message,
+            help: problem.help.as_deref(),
+        }
+    });
+    rows.collect()
 }

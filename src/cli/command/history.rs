@@ -18,9 +18,16 @@ pub(super) fn history(name: &RunName, global: &Global, output: &Output) -> Resul
         return tell(&Found::find(name, global)?, output);
     }
     let files = files_of(global);
+    let now = Clock::System.now();
     let mut rows = Vec::new();
     for run in files.runs()? {
-        rows.push(HistoryRow::of(&files.load(&run)?));
+        let journal = files.load(&run)?;
+        let name = RunName { run: Some(run.to_string()) };
+        // A plan that cannot be read any more does not take its run out of the list.
+        rows.extend(match Found::find(&name, global) {
+            Ok(found) => HistoryRow::of(&RunView::of(&found.plan, &journal, now)),
+            Err(_) => HistoryRow::without_plan(&journal, now),
+        });
     }
     match output.format {
         Format::Json => rows.iter().for_each(|row| output.json(row)),

@@ -14,7 +14,7 @@ use crate::{
         output::Output,
         wire,
     },
-    plan::{self, Plan, units::format_duration},
+    plan::{Plan, expand_to_yaml, units::format_duration},
     report::describe,
     rollout::Bindings,
 };
@@ -27,8 +27,7 @@ pub(super) async fn plan(
     let (source, params) = check::open(&command.file)?;
     let plan = check::read(&source, &params, output)?.plan;
     if command.expand {
-        let text = plan::expand(&source, &params).map_err(|p| check::invalid(&p))?;
-        Output::raw(&text);
+        Output::raw(&expand_to_yaml(&plan));
         return Ok(Exit::Success);
     }
     let reads = wire::reads(&plan, global, &command.simulation).await?;

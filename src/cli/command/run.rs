@@ -163,8 +163,7 @@ pub(super) fn journaled_plan(
     params: &BTreeMap<String, String>,
     digest: &str,
 ) -> Result<Plan, Failure> {
-    let source = SourceFile::new(format!("the plan of run {run}"), text.as_bytes())
-        .map_err(|problems| check::invalid(&problems))?;
+    let source = SourceFile::new(format!("the plan of run {run}"), text);
     let plan = crate::plan::read(&source, params).map_err(|p| check::invalid(&p))?.plan;
     if plan.digest == digest {
         return Ok(plan);

@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct Witness<'a> {
     plan: &'a Plan,
     output: &'a mut Output,
-    timeline: Timeline<'a>,
+    timeline: Timeline,
     journal: Vec<Envelope>,
 }
 
