@@ -37,8 +37,10 @@ pub fn status(view: &RunView, style: Style) -> String {
 /// What is under way, on one line for a progress bar: `3/4 shift web to 5%  bake 1m20s/5m  errors: pass`. Nothing when
 /// nothing moves by itself.
 pub fn progress(view: &RunView) -> Option<String> {
-    if !view.standing.moves() {
-        return None;
+    match view.standing {
+        Standing::RollingBack => return view.why.first().map(|why| printable(why)),
+        standing if !standing.moves() => return None,
+        _ => {}
     }
     let several = view.components.len() > 1;
     let lines: Vec<String> = view
@@ -48,11 +50,15 @@ pub fn progress(view: &RunView) -> Option<String> {
         .filter(|(_, step)| step.state == StepStanding::Active)
         .map(|(component, step)| {
             let name = if several { format!("{} ", component.name) } else { String::new() };
-            let bake = step.bake.as_ref().map_or(String::new(), |bake| {
-                format!("  bake {}/{}", span(bake.elapsed), span(bake.total))
-            });
+            let how_far = match (&step.bake, step.started, now(view)) {
+                (Some(bake), _, _) => {
+                    format!("  bake {}/{}", span(bake.elapsed), span(bake.total))
+                }
+                (None, Some(started), Some(now)) => format!("  for {}", span(now.since(started))),
+                (None, _, _) => String::new(),
+            };
             let gates: String = step.gates.iter().map(|gate| reading_of(view, gate)).collect();
-            printable(&format!("{name}{} {}{bake}{gates}", step.place, step.what))
+            printable(&format!("{name}{} {}{how_far}{gates}", step.place, step.what))
         })
         .collect();
     (!lines.is_empty()).then(|| lines.join("   "))
@@ -64,6 +70,15 @@ fn reading_of(view: &RunView, gate: &crate::plan::GateName) -> String {
         || format!("  {gate}: not read yet"),
         |reading| format!("  {gate}: {}", reading.outcome),
     )
+}
+
+fn now(view: &RunView) -> Option<Timestamp> {
+    view.started.map(|started| started.plus(view.duration))
+}
+
+/// Figures are as old as the last look, and whoever acts on them should know.
+fn seen(at: Timestamp) -> String {
+    format!(", seen {}", clock(at))
 }
 
 /// The cause first; the sentences about where the run is only while they add to it.
@@ -81,7 +96,7 @@ fn reasons(view: &RunView) -> Vec<String> {
 fn gates(view: &RunView) -> Vec<String> {
     let line = |gate: &super::GateView| {
         let said = gate.reading.as_ref().map_or("not read yet".to_owned(), |reading| {
-            format!("{}, {} ({})", reading.outcome, evidence(reading), clock(reading.at))
+            format!("{} at {}, {}", reading.outcome, clock(reading.at), evidence(reading))
         });
         format!("{}: {said}", gate.gate)
     };
@@ -110,7 +125,7 @@ struct Page {
     lines: Vec<String>,
 }
 
-const LABEL_WIDTH: usize = 10;
+const LABEL_WIDTH: usize = 11;
 
 impl Page {
     fn new(style: Style) -> Self {
@@ -120,7 +135,7 @@ impl Page {
     fn headline(&mut self, view: &RunView) {
         let sign = view.standing.sign();
         let word = self.style.paint(sign.tone(), &view.standing.to_string());
-        let took = if view.ended.is_some() { "after" } else { "for" };
+        let took = if view.standing.moves() { "for" } else { "after" };
         let took = view.started.map(|_| format!(" {took} {}", span(view.duration)));
         let sign = self.style.sign(sign);
         self.lines.push(format!("{sign} {word}{}", took.unwrap_or_default()));
@@ -139,7 +154,7 @@ impl Page {
         }
         let widths = component.steps.iter().map(|step| step.what.chars().count());
         let width = widths.max().unwrap_or(0).min(60);
-        let now = view.started.map(|started| view.ended.unwrap_or(started.plus(view.duration)));
+        let now = now(view);
         for step in &component.steps {
             let (sign, word) = step_words(step);
             let timing = timing(step, now);
@@ -160,11 +175,13 @@ impl Page {
                 .iter()
                 .map(|(member, weight)| format!(", not this run's: {member} (weight {weight})"));
             let (stable, candidate) = (side(&route.stable), side(&route.candidate));
-            format!("{}: {stable}, {candidate}{}", route.route, others.collect::<String>())
+            let (others, seen) = (others.collect::<String>(), seen(route.seen));
+            format!("{}: {stable}, {candidate}{others}{seen}", route.route)
         });
         self.section("traffic", traffic.collect());
         let capacity = view.fleets.iter().map(|fleet| {
-            format!("{} {}: {} {}", fleet.side, fleet.fleet, fleet.member, fleet.capacity)
+            let seen = seen(fleet.seen);
+            format!("{} {}: {} {}{seen}", fleet.side, fleet.fleet, fleet.member, fleet.capacity)
         });
         self.section("capacity", capacity.collect());
         let attention = view.attention.iter().flat_map(|item| {
@@ -218,7 +235,12 @@ fn timing(step: &StepView, now: Option<Timestamp>) -> String {
         return format!(", bake {elapsed}/{total} until {}", clock(bake.until));
     }
     match (step.started, step.ended, step.state) {
-        (Some(started), Some(ended), _) => format!(" in {}", span(ended.since(started))),
+        (Some(started), Some(ended), StepStanding::Done) => {
+            format!(" in {}", span(ended.since(started)))
+        }
+        (Some(started), Some(ended), StepStanding::Failed) => {
+            format!(" after {}", span(ended.since(started)))
+        }
         (Some(started), None, StepStanding::Active) => {
             now.map(|now| format!(" for {}", span(now.since(started)))).unwrap_or_default()
         }
@@ -246,24 +268,113 @@ mod tests {
     #[test]
     fn every_ending_says_why_where_the_traffic_is_and_what_to_type() {
         let plan = sample_plan();
-        insta::assert_snapshot!(closing(&plan, &Story::promoted()), @"");
-        insta::assert_snapshot!(closing(&plan, &Story::rolled_back()), @"");
-        insta::assert_snapshot!(closing(&plan, &Story::needing_attention()), @"");
-        insta::assert_snapshot!(closing(&plan, &Story::drifted()), @"");
-        insta::assert_snapshot!(closing(&plan_with_approval(), &Story::awaiting().told()), @"");
+        insta::assert_snapshot!(closing(&plan, &Story::promoted()), @r#"
+        ✓ PROMOTED after 10m48s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        every step is done
+          traffic    web: 0% on blue (weight 0), 100% on green (weight 999), seen 15:50:49Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          next       tidegate rollback sample-20260131-154502-09f3  puts everything back as it was before
+        "#);
+        insta::assert_snapshot!(closing(&plan, &Story::rolled_back()), @r#"
+        ↩ ROLLED BACK after 3m2s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        gate errors failed: checkout-5xx is in ALARM since 15:47:40Z
+                     everything this run touched is as it was before
+          traffic    web: 100% on blue (weight 999), 0% on green (weight 0), seen 15:47:44Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 0 (min 0, max 6), seen 15:48:04Z
+          next       nothing to do here; a new `tidegate run` once the cause is fixed
+        "#);
+        insta::assert_snapshot!(closing(&plan, &Story::needing_attention()), @r#"
+        ✗ NEEDS ATTENTION after 2m43s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        gate errors failed: checkout-5xx is in ALARM since 15:47:40Z
+          traffic    web: 95% on blue (weight 950), 5% on green (weight 50), seen 15:47:42Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          attention  web: could not be restored to blue 999, green 0
+                       set route web to blue 999, green 0 yourself
+          next       tidegate rollback sample-20260131-154502-09f3  tries again, once the problem is put right
+        "#);
+        insta::assert_snapshot!(closing(&plan, &Story::drifted()), @r#"
+        ✗ DRIFT after 11m40s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        somebody else changed route web
+                     expected blue 950, green 50 (5%), found blue 500, green 500 (50%)
+          traffic    web: 50% on blue (weight 500), 50% on green (weight 500), seen 15:46:42Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          next       tidegate resume sample-20260131-154502-09f3    takes the step again, once the foreign change is undone
+                     tidegate rollback sample-20260131-154502-09f3  puts back what this run changed and nobody else touched
+        "#);
+        insta::assert_snapshot!(closing(&plan_with_approval(), &Story::awaiting().told()), @r#"
+        ? AWAITING APPROVAL after 11m40s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        main/4-approve waits for approval: all of production next
+          traffic    web: 95% on blue (weight 950), 5% on green (weight 50), seen 15:45:45Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          next       tidegate approve sample-20260131-154502-09f3  lets the run go on
+                     tidegate abort sample-20260131-154502-09f3    stops and puts everything back as it was before
+        "#);
     }
 
     #[test]
     fn status_shows_a_bake_under_way() {
         let view = RunView::of(&sample_plan(), &Story::canary().told(), later(123));
-        insta::assert_snapshot!(status(&view, Style::PLAIN), @"");
-        insta::assert_snapshot!(progress(&view).unwrap(), @"");
+        insta::assert_snapshot!(status(&view, Style::PLAIN), @r#"
+        • RUNNING for 2m3s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+
+          ✓ 1/4  scale candidate app to the size of stable                done in 2s
+          ✓ 2/4  wait until 100% of candidate targets on web are healthy  done in 38s
+          • 3/4  shift web to 5%                                          under way, bake 1m20s/5m until 15:50:45Z
+            4/4  shift web to 100%
+
+          why        main/3-shift bakes, waiting for the bake to end at 2026-01-31T15:50:45Z
+          gates      errors: pass at 15:45:43Z, checkout-5xx is OK (alarms 1)
+          traffic    web: 95% on blue (weight 950), 5% on green (weight 50), seen 15:45:45Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          next       tidegate pause sample-20260131-154502-09f3  starts nothing new until resumed
+                     tidegate abort sample-20260131-154502-09f3  stops and puts everything back as it was before
+        "#);
+        insta::assert_snapshot!(progress(&view).unwrap(), @"3/4 shift web to 5%  bake 1m20s/5m  errors: pass");
     }
 
     #[test]
     fn status_after_a_roll_back_and_with_several_components() {
         let view = RunView::of(&plan_of_two(), &Story::rolled_back(), later(123));
-        insta::assert_snapshot!(status(&view, Style::PLAIN), @"");
+        insta::assert_snapshot!(status(&view, Style::PLAIN), @r#"
+        ↩ ROLLED BACK after 3m2s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+
+          main
+          ↩ 1/4  scale candidate app to the size of stable                reverted
+          ✓ 2/4  wait until 100% of candidate targets on web are healthy  done in 38s
+          ↩ 3/4  shift web to 5%                                          reverted
+            4/4  shift web to 100%
+
+          api
+            1/1  pause until somebody resumes
+
+          why        gate errors failed: checkout-5xx is in ALARM since 15:47:40Z
+                     everything this run touched is as it was before
+          gates      errors: fail at 15:47:42Z, checkout-5xx is in ALARM since 15:47:40Z (alarms 1)
+          traffic    web: 100% on blue (weight 999), 0% on green (weight 0), seen 15:47:44Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 0 (min 0, max 6), seen 15:48:04Z
+          next       nothing to do here; a new `tidegate run` once the cause is fixed
+        "#);
         assert_eq!(progress(&view), None);
     }
 
@@ -276,12 +387,22 @@ mod tests {
             of.unwrap()
         };
         let rows: Vec<HistoryRow> = journals.iter().map(row).collect();
-        insta::assert_snapshot!(history(&rows, Style::PLAIN), @"");
+        insta::assert_snapshot!(history(&rows, Style::PLAIN), @r#"
+        RUN                          PLAN    STARTED               TOOK    OUTCOME
+        sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  10m48s  ✓ PROMOTED
+        sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  3m2s    ↩ ROLLED BACK
+        sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  2m3s    • RUNNING
+        "#);
     }
 
     #[test]
     fn programs_read_the_same_as_json() {
         let view = RunView::of(&sample_plan(), &Story::failing().told(), later(170));
-        insta::assert_snapshot!(serde_json::to_string_pretty(&view).unwrap(), @"");
+        let json = serde_json::to_value(&view).unwrap();
+        insta::assert_snapshot!(json["standing"], @r#""rolling-back""#);
+        insta::assert_snapshot!(json["duration-ms"], @"170000");
+        insta::assert_snapshot!(json["components"][0]["steps"][2], @r#"{"bake":null,"cause":"gate errors failed: checkout-5xx is in ALARM since 15:47:40Z","ended":1769874462000,"gates":["errors"],"id":"main/3-shift","place":"3/4","started":1769874342000,"state":"failed","what":"shift web to 5%"}"#);
+        insta::assert_snapshot!(json["routes"][0], @r#"{"candidate":{"member":"green","share":"5%","weight":50},"others":{},"route":"web","seen":1769874345000,"stable":{"member":"blue","share":"95%","weight":950}}"#);
+        insta::assert_snapshot!(json["gates"][0], @r#"{"gate":"errors","reading":{"at":1769874462000,"because":"checkout-5xx is in ALARM since 15:47:40Z","evidence":{"alarms":"1"},"outcome":"fail"}}"#);
     }
 }

@@ -40,6 +40,8 @@ struct Fold {
     bakes: BTreeMap<StepId, Timestamp>,
     approvals: Vec<ApprovalView>,
     drifts: Vec<DriftView>,
+    /// Every target as it was last seen; unlike the state's, foreign changes included.
+    seen: BTreeMap<Target, (Picture, Timestamp)>,
     attention: BTreeMap<Target, AttentionView>,
     refused: Vec<RefusedView>,
     cause: Option<String>,
@@ -50,7 +52,10 @@ impl Fold {
         let at = envelope.at;
         self.state.apply(&envelope.event, at);
         match &envelope.event {
-            Event::RunStarted { by, .. } => {
+            Event::RunStarted { by, found, .. } => {
+                for found in found {
+                    self.seen.insert(found.target.clone(), (found.picture.clone(), at));
+                }
                 self.by = Some(by.clone());
                 self.started = Some(at);
             }
@@ -72,12 +77,21 @@ impl Fold {
                 self.step_ends.insert(step.clone(), at);
                 self.approvals.push(ApprovalView { step, by, at, reason });
             }
-            Event::DriftFound { target, expected, found } => self.drifts.push(DriftView {
-                target: target.clone(),
-                expected: words::picture(&self.state.bindings, target, expected),
-                found: words::picture(&self.state.bindings, target, found),
-                at,
-            }),
+            Event::DriftFound { target, expected, found } => {
+                self.seen.insert(target.clone(), (found.clone(), at));
+                self.drifts.push(DriftView {
+                    target: target.clone(),
+                    expected: words::picture(&self.state.bindings, target, expected),
+                    found: words::picture(&self.state.bindings, target, found),
+                    at,
+                });
+            }
+            Event::Observed { target, live: seen }
+            | Event::ChangeConfirmed { target, live: seen }
+            // The picture from before is read right before the change is meant.
+            | Event::ChangeIntended { target, before: seen, .. } => {
+                self.seen.insert(target.clone(), (seen.clone(), at));
+            }
             Event::Held { cause } => self.cause = Some(cause.to_string()),
             Event::RollbackStarted { cause } => {
                 self.ended = None;
@@ -93,7 +107,12 @@ impl Fold {
                 let (by, command, refusal) = (by.clone(), command.clone(), refusal.clone());
                 self.refused.push(RefusedView { by, at, command, refusal });
             }
-            Event::Restored { target } => self.end_steps_of(target, at),
+            Event::Restored { target } => {
+                if let Some(trail) = self.state.trails.get(target) {
+                    self.seen.insert(target.clone(), (trail.origin.clone(), at));
+                }
+                self.end_steps_of(target, at);
+            }
             Event::AttentionNeeded { target, problem, hint } => {
                 self.end_steps_of(target, at);
                 let (problem, hint) = (problem.clone(), hint.clone());
@@ -103,12 +122,9 @@ impl Fold {
             Event::RunEnded { .. } => self.ended = Some(at),
             Event::RunnerStarted { .. }
             | Event::StepCleared { .. }
-            | Event::Observed { .. }
             | Event::Read { .. }
-            | Event::ChangeIntended { .. }
             | Event::CallReturned { .. }
             | Event::CallFailed { .. }
-            | Event::ChangeConfirmed { .. }
             | Event::RestoreStarted { .. }
             | Event::Paused { .. }
             | Event::Interrupted { .. } => {}
@@ -211,7 +227,7 @@ impl Fold {
         let state = &self.state;
         let view = |(route, bound): (&RouteName, &Bound)| {
             let target = Target::Route(route.clone());
-            let Some(Picture::Split(split)) = state.known.get(&target) else { return None };
+            let (Picture::Split(split), at) = self.seen.get(&target)? else { return None };
             let side = |side| SideView {
                 member: bound.member(side).clone(),
                 weight: split.weight(bound.member(side)),
@@ -224,7 +240,7 @@ impl Fold {
                 stable: side(Side::Stable),
                 candidate: side(Side::Candidate),
                 others: others.map(|(member, weight)| (member.clone(), *weight)).collect(),
-                known_at: state.known_at.get(&target).copied(),
+                seen: *at,
             })
         };
         state.bindings.routes.iter().filter_map(view).collect()
@@ -237,10 +253,9 @@ impl Fold {
         });
         let view = |(fleet, member, side): (&FleetName, &Member, Side)| {
             let target = Target::Fleet { fleet: fleet.clone(), side };
-            let Some(Picture::Capacity(capacity)) = state.known.get(&target) else { return None };
-            let known_at = state.known_at.get(&target).copied();
+            let (Picture::Capacity(capacity), seen) = self.seen.get(&target)? else { return None };
             let (fleet, member) = (fleet.clone(), member.clone());
-            Some(FleetView { fleet, side, member, capacity: *capacity, known_at })
+            Some(FleetView { fleet, side, member, capacity: *capacity, seen: *seen })
         };
         sides.filter_map(view).collect()
     }

@@ -5,7 +5,7 @@ use super::{
     NextCommand, Sign, Standing,
     next::next,
     standing::approvals_awaited,
-    words::{self, clock, describe, evidence, placed, span},
+    words::{self, clock, evidence, place, placed, span},
 };
 use crate::{
     journal::RunId,
@@ -50,7 +50,27 @@ pub(super) fn cause_given(event: &Event) -> Option<Cause> {
         Event::Read { check: Check::Gate(gate), reading } if reading.outcome == Outcome::Fail => {
             Some(Cause::GateFailed { gate: gate.clone(), because: reading.because.clone() })
         }
-        _ => None,
+        Event::CallFailed { .. }
+        | Event::Read { .. }
+        | Event::RunStarted { .. }
+        | Event::RunnerStarted { .. }
+        | Event::StepStarted { .. }
+        | Event::StepCleared { .. }
+        | Event::Observed { .. }
+        | Event::ChangeIntended { .. }
+        | Event::CallReturned { .. }
+        | Event::ChangeConfirmed { .. }
+        | Event::BakeStarted { .. }
+        | Event::StepDone { .. }
+        | Event::Approved { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::CommandRefused { .. }
+        | Event::Interrupted { .. }
+        | Event::RestoreStarted { .. }
+        | Event::Restored { .. }
+        | Event::AttentionNeeded { .. }
+        | Event::RunEnded { .. } => None,
     }
 }
 
@@ -75,10 +95,10 @@ impl Teller<'_> {
             Event::CallFailed { target, problem, retry_at } => {
                 let name = words::target(target);
                 let (sign, then) = match retry_at {
-                    Some(at) => (Sign::Warning, format!("tried again at {}", clock(*at))),
-                    None => (Sign::Bad, "not tried again".to_owned()),
+                    Some(at) => (Sign::Warning, format!("next try at {}", clock(*at))),
+                    None => (Sign::Bad, "given up".to_owned()),
                 };
-                self.on(target, sign, format!("{name}: call failed, {then}: {}", problem.message))
+                self.on(target, sign, format!("{name}: call failed, {}; {then}", problem.message))
             }
             Event::ChangeConfirmed { target, live } => self.confirmed(target, live),
             Event::BakeStarted { step, until } => self.bake_started(step, *until),
@@ -286,14 +306,15 @@ impl Teller<'_> {
     }
 
     fn step_done(&self, id: &StepId) -> Option<Sentence> {
-        let step = self.plan.step(id).map(|(_, step)| step);
-        if step.is_some_and(|step| matches!(step.verb, Verb::Approve { .. })) {
-            return None;
-        }
-        let took = self.before.steps.get(id).map(|step| span(self.at.since(step.started)));
-        let what = step.map_or_else(|| id.to_string(), describe);
-        let took = took.map(|took| format!(" in {took}")).unwrap_or_default();
-        self.at_step(id, Sign::Good, format!("done: {what}{took}"), Vec::new())
+        let place = match self.plan.step(id) {
+            // `Approved` has said so.
+            Some((_, step)) if matches!(step.verb, Verb::Approve { .. }) => return None,
+            Some((component, _)) => place(component, id),
+            None => id.to_string(),
+        };
+        let took = self.before.steps.get(id).map(|step| self.at.since(step.started));
+        let took = took.map(|took| format!(" in {}", span(took))).unwrap_or_default();
+        self.at_step(id, Sign::Good, format!("{place} done{took}"), Vec::new())
     }
 
     fn restored(&self, target: &Target) -> Option<Sentence> {
@@ -309,10 +330,7 @@ impl Teller<'_> {
     }
 
     fn to_type(&self, standing: Standing) -> Vec<String> {
-        let is_back = matches!(self.after.mode, Mode::Ended(_));
-        let awaited = approvals_awaited(self.plan, self.after);
-        let commands = if is_back { Vec::new() } else { next(self.run, standing, &awaited) };
-        typed(&commands)
+        typed(&next(self.run, standing, &approvals_awaited(self.plan, self.after)))
     }
 
     fn picture(&self, target: &Target, picture: &Picture) -> String {

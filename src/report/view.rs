@@ -95,7 +95,7 @@ pub struct BakeView {
     pub elapsed: Duration,
 }
 
-/// Where a route's traffic goes, as it was last known for sure.
+/// Where a route's traffic goes, as it was last seen, somebody else's change included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RouteView {
@@ -104,7 +104,8 @@ pub struct RouteView {
     pub candidate: SideView,
     /// Target groups of neither side.
     pub others: BTreeMap<Member, Weight>,
-    pub known_at: Option<Timestamp>,
+    /// When it was last looked at.
+    pub seen: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -122,7 +123,8 @@ pub struct FleetView {
     pub side: Side,
     pub member: Member,
     pub capacity: Capacity,
-    pub known_at: Option<Timestamp>,
+    /// When it was last looked at.
+    pub seen: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
