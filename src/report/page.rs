@@ -1,5 +1,5 @@
-//! A run on one page: `status` while it lasts, the closing block when it ends, and one line for a progress bar. First
-//! the word, then why, then where the traffic is, then what to type.
+//! A run on one page: `status` while it lasts, the closing block when it ends. First the word, then why, then where the
+//! traffic is, then what to type.
 
 use super::{
     ComponentView, RunView, Standing, StepStanding, StepView, Style,
@@ -13,7 +13,7 @@ use crate::rollout::Timestamp;
 pub fn ending(view: &RunView, style: Style) -> String {
     let mut page = Page::new(style);
     page.headline(view);
-    page.section("why", reasons(view));
+    page.section("why", &reasons(view));
     page.facts(view);
     page.finish()
 }
@@ -26,54 +26,12 @@ pub fn status(view: &RunView, style: Style) -> String {
         page.steps(component, view);
     }
     page.blank();
-    page.section("why", reasons(view));
-    page.section("gates", gates(view));
-    page.section("approved", approvals(view));
-    page.section("refused", refusals(view));
+    page.section("why", &reasons(view));
+    page.section("gates", &gates(view));
+    page.section("approved", &approvals(view));
+    page.section("refused", &refusals(view));
     page.facts(view);
     page.finish()
-}
-
-/// What is under way, on one line for a progress bar: `3/4 shift web to 5%  bake 1m20s/5m  errors: pass`. Nothing when
-/// nothing moves by itself.
-pub fn progress(view: &RunView) -> Option<String> {
-    match view.standing {
-        Standing::RollingBack => return view.why.first().map(|why| printable(why)),
-        standing if !standing.moves() => return None,
-        _ => {}
-    }
-    let several = view.components.len() > 1;
-    let lines: Vec<String> = view
-        .components
-        .iter()
-        .flat_map(|component| component.steps.iter().map(move |step| (component, step)))
-        .filter(|(_, step)| step.state == StepStanding::Active)
-        .map(|(component, step)| {
-            let name = if several { format!("{} ", component.name) } else { String::new() };
-            let how_far = match (&step.bake, step.started, now(view)) {
-                (Some(bake), _, _) => {
-                    format!("  bake {}/{}", span(bake.elapsed), span(bake.total))
-                }
-                (None, Some(started), Some(now)) => format!("  for {}", span(now.since(started))),
-                (None, _, _) => String::new(),
-            };
-            let gates: String = step.gates.iter().map(|gate| reading_of(view, gate)).collect();
-            printable(&format!("{name}{} {}{how_far}{gates}", step.place, step.what))
-        })
-        .collect();
-    (!lines.is_empty()).then(|| lines.join("   "))
-}
-
-fn reading_of(view: &RunView, gate: &crate::plan::GateName) -> String {
-    let reading = view.gates.iter().find(|g| g.gate == *gate).and_then(|g| g.reading.as_ref());
-    reading.map_or_else(
-        || format!("  {gate}: not read yet"),
-        |reading| format!("  {gate}: {}", reading.outcome),
-    )
-}
-
-fn now(view: &RunView) -> Option<Timestamp> {
-    view.started.map(|started| started.plus(view.duration))
 }
 
 /// Figures are as old as the last look, and whoever acts on them should know.
@@ -144,7 +102,7 @@ impl Page {
         if let (Some(started), Some(by)) = (view.started, &view.by) {
             of.push(format!("started {started} by {by}"));
         }
-        self.section("run", of);
+        self.section("run", &of);
     }
 
     fn steps(&mut self, component: &ComponentView, view: &RunView) {
@@ -154,7 +112,7 @@ impl Page {
         }
         let widths = component.steps.iter().map(|step| step.what.chars().count());
         let width = widths.max().unwrap_or(0).min(60);
-        let now = now(view);
+        let now = view.now();
         for step in &component.steps {
             let (sign, word) = step_words(step);
             let timing = timing(step, now);
@@ -178,27 +136,27 @@ impl Page {
             let (others, seen) = (others.collect::<String>(), seen(route.seen));
             format!("{}: {stable}, {candidate}{others}{seen}", route.route)
         });
-        self.section("traffic", traffic.collect());
+        self.section("traffic", &traffic.collect::<Vec<_>>());
         let capacity = view.fleets.iter().map(|fleet| {
             let seen = seen(fleet.seen);
             format!("{} {}: {} {}{seen}", fleet.side, fleet.fleet, fleet.member, fleet.capacity)
         });
-        self.section("capacity", capacity.collect());
+        self.section("capacity", &capacity.collect::<Vec<_>>());
         let attention = view.attention.iter().flat_map(|item| {
             let problem = format!("{}: {}", target(&item.target), item.problem);
             [problem, format!("  {}", item.hint)]
         });
-        self.section("attention", attention.collect());
+        self.section("attention", &attention.collect::<Vec<_>>());
         let next = match (view.standing, typed(&view.next)) {
             (Standing::RolledBack, _) => {
                 vec!["nothing to do here; a new `tidegate run` once the cause is fixed".to_owned()]
             }
             (_, next) => next,
         };
-        self.section("next", next);
+        self.section("next", &next);
     }
 
-    fn section(&mut self, label: &str, lines: Vec<String>) {
+    fn section(&mut self, label: &str, lines: &[String]) {
         for (i, line) in lines.iter().enumerate() {
             let label = if i == 0 { label } else { "" };
             let label = self.style.paint(Tone::Faint, &format!("{label:<LABEL_WIDTH$}"));
@@ -255,7 +213,7 @@ mod tests {
         journal::Envelope,
         plan::Plan,
         report::{
-            HistoryRow, history,
+            progress,
             sample::{Story, later, plan_of_two, plan_with_approval},
         },
         testkit::sample_plan,
@@ -376,23 +334,6 @@ mod tests {
           next       nothing to do here; a new `tidegate run` once the cause is fixed
         "#);
         assert_eq!(progress(&view), None);
-    }
-
-    #[test]
-    fn history_is_a_table() {
-        let journals = [Story::promoted(), Story::rolled_back(), Story::canary().told()];
-        let row = |journal: &Vec<Envelope>| {
-            let of = HistoryRow::of(&RunView::of(&sample_plan(), journal, later(123)));
-            assert_eq!(of, HistoryRow::without_plan(journal, later(123)));
-            of.unwrap()
-        };
-        let rows: Vec<HistoryRow> = journals.iter().map(row).collect();
-        insta::assert_snapshot!(history(&rows, Style::PLAIN), @r#"
-        RUN                          PLAN    STARTED               TOOK    OUTCOME
-        sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  10m48s  ✓ PROMOTED
-        sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  3m2s    ↩ ROLLED BACK
-        sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  2m3s    • RUNNING
-        "#);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use super::{
     Style,
-    sentence::{Sentence, Teller, cause_given},
+    said::cause_given,
+    sentence::{Sentence, Teller},
     style::Tone,
     words::{clock, printable, span},
 };
@@ -166,7 +167,7 @@ mod tests {
         15:47:43Z  +2m41s    ✗ web: call failed, elasticloadbalancing:ModifyRule is denied; given up
         15:47:45Z  +2m43s    ✗ web needs attention: could not be restored to blue 999, green 0
                                set route web to blue 999, green 0 yourself
-        15:47:45Z  +2m43s    ✗ roll-back incomplete, a person is needed, after 2m43s
+        15:47:45Z  +2m43s    ✗ ended after 2m43s: the roll-back is incomplete and needs a person
         "#);
     }
 
