@@ -1,6 +1,6 @@
 //! Past runs in a table, newest wherever the caller puts it: what ran, when, and what came of it.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
@@ -69,13 +69,40 @@ pub fn history(rows: &[HistoryRow], style: Style) -> String {
         let started = row.started.to_string();
         let sign = row.outcome.sign();
         let outcome = style.paint(sign.tone(), &row.outcome.to_string());
-        text.push_str(&format!(
-            "{:run$}  {:plan$}  {started:20}  {:took$}  {} {outcome}\n",
+        let _ = writeln!(
+            text,
+            "{:run$}  {:plan$}  {started:20}  {:took$}  {} {outcome}",
             row.run,
             row.plan,
             span(row.duration),
             style.sign(sign),
-        ));
+        );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        report::sample::{Story, later},
+        testkit::sample_plan,
+    };
+
+    #[test]
+    fn history_is_a_table() {
+        let journals = [Story::promoted(), Story::rolled_back(), Story::canary().told()];
+        let row = |journal: &Vec<Envelope>| {
+            let of = HistoryRow::of(&RunView::of(&sample_plan(), journal, later(123)));
+            assert_eq!(of, HistoryRow::without_plan(journal, later(123)));
+            of.unwrap()
+        };
+        let rows: Vec<HistoryRow> = journals.iter().map(row).collect();
+        insta::assert_snapshot!(history(&rows, Style::PLAIN), @r#"
+        RUN                          PLAN    STARTED               TOOK    OUTCOME
+        sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  10m48s  ✓ PROMOTED
+        sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  3m2s    ↩ ROLLED BACK
+        sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  2m3s    • RUNNING
+        "#);
+    }
 }

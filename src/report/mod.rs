@@ -4,7 +4,9 @@
 mod history;
 mod next;
 mod page;
+mod progress;
 mod run;
+mod said;
 #[cfg(test)]
 mod sample;
 mod sentence;
@@ -17,6 +19,7 @@ mod words;
 pub use history::*;
 pub use next::*;
 pub use page::*;
+pub use progress::*;
 pub use standing::*;
 pub use style::*;
 pub use timeline::*;

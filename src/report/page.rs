@@ -1,5 +1,5 @@
-//! A run on one page: `status` while it lasts, the closing block when it ends, and one line for a progress bar. First
-//! the word, then why, then where the traffic is, then what to type.
+//! A run on one page: `status` while it lasts, the closing block when it ends. First the word, then why, then where the
+//! traffic is, then what to type.
 
 use super::{
     ComponentView, RunView, Standing, StepStanding, StepView, Style,
@@ -13,7 +13,7 @@ use crate::rollout::Timestamp;
 pub fn ending(view: &RunView, style: Style) -> String {
     let mut page = Page::new(style);
     page.headline(view);
-    page.section("why", reasons(view));
+    page.section("why", &reasons(view));
     page.facts(view);
     page.finish()
 }
@@ -26,50 +26,17 @@ pub fn status(view: &RunView, style: Style) -> String {
         page.steps(component, view);
     }
     page.blank();
-    page.section("why", reasons(view));
-    page.section("gates", gates(view));
-    page.section("approved", approvals(view));
-    page.section("refused", refusals(view));
+    page.section("why", &reasons(view));
+    page.section("gates", &gates(view));
+    page.section("approved", &approvals(view));
+    page.section("refused", &refusals(view));
     page.facts(view);
     page.finish()
 }
 
-/// What is under way, on one line for a progress bar: `3/4 shift web to 5%  bake 1m20s/5m  errors: pass`. Nothing when
-/// nothing moves by itself.
-pub fn progress(view: &RunView) -> Option<String> {
-    match view.standing {
-        Standing::RollingBack => return view.why.first().map(|why| printable(why)),
-        standing if !standing.moves() => return None,
-        _ => {}
-    }
-    let several = view.components.len() > 1;
-    let lines: Vec<String> = view
-        .components
-        .iter()
-        .flat_map(|component| component.steps.iter().map(move |step| (component, step)))
-        .filter(|(_, step)| step.state == StepStanding::Active)
-        .map(|(component, step)| {
-            let name = if several { format!("{} ", component.name) } else { String::new() };
-            let how_far = match (&step.bake, step.started, now(view)) {
-                (Some(bake), _, _) => {
-                    format!("  bake {}/{}", span(bake.elapsed), span(bake.total))
-                }
-                (None, Some(started), Some(now)) => format!("  for {}", span(now.since(started))),
-                (None, _, _) => String::new(),
-            };
-            let gates: String = step.gates.iter().map(|gate| reading_of(view, gate)).collect();
-            printable(&format!("{name}{} {}{how_far}{gates}", step.place, step.what))
-        })
-        .collect();
-    (!lines.is_empty()).then(|| lines.join("   "))
-}
-
-fn reading_of(view: &RunView, gate: &crate::plan::GateName) -> String {
-    let reading = view.gates.iter().find(|g| g.gate == *gate).and_then(|g| g.reading.as_ref());
-    reading.map_or_else(
-        || format!("  {gate}: not read yet"),
-        |reading| format!("  {gate}: {}", reading.outcome),
-    )
+/// Figures are as old as the last look, and whoever acts on them should know.
+fn seen(at: Timestamp) -> String {
+    format!(", seen {}", clock(at))
 }
 
 fn now(view: &RunView) -> Option<Timestamp> {
@@ -144,7 +111,7 @@ impl Page {
         if let (Some(started), Some(by)) = (view.started, &view.by) {
             of.push(format!("started {started} by {by}"));
         }
-        self.section("run", of);
+        self.section("run", &of);
     }
 
     fn steps(&mut self, component: &ComponentView, view: &RunView) {
@@ -154,7 +121,7 @@ impl Page {
         }
         let widths = component.steps.iter().map(|step| step.what.chars().count());
         let width = widths.max().unwrap_or(0).min(60);
-        let now = now(view);
+        let now = view.now();
         for step in &component.steps {
             let (sign, word) = step_words(step);
             let timing = timing(step, now);
@@ -178,27 +145,27 @@ impl Page {
             let (others, seen) = (others.collect::<String>(), seen(route.seen));
             format!("{}: {stable}, {candidate}{others}{seen}", route.route)
         });
-        self.section("traffic", traffic.collect());
+        self.section("traffic", &traffic.collect::<Vec<_>>());
         let capacity = view.fleets.iter().map(|fleet| {
             let seen = seen(fleet.seen);
             format!("{} {}: {} {}{seen}", fleet.side, fleet.fleet, fleet.member, fleet.capacity)
         });
-        self.section("capacity", capacity.collect());
+        self.section("capacity", &capacity.collect::<Vec<_>>());
         let attention = view.attention.iter().flat_map(|item| {
             let problem = format!("{}: {}", target(&item.target), item.problem);
             [problem, format!("  {}", item.hint)]
         });
-        self.section("attention", attention.collect());
+        self.section("attention", &attention.collect::<Vec<_>>());
         let next = match (view.standing, typed(&view.next)) {
             (Standing::RolledBack, _) => {
                 vec!["nothing to do here; a new `tidegate run` once the cause is fixed".to_owned()]
             }
             (_, next) => next,
         };
-        self.section("next", next);
+        self.section("next", &next);
     }
 
-    fn section(&mut self, label: &str, lines: Vec<String>) {
+    fn section(&mut self, label: &str, lines: &[String]) {
         for (i, line) in lines.iter().enumerate() {
             let label = if i == 0 { label } else { "" };
             let label = self.style.paint(Tone::Faint, &format!("{label:<LABEL_WIDTH$}"));
@@ -255,7 +222,7 @@ mod tests {
         journal::Envelope,
         plan::Plan,
         report::{
-            HistoryRow, history,
+            progress,
             sample::{Story, later, plan_of_two, plan_with_approval},
         },
         testkit::sample_plan,
@@ -268,47 +235,124 @@ mod tests {
     #[test]
     fn every_ending_says_why_where_the_traffic_is_and_what_to_type() {
         let plan = sample_plan();
-        insta::assert_snapshot!(closing(&plan, &Story::promoted()), @"");
-        insta::assert_snapshot!(closing(&plan, &Story::rolled_back()), @"");
-        insta::assert_snapshot!(closing(&plan, &Story::needing_attention()), @"");
-        insta::assert_snapshot!(closing(&plan, &Story::drifted()), @"");
-        insta::assert_snapshot!(closing(&plan_with_approval(), &Story::awaiting().told()), @"");
+        insta::assert_snapshot!(closing(&plan, &Story::promoted()), @r#"
+        ✓ PROMOTED after 10m48s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        every step is done
+          traffic    web: 0% on blue (weight 0), 100% on green (weight 999), seen 15:50:49Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          next       tidegate rollback sample-20260131-154502-09f3  puts everything back as it was before
+        "#);
+        insta::assert_snapshot!(closing(&plan, &Story::rolled_back()), @r#"
+        ↩ ROLLED BACK after 3m2s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        gate errors failed: checkout-5xx is in ALARM since 15:47:40Z
+                     everything this run touched is as it was before
+          traffic    web: 100% on blue (weight 999), 0% on green (weight 0), seen 15:47:44Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 0 (min 0, max 6), seen 15:48:04Z
+          next       nothing to do here; a new `tidegate run` once the cause is fixed
+        "#);
+        insta::assert_snapshot!(closing(&plan, &Story::needing_attention()), @r#"
+        ✗ NEEDS ATTENTION after 2m43s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        gate errors failed: checkout-5xx is in ALARM since 15:47:40Z
+          traffic    web: 95% on blue (weight 950), 5% on green (weight 50), seen 15:47:42Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          attention  web: could not be restored to blue 999, green 0
+                       set route web to blue 999, green 0 yourself
+          next       tidegate rollback sample-20260131-154502-09f3  tries again, once the problem is put right
+        "#);
+        insta::assert_snapshot!(closing(&plan, &Story::drifted()), @r#"
+        ✗ DRIFT after 11m40s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        somebody else changed route web
+                     expected blue 950, green 50 (5%), found blue 500, green 500 (50%)
+          traffic    web: 50% on blue (weight 500), 50% on green (weight 500), seen 15:46:42Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          next       tidegate resume sample-20260131-154502-09f3    takes the step again, once the foreign change is undone
+                     tidegate rollback sample-20260131-154502-09f3  puts back what this run changed and nobody else touched
+        "#);
+        insta::assert_snapshot!(closing(&plan_with_approval(), &Story::awaiting().told()), @r#"
+        ? AWAITING APPROVAL after 11m40s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+          why        main/4-approve waits for approval: all of production next
+          traffic    web: 95% on blue (weight 950), 5% on green (weight 50), seen 15:45:45Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          next       tidegate approve sample-20260131-154502-09f3  lets the run go on
+                     tidegate abort sample-20260131-154502-09f3    stops and puts everything back as it was before
+        "#);
     }
 
     #[test]
     fn status_shows_a_bake_under_way() {
         let view = RunView::of(&sample_plan(), &Story::canary().told(), later(123));
-        insta::assert_snapshot!(status(&view, Style::PLAIN), @"");
-        insta::assert_snapshot!(progress(&view).unwrap(), @"");
+        insta::assert_snapshot!(status(&view, Style::PLAIN), @r#"
+        • RUNNING for 2m3s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
+
+          ✓ 1/4  scale candidate app to the size of stable                done in 2s
+          ✓ 2/4  wait until 100% of candidate targets on web are healthy  done in 38s
+          • 3/4  shift web to 5%                                          under way, bake 1m20s/5m until 15:50:45Z
+            4/4  shift web to 100%
+
+          why        main/3-shift bakes, waiting for the bake to end at 2026-01-31T15:50:45Z
+          gates      errors: pass at 15:45:43Z, checkout-5xx is OK (alarms 1)
+          traffic    web: 95% on blue (weight 950), 5% on green (weight 50), seen 15:45:45Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
+          next       tidegate pause sample-20260131-154502-09f3  starts nothing new until resumed
+                     tidegate abort sample-20260131-154502-09f3  stops and puts everything back as it was before
+        "#);
+        insta::assert_snapshot!(progress(&view).unwrap(), @"3/4 shift web to 5%  bake 1m20s/5m  errors: pass");
     }
 
     #[test]
     fn status_after_a_roll_back_and_with_several_components() {
         let view = RunView::of(&plan_of_two(), &Story::rolled_back(), later(123));
-        insta::assert_snapshot!(status(&view, Style::PLAIN), @"");
-        assert_eq!(progress(&view), None);
-    }
+        insta::assert_snapshot!(status(&view, Style::PLAIN), @r#"
+        ↩ ROLLED BACK after 3m2s
+          run        sample-20260131-154502-09f3, plan sample (000000000000)
+                     started 2026-01-31T15:45:02Z by ann
 
-    #[test]
-    fn history_is_a_table() {
-        let journals = [Story::promoted(), Story::rolled_back(), Story::canary().told()];
-        let row = |journal: &Vec<Envelope>| {
-            let of = HistoryRow::of(&RunView::of(&sample_plan(), journal, later(123)));
-            assert_eq!(of, HistoryRow::without_plan(journal, later(123)));
-            of.unwrap()
-        };
-        let rows: Vec<HistoryRow> = journals.iter().map(row).collect();
-        insta::assert_snapshot!(history(&rows, Style::PLAIN), @"");
+          main
+          ↩ 1/4  scale candidate app to the size of stable                reverted
+          ✓ 2/4  wait until 100% of candidate targets on web are healthy  done in 38s
+          ↩ 3/4  shift web to 5%                                          reverted
+            4/4  shift web to 100%
+
+          api
+            1/1  pause until somebody resumes
+
+          why        gate errors failed: checkout-5xx is in ALARM since 15:47:40Z
+                     everything this run touched is as it was before
+          gates      errors: fail at 15:47:42Z, checkout-5xx is in ALARM since 15:47:40Z (alarms 1)
+          traffic    web: 100% on blue (weight 999), 0% on green (weight 0), seen 15:47:44Z
+          capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
+                     candidate app: app-green desired 0 (min 0, max 6), seen 15:48:04Z
+          next       nothing to do here; a new `tidegate run` once the cause is fixed
+        "#);
+        assert_eq!(progress(&view), None);
     }
 
     #[test]
     fn programs_read_the_same_as_json() {
         let view = RunView::of(&sample_plan(), &Story::failing().told(), later(170));
         let json = serde_json::to_value(&view).unwrap();
-        insta::assert_snapshot!(json["standing"], @"");
-        insta::assert_snapshot!(json["duration-ms"], @"");
-        insta::assert_snapshot!(json["components"][0]["steps"][2], @"");
-        insta::assert_snapshot!(json["routes"][0], @"");
-        insta::assert_snapshot!(json["gates"][0], @"");
+        insta::assert_snapshot!(json["standing"], @r#""rolling-back""#);
+        insta::assert_snapshot!(json["duration-ms"], @"170000");
+        insta::assert_snapshot!(json["components"][0]["steps"][2], @r#"{"bake":null,"cause":"gate errors failed: checkout-5xx is in ALARM since 15:47:40Z","ended":1769874462000,"gates":["errors"],"id":"main/3-shift","place":"3/4","started":1769874342000,"state":"failed","what":"shift web to 5%"}"#);
+        insta::assert_snapshot!(json["routes"][0], @r#"{"candidate":{"member":"green","share":"5%","weight":50},"others":{},"route":"web","seen":1769874345000,"stable":{"member":"blue","share":"95%","weight":950}}"#);
+        insta::assert_snapshot!(json["gates"][0], @r#"{"gate":"errors","reading":{"at":1769874462000,"because":"checkout-5xx is in ALARM since 15:47:40Z","evidence":{"alarms":"1"},"outcome":"fail"}}"#);
     }
 }

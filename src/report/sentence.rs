@@ -11,8 +11,8 @@ use crate::{
     journal::RunId,
     plan::{ComponentName, OnFailure, Plan, Side, StepId, Verb},
     rollout::{
-        Actor, Bindings, Cause, Check, Ending, Event, Found, Mode, Outcome, Picture, Progress,
-        Purpose, Reading, State, Target, Timestamp, target_of,
+        Actor, Bindings, Cause, Check, Ending, Event, Found, Outcome, Picture, Progress, Purpose,
+        Reading, State, Target, Timestamp, target_of,
     },
 };
 
@@ -23,6 +23,16 @@ pub(super) struct Sentence {
     pub text: String,
     /// Lines below it, in the same column.
     pub more: Vec<String>,
+}
+
+impl Sentence {
+    fn new(sign: Sign, text: impl Into<String>) -> Self {
+        Self { sign, component: None, text: text.into(), more: Vec::new() }
+    }
+
+    fn with(self, more: Vec<String>) -> Self {
+        Self { more, ..self }
+    }
 }
 
 /// What is known when an event is told: the states around it and what was said last.
@@ -37,99 +47,66 @@ pub(super) struct Teller<'a> {
     pub said: Option<&'a Cause>,
 }
 
-/// The cause an event gives, so that the next does not repeat it.
-pub(super) fn cause_given(event: &Event) -> Option<Cause> {
-    match event {
-        Event::StepFailed { cause, .. }
-        | Event::Held { cause }
-        | Event::RollbackStarted { cause } => Some(cause.clone()),
-        Event::DriftFound { target, .. } => Some(Cause::Drift { target: target.clone() }),
-        Event::CallFailed { target, problem, retry_at: None } => {
-            Some(Cause::CallFailed { target: target.clone(), problem: problem.clone() })
-        }
-        Event::Read { check: Check::Gate(gate), reading } if reading.outcome == Outcome::Fail => {
-            Some(Cause::GateFailed { gate: gate.clone(), because: reading.because.clone() })
-        }
-        _ => None,
-    }
-}
-
 impl Teller<'_> {
     /// `None` for what the events around it tell as well.
     pub(super) fn tell(&self, event: &Event) -> Option<Sentence> {
-        match event {
-            Event::RunStarted { plan, digest, by, bindings, found, .. } => {
+        Some(match event {
+            Event::RunStarted { plan, digest, by, bindings, found } => {
                 let digest: String = digest.chars().take(12).collect();
                 let text = format!("run {} of plan {plan} ({digest}) started by {by}", self.run);
                 let more = found.iter().map(|found| found_line(bindings, found)).collect();
-                self.line(Sign::Note, text, more)
+                Sentence::new(Sign::Note, text).with(more)
             }
             Event::RunnerStarted { by } => self.runner_started(by),
             Event::StepStarted { step, deadline } => self.step_started(step, *deadline),
-            Event::StepCleared { .. } | Event::CallReturned { .. } => None,
-            Event::Observed { target, live } => self.observed(target, live),
-            Event::Read { check, reading } => self.read(check, reading),
+            Event::StepCleared { .. } | Event::CallReturned { .. } => return None,
+            Event::Observed { target, live } => self.observed(target, live)?,
+            Event::Read { check, reading } => read(check, reading)?,
             Event::ChangeIntended { purpose, target, before, after } => {
-                self.intended(purpose, target, before, after)
+                self.intended(purpose, target, before, after)?
             }
             Event::CallFailed { target, problem, retry_at } => {
-                let name = words::target(target);
                 let (sign, then) = match retry_at {
                     Some(at) => (Sign::Warning, format!("next try at {}", clock(*at))),
                     None => (Sign::Bad, "given up".to_owned()),
                 };
-                self.on(target, sign, format!("{name}: call failed, {}; {then}", problem.message))
+                let (name, problem) = (words::target(target), &problem.message);
+                self.on(target, sign, format!("{name}: call failed, {problem}; {then}"))
             }
-            Event::ChangeConfirmed { target, live } => self.confirmed(target, live),
+            Event::ChangeConfirmed { target, live } => self.confirmed(target, live)?,
             Event::BakeStarted { step, until } => self.bake_started(step, *until),
-            Event::StepDone { step } => self.step_done(step),
-            Event::StepFailed { step, cause } => {
-                let name = placed(self.plan, step);
-                let text = match (self.said == Some(cause), cause) {
-                    (true, Cause::GateFailed { gate, .. }) => {
-                        format!("{name} failed on gate {gate}")
-                    }
-                    (true, _) => format!("{name} failed"),
-                    (false, _) => format!("{name} failed: {cause}"),
-                };
-                self.at_step(step, Sign::Bad, text, Vec::new())
-            }
+            Event::StepDone { step } => self.step_done(step)?,
+            Event::StepFailed { step, cause } => self.step_failed(step, cause),
             Event::DriftFound { target, expected, found } => {
-                let name = words::target(target);
-                let text = format!("{name}: somebody else changed it; it is left alone");
-                let more = vec![
+                let text = "somebody else changed it; it is left alone";
+                self.on(target, Sign::Bad, format!("{}: {text}", words::target(target))).with(vec![
                     format!("expected {}", self.picture(target, expected)),
                     format!("found    {}", self.picture(target, found)),
-                ];
-                Some(Sentence { more, ..self.on(target, Sign::Bad, text)? })
+                ])
             }
             Event::Approved { step, by, reason } => {
-                let text = match reason {
-                    Some(reason) => format!("approved by {by}: {reason}"),
-                    None => format!("approved by {by}"),
-                };
-                self.at_step(step, Sign::Good, text, Vec::new())
+                let reason = reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                self.at_step(step, Sign::Good, format!("approved by {by}{reason}"))
             }
-            Event::Paused { by } => {
-                self.line(Sign::Halt, format!("paused by {by}"), self.to_type(Standing::Paused))
-            }
-            Event::Resumed { by } => self.line(Sign::Note, format!("resumed by {by}"), Vec::new()),
+            Event::Paused { by } => Sentence::new(Sign::Halt, format!("paused by {by}"))
+                .with(self.to_type(Standing::Paused)),
+            Event::Resumed { by } => Sentence::new(Sign::Note, format!("resumed by {by}")),
             Event::CommandRefused { by, command, refusal } => {
                 let text = format!("{command}, asked for by {by}, refused: {refusal}");
-                self.line(Sign::Warning, text, Vec::new())
+                Sentence::new(Sign::Warning, text)
             }
             Event::Interrupted { signal } => {
                 let text = format!("interrupted by {signal}; nothing new is started");
-                self.line(Sign::Halt, text, self.to_type(Standing::Interrupted))
+                Sentence::new(Sign::Halt, text).with(self.to_type(Standing::Interrupted))
             }
             Event::Held { cause } => {
-                let what = "held where it is until a person decides";
+                let text = self.unless_said("held where it is until a person decides", cause);
                 let standing = Standing::without_plan(self.after);
-                self.line(Sign::Halt, self.unless_said(what, cause), self.to_type(standing))
+                Sentence::new(Sign::Halt, text).with(self.to_type(standing))
             }
             Event::RollbackStarted { cause } => {
-                let what = "rolling back everything this run changed";
-                self.line(Sign::Back, self.unless_said(what, cause), Vec::new())
+                let text = self.unless_said("rolling back everything this run changed", cause);
+                Sentence::new(Sign::Back, text)
             }
             Event::RestoreStarted { target, to } => {
                 let (name, to) = (words::target(target), self.picture(target, to));
@@ -138,58 +115,66 @@ impl Teller<'_> {
             Event::Restored { target } => self.restored(target),
             Event::AttentionNeeded { target, problem, hint } => {
                 let text = format!("{} needs attention: {problem}", words::target(target));
-                Some(Sentence { more: vec![hint.clone()], ..self.on(target, Sign::Bad, text)? })
+                self.on(target, Sign::Bad, text).with(vec![hint.clone()])
             }
             Event::RunEnded { ending } => {
                 let took = span(self.at.since(self.started));
-                let (sign, what) = match ending {
-                    Ending::Promoted => (Sign::Good, "promoted"),
-                    Ending::RolledBack => (Sign::Back, "rolled back"),
+                let (sign, text) = match ending {
+                    Ending::Promoted => (Sign::Good, format!("promoted after {took}")),
+                    Ending::RolledBack => (Sign::Back, format!("rolled back after {took}")),
                     Ending::NeedsAttention => {
-                        (Sign::Bad, "roll-back incomplete, a person is needed,")
+                        let text = "the roll-back is incomplete and needs a person";
+                        (Sign::Bad, format!("ended after {took}: {text}"))
                     }
                 };
-                self.line(sign, format!("{what} after {took}"), Vec::new())
+                Sentence::new(sign, text)
             }
-        }
+        })
     }
 
-    fn runner_started(&self, by: &Actor) -> Option<Sentence> {
+    fn runner_started(&self, by: &Actor) -> Sentence {
         let doubtful = self.before.changes.iter().filter(|(_, c)| c.progress == Progress::Calling);
-        let more = doubtful
-            .map(|(target, _)| {
-                format!("{}: whether the last call took effect is looked up", words::target(target))
-            })
-            .collect();
-        self.line(Sign::Note, format!("taken over by {by}"), more)
+        let what = "whether the last call took effect is looked up";
+        let more = doubtful.map(|(target, _)| format!("{}: {what}", words::target(target)));
+        Sentence::new(Sign::Note, format!("taken over by {by}")).with(more.collect())
     }
 
-    fn step_started(&self, id: &StepId, deadline: Option<Timestamp>) -> Option<Sentence> {
-        let text = placed(self.plan, id);
-        let Some((_, step)) = self.plan.step(id) else {
-            return self.at_step(id, Sign::Note, text, Vec::new());
-        };
-        match &step.verb {
-            Verb::Approve { on_expiry, .. } => {
-                let mut more = self.to_type(Standing::AwaitingApproval);
+    fn step_started(&self, id: &StepId, deadline: Option<Timestamp>) -> Sentence {
+        let say = |sign| self.at_step(id, sign, placed(self.plan, id));
+        match self.plan.step(id).map(|(_, step)| &step.verb) {
+            Some(Verb::Approve { on_expiry, .. }) => {
                 let then = match on_expiry {
                     OnFailure::RollBack => "rolled back",
                     OnFailure::Hold => "held",
                 };
+                let mut more = self.to_type(Standing::AwaitingApproval);
                 more.extend(
                     deadline.map(|at| format!("not approved by {}, the run is {then}", clock(at))),
                 );
-                self.at_step(id, Sign::Question, text, more)
+                say(Sign::Question).with(more)
             }
-            Verb::Pause { duration: None } => {
-                self.at_step(id, Sign::Halt, text, self.to_type(Standing::Paused))
+            Some(Verb::Pause { duration: None }) => {
+                say(Sign::Halt).with(self.to_type(Standing::Paused))
             }
-            Verb::Scale { .. }
-            | Verb::Wait { .. }
-            | Verb::Probe { .. }
-            | Verb::Shift { .. }
-            | Verb::Pause { duration: Some(_) } => self.at_step(id, Sign::Note, text, Vec::new()),
+            None
+            | Some(
+                Verb::Scale { .. }
+                | Verb::Wait { .. }
+                | Verb::Probe { .. }
+                | Verb::Shift { .. }
+                | Verb::Pause { duration: Some(_) },
+            ) => say(Sign::Note),
         }
+    }
+
+    fn step_failed(&self, id: &StepId, cause: &Cause) -> Sentence {
+        let name = placed(self.plan, id);
+        let text = match (self.said == Some(cause), cause) {
+            (true, Cause::GateFailed { gate, .. }) => format!("{name} failed on gate {gate}"),
+            (true, _) => format!("{name} failed"),
+            (false, _) => format!("{name} failed: {cause}"),
+        };
+        self.at_step(id, Sign::Bad, text)
     }
 
     /// Only a look that shows something new is worth a line.
@@ -198,19 +183,7 @@ impl Teller<'_> {
             return None;
         }
         let text = format!("{}: now {}", words::target(target), self.picture(target, live));
-        self.on(target, Sign::Note, text)
-    }
-
-    fn read(&self, check: &Check, reading: &Reading) -> Option<Sentence> {
-        let sign = match reading.outcome {
-            // That a target still stands as set is the rule; when it does not, that is drift.
-            Outcome::Pass if matches!(check, Check::Stands(_)) => return None,
-            Outcome::Pass => Sign::Good,
-            Outcome::Fail => Sign::Bad,
-            Outcome::Wait => Sign::Note,
-            Outcome::Unknown => Sign::Question,
-        };
-        self.line(sign, format!("{check}: {}, {}", reading.outcome, evidence(reading)), Vec::new())
+        Some(self.on(target, Sign::Note, text))
     }
 
     fn intended(
@@ -223,18 +196,19 @@ impl Teller<'_> {
         let again = self.after.changes.get(target).is_some_and(|change| change.failures > 0);
         let asked = if again { "asked for again" } else { "asked for" };
         let (name, picture) = (words::target(target), self.picture(target, after));
-        match purpose {
+        let (sign, text) = match purpose {
             // `RestoreStarted` has just named it.
-            Purpose::Restore if !again => None,
-            Purpose::Restore => self.on(target, Sign::Back, format!("{name}: {picture} {asked}")),
+            Purpose::Restore if !again => return None,
+            Purpose::Restore => (Sign::Back, format!("{name}: {picture} {asked}")),
             Purpose::Step(_) if before == after => {
-                self.on(target, Sign::Good, format!("{name}: {picture} already"))
+                (Sign::Good, format!("{name}: {picture} already"))
             }
             Purpose::Step(_) => {
                 let sign = self.direction(target, before, after);
-                self.on(target, sign, format!("{name}: {picture} {asked}"))
+                (sign, format!("{name}: {picture} {asked}"))
             }
-        }
+        };
+        Some(self.on(target, sign, text))
     }
 
     fn direction(&self, target: &Target, before: &Picture, after: &Picture) -> Sign {
@@ -262,10 +236,10 @@ impl Teller<'_> {
             Some(change) if change.after == *live => format!("{name}: read back, matches"),
             _ => format!("{name}: read back, {}", self.picture(target, live)),
         };
-        self.on(target, Sign::Good, text)
+        Some(self.on(target, Sign::Good, text))
     }
 
-    fn bake_started(&self, id: &StepId, until: Timestamp) -> Option<Sentence> {
+    fn bake_started(&self, id: &StepId, until: Timestamp) -> Sentence {
         let gates = match self.plan.step(id).map(|(_, step)| &step.verb) {
             Some(Verb::Shift { gates, .. }) => gates.as_slice(),
             _ => &[],
@@ -282,7 +256,7 @@ impl Teller<'_> {
         } else {
             format!("bakes {} until {}, {gates}", span(bake), clock(until))
         };
-        self.at_step(id, Sign::Note, text, Vec::new())
+        self.at_step(id, Sign::Note, text)
     }
 
     fn step_done(&self, id: &StepId) -> Option<Sentence> {
@@ -294,10 +268,10 @@ impl Teller<'_> {
         };
         let took = self.before.steps.get(id).map(|step| self.at.since(step.started));
         let took = took.map(|took| format!(" in {}", span(took))).unwrap_or_default();
-        self.at_step(id, Sign::Good, format!("{place} done{took}"), Vec::new())
+        Some(self.at_step(id, Sign::Good, format!("{place} done{took}")))
     }
 
-    fn restored(&self, target: &Target) -> Option<Sentence> {
+    fn restored(&self, target: &Target) -> Sentence {
         let confirmed = self.before.changes.get(target).is_some_and(|change| {
             change.purpose == Purpose::Restore && change.progress == Progress::Confirmed
         });
@@ -310,36 +284,36 @@ impl Teller<'_> {
     }
 
     fn to_type(&self, standing: Standing) -> Vec<String> {
-        let is_back = matches!(self.after.mode, Mode::Ended(_));
-        let awaited = approvals_awaited(self.plan, self.after);
-        let commands = if is_back { Vec::new() } else { next(self.run, standing, &awaited) };
-        typed(&commands)
+        typed(&next(self.run, standing, &approvals_awaited(self.plan, self.after)))
     }
 
     fn picture(&self, target: &Target, picture: &Picture) -> String {
         words::picture(&self.after.bindings, target, picture)
     }
 
-    fn line(&self, sign: Sign, text: String, more: Vec<String>) -> Option<Sentence> {
-        Some(Sentence { sign, component: None, text, more })
-    }
-
-    fn at_step(
-        &self,
-        id: &StepId,
-        sign: Sign,
-        text: String,
-        more: Vec<String>,
-    ) -> Option<Sentence> {
+    fn at_step(&self, id: &StepId, sign: Sign, text: String) -> Sentence {
         let component = self.plan.step(id).map(|(component, _)| component.name.clone());
-        Some(Sentence { sign, component, text, more })
+        Sentence { component, ..Sentence::new(sign, text) }
     }
 
-    fn on(&self, target: &Target, sign: Sign, text: String) -> Option<Sentence> {
+    fn on(&self, target: &Target, sign: Sign, text: String) -> Sentence {
         let owner = self.plan.steps().find(|(_, step)| target_of(step).as_ref() == Some(target));
         let component = owner.map(|(component, _)| component.name.clone());
-        Some(Sentence { sign, component, text, more: Vec::new() })
+        Sentence { component, ..Sentence::new(sign, text) }
     }
+}
+
+fn read(check: &Check, reading: &Reading) -> Option<Sentence> {
+    let sign = match reading.outcome {
+        // That a target still stands as set is the rule; when it does not, that is drift.
+        Outcome::Pass if matches!(check, Check::Stands(_)) => return None,
+        Outcome::Pass => Sign::Good,
+        Outcome::Fail => Sign::Bad,
+        Outcome::Wait => Sign::Note,
+        Outcome::Unknown => Sign::Question,
+    };
+    let text = format!("{check}: {}, {}", reading.outcome, evidence(reading));
+    Some(Sentence::new(sign, text))
 }
 
 fn found_line(bindings: &Bindings, found: &Found) -> String {

@@ -3,7 +3,8 @@
 
 use super::{
     Style,
-    sentence::{Sentence, Teller, cause_given},
+    said::cause_given,
+    sentence::{Sentence, Teller},
     style::Tone,
     words::{clock, printable, span},
 };
@@ -109,36 +110,109 @@ mod tests {
     #[test]
     fn a_healthy_canary() {
         let lines = told(&sample_plan(), Style::PLAIN, &Story::promoted()).concat();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        15:45:02Z  +0s       • run sample-20260131-154502-09f3 of plan sample (000000000000) started by ann
+                               web: blue 999, green 0 (0%)
+                               stable app: app-blue desired 3 (min 2, max 6)
+                               candidate app: app-green desired 0 (min 0, max 6)
+        15:45:02Z  +0s       • 1/4 scale candidate app to the size of stable
+        15:45:02Z  +0s       ↑ candidate app: app-green desired 3 (min 2, max 6) asked for
+        15:45:04Z  +2s       ✓ candidate app: read back, matches
+        15:45:04Z  +2s       ✓ 1/4 done in 2s
+        15:45:04Z  +2s       • 2/4 wait until 100% of candidate targets on web are healthy
+        15:45:05Z  +3s       • 100% of candidate targets on web healthy: wait, 1 of 3 targets are healthy
+        15:45:42Z  +40s      ✓ 100% of candidate targets on web healthy: pass, 3 of 3 targets are healthy
+        15:45:42Z  +40s      ✓ 2/4 done in 38s
+        15:45:42Z  +40s      • 3/4 shift web to 5%
+        15:45:43Z  +41s      ✓ gate errors: pass, checkout-5xx is OK (alarms 1)
+        15:45:43Z  +41s      ↑ web: blue 950, green 50 (5%) asked for
+        15:45:45Z  +43s      ✓ web: read back, matches
+        15:45:45Z  +43s      • bakes 5m until 15:50:45Z, gate errors
+        15:50:45Z  +5m43s    ✓ gate errors: pass, checkout-5xx is OK (alarms 1)
+        15:50:45Z  +5m43s    ✓ 3/4 done in 5m3s
+        15:50:45Z  +5m43s    • 4/4 shift web to 100%
+        15:50:47Z  +5m45s    ↑ web: blue 0, green 999 (100%) asked for
+        15:50:49Z  +5m47s    ✓ web: read back, matches
+        15:50:49Z  +5m47s    • bakes 5m until 15:55:49Z, gate errors
+        15:55:50Z  +10m48s   ✓ gate errors: pass, checkout-5xx is OK (alarms 1)
+        15:55:50Z  +10m48s   ✓ 4/4 done in 5m5s
+        15:55:50Z  +10m48s   ✓ promoted after 10m48s
+        "#);
     }
 
     #[test]
     fn a_gate_fails_and_everything_goes_back() {
-        insta::assert_snapshot!(rest(&sample_plan(), Style::PLAIN, &Story::rolled_back()), @"");
+        insta::assert_snapshot!(rest(&sample_plan(), Style::PLAIN, &Story::rolled_back()), @r#"
+        15:45:45Z  +43s      • bakes 5m until 15:50:45Z, gate errors
+        15:47:42Z  +2m40s    ✗ gate errors: fail, checkout-5xx is in ALARM since 15:47:40Z (alarms 1)
+        15:47:42Z  +2m40s    ✗ 3/4 shift web to 5% failed on gate errors
+        15:47:42Z  +2m40s    ↩ rolling back everything this run changed
+        15:47:42Z  +2m40s    ↩ web: back to blue 999, green 0 (0%)
+        15:47:44Z  +2m42s    ✓ web: restored, read back, matches
+        15:48:02Z  +3m       ↩ candidate app: back to app-green desired 0 (min 0, max 6)
+        15:48:04Z  +3m2s     ✓ candidate app: restored, read back, matches
+        15:48:04Z  +3m2s     ↩ rolled back after 3m2s
+        "#);
     }
 
     #[test]
     fn a_restore_that_fails_names_what_to_do() {
         let journal = Story::needing_attention();
-        insta::assert_snapshot!(rest(&sample_plan(), Style::PLAIN, &journal), @"");
+        insta::assert_snapshot!(rest(&sample_plan(), Style::PLAIN, &journal), @r#"
+        15:45:45Z  +43s      • bakes 5m until 15:50:45Z, gate errors
+        15:47:42Z  +2m40s    ✗ gate errors: fail, checkout-5xx is in ALARM since 15:47:40Z (alarms 1)
+        15:47:42Z  +2m40s    ✗ 3/4 shift web to 5% failed on gate errors
+        15:47:42Z  +2m40s    ↩ rolling back everything this run changed
+        15:47:42Z  +2m40s    ↩ web: back to blue 999, green 0 (0%)
+        15:47:43Z  +2m41s    ✗ web: call failed, elasticloadbalancing:ModifyRule is denied; given up
+        15:47:45Z  +2m43s    ✗ web needs attention: could not be restored to blue 999, green 0
+                               set route web to blue 999, green 0 yourself
+        15:47:45Z  +2m43s    ✗ ended after 2m43s: the roll-back is incomplete and needs a person
+        "#);
     }
 
     #[test]
     fn drift_names_what_was_expected_and_what_was_found() {
         let ascii = Style { colour: Colour::Plain, signs: Signs::Ascii };
-        insta::assert_snapshot!(rest(&sample_plan(), ascii, &Story::drifted()), @"");
+        insta::assert_snapshot!(rest(&sample_plan(), ascii, &Story::drifted()), @r#"
+        15:45:45Z  +43s      - bakes 5m until 15:50:45Z, gate errors
+        15:46:42Z  +1m40s    x web: somebody else changed it; it is left alone
+                               expected blue 950, green 50 (5%)
+                               found    blue 500, green 500 (50%)
+        15:46:42Z  +1m40s    = held where it is until a person decides
+                               tidegate resume sample-20260131-154502-09f3    takes the step again, once the foreign change is undone
+                               tidegate rollback sample-20260131-154502-09f3  puts back what this run changed and nobody else touched
+        "#);
     }
 
     #[test]
     fn an_approval_says_what_to_type_and_who_gave_it() {
         let journal = approved();
-        insta::assert_snapshot!(rest(&plan_with_approval(), Style::PLAIN, &journal), @"");
+        insta::assert_snapshot!(rest(&plan_with_approval(), Style::PLAIN, &journal), @r#"
+        15:45:45Z  +43s      • bakes 5m until 15:50:45Z, gate errors
+        15:50:45Z  +5m43s    ✓ 3/5 done in 5m3s
+        15:50:45Z  +5m43s    ? 4/5 approval: all of production next
+                               tidegate approve sample-20260131-154502-09f3  lets the run go on
+                               tidegate abort sample-20260131-154502-09f3    stops and puts everything back as it was before
+                               not approved by 17:50:45Z, the run is rolled back
+        15:51:42Z  +6m40s    ! resume, asked for by ann, refused: the run is neither paused nor held
+        15:52:32Z  +7m30s    ‖ interrupted by SIGTERM; nothing new is started
+                               tidegate resume sample-20260131-154502-09f3    goes on where it stopped
+                               tidegate rollback sample-20260131-154502-09f3  puts everything back as it was before
+        15:53:22Z  +8m20s    • taken over by ann
+        15:53:32Z  +8m30s    ✓ approved by ann: looks good
+        "#);
     }
 
     #[test]
     fn several_components_have_a_column_of_their_own() {
         let held = Story::canary().at(100, Event::Held { cause: gate_failed() }).told();
-        insta::assert_snapshot!(rest(&plan_of_two(), Style::PLAIN, &held), @"");
+        insta::assert_snapshot!(rest(&plan_of_two(), Style::PLAIN, &held), @r#"
+        15:45:45Z  +43s      • main  bakes 5m until 15:50:45Z, gate errors
+        15:46:42Z  +1m40s    ‖       held where it is until a person decides: gate errors failed: checkout-5xx is in ALARM since 15:47:40Z
+                                     tidegate resume sample-20260131-154502-09f3    takes the step again
+                                     tidegate rollback sample-20260131-154502-09f3  puts everything back as it was before
+        "#);
     }
 
     /// An approval that comes after a refused command, an interruption and another runner.

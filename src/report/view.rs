@@ -171,7 +171,13 @@ pub struct RefusedView {
     pub refusal: String,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+impl RunView {
+    /// The moment the view shows: its end, or when it was taken.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        self.started.map(|started| started.plus(self.duration))
+    }
+}
+
 pub(super) fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

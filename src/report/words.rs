@@ -133,7 +133,12 @@ mod tests {
     fn steps_say_what_they_do() {
         let plan = sample_plan();
         let all: Vec<String> = plan.steps().map(|(_, step)| placed(&plan, &step.id)).collect();
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        1/4 scale candidate app to the size of stable
+        2/4 wait until 100% of candidate targets on web are healthy
+        3/4 shift web to 5%
+        4/4 shift web to 100%
+        "#);
     }
 
     #[test]
