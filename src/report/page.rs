@@ -39,15 +39,6 @@ fn seen(at: Timestamp) -> String {
     format!(", seen {}", clock(at))
 }
 
-fn now(view: &RunView) -> Option<Timestamp> {
-    view.started.map(|started| started.plus(view.duration))
-}
-
-/// Figures are as old as the last look, and whoever acts on them should know.
-fn seen(at: Timestamp) -> String {
-    format!(", seen {}", clock(at))
-}
-
 /// The cause first; the sentences about where the run is only while they add to it.
 fn reasons(view: &RunView) -> Vec<String> {
     let cause = view.cause.clone();

@@ -51,7 +51,7 @@ impl Teller<'_> {
     /// `None` for what the events around it tell as well.
     pub(super) fn tell(&self, event: &Event) -> Option<Sentence> {
         Some(match event {
-            Event::RunStarted { plan, digest, by, bindings, found } => {
+            Event::RunStarted { plan, digest, by, bindings, found, .. } => {
                 let digest: String = digest.chars().take(12).collect();
                 let text = format!("run {} of plan {plan} ({digest}) started by {by}", self.run);
                 let more = found.iter().map(|found| found_line(bindings, found)).collect();
