@@ -113,7 +113,14 @@ impl Story {
         let plan = sample_plan();
         Self::default().at(
             0,
-            Event::RunStarted { plan: plan.name, digest: plan.digest, params: std::collections::BTreeMap::new(), by: ann(), bindings, found },
+            Event::RunStarted {
+                plan: plan.name,
+                digest: plan.digest,
+                params: std::collections::BTreeMap::new(),
+                by: ann(),
+                bindings,
+                found,
+            },
         )
     }
 

@@ -40,7 +40,11 @@ fn sweep_calls(plan: &Plan, scenario: &Scenario, name: &str) -> usize {
     for nth in 1..=clean.calls {
         for fault in FAULTS {
             let end = play(plan, scenario, &Faults::nth(nth, fault), None);
-            judge(&end, &format!("{name}, call {nth} of {}: {fault:?}", clean.calls));
+            let what = format!("{name}, call {nth} of {}: {fault:?}", clean.calls);
+            judge(&end, &what);
+            // Only what will not get better by trying again may need a person.
+            let needs_person = matches!(end.state.mode, Mode::Ended(Ending::NeedsAttention));
+            assert!(!needs_person || fault == Fault::Denied, "{what}\n{}", end.story());
             stories += 1;
         }
     }
