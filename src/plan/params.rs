@@ -8,8 +8,9 @@ use regex_lite::Regex;
 use super::{
     form::{Form, Named, Slot},
     problem::{Problem, did_you_mean, listed},
-    source::{Node, Span, Spanned, Style, Value},
+    source::{Span, Spanned},
     syntax::ParamForm,
+    tree::{Node, Style, Value},
 };
 
 /// Every declared parameter with its value; one whose value is missing or wrong has been reported.

@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use super::{
-    form::{Definitions, Form, Literal, Named, Short, Whole, record, words},
+    form::{Definitions, Form, Named, Short, record},
     model::{InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
     problem::Problem,
-    source::{Node, Spanned},
+    scalar::{Literal, Whole, words},
+    source::Spanned,
+    tree::Node,
     units::Percent,
 };
 
