@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use super::{
     form::{Form, Named, Slot},
     problem::{Problem, did_you_mean, listed},
-    source::{Span, Spanned},
+    source::{SourceFile, Span, Spanned},
     syntax::ParamForm,
     tree::{Node, Style, Value},
 };
@@ -150,6 +150,17 @@ fn unknown<'a>(
     problem.help(format!("{meant}{exist}"))
 }
 
+/// Adds to a problem that the value it complains of is not the one a person sees in the file.
+pub(super) fn mention(source: &SourceFile, problem: &mut Problem) {
+    let Some(span) = problem.labels.first().map(|label| label.span) else { return };
+    let Some(text) = source.text().get(span.start..span.end) else { return };
+    if text.contains("${") {
+        let written = text.trim_matches(['"', '\'']);
+        let help = problem.help.take().unwrap_or_default();
+        problem.help = Some(format!("{help} (`{written}` is filled in by a parameter)"));
+    }
+}
+
 struct Filler<'a> {
     values: &'a Values,
     used: BTreeSet<String>,
@@ -218,7 +229,7 @@ impl Filler<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::source::{SourceFile, parse};
+    use crate::plan::source::parse;
 
     fn filled(text: &str, given: &[(&str, &str)]) -> (Node, Vec<&'static str>) {
         let mut problems = Vec::new();

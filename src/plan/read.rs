@@ -43,8 +43,12 @@ fn plan(
 ) -> Option<Plan> {
     let mut root = parse(source, problems)?;
     params::fill_in(&mut root, params, problems);
-    let form = PlanForm::read(&root, problems)?;
-    check(&form, root.span, problems)
+    let before = problems.len();
+    let plan = PlanForm::read(&root, problems).and_then(|form| check(&form, root.span, problems));
+    for problem in problems.iter_mut().skip(before) {
+        params::mention(source, problem);
+    }
+    plan
 }
 
 #[cfg(test)]
@@ -214,6 +218,14 @@ mod tests {
         assert_eq!(gate("http: { url: example.com }"), ["plan::url"]);
         assert_eq!(gate("http: { url: 'https://me:secret@example.com/' }"), ["plan::url"]);
         assert_eq!(gate("healthy: { route: r, side: stable }"), ["plan::unknown-route"]);
+    }
+
+    #[test]
+    fn where_a_wrong_value_came_from_a_parameter_the_help_says_so() {
+        let problems = read_with(CANARY, &[("bake", "5")]).unwrap_err();
+        let help: Vec<_> = problems.iter().filter_map(|p| p.help.as_deref()).collect();
+        assert_eq!(help.len(), 3);
+        assert!(help[0].contains("`${bake}` is filled in by a parameter"), "{}", help[0]);
     }
 
     #[test]
