@@ -52,3 +52,53 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
     }
     steps
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::sample::{HEAD, codes_with, plan};
+
+    fn verbs(strategy: &str) -> Vec<String> {
+        let plan = plan(&format!("{HEAD}strategy: {{ {strategy} }}\n"));
+        let text = crate::plan::expand_to_yaml(&plan);
+        text.lines().filter_map(|line| line.strip_prefix("  - ")).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_canary_climbs_and_then_removes_the_old_fleet() {
+        let canary = "canary: { route: web, fleet: app, steps: [5%, 50%], bake: 10m, \
+                      gates: [errors], approve-before: 50% }";
+        insta::assert_snapshot!(verbs(canary).join("\n"), @r#"
+        scale: { fleet: app, side: candidate, to: { same-as: stable }, timeout: 10m }
+        wait: { until: { healthy: { route: web, side: candidate, at-least: 100% } }, timeout: 10m }
+        shift: { route: web, candidate: 5%, bake: 10m, gates: [errors], timeout: 40m }
+        approve: { message: "web to 50% next." }
+        shift: { route: web, candidate: 50%, bake: 10m, gates: [errors], timeout: 40m }
+        shift: { route: web, candidate: 100%, bake: 10m, gates: [errors], timeout: 40m }
+        scale: { fleet: app, side: stable, to: 0, timeout: 10m }
+        "#);
+    }
+
+    #[test]
+    fn a_strategy_without_a_fleet_only_moves_traffic() {
+        let steps = verbs("blue-green: { route: web, bake: 10m, gates: [errors], test: smoke }");
+        insta::assert_snapshot!(steps.join("\n"), @"
+        wait: { until: { healthy: { route: web, side: candidate, at-least: 100% } }, timeout: 10m }
+        probe: { gate: smoke, timeout: 1m }
+        shift: { route: web, candidate: 100%, bake: 10m, gates: [errors], timeout: 40m }
+        ");
+    }
+
+    #[test]
+    fn what_a_strategy_cannot_be_is_told() {
+        let codes = |strategy: &str| codes_with(&format!("strategy: {{ {strategy} }}\n"));
+        let canary = |steps: &str| {
+            codes(&format!("canary: {{ route: web, bake: 1h, gates: [errors], steps: {steps} }}"))
+        };
+        assert_eq!(canary("[5%, 50%]"), [""; 0]);
+        assert_eq!(canary("[50%, 5%]"), ["plan::canary-steps"]);
+        assert_eq!(canary("[50%, 100%]"), ["plan::canary-steps"]);
+        assert_eq!(canary("[50%], approve-before: 60%"), ["plan::approve-before"]);
+        assert_eq!(canary("[50%], old-fleet: keep"), ["plan::stray-field"]);
+        assert_eq!(codes("rolling: {}"), ["plan::unknown-strategy"]);
+    }
+}

@@ -69,3 +69,40 @@ fn circle(waiting: &[DraftComponent]) -> Option<Problem> {
         at = by_name.get(&need.value)?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::sample::{HEAD, codes_with, plan, read_with};
+
+    const PAUSE: &str = "steps: [{ pause: 1m }]";
+
+    #[test]
+    fn a_component_comes_after_what_it_needs_and_else_as_written() {
+        let text = format!(
+            "{HEAD}components:\n  c: {{ needs: [a, b], {PAUSE} }}\n  b: {{ needs: [a], {PAUSE} }}\n  \
+             d: {{ {PAUSE} }}\n  a: {{ {PAUSE} }}\n"
+        );
+        let order: Vec<_> = plan(&text).components.iter().map(|c| c.name.to_string()).collect();
+        assert_eq!(order, ["d", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_circle_is_spelled_out() {
+        let text = format!(
+            "{HEAD}components:\n  x: {{ needs: [a], {PAUSE} }}\n  a: {{ needs: [b], {PAUSE} }}\n  \
+             b: {{ needs: [a], {PAUSE} }}\n"
+        );
+        let problems = read_with(&text, &[]).unwrap_err();
+        let messages: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(messages, ["these components wait for each other: `a` needs `b` needs `a`"]);
+    }
+
+    #[test]
+    fn a_component_that_needs_itself_or_a_stranger_is_told() {
+        let one = |needs: &str| {
+            codes_with(&format!("components:\n  a: {{ needs: [{needs}], {PAUSE} }}\n"))
+        };
+        assert_eq!(one("a"), ["plan::circle"]);
+        assert_eq!(one("z"), ["plan::unknown-component"]);
+    }
+}

@@ -124,25 +124,28 @@ fn no_way_back(steps: &[Draft], problems: &mut Vec<Problem>) {
 }
 
 /// One warning for promotions nothing watches, and one for bakes that look at nothing.
-fn ungated(steps: &[&Draft]) -> Vec<Problem> {
-    let bare = || shifts(steps.iter().copied()).filter(|shift| shift.gates.is_empty());
-    let promotions = bare().filter(|shift| shift.candidate == Percent::HUNDRED);
-    let bakes = bare().filter(|s| s.candidate < Percent::HUNDRED && !s.bake.is_zero());
-    let promotion = at_all(
+fn ungated(steps: &[&Draft]) -> impl Iterator<Item = Problem> {
+    let mut promotions = Vec::new();
+    let mut idle = Vec::new();
+    for shift in shifts(steps.iter().copied()).filter(|shift| shift.gates.is_empty()) {
+        if shift.candidate == Percent::HUNDRED {
+            promotions.push((shift.span, "nothing would notice a bad version".to_owned()));
+        } else if !shift.bake.is_zero() {
+            let text = format!("{} of looking at nothing", format_duration(shift.bake));
+            idle.push((shift.span, text));
+        }
+    }
+    let promotions = at_all(
         Problem::warning("lint::ungated-promotion", "all traffic is shifted without a gate"),
-        promotions
-            .map(|shift| (shift.span, "nothing would notice a bad version".to_owned()))
-            .collect(),
+        promotions,
         "add `gates: [...]` and a `bake:`; a run rolls back by itself only when a gate fails",
     );
-    let bake = at_all(
+    let idle = at_all(
         Problem::warning("lint::bake-without-gates", "a bake without gates only passes the time"),
-        bakes
-            .map(|s| (s.span, format!("{} of looking at nothing", format_duration(s.bake))))
-            .collect(),
+        idle,
         "add `gates: [...]`, or write a `pause:` if only time is to pass",
     );
-    promotion.into_iter().chain(bake).collect()
+    promotions.into_iter().chain(idle)
 }
 
 fn short_bakes(steps: &[&Draft], declared: &Declared<'_>) -> Option<Problem> {
@@ -215,5 +218,53 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
                     .help(format!("name it in a step, or remove it from `{what}s:`")),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::sample::{HEAD, codes, codes_of, read_with};
+
+    const FULL: &str = "shift: { route: web, candidate: 100%, bake: 10m, gates: [errors] }";
+    const SOME: &str = "shift: { route: web, candidate: 50%, bake: 10m, gates: [errors] }";
+    const AWAY: &str = "scale: { fleet: app, side: stable, to: 0 }";
+
+    #[test]
+    fn each_doubt_is_told_with_its_code() {
+        assert_eq!(codes_of(&[SOME, FULL, AWAY]), [""; 0]);
+        assert_eq!(codes_of(&[FULL, SOME]), ["lint::falling-weight"]);
+        let bare = |step: &str| step.replace(", gates: [errors]", "");
+        assert_eq!(codes_of(&[&bare(FULL)]), ["lint::ungated-promotion"]);
+        assert_eq!(codes_of(&[&bare(SOME), FULL]), ["lint::bake-without-gates"]);
+        assert_eq!(codes_of(&[&SOME.replace("10m", "30s"), FULL]), ["lint::short-bake"]);
+        let api = "shift: { route: api, candidate: 50%, bake: 10m, gates: [errors] }";
+        assert_eq!(codes_of(&[FULL, AWAY, api]), ["lint::no-way-back"]);
+        let unbaked = "shift: { route: web, candidate: 100%, gates: [smoke] }";
+        assert_eq!(codes_of(&[unbaked, AWAY]), ["lint::no-way-back"]);
+        let busy = HEAD.replace("[checkout-5xx] }", "[checkout-5xx] }, every: 5s");
+        assert!(codes(&format!("{busy}steps: [{{ {FULL} }}]\n")).contains(&"lint::busy-gate"));
+    }
+
+    #[test]
+    fn what_is_declared_and_never_used_is_told() {
+        let warnings = read_with(&format!("{HEAD}steps: [{{ {FULL} }}, {{ {AWAY} }}]\n"), &[]);
+        let messages: Vec<_> = warnings.unwrap().warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            messages,
+            [
+                "the route `api` is not used",
+                "the fleet `api` is not used",
+                "the gate `smoke` is not used"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_same_doubt_about_several_steps_is_told_once() {
+        let short = SOME.replace("10m", "5s");
+        let text = format!("{HEAD}steps: [{{ {short} }}, {{ {short} }}, {{ {FULL} }}]\n");
+        let warnings = read_with(&text, &[]).unwrap().warnings;
+        let short: Vec<_> = warnings.iter().filter(|p| p.code == "lint::short-bake").collect();
+        assert_eq!((short.len(), short[0].labels.len()), (1, 2));
     }
 }

@@ -12,9 +12,13 @@ mod params;
 mod problem;
 mod read;
 mod render;
+#[cfg(test)]
+mod sample;
+mod scalar;
 mod schema;
 mod source;
 mod syntax;
+mod tree;
 pub mod units;
 
 pub use model::*;

@@ -8,8 +8,9 @@ use regex_lite::Regex;
 use super::{
     form::{Form, Named, Slot},
     problem::{Problem, did_you_mean, listed},
-    source::{Node, SourceFile, Span, Spanned, Style, Value, parse},
+    source::{SourceFile, Span, Spanned},
     syntax::ParamForm,
+    tree::{Node, Style, Value},
 };
 
 /// Every declared parameter with its value; one whose value is missing or wrong has been reported.
@@ -159,6 +160,17 @@ fn unknown<'a>(
     problem.help(format!("{meant}{exist}"))
 }
 
+/// Adds to a problem that the value it complains of is not the one a person sees in the file.
+pub(super) fn mention(source: &SourceFile, problem: &mut Problem) {
+    let Some(span) = problem.labels.first().map(|label| label.span) else { return };
+    let Some(text) = source.text().get(span.start..span.end) else { return };
+    if text.contains("${") {
+        let written = text.trim_matches(['"', '\'']);
+        let help = problem.help.take().unwrap_or_default();
+        problem.help = Some(format!("{help} (`{written}` is filled in by a parameter)"));
+    }
+}
+
 struct Filler<'a> {
     values: &'a Values,
     used: BTreeSet<String>,
@@ -227,7 +239,7 @@ impl Filler<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::source::{SourceFile, parse};
+    use crate::plan::source::parse;
 
     fn filled(text: &str, given: &[(&str, &str)]) -> (Node, Vec<&'static str>) {
         let mut problems = Vec::new();

@@ -43,6 +43,241 @@ fn plan(
 ) -> Option<Plan> {
     let mut root = parse(source, problems)?;
     params::fill_in(&mut root, params, problems);
-    let form = PlanForm::read(&root, problems)?;
-    check(&form, root.span, problems)
+    let before = problems.len();
+    let plan = PlanForm::read(&root, problems).and_then(|form| check(&form, root.span, problems));
+    for problem in problems.iter_mut().skip(before) {
+        params::mention(source, problem);
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::{
+        model::*,
+        sample::{
+            BLUE_GREEN, CANARY, EIGHT_MISTAKES, EVERYTHING, HEAD, codes, codes_with, drawn, plan,
+            read_with,
+        },
+    };
+
+    #[test]
+    fn the_canary_is_read_as_it_is_written() {
+        let checked = read_with(CANARY, &[("app", "till"), ("bake", "5s")]).unwrap();
+        let plan = checked.plan;
+        assert_eq!(plan.name.as_str(), "till");
+        let ids: Vec<_> = plan.steps().map(|(_, step)| step.id.to_string()).collect();
+        assert_eq!(
+            ids,
+            [
+                "main/1-scale",
+                "main/2-wait",
+                "main/3-shift",
+                "main/4-shift",
+                "main/5-shift",
+                "main/6-shift",
+                "main/7-scale"
+            ]
+        );
+        let fleet = &plan.fleets["app"];
+        assert_eq!(fleet.behind.as_ref().map(RouteName::as_str), Some("web"));
+        assert_eq!(fleet.sides, Sides::Pair([Member::new("till-blue"), Member::new("till-green")]));
+        assert_eq!(fleet.sides, plan.routes["web"].sides);
+        let (_, step) = plan.step(&StepId::new("main/3-shift")).unwrap();
+        assert_eq!(step.timeout, Some(Duration::from_secs(30 * 60 + 5)));
+    }
+
+    #[test]
+    fn the_plans_that_teach_the_language_raise_no_warning() {
+        for text in [CANARY, BLUE_GREEN, EVERYTHING] {
+            let checked = read_with(text, &[]).unwrap_or_else(|e| panic!("{}", drawn(&e)));
+            assert!(checked.warnings.is_empty(), "{}", drawn(&checked.warnings));
+        }
+    }
+
+    #[test]
+    fn eight_mistakes_are_told_at_once() {
+        let problems = read_with(EIGHT_MISTAKES, &[]).unwrap_err();
+        assert_eq!(problems.len(), 8);
+        insta::assert_snapshot!(drawn(&problems));
+    }
+
+    #[test]
+    fn every_mistake_has_its_code() {
+        let steps = |steps: &str| codes_with(&format!("steps:\n{steps}"));
+        let shift =
+            |extra: &str| steps(&format!("  - shift: {{ route: web, candidate: 5%, {extra} }}\n"));
+        assert_eq!(shift("bake: 10m, gates: [errors]"), [""; 0]);
+        assert_eq!(shift("gates: [errors, errors]"), ["plan::repeated"]);
+        assert_eq!(shift("bake: 1h, gates: [errors], timeout: 1h"), ["plan::timeout"]);
+        assert_eq!(shift("bake: soon"), ["plan::duration"]);
+        assert_eq!(shift("min-requests: 5"), ["plan::unknown-field"]);
+        assert_eq!(
+            steps("  - shift: { route: web, candidate: 5.55%, bake: 0s }\n"),
+            ["plan::too-fine"]
+        );
+        assert_eq!(
+            steps("  - shift: { route: wep, candidate: 5%, bake: 0s }\n"),
+            ["plan::unknown-route"]
+        );
+        assert_eq!(
+            steps("  - scale: { fleet: ap, side: stable, to: 1 }\n"),
+            ["plan::unknown-fleet"]
+        );
+        assert_eq!(steps("  - scale: { fleet: app, side: left, to: 1 }\n"), ["plan::unknown-word"]);
+        assert_eq!(
+            steps("  - scale: { fleet: app, side: stable, to: -1 }\n"),
+            ["plan::wrong-type"]
+        );
+        assert_eq!(
+            steps("  - scale: { fleet: app, side: stable, to: { same-as: stable } }\n"),
+            ["plan::same-sides"]
+        );
+        assert_eq!(steps("  - wait: 5m\n"), ["plan::wrong-type"]);
+        assert_eq!(steps("  - notify: {}\n"), ["plan::unknown-verb"]);
+        assert_eq!(steps("  - pause: 5m\n    probe: smoke\n"), ["plan::ambiguous"]);
+        assert_eq!(steps("  - probe: { gate: smoke, timeout: 0s }\n"), ["plan::out-of-range"]);
+        assert_eq!(steps("  - approve: { message: ' ' }\n"), ["plan::blank"]);
+        assert_eq!(steps("  - approve: { message: go, on-expiry: hold }\n"), ["plan::stray-field"]);
+        assert_eq!(codes_with("steps: []\n"), ["plan::no-steps"]);
+        assert_eq!(codes_with("components: {}\n"), ["plan::no-steps"]);
+        assert_eq!(codes_with(""), ["plan::missing-field"]);
+        assert_eq!(
+            codes_with("steps: [{ pause: 1m }]\nstrategy: {}\n").first(),
+            Some(&"plan::ambiguous")
+        );
+        assert_eq!(codes("tidegate: 2\nname: x\nsteps: [{ pause: {} }]\n"), ["plan::version"]);
+        assert_eq!(
+            codes("name: X_1\nsteps: [{ pause: {} }]\n"),
+            ["plan::missing-field", "plan::name"]
+        );
+        assert_eq!(codes("just text"), ["plan::wrong-type"]);
+        let aws = |aws: &str| codes_with(&format!("aws: {aws}\nsteps: [{{ pause: {{}} }}]\n"));
+        assert_eq!(aws("{ region: europe, account: 12 }"), ["plan::region", "plan::account"]);
+        assert_eq!(aws("{ region: us-gov-west-1, account: 012345678901 }"), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_route_or_fleet_cannot_be_is_told() {
+        let route = |alb: &str| {
+            codes(&format!(
+                "tidegate: 1\nname: x\nroutes: {{ r: {{ alb: {{ {alb} }} }} }}\nsteps:\n  - \
+                 wait: {{ until: {{ healthy: {{ route: r, side: stable }} }} }}\n"
+            ))
+        };
+        let lb = "load-balancer: lb, port: 80";
+        assert_eq!(route(&format!("{lb}, pair: [a, b]")), [""; 0]);
+        assert_eq!(route(&format!("{lb}, pair: [a, b, c]")), ["plan::pair"]);
+        assert_eq!(route(&format!("{lb}, pair: [a, a]")), ["plan::same-sides"]);
+        assert_eq!(route(&format!("{lb}, pair: [a, b], stable: c")), ["plan::ambiguous"]);
+        assert_eq!(route(&format!("{lb}, stable: c")), ["plan::missing-field"]);
+        assert_eq!(route(lb), ["plan::missing-field"]);
+        assert_eq!(route(&format!("{lb}, pair: [a, b_c]")), ["plan::member"]);
+        assert_eq!(route("load-balancer: lb, pair: [a, b]"), ["plan::missing-field"]);
+        assert_eq!(route("load-balancer: a.b, port: 80, pair: [a, b]"), ["plan::load-balancer"]);
+        assert_eq!(route("load-balancer: lb, port: 0, pair: [a, b]"), ["plan::out-of-range"]);
+        assert_eq!(
+            route("listener: arn, pair: [a, b], port: 80"),
+            ["plan::arn", "plan::stray-field"]
+        );
+        assert_eq!(route(&format!("{lb}, rule: arn, pair: [a, b]")), ["plan::ambiguous"]);
+        let fleet = |fleet: &str| {
+            let head = HEAD.replace("fleets:\n", &format!("fleets:\n  x: {fleet}\n"));
+            codes(&format!("{head}steps:\n  - scale: {{ fleet: x, side: candidate, to: 3 }}\n"))
+        };
+        assert_eq!(fleet("{ autoscaling: { pair: [a, b] } }"), ["plan::pair-without-route"]);
+        assert_eq!(fleet("{ autoscaling: { pair: [a, b] }, behind: web }"), ["plan::sides-differ"]);
+        assert_eq!(
+            fleet("{ autoscaling: { pair: [a, b] }, behind: wep }"),
+            ["plan::unknown-route"]
+        );
+        assert_eq!(
+            fleet("{ autoscaling: { pair: [api-blue, b] }, behind: api }"),
+            ["plan::same-target"]
+        );
+    }
+
+    #[test]
+    fn what_a_gate_cannot_be_is_told() {
+        let gate = |gate: &str| {
+            codes(&format!(
+                "tidegate: 1\nname: x\ngates: {{ g: {{ {gate} }} }}\nsteps: [{{ probe: g }}]\n"
+            ))
+        };
+        assert_eq!(gate("alarms: { names: [a] }"), [""; 0]);
+        assert_eq!(gate("alarms: { names: [] }"), ["plan::blank"]);
+        assert_eq!(gate("alarms: { names: [''] }"), ["plan::alarm-name"]);
+        assert_eq!(gate("alarms: { names: [a] }, every: 100ms"), ["plan::out-of-range"]);
+        assert_eq!(gate("compare: {}"), ["plan::unknown-gate-kind"]);
+        assert_eq!(gate("every: 5s"), ["plan::missing-field"]);
+        assert_eq!(gate("http: { url: example.com }"), ["plan::url"]);
+        assert_eq!(gate("http: { url: 'https://me:secret@example.com/' }"), ["plan::url"]);
+        assert_eq!(gate("healthy: { route: r, side: stable }"), ["plan::unknown-route"]);
+    }
+
+    #[test]
+    fn where_a_wrong_value_came_from_a_parameter_the_help_says_so() {
+        let problems = read_with(CANARY, &[("bake", "5")]).unwrap_err();
+        let help: Vec<_> = problems.iter().filter_map(|p| p.help.as_deref()).collect();
+        assert_eq!(help.len(), 3);
+        assert!(help[0].contains("`${bake}` is filled in by a parameter"), "{}", help[0]);
+    }
+
+    #[test]
+    fn a_broken_declaration_does_not_make_its_users_wrong() {
+        let text = HEAD.replace("alarms: { names: [checkout-5xx] }", "alarms: 5");
+        let steps = "steps:\n  - shift: { route: web, candidate: 100%, gates: [errors] }\n";
+        assert_eq!(codes(&format!("{text}{steps}")), ["plan::wrong-type"]);
+    }
+
+    #[test]
+    fn layout_and_comments_do_not_change_the_digest_and_values_do() {
+        let digest = |text: &str| plan(text).digest;
+        let lines = CANARY.lines().filter(|line| !line.trim().is_empty());
+        let bare =
+            lines.filter(|line| !line.trim().starts_with('#')).collect::<Vec<_>>().join("\r\n");
+        assert_eq!(digest(CANARY), digest(&bare));
+        assert_ne!(digest(CANARY), digest(&CANARY.replace("25%", "26%")));
+        let slower = read_with(CANARY, &[("bake", "3m")]).unwrap().plan.digest;
+        assert_ne!(digest(CANARY), slower);
+    }
+
+    #[test]
+    fn a_digest_stays_the_same_between_versions_of_tidegate() {
+        insta::assert_snapshot!(plan(CANARY).digest);
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_to_a_plan_makes_the_reader_panic_or_point_out_of_the_file(
+            at in 0usize..3000, length in 0usize..40, junk in "[-a5%:{}\\[\\],&*!'\"$# \n\té]{0,12}",
+            source in prop::sample::select(vec![CANARY, BLUE_GREEN, EVERYTHING, EIGHT_MISTAKES]),
+        ) {
+            let mut bytes = source.as_bytes().to_vec();
+            let at = at % bytes.len();
+            let end = (at + length).min(bytes.len());
+            bytes.splice(at..end, junk.bytes());
+            let file = SourceFile::new("p.yaml", &bytes);
+            let problems = match read(&file, &BTreeMap::new()) {
+                Ok(checked) => checked.warnings,
+                Err(problems) => {
+                    prop_assert!(!problems.is_empty());
+                    problems
+                }
+            };
+            for problem in &problems {
+                prop_assert!(!problem.labels.is_empty(), "{problem:?}");
+                prop_assert!(problem.help.is_some(), "{problem:?}");
+                for label in &problem.labels {
+                    prop_assert!(file.text().get(label.span.start..label.span.end).is_some());
+                }
+            }
+            drawn(&problems);
+        }
+    }
 }

@@ -8,9 +8,9 @@ use std::{
 
 use super::{
     model::{
-        Component, Fleet, FleetKind, Gate, GateKind, GateName, InsufficientData, ListenerRule,
-        MissingAlarm, OnFailure, OnInterrupt, Plan, Route, RouteKind, RouteName, Side, Sides, Size,
-        Step, Until, Verb,
+        Component, ComponentName, Fleet, FleetKind, Gate, GateKind, GateName, InsufficientData,
+        ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, Route, RouteKind,
+        RouteName, Side, Sides, Size, Step, Until, Verb,
     },
     units::{Percent, format_duration},
 };
@@ -48,7 +48,7 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
                     writeln!(
                         out,
                         "    needs: {}",
-                        list(component.needs.iter().map(|n| n.as_str()))
+                        list(component.needs.iter().map(ComponentName::as_str))
                     )?;
                 }
                 writeln!(out, "    steps:")?;
@@ -155,7 +155,7 @@ fn sides(flow: Flow, sides: &Sides) -> Flow {
         Sides::Fixed { stable, candidate } => {
             flow.with("stable", text(stable.as_str())).with("candidate", text(candidate.as_str()))
         }
-        Sides::Pair(pair) => flow.with("pair", list(pair.iter().map(|member| member.as_str()))),
+        Sides::Pair(pair) => flow.with("pair", list(pair.iter().map(Member::as_str))),
     }
 }
 
@@ -243,4 +243,54 @@ fn body(step: &Step) -> String {
     }
     flow.some("timeout", step.timeout.map(duration));
     flow.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::sample::{BLUE_GREEN, CANARY, EVERYTHING, plan, read_with};
+
+    #[test]
+    fn an_expansion_reads_back_as_the_same_plan() {
+        for text in [CANARY, BLUE_GREEN, EVERYTHING] {
+            let written = plan(text);
+            assert_eq!(plan(&expand_to_yaml(&written)), written);
+        }
+    }
+
+    #[test]
+    fn everything_is_spelled_out() {
+        insta::assert_snapshot!(expand_to_yaml(&plan(EVERYTHING)));
+    }
+
+    const TEXTS: &str = "\
+tidegate: 1
+name: x
+params: { message: {}, alarm: {}, bake: {}, share: {} }
+routes: { r: { alb: { load-balancer: lb, port: 80, pair: [a, b] } } }
+gates: { g: { alarms: { names: ['${alarm}'] } } }
+steps:
+  - approve: { message: 'x${message}' }
+  - shift: { route: r, candidate: '${share}', bake: '${bake}', gates: [g] }
+";
+
+    proptest! {
+        #[test]
+        fn whatever_a_text_contains_it_reads_back(
+            message in any::<String>(), alarm in "\\PC{1,40}", bake in 0u64..1_000_000, share in 0u16..=1000,
+        ) {
+            let bake = format!("{bake}s");
+            let share = format!("{}.{}%", share / 10, share % 10);
+            let params =
+                [("message", message.as_str()), ("alarm", &alarm), ("bake", &bake), ("share", &share)];
+            let written = read_with(TEXTS, &params).unwrap().plan;
+            let Verb::Approve { message: read, .. } = &written.components[0].steps[0].verb else {
+                panic!("not an approval");
+            };
+            prop_assert_eq!(read, &format!("x{message}"));
+            prop_assert_eq!(plan(&expand_to_yaml(&written)), written);
+        }
+    }
 }

@@ -2,19 +2,22 @@
 //! of it only the event stream is used: serde would stop at the first mistake and cannot tell two of them at once.
 //! Whatever is wrong with the text as such (size, encoding, syntax, aliases that explode) is found here.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use miette::{MietteError, SourceCode, SourceSpan, SpanContents};
-use serde::de::DeserializeOwned;
-use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span as YamlSpan};
+use serde_saphyr::granit_parser::{
+    ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as YamlSpan,
+};
 
-use super::problem::{Problem, Problems};
+use super::{
+    problem::Problem,
+    tree::{Node, Style, TreeBuilder, too_deep},
+};
 
 /// No honest plan comes near this.
 pub const MAX_BYTES: usize = 1024 * 1024;
-/// Counted with every alias followed, so that a few lines of aliases cannot stand for millions of values.
-const MAX_NODES: usize = 10_000;
-const MAX_DEPTH: usize = 40;
+/// Lines longer than this are quoted in part.
+const MAX_EXCERPT: usize = 4000;
 
 /// Bytes of the file, the end excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,7 +129,13 @@ impl SourceCode for SourceFile {
         lines_before: usize,
         lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let found = self.text.as_ref().read_span(span, lines_before, lines_after)?;
+        let mut found = self.text.as_ref().read_span(span, lines_before, lines_after)?;
+        let (start, end) = (span.offset(), span.offset() + span.len());
+        let around = self.clamp(Span::new(start.saturating_sub(60), end.min(start + 60) + 60));
+        if found.data().len() > MAX_EXCERPT {
+            let around = SourceSpan::from(around.start..around.end);
+            found = self.text.as_ref().read_span(&around, 0, 0)?;
+        }
         Ok(Box::new(miette::MietteSpanContents::new_named(
             self.name.to_string(),
             found.data(),
@@ -138,56 +147,25 @@ impl SourceCode for SourceFile {
     }
 }
 
-/// How a scalar was written, which decides what it may be read as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    /// Without quotes: `null`, `true` and numbers have their meaning.
-    Plain,
-    Quoted,
-    /// With a parameter filled in: text or number as the place demands, but never nothing, nor a new piece of YAML.
-    Filled,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    Scalar {
-        text: String,
-        style: Style,
-    },
-    List(Vec<Node>),
-    Map(Vec<Entry>),
-    /// Already reported; whoever reads it stays silent.
-    Broken,
-}
-
-/// A value of the file. A collection points to the key it stands under, or to its first token.
-pub(super) type Node = Spanned<Value>;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub key: Spanned<String>,
-    pub value: Node,
-}
-
 /// Reads the text into a tree. Syntax errors end the reading; all else is collected and the tree returned.
 pub(super) fn parse(source: &SourceFile, problems: &mut Vec<Problem>) -> Option<Node> {
     if let Some(problem) = refusal(source) {
         problems.push(problem);
         return None;
     }
-    let mut tree = TreeBuilder::new(problems);
+    let mut tree = TreeBuilder::default();
     for event in Parser::new_from_str(&source.text) {
         let taken = match event {
-            Ok((event, span)) => tree.take(event, byte_span(&span)),
+            Ok((event, span)) => take(event, byte_span(&span), &mut tree, problems),
             Err(error) => Err(syntax_problem(source, &error)),
         };
         if let Err(problem) = taken {
-            tree.problems.push(problem);
+            problems.push(problem);
             return None;
         }
     }
-    let root = tree.root;
-    if root.as_ref().is_none_or(Node::is_null) {
+    let root = tree.root().filter(|root| !root.is_null());
+    if root.is_none() {
         problems.push(
             Problem::error("plan::empty", "the plan is empty")
                 .at(Span::default(), "nothing but white space and comments")
@@ -196,28 +174,46 @@ pub(super) fn parse(source: &SourceFile, problems: &mut Vec<Problem>) -> Option<
                      `plans/canary-alb.yaml` is an example",
                 ),
         );
-        return None;
     }
     root
 }
 
-/// Reads another kind of document, such as a scenario, as `T`. Its first problem ends the reading.
-pub fn read_document<T: DeserializeOwned>(source: &SourceFile) -> Result<T, Problems> {
-    if let Some(problem) = refusal(source) {
-        return Err(Problems::new(source, vec![problem]));
+/// Hands an event on to the tree. What comes back as an error ends the reading.
+fn take(
+    event: Event<'_>,
+    span: Span,
+    tree: &mut TreeBuilder,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Problem> {
+    let tag = match &event {
+        Event::Scalar(.., tag) | Event::SequenceStart(.., tag) | Event::MappingStart(.., tag) => {
+            tag
+        }
+        _ => &None,
+    };
+    if tag.is_some() {
+        problems.push(
+            Problem::error("plan::tag", "YAML tags have no meaning in a plan")
+                .at(span, "tagged with `!`")
+                .help("remove the tag; quote the text if it begins with `!`"),
+        );
     }
-    serde_saphyr::from_str(&source.text).map_err(|error| {
-        let at = error.location().map_or(0, |location| {
-            let lines = source.text.split_inclusive('\n');
-            let line = usize::try_from(location.line()).unwrap_or(1).saturating_sub(1);
-            let before: usize = lines.take(line).map(str::len).sum();
-            before + usize::try_from(location.column()).unwrap_or(1).saturating_sub(1)
-        });
-        let text = error.without_snippet().to_string();
-        let words = text.lines().next().unwrap_or_default().to_owned();
-        let problem = Problem::error("document::invalid", words).at(Span::new(at, at), "here");
-        Problems::new(source, vec![problem])
-    })
+    match event {
+        Event::Scalar(text, style, anchor, _) => {
+            let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
+            tree.scalar(text.into_owned(), style, anchor, span, problems)
+        }
+        Event::SequenceStart(_, anchor, _) => tree.open_list(anchor, span),
+        Event::MappingStart(_, anchor, _) => tree.open_map(anchor, span),
+        Event::SequenceEnd | Event::MappingEnd => tree.close(problems),
+        Event::Alias(anchor) => tree.alias(anchor, span, problems),
+        Event::DocumentStart(..) if tree.is_complete() => {
+            Err(Problem::error("plan::documents", "a second YAML document begins here")
+                .at(span, "second document")
+                .help("one file holds one plan; remove the `---` or split the file"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refusal(source: &SourceFile) -> Option<Problem> {
@@ -255,6 +251,9 @@ fn syntax_problem(source: &SourceFile, error: &ScanError) -> Problem {
     let at = marker.byte_offset().unwrap_or_else(|| {
         source.text.char_indices().nth(marker.index()).map_or(source.text.len(), |(at, _)| at)
     });
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        return too_deep(Span::new(at, at));
+    }
     let problem = Problem::error("plan::yaml", format!("not valid YAML: {}", error.info()));
     let rest = source.text.get(at..).unwrap_or_default();
     if rest.trim().is_empty() {
@@ -269,194 +268,6 @@ fn syntax_problem(source: &SourceFile, error: &ScanError) -> Problem {
         problem
             .at(Span::new(at, at), "YAML cannot be read beyond this point")
             .help("check indentation, colons, quotes and brackets here and on the line before")
-    }
-}
-
-impl Node {
-    pub(super) fn is_null(&self) -> bool {
-        match &self.value {
-            Value::Scalar { text, style: Style::Plain } => {
-                matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL")
-            }
-            Value::Scalar { .. } | Value::List(_) | Value::Map(_) | Value::Broken => false,
-        }
-    }
-
-    /// The value under a key of a mapping.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        match &self.value {
-            Value::Map(entries) => {
-                entries.iter().find(|entry| entry.key.value == key).map(|entry| &entry.value)
-            }
-            Value::Scalar { .. } | Value::List(_) | Value::Broken => None,
-        }
-    }
-}
-
-/// A collection that is not closed yet.
-enum Open {
-    List { anchor: usize, span: Span, items: Vec<Node> },
-    Map { anchor: usize, span: Span, entries: Vec<Entry>, key: Option<Spanned<String>> },
-}
-
-struct TreeBuilder<'p> {
-    problems: &'p mut Vec<Problem>,
-    open: Vec<Open>,
-    anchors: HashMap<usize, (Node, usize)>,
-    nodes: usize,
-    documents: usize,
-    root: Option<Node>,
-}
-
-impl<'p> TreeBuilder<'p> {
-    fn new(problems: &'p mut Vec<Problem>) -> Self {
-        Self {
-            problems,
-            open: Vec::new(),
-            anchors: HashMap::new(),
-            nodes: 0,
-            documents: 0,
-            root: None,
-        }
-    }
-
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
-        match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), span);
-                let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
-                let value = Value::Scalar { text: text.into_owned(), style };
-                self.count(1, span)?;
-                self.finish(Node::new(value, span), anchor)
-            }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), span);
-                let span = self.open(span)?;
-                self.open.push(Open::List { anchor, span, items: Vec::new() });
-                Ok(())
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), span);
-                let span = self.open(span)?;
-                self.open.push(Open::Map { anchor, span, entries: Vec::new(), key: None });
-                Ok(())
-            }
-            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::List { anchor, span, items }) => {
-                    self.finish(Node::new(Value::List(items), span), anchor)
-                }
-                Some(Open::Map { anchor, span, entries, .. }) => {
-                    self.finish(Node::new(Value::Map(entries), span), anchor)
-                }
-                None => Ok(()),
-            },
-            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                Some((node, size)) => {
-                    self.count(size, span)?;
-                    self.finish(node, 0)
-                }
-                None => {
-                    Err(Problem::error("plan::alias", "this alias stands inside what it names")
-                        .at(span, "refers to itself")
-                        .help("write the value out"))
-                }
-            },
-            Event::DocumentStart(..) => {
-                self.documents += 1;
-                if self.documents == 1 {
-                    return Ok(());
-                }
-                Err(Problem::error("plan::documents", "a second YAML document begins here")
-                    .at(span, "second document")
-                    .help("one file holds one plan; remove the `---` or split the file"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn refuse_tag(&mut self, tagged: bool, span: Span) {
-        if tagged {
-            self.problems.push(
-                Problem::error("plan::tag", "YAML tags have no meaning in a plan")
-                    .at(span, "tagged with `!`")
-                    .help("remove the tag; quote the text if it begins with `!`"),
-            );
-        }
-    }
-
-    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Problem> {
-        self.nodes += nodes;
-        if self.nodes <= MAX_NODES {
-            return Ok(());
-        }
-        let message = format!("the plan has more than {MAX_NODES} values, aliases followed");
-        Err(Problem::error("plan::too-many-values", message)
-            .at(span, "counted up to here")
-            .help("aliases (`*name`) that name other aliases multiply; write the values out"))
-    }
-
-    /// Where the collection that begins here points to.
-    fn open(&mut self, span: Span) -> Result<Span, Problem> {
-        self.count(1, span)?;
-        if self.open.len() >= MAX_DEPTH {
-            return Err(Problem::error("plan::too-deep", "the values are nested too deeply")
-                .at(span, format!("level {}", MAX_DEPTH + 1))
-                .help("a plan nests about six levels deep; is a bracket not closed?"));
-        }
-        Ok(match self.open.last() {
-            Some(Open::Map { key: Some(key), .. }) => key.span,
-            _ => Span::new(span.start, span.start + 1),
-        })
-    }
-
-    /// Puts a complete value into the collection it belongs to.
-    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
-        if anchor != 0 {
-            let size = size(&node);
-            self.anchors.insert(anchor, (node.clone(), size));
-        }
-        match self.open.last_mut() {
-            None => self.root = Some(node),
-            Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { entries, key, .. }) => match key.take() {
-                None => *key = Some(key_of(node)?),
-                Some(key) => {
-                    if let Some(first) = entries.iter().find(|e| e.key.value == key.value) {
-                        self.problems.push(duplicate(&first.key, &key));
-                    } else {
-                        entries.push(Entry { key, value: node });
-                    }
-                }
-            },
-        }
-        Ok(())
-    }
-}
-
-fn key_of(node: Node) -> Result<Spanned<String>, Problem> {
-    match node.value {
-        Value::Scalar { text, .. } => Ok(Spanned::new(text, node.span)),
-        Value::List(_) | Value::Map(_) | Value::Broken => Err(Problem::error(
-            "plan::key",
-            "a key is a word, not a list or a mapping",
-        )
-        .at(node.span, "stands in the place of a key")
-        .help("text that begins with `{` or `[` needs quotes; parameters are written `${name}`")),
-    }
-}
-
-fn duplicate(first: &Spanned<String>, second: &Spanned<String>) -> Problem {
-    Problem::error("plan::duplicate-key", format!("`{}` stands here twice", first.value))
-        .at(second.span, "second time")
-        .at(first.span, "first time")
-        .help("keep one of the two")
-}
-
-fn size(node: &Node) -> usize {
-    match &node.value {
-        Value::Scalar { .. } | Value::Broken => 1,
-        Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Value::Map(entries) => 1 + entries.iter().map(|entry| size(&entry.value)).sum::<usize>(),
     }
 }
 
@@ -510,12 +321,9 @@ mod tests {
 
     #[test]
     fn aliases_that_multiply_are_refused_early() {
-        let mut text = "l0: &l0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..12 {
-            let below = format!("*l{}, ", level - 1).repeat(10);
-            text.push_str(&format!("l{level}: &l{level} [{below}]\n"));
-        }
-        assert_eq!(codes(text), ["plan::too-many-values"]);
+        let level = |i| format!("l{i}: &l{i} [{}]\n", format!("*l{}, ", i - 1).repeat(10));
+        let levels: Vec<String> = (1..12).map(level).collect();
+        assert_eq!(codes(format!("l0: &l0 [x]\n{}", levels.concat())), ["plan::too-many-values"]);
     }
 
     #[test]

@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use super::{
-    form::{Definitions, Form, Literal, Named, Short, Whole, record, words},
+    form::{Definitions, Form, Named, Short, record},
     model::{InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
     problem::Problem,
-    source::{Node, Spanned},
+    scalar::{Literal, Whole, words},
+    source::Spanned,
+    tree::Node,
     units::Percent,
 };
 
@@ -20,7 +22,7 @@ record! {
     PlanForm, "a plan", choice "`steps`, `strategy` or `components`" "plan::unknown-field" {
         /// The version of the language; always 1.
         "tidegate" tidegate: Required Version,
-        /// Names the plan; part of every run's id.
+        /// Names the plan, such as `checkout`; part of every run's id.
         "name" name: Required String,
         /// Where the plan is meant to run.
         "aws" aws: Optional AwsForm,
@@ -72,9 +74,9 @@ record! {
 
 record! {
     /// A place where traffic is split between two sides.
-    RouteForm, "a route" {
+    RouteForm, "a route", choice "kind of route" "plan::unknown-route-kind" {
         /// The forward action of an Application Load Balancer.
-        "alb" alb: Required AlbForm,
+        "alb" alb: Choice AlbForm,
     }
 }
 
@@ -105,9 +107,9 @@ record! {
 
 record! {
     /// What runs the software, one group per side.
-    FleetForm, "a fleet" {
+    FleetForm, "a fleet", choice "kind of fleet" "plan::unknown-fleet-kind" {
         /// EC2 Auto Scaling groups.
-        "autoscaling" autoscaling: Required AutoScalingForm,
+        "autoscaling" autoscaling: Choice AutoScalingForm,
         /// The route whose sides this fleet's follow, in the same order.
         "behind" behind: Optional String,
     }
@@ -142,7 +144,7 @@ record! {
 record! {
     /// CloudWatch alarms, metric and composite.
     AlarmsForm, "an alarms gate" {
-        /// The names of the alarms.
+        /// The names of the alarms, such as `[checkout-5xx]`.
         "names" names: Required List<String>,
         /// When an alarm vanishes during the run: `fail` (the default), or `unknown`, which stops the traffic where
         /// it is.
@@ -199,7 +201,7 @@ record! {
 record! {
     /// Changes the size of one side of a fleet.
     ScaleForm, "a scale step" {
-        /// The fleet.
+        /// The fleet whose size changes, by name.
         "fleet" fleet: Required String,
         /// Which of its sides: `stable` or `candidate`.
         "side" side: Required Side,
@@ -239,7 +241,7 @@ record! {
 record! {
     /// Reads a gate until it passes.
     ProbeForm, "a probe step" {
-        /// The gate.
+        /// The gate that is read, by name.
         "gate" gate: Required String,
         /// The step fails if the gate has not passed by then; `1m` unless told.
         "timeout" timeout: Optional Duration,
@@ -249,9 +251,9 @@ record! {
 record! {
     /// Moves traffic, then holds the gates for as long as it bakes.
     ShiftForm, "a shift step" {
-        /// The route.
+        /// The route whose traffic moves, by name.
         "route" route: Required String,
-        /// The share of traffic the candidate gets, in steps of 0.1%.
+        /// The share of traffic the candidate gets, such as `5%`; at the finest in steps of 0.1%.
         "candidate" candidate: Required Percent,
         /// How long the gates have to hold before the next step begins; not at all unless told.
         "bake" bake: Optional Duration,
@@ -388,7 +390,7 @@ impl Form for Version {
     }
 
     fn schema(_: &mut Definitions) -> serde_json::Value {
-        serde_json::json!({ "const": 1 })
+        serde_json::json!({ "enum": [1, "1"] })
     }
 }
 

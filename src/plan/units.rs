@@ -198,7 +198,8 @@ pub fn format_duration(duration: Duration) -> String {
     let mut text = String::new();
     for (name, millis) in UNITS {
         if rest >= millis {
-            text.push_str(&format!("{}{name}", rest / millis));
+            text.push_str(&(rest / millis).to_string());
+            text.push_str(name);
             rest %= millis;
         }
     }

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use super::scope::{Scope, positive, refuse_repetition};
 use crate::plan::{
     defaults::{ALARMS_EVERY, HTTP_TIMEOUT, OTHERS_EVERY},
-    form::{Named, Slot, Whole},
+    form::{Named, Slot},
     model::{
         AlarmsGate, Gate, GateKind, GateName, HttpGate, InsufficientData, MissingAlarm, RouteName,
         Side,
     },
     problem::Problem,
+    scalar::Whole,
     source::{Span, Spanned},
     syntax::{AlarmsForm, GateForm, HealthyForm, HttpForm},
     units::Percent,

@@ -1,6 +1,6 @@
 //! Routes and fleets: where traffic is split, and what runs the software on either side.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem::discriminant};
 
 use super::scope::Scope;
 use crate::plan::{
@@ -205,7 +205,7 @@ impl SideNames<'_> {
             );
             return None;
         };
-        let (first, second) = self.distinct(first.clone()?, second.clone()?, problems)?;
+        let (first, second) = self.distinct((*first)?, (*second)?, problems)?;
         Some(Sides::Pair([first, second]))
     }
 
@@ -288,28 +288,26 @@ fn fleet(
     let sides = names.check(groups.span, problems)?;
     let behind = behind?;
     let front = behind.as_ref().and_then(|route| routes.get(route));
-    match (&sides, &behind, front) {
-        (Sides::Pair(_), None, _) => problems.push(
+    if matches!(sides, Sides::Pair(_)) && behind.is_none() {
+        problems.push(
             Problem::error(
                 "plan::pair-without-route",
                 "nothing tells which group of this pair is stable",
             )
             .at(groups.value.pair.span_or(groups.span), "a pair on its own")
             .help("add `behind: <route>`, whose weights tell, or write `stable:` and `candidate:`"),
-        ),
-        (Sides::Pair(_), Some(_), Some((Route { sides: Sides::Fixed { .. }, .. }, _)))
-        | (Sides::Fixed { .. }, Some(_), Some((Route { sides: Sides::Pair(_), .. }, _))) => {
-            problems.push(
-                Problem::error(
-                    "plan::sides-differ",
-                    "this fleet and its route name their sides in different ways",
-                )
-                .at(form.behind.span_or(groups.span), "the sides of this route")
-                .at(groups.span, "the sides of the fleet")
-                .help("write `pair` in both places, or `stable` and `candidate` in both"),
+        );
+    }
+    if front.is_some_and(|(route, _)| discriminant(&route.sides) != discriminant(&sides)) {
+        problems.push(
+            Problem::error(
+                "plan::sides-differ",
+                "this fleet and its route name their sides in different ways",
             )
-        }
-        (Sides::Pair(_) | Sides::Fixed { .. }, _, _) => {}
+            .at(form.behind.span_or(groups.span), "the sides of this route")
+            .at(groups.span, "the sides of the fleet")
+            .help("write `pair` in both places, or `stable` and `candidate` in both"),
+        );
     }
     Some(Fleet { kind: FleetKind::AutoScaling, sides, behind })
 }

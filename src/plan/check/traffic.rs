@@ -159,3 +159,57 @@ impl<'a> Traffic<'a> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::sample::{codes_of, codes_with};
+
+    const FULL: &str = "shift: { route: web, candidate: 100%, bake: 10m, gates: [errors] }";
+    const SOME: &str = "shift: { route: web, candidate: 50%, bake: 10m, gates: [errors] }";
+    const NONE: &str = "shift: { route: web, candidate: 0%, bake: 10m, gates: [errors] }";
+    const STABLE_AWAY: &str = "scale: { fleet: app, side: stable, to: 0 }";
+    const CANDIDATE_AWAY: &str = "scale: { fleet: app, side: candidate, to: 0 }";
+
+    #[test]
+    fn a_side_with_traffic_is_not_scaled_away() {
+        let refused = ["plan::scaled-under-traffic"];
+        assert_eq!(codes_of(&[STABLE_AWAY]), refused);
+        assert_eq!(codes_of(&[SOME, STABLE_AWAY, FULL])[0], refused[0]);
+        assert_eq!(codes_of(&[FULL, CANDIDATE_AWAY]), refused);
+        assert_eq!(codes_of(&[SOME, CANDIDATE_AWAY]), refused);
+    }
+
+    #[test]
+    fn a_side_without_traffic_may_go() {
+        assert_eq!(codes_of(&[FULL, STABLE_AWAY]), [""; 0]);
+        assert_eq!(codes_of(&[CANDIDATE_AWAY]), [""; 0]);
+        assert_eq!(codes_of(&[SOME, NONE, CANDIDATE_AWAY]), ["lint::falling-weight"]);
+    }
+
+    #[test]
+    fn traffic_is_not_sent_where_nothing_is_left() {
+        let refused = ["plan::traffic-into-nothing"];
+        assert_eq!(codes_of(&[FULL, STABLE_AWAY, SOME]), refused);
+        assert_eq!(codes_of(&[CANDIDATE_AWAY, SOME]), refused);
+        let up = "scale: { fleet: app, side: candidate, to: { same-as: stable } }";
+        assert_eq!(codes_of(&[CANDIDATE_AWAY, up, SOME]), [""; 0]);
+    }
+
+    #[test]
+    fn a_plan_with_an_unreadable_step_is_not_judged_by_its_gaps() {
+        let broken = FULL.replace("100%", "100");
+        assert_eq!(codes_of(&[&broken, STABLE_AWAY]), ["plan::unit"]);
+    }
+
+    #[test]
+    fn a_route_with_its_fleets_belongs_to_one_component() {
+        let two = |second: &str| {
+            codes_with(&format!(
+                "components:\n  a: {{ steps: [{{ {FULL} }}] }}\n  b: {{ steps: [{{ {second} }}] }}\n"
+            ))
+        };
+        assert_eq!(two(SOME), ["plan::shared"]);
+        assert_eq!(two("scale: { fleet: app, side: candidate, to: 3 }"), ["plan::shared"]);
+        assert_eq!(two("scale: { fleet: api, side: candidate, to: 3 }"), [""; 0]);
+    }
+}

@@ -1,0 +1,270 @@
+//! The single values of a plan: texts, numbers, percentages, durations and words, each with what to say when something
+//! else stands in its place.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    form::{Definitions, Form},
+    problem::{Problem, did_you_mean, listed},
+    tree::{Node, Style, Value},
+    units::{DurationError, Percent, PercentError, parse_duration},
+};
+
+/// What a person would say stands there.
+pub(super) fn found(node: &Node) -> String {
+    match &node.value {
+        _ if node.is_null() => "nothing".to_owned(),
+        Value::Scalar { text, style } if node.looks_typed() && *style == Style::Plain => {
+            format!("the bare value {text}")
+        }
+        Value::Scalar { text, .. } => format!("the text `{text}`"),
+        Value::List(_) => "a list".to_owned(),
+        Value::Map(_) => "a mapping".to_owned(),
+        Value::Broken => "something unreadable".to_owned(),
+    }
+}
+
+pub(super) fn wrong_type(node: &Node, what: &str, problems: &mut Vec<Problem>) {
+    if node.value != Value::Broken {
+        let problem =
+            Problem::error("plan::wrong-type", format!("expected {what}, found {}", found(node)))
+                .at(node.span, format!("not {what}"));
+        problems.push(match &node.value {
+            Value::Scalar { text, .. } if node.looks_typed() && what.starts_with("text") => {
+                problem.help(format!("put it in quotes: \"{text}\""))
+            }
+            Value::Scalar { .. } | Value::List(_) | Value::Map(_) | Value::Broken => {
+                problem.help(format!("write {what} here"))
+            }
+        });
+    }
+}
+
+impl Node {
+    /// Whether YAML takes this unquoted word for a number or a truth value.
+    fn looks_typed(&self) -> bool {
+        match &self.value {
+            Value::Scalar { text, style: Style::Plain } => {
+                matches!(text.as_str(), "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
+                    || (text.parse::<f64>().is_ok() && text.contains(|c: char| c.is_ascii_digit()))
+            }
+            Value::Scalar { .. } | Value::List(_) | Value::Map(_) | Value::Broken => false,
+        }
+    }
+
+    /// The text of a scalar that is not null; anything else is reported.
+    pub(super) fn scalar(&self, what: &str, problems: &mut Vec<Problem>) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } if !self.is_null() => Some(text),
+            Value::Scalar { .. } | Value::List(_) | Value::Map(_) | Value::Broken => {
+                wrong_type(self, what, problems);
+                None
+            }
+        }
+    }
+}
+
+/// A schema for a scalar in whose place a parameter may stand.
+fn or_parameter(schema: &Json, definitions: &mut Definitions) -> Json {
+    definitions.entry("parameter").or_insert_with(|| {
+        json!({
+            "type": "string",
+            "pattern": "\\$\\{[a-z0-9][a-z0-9-]*\\}",
+            "description": "A value with a parameter filled in, such as `${bake}`.",
+        })
+    });
+    json!({ "anyOf": [schema, { "$ref": "#/$defs/parameter" }] })
+}
+
+impl Form for String {
+    const WHAT: &'static str = "text";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        if node.looks_typed() {
+            wrong_type(node, Self::WHAT, problems);
+            return None;
+        }
+        node.scalar(Self::WHAT, problems).map(str::to_owned)
+    }
+
+    fn schema(_: &mut Definitions) -> Json {
+        json!({ "type": "string" })
+    }
+}
+
+/// A scalar taken as it is written, quotes or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Literal(pub String);
+
+impl Form for Literal {
+    const WHAT: &'static str = "a single value";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        node.scalar(Self::WHAT, problems).map(|text| Self(text.to_owned()))
+    }
+
+    fn schema(_: &mut Definitions) -> Json {
+        json!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
+impl Form for bool {
+    const WHAT: &'static str = "`true` or `false`";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        match &node.value {
+            Value::Scalar { text, style: Style::Plain } if text == "true" => Some(true),
+            Value::Scalar { text, style: Style::Plain } if text == "false" => Some(false),
+            Value::Scalar { .. } | Value::List(_) | Value::Map(_) | Value::Broken => {
+                wrong_type(node, Self::WHAT, problems);
+                None
+            }
+        }
+    }
+
+    fn schema(_: &mut Definitions) -> Json {
+        json!({ "type": "boolean" })
+    }
+}
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whole<const MIN: u32, const MAX: u32>(pub u32);
+
+impl<const MIN: u32, const MAX: u32> Form for Whole<MIN, MAX> {
+    const WHAT: &'static str = "a whole number";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        let text = node.scalar(Self::WHAT, problems)?;
+        if !text.bytes().all(|b| b.is_ascii_digit())
+            || matches!(node.value, Value::Scalar { style: Style::Quoted, .. })
+        {
+            wrong_type(node, Self::WHAT, problems);
+            return None;
+        }
+        let number = text.parse().ok().filter(|n| (MIN..=MAX).contains(n));
+        if number.is_none() {
+            problems.push(
+                Problem::error("plan::out-of-range", format!("{text} is out of range"))
+                    .at(node.span, "out of range")
+                    .help(if MAX == u32::MAX {
+                        format!("write a whole number from {MIN} up")
+                    } else {
+                        format!("write a whole number between {MIN} and {MAX}")
+                    }),
+            );
+        }
+        number.map(Self)
+    }
+
+    fn schema(definitions: &mut Definitions) -> Json {
+        let range = json!({ "type": "integer", "minimum": MIN, "maximum": MAX });
+        or_parameter(&range, definitions)
+    }
+}
+
+impl Form for Percent {
+    const WHAT: &'static str = "a percentage such as `5%`";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        let text = node.scalar(Self::WHAT, problems)?;
+        let error = match text.parse() {
+            Ok(percent) => return Some(percent),
+            Err(error) => error,
+        };
+        let (code, help) = match error {
+            PercentError::NoUnit => ("plan::unit", format!("write `{text}%`")),
+            PercentError::OutOfRange => {
+                ("plan::out-of-range", "write a share between `0%` and `100%`".to_owned())
+            }
+            PercentError::Malformed => {
+                ("plan::percentage", "write a number and `%`, such as `5%` or `12.5%`".to_owned())
+            }
+        };
+        problems.push(
+            Problem::error(code, format!("{error}, found `{text}`"))
+                .at(node.span, "a percentage belongs here")
+                .help(help),
+        );
+        None
+    }
+
+    fn schema(definitions: &mut Definitions) -> Json {
+        let percent = json!({ "type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,2})? ?%$" });
+        or_parameter(&percent, definitions)
+    }
+}
+
+impl Form for Duration {
+    const WHAT: &'static str = "a duration such as `10m`";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        let text = node.scalar(Self::WHAT, problems)?;
+        let error = match parse_duration(text) {
+            Ok(duration) => return Some(duration),
+            Err(error) => error,
+        };
+        let (code, help) = match error {
+            DurationError::NoUnit => ("plan::unit", format!("write `{text}s`, `{text}m` or `{text}h`")),
+            DurationError::TooLong => ("plan::out-of-range", "write at most `365d`".to_owned()),
+            DurationError::Malformed => (
+                "plan::duration",
+                "write whole numbers with the units d, h, m, s and ms, largest first: `1h30m`, `90s`"
+                    .to_owned(),
+            ),
+        };
+        problems.push(
+            Problem::error(code, format!("{error}, found `{text}`"))
+                .at(node.span, "a duration belongs here")
+                .help(help),
+        );
+        None
+    }
+
+    fn schema(definitions: &mut Definitions) -> Json {
+        let pattern = "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+        or_parameter(&json!({ "type": "string", "pattern": pattern }), definitions)
+    }
+}
+
+/// Gives an enum its words.
+macro_rules! words {
+    ($($type:ty, $what:literal { $($word:literal => $value:expr),* $(,)? })*) => {$(
+        impl $crate::plan::form::Form for $type {
+            const WHAT: &'static str = $what;
+
+            fn read(
+                node: &$crate::plan::tree::Node,
+                problems: &mut Vec<$crate::plan::problem::Problem>,
+            ) -> Option<Self> {
+                match node.scalar(Self::WHAT, problems)? {
+                    $($word => Some($value),)*
+                    other => {
+                        let words = &[$($word),*];
+                        problems.push($crate::plan::scalar::unknown_word(node, other, $what, words));
+                        None
+                    }
+                }
+            }
+
+            fn schema(definitions: &mut $crate::plan::form::Definitions) -> serde_json::Value {
+                $crate::plan::scalar::words_schema(&[$($word),*], definitions)
+            }
+        }
+    )*};
+}
+pub(super) use words;
+
+pub(super) fn words_schema(words: &[&str], definitions: &mut Definitions) -> Json {
+    or_parameter(&json!({ "enum": words }), definitions)
+}
+
+pub(super) fn unknown_word(node: &Node, word: &str, what: &str, words: &[&str]) -> Problem {
+    let meant = did_you_mean(word, words.iter().copied())
+        .map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
+    Problem::error("plan::unknown-word", format!("`{word}` is not {what}"))
+        .at(node.span, "not known here")
+        .help(format!("{meant}possible are {}", listed(words.iter().copied())))
+}
