@@ -25,19 +25,12 @@ pub fn judge_health(health: &[Health], desired: u32, at_least: Percent, at: Time
     let mut reasons: Vec<&str> = reasons.collect();
     reasons.sort_unstable();
     reasons.dedup();
-    let why = if reasons.is_empty() || outcome == Outcome::Pass {
-        String::new()
-    } else {
-        format!(" ({})", reasons.join(", "))
-    };
-    Reading::new(
-        outcome,
-        at,
-        format!("{healthy} of {expected} targets healthy, {needed} needed{why}"),
-    )
-    .with("healthy", healthy)
-    .with("registered", registered)
-    .with("desired", desired)
+    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let needs =
+        if outcome == Outcome::Pass { String::new() } else { format!(", {needed} needed{why}") };
+    let reading =
+        Reading::new(outcome, at, format!("{healthy} of {expected} targets healthy{needs}"));
+    if registered == expected { reading } else { reading.with("registered", registered) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use super::{
     form::{Form, Named, Slot},
     problem::{Problem, did_you_mean, listed},
-    source::{SourceFile, Span, Spanned},
+    source::{SourceFile, Span, Spanned, parse},
     syntax::ParamForm,
     tree::{Node, Style, Value},
 };

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use miette::{MietteError, SourceCode, SourceSpan, SpanContents};
+use serde::de::DeserializeOwned;
 use serde_saphyr::granit_parser::{
     ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as YamlSpan,
 };
 
 use super::{
-    problem::Problem,
+    problem::{Problem, Problems},
     tree::{Node, Style, TreeBuilder, too_deep},
 };
 
@@ -214,6 +215,24 @@ fn take(
         }
         _ => Ok(()),
     }
+}
+
+/// Reads another kind of document, such as a scenario, as `T`. Its first problem ends the reading.
+pub fn read_document<T: DeserializeOwned>(source: &SourceFile) -> Result<T, Problems> {
+    if let Some(problem) = refusal(source) {
+        return Err(Problems::new(source, vec![problem]));
+    }
+    serde_saphyr::from_str(&source.text).map_err(|error| {
+        let at = error.location().map_or(0, |location| {
+            let line = usize::try_from(location.line()).unwrap_or(1).saturating_sub(1);
+            let before: usize = source.text.split_inclusive('\n').take(line).map(str::len).sum();
+            before + usize::try_from(location.column()).unwrap_or(1).saturating_sub(1)
+        });
+        let text = error.without_snippet().to_string();
+        let words = text.lines().next().unwrap_or_default().to_owned();
+        let problem = Problem::error("document::invalid", words).at(Span::new(at, at), "here");
+        Problems::new(source, vec![problem])
+    })
 }
 
 fn refusal(source: &SourceFile) -> Option<Problem> {

@@ -31,7 +31,7 @@ pub(super) fn history(name: &RunName, global: &Global, output: &Output) -> Resul
     }
     match output.format {
         Format::Json => rows.iter().for_each(|row| output.json(row)),
-        Format::Text => output.data(&report::history(&rows, output.style)),
+        Format::Text => output.data(report::history(&rows, output.style).trim_end()),
     }
     Ok(Exit::Success)
 }
@@ -46,7 +46,7 @@ fn tell(found: &Found, output: &Output) -> Result<Exit, Failure> {
     }
     if output.format == Format::Text {
         let view = RunView::of(&found.plan, &found.journal, Clock::System.now());
-        output.data(&report::ending(&view, output.style));
+        output.data(&format!("\n{}", report::ending(&view, output.style).trim_end()));
     }
     Ok(Exit::Success)
 }

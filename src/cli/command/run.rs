@@ -148,7 +148,7 @@ async fn drive(
     let view = witness.view(wiring.clock.now());
     output.progress(None);
     if output.format == Format::Text {
-        output.data(&report::ending(&view, output.style));
+        output.data(&format!("\n{}", report::ending(&view, output.style).trim_end()));
     }
     if matches!(state.mode, Mode::Ended(_)) {
         runner.hold.release()?;

@@ -19,7 +19,7 @@ pub(super) fn status(name: &RunName, global: &Global, output: &Output) -> Result
     match output.format {
         Format::Json => output.json(&view),
         Format::Text => {
-            output.data(&report::status(&view, output.style));
+            output.data(report::status(&view, output.style).trim_end());
             match found.driver()? {
                 Some(driver) => output.data(&format!("driven by {driver}")),
                 None => output.data("nobody drives it at the moment"),
