@@ -285,8 +285,8 @@ async fn check_alarms(plan: &Plan, reads: &Reads, notes: &mut Notes) {
     if named.is_empty() {
         return;
     }
-    let names: Vec<String> = named.iter().cloned().collect();
-    let alarms = match reads.alarms.alarms(&names).await {
+    let asked: Vec<String> = named.iter().cloned().collect();
+    let alarms = match reads.alarms.alarms(&asked).await {
         Ok(alarms) => alarms,
         Err(error) => {
             notes.objections.push(Objection::error("cannot read the alarms", &error));

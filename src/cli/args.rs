@@ -111,7 +111,7 @@ pub(super) struct PlanFile {
     /// The plan, or - for standard input
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
-    /// Value for a parameter of the plan; also from TIDEGATE_PARAM_<NAME>
+    /// Value for a parameter of the plan; also from `TIDEGATE_PARAM_<NAME>`
     #[arg(long = "param", short = 'p', value_name = "NAME=VALUE", value_parser = parameter)]
     pub params: Vec<(String, String)>,
 }

@@ -1,6 +1,5 @@
 //! The one place that prints. Standard output carries what was asked for, standard error the talk around it, so that
 //! either can be redirected without the other.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
 
 use std::{
     io::{IsTerminal, Write},

@@ -113,11 +113,7 @@ fn simulated(plan: &Plan, simulation: &Simulation) -> Result<Wiring, Failure> {
 }
 
 #[cfg(feature = "aws")]
-pub(super) async fn connect(
-    region: Option<&str>,
-    aws: &Aws,
-    calls: &Calls,
-) -> Result<Cloud, Failure> {
+async fn connect(region: Option<&str>, aws: &Aws, calls: &Calls) -> Result<Cloud, Failure> {
     Ok(crate::aws::connect(&settings(region, aws), calls).await?)
 }
 
@@ -136,15 +132,13 @@ fn settings(region: Option<&str>, aws: &Aws) -> crate::aws::Settings {
 }
 
 #[cfg(not(feature = "aws"))]
-pub(super) async fn connect(
-    _region: Option<&str>,
-    _aws: &Aws,
-    _calls: &Calls,
-) -> Result<Cloud, Failure> {
+#[expect(clippy::unused_async, reason = "stands in for the one that connects")]
+async fn connect(_region: Option<&str>, _aws: &Aws, _calls: &Calls) -> Result<Cloud, Failure> {
     Err(without_aws())
 }
 
 #[cfg(not(feature = "aws"))]
+#[expect(clippy::unused_async, reason = "stands in for the one that connects")]
 async fn read_only(_region: Option<&str>, _aws: &Aws) -> Result<Reads, Failure> {
     Err(without_aws())
 }
@@ -153,6 +147,6 @@ async fn read_only(_region: Option<&str>, _aws: &Aws) -> Result<Reads, Failure> 
 fn without_aws() -> Failure {
     Failure::usage(
         "this tidegate was built without AWS",
-        "use --simulate, or build with `--features aws`",
+        "use --simulate, or build it with its default features",
     )
 }

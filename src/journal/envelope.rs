@@ -75,6 +75,11 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The part that says when it began, `20260131-154502-9f3c`: ids sorted by it are oldest first, whatever their plans.
+    pub fn moment(&self) -> &str {
+        self.0.get(self.0.len().saturating_sub(20)..).unwrap_or(&self.0)
+    }
 }
 
 fn may_stand_in_a_run_id(c: char) -> bool {

@@ -100,7 +100,9 @@ impl Store for Memory {
     fn runs(&self) -> Result<Vec<RunId>, Error> {
         let inner = self.inner();
         let with_events = inner.runs.iter().filter(|(_, run)| !run.events.is_empty());
-        Ok(with_events.map(|(id, _)| id.clone()).collect())
+        let mut runs: Vec<RunId> = with_events.map(|(id, _)| id.clone()).collect();
+        runs.sort_by(|a, b| a.moment().cmp(b.moment()));
+        Ok(runs)
     }
 
     fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, Error> {

@@ -24,7 +24,7 @@ pub trait Store: Send + Sync {
     /// name the file that is not as it was written.
     fn load(&self, run: &RunId) -> Result<Vec<Envelope>, Error>;
 
-    /// The runs that have at least one event, by id.
+    /// The runs that have at least one event, oldest first.
     fn runs(&self) -> Result<Vec<RunId>, Error>;
 
     /// Puts a message into a run's inbox, behind all that are waiting there. `id` tells messages of the same moment

@@ -113,9 +113,10 @@ pub(super) fn clock(at: Timestamp) -> String {
         .map_or_else(|_| at.to_string(), |moment| moment.strftime("%H:%M:%SZ").to_string())
 }
 
-/// A span in whole seconds: `1m20s`.
+/// A span in whole seconds, the nearest: `1m20s`.
 pub(super) fn span(duration: Duration) -> String {
-    format_duration(Duration::from_secs(duration.as_secs()))
+    let rounded = duration + Duration::from_millis(500);
+    format_duration(Duration::from_secs(rounded.as_secs()))
 }
 
 /// Text from outside on one line and without control characters, which could move a terminal's cursor or colour it.

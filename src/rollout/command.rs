@@ -49,7 +49,7 @@ impl Command {
 pub enum Refusal {
     #[error("the run has not started")]
     NotStarted,
-    #[error("the run has ended: {}", ending_words(.0))]
+    #[error("the run has ended: {}", ending_words(*.0))]
     Ended(Ending),
     #[error("the run is rolling back already")]
     RollingBack,
@@ -67,7 +67,7 @@ pub enum Refusal {
     Ambiguous(Vec<StepId>),
 }
 
-fn ending_words(ending: &Ending) -> &'static str {
+fn ending_words(ending: Ending) -> &'static str {
     match ending {
         Ending::Promoted => "promoted",
         Ending::RolledBack => "rolled back",

@@ -30,7 +30,7 @@ use crate::plan::{
 /// How often a target is read while a change of it is confirmed or in doubt.
 pub(super) const READ_BACK_EVERY: Duration = Duration::from_secs(2);
 /// How long a call that has returned may stay invisible before it counts as failed.
-pub(super) const CONFIRM_PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const CONFIRM_PATIENCE: Duration = Duration::from_mins(2);
 
 /// What follows from an input, as events; they hold once they are durable. An operator's command may be refused.
 pub fn handle(
@@ -423,10 +423,10 @@ fn proceed(
     if state.paused.is_some() {
         return Vec::new();
     }
-    let expired = active.deadline.is_some_and(|deadline| now >= deadline);
+    let is_late = active.deadline.is_some_and(|deadline| now >= deadline);
     match (&step.verb, &active.stage) {
-        (Verb::Pause { .. }, Stage::Entered) if expired => done(),
-        (Verb::Approve { .. }, Stage::Entered) if expired => {
+        (Verb::Pause { .. }, Stage::Entered) if is_late => done(),
+        (Verb::Approve { .. }, Stage::Entered) if is_late => {
             fail(&step.id, Cause::ApprovalExpired { step: step.id.clone() })
         }
         (Verb::Wait { .. } | Verb::Probe { .. }, Stage::Entered)
@@ -446,7 +446,7 @@ fn proceed(
             done()
         }
         // A call under way is waited for: its own time limit is short, and its answer decides what there is to revert.
-        (_, stage) if expired && stage.is_active() && !is_calling(state, step) => {
+        _ if is_late && active.stage.is_active() && !is_calling(state, step) => {
             let waiting_for = watch::waiting_for(plan, state, step, active, now);
             fail(&step.id, Cause::TimedOut { step: step.id.clone(), waiting_for })
         }

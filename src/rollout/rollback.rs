@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a target may wait for what it depends on, or for its own restoration, before a person is called.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const PATIENCE: Duration = Duration::from_mins(30);
 
 /// Whether a target may be restored now.
 enum Turn {
@@ -37,14 +37,13 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
         };
         let is_calling = state.changes.get(target).is_some_and(|c| c.progress == Progress::Calling);
         match state.restores.get(target) {
-            Some(Restore::Restored | Restore::NeedsAttention) => {}
             Some(Restore::Started) if is_late && !is_calling => {
                 return attention(
                     format!("could not be restored to {} within 30 minutes", trail.origin),
                     "`tidegate rollback` tries again",
                 );
             }
-            Some(Restore::Started) => {}
+            Some(Restore::Started | Restore::Restored | Restore::NeedsAttention) => {}
             None if is_calling => {}
             None => match turn(plan, state, target, trail, since) {
                 Turn::Now => {
@@ -215,7 +214,6 @@ pub(super) fn observed(
             let confirmed = Event::ChangeConfirmed { target: target.clone(), live: live.clone() };
             vec![confirmed, restored()]
         }
-        Seen::CallAgain => vec![restore(target, trail, live)],
         Seen::Invisible => called_problem(target, change, change::invisible(target), now),
         Seen::Failed(problem) => vec![Event::AttentionNeeded {
             target: target.clone(),
@@ -226,7 +224,7 @@ pub(super) fn observed(
                 trail.origin
             ),
         }],
-        Seen::Foreign => vec![restore(target, trail, live)],
+        Seen::CallAgain | Seen::Foreign => vec![restore(target, trail, live)],
     }
 }
 

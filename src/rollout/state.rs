@@ -214,7 +214,7 @@ impl State {
             }
             Event::BakeStarted { step, until } => self.enter(step, Stage::Baking { until: *until }),
             Event::StepDone { step } | Event::Approved { step, .. } => {
-                self.enter(step, Stage::Done)
+                self.enter(step, Stage::Done);
             }
             Event::StepFailed { step, cause } => self.enter(step, Stage::Failed(cause.clone())),
             Event::Paused { .. } => self.paused = Some(at),

@@ -1,5 +1,14 @@
 //! The wire: the real binary over real HTTP against a LocalStack process, killed with SIGKILL where that is the test.
 //! Needs LocalStack (`make localstack` brings one) and fails without it; it never skips.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test says what went wrong by panicking, and prepares its own files"
+)]
 
 mod rollouts;
 mod world;

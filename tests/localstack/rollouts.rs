@@ -31,9 +31,9 @@ fn an_alarm_in_the_middle_of_a_bake_rolls_back_to_the_journaled_weights() {
     let before = world.snapshot();
     let run = world.start(&CANARY);
     world.wait_for("bake-started");
-    world.set_alarm("5xx", StateValue::Alarm);
+    world.emit_errors();
     let ended = Ended::wait(run);
-    assert!(ended.expect(4).told.contains("alarm-5xx is in ALARM"), "{}", ended.told);
+    assert!(ended.expect(4).told.contains("gate errors: fail, alarm-5xx"), "{}", ended.told);
     assert_eq!(world.snapshot(), before);
 }
 

@@ -27,15 +27,17 @@ fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+fn tide_aws(args: &[&str]) -> Output {
+    let state = std::env::var("TIDE_AWS_STATE")
+        .expect("LocalStack is needed: run these tests through `make localstack`");
+    let mut command = Command::new(repository().join("localstack/tide-aws"));
+    command.args(args).args(["--state-dir", &state]).output().unwrap()
+}
+
 impl World {
     /// Seeds the world `prefix`.
     pub(crate) fn new(prefix: &str) -> Self {
-        let state = std::env::var("TIDE_AWS_STATE")
-            .expect("LocalStack is needed: run these tests through `make localstack`");
-        let seeded = Command::new(repository().join("localstack/tide-aws"))
-            .args(["seed", "--prefix", prefix, "--state-dir", &state])
-            .output()
-            .unwrap();
+        let seeded = tide_aws(&["seed", "--prefix", prefix]);
         let talk = String::from_utf8_lossy(&seeded.stderr);
         assert!(seeded.status.success(), "the world {prefix} could not be seeded: {talk}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -54,6 +56,7 @@ impl World {
             .env("TIDEGATE_PARAM_APP", &self.prefix)
             .env("TIDEGATE_PARAM_BAKE", "8s")
             .env("TIDEGATE_PARAM_LAST_BAKE", "8s")
+            .env("TIDEGATE_PARAM_SETTLE", "3s")
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -134,6 +137,12 @@ impl World {
             .state_value(state)
             .state_reason("set by a test");
         self.runtime.block_on(call.send()).unwrap();
+    }
+
+    /// Publishes bad figures until CloudWatch's own evaluation sets the alarm off.
+    pub(crate) fn emit_errors(&self) {
+        let status = tide_aws(&["emit-errors", "--prefix", &self.prefix, "--until-alarm"]).status;
+        assert!(status.success(), "the alarm did not go off");
     }
 
     pub(crate) fn delete_alarm(&self, alarm: &str) {

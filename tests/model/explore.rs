@@ -106,7 +106,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
     };
     root.state.apply(&started, root.now);
     let (first, now) = (root.clone(), root.now);
-    search.step(None, &first, root, &Input::Tick, now, "start".to_owned())?;
+    search.step(None, &first, root, &Input::Tick, now, "start")?;
     let mut ends = BTreeMap::new();
     while let Some((id, node)) = search.queue.pop_front() {
         let fresh = search.successors(id, &node)?;
@@ -171,7 +171,7 @@ impl Search<'_> {
         mut node: Node,
         input: &Input,
         now: Timestamp,
-        label: String,
+        label: &str,
     ) -> Result<bool, String> {
         self.transitions += 1;
         let Ok(events) = handle(self.plan, &self.told(before), input, now) else {
@@ -195,7 +195,7 @@ impl Search<'_> {
                 return Err(self.story(id, &broken));
             }
         }
-        Ok(found | self.visit(parent, cut, &label))
+        Ok(found | self.visit(parent, cut, label))
     }
 
     /// The state as the core is made to see it.
@@ -256,7 +256,7 @@ impl Search<'_> {
                 node.clone(),
                 &Input::Tick,
                 wake,
-                format!("time {wake}"),
+                &format!("time {wake}"),
             )?;
         }
         if node.state.interrupted.is_some() && out.calls.is_empty() {
@@ -305,7 +305,7 @@ impl Search<'_> {
                 }
                 let input = Input::Called { target: target.clone(), result };
                 let label = format!("{target} to {}: {how}", call.after);
-                fresh |= self.step(Some(id), node, next, &input, node.now, label)?;
+                fresh |= self.step(Some(id), node, next, &input, node.now, &label)?;
             }
             if let Some(budget) = node.budget.spend(|b| &mut b.crashes) {
                 for (how, mut next) in
@@ -330,7 +330,7 @@ impl Search<'_> {
                     let live: Picture = node.world.0[&target].clone();
                     let label = format!("read {target}: {live}");
                     let input = Input::Observed { target, live };
-                    fresh |= self.step(Some(id), node, node.clone(), &input, node.now, label)?;
+                    fresh |= self.step(Some(id), node, node.clone(), &input, node.now, &label)?;
                 }
                 Subject::Check(check) => {
                     let is_gate = matches!(check, Check::Gate(_));
@@ -351,14 +351,14 @@ impl Search<'_> {
                         }
                         next.said.insert(check.clone(), (outcome, node.now));
                         let told = match (self.rules, outcome, &check) {
-                            (Rules::UnknownPasses, Outcome::Unknown, _) => Outcome::Pass,
-                            (Rules::AlwaysDrained, _, Check::Drained { .. }) => Outcome::Pass,
+                            (Rules::UnknownPasses, Outcome::Unknown, _)
+                            | (Rules::AlwaysDrained, _, Check::Drained { .. }) => Outcome::Pass,
                             _ => outcome,
                         };
                         let reading = Reading::new(told, node.now, "model");
                         let label = format!("{check}: {outcome}");
                         let input = Input::Answered { check: check.clone(), reading };
-                        fresh |= self.step(Some(id), node, next, &input, node.now, label)?;
+                        fresh |= self.step(Some(id), node, next, &input, node.now, &label)?;
                     }
                 }
             }
@@ -373,7 +373,7 @@ impl Search<'_> {
         let ask = |search: &mut Self, next: Node, command: Command| {
             let label = command.name().to_owned();
             let input = Input::Command { by: by.clone(), command };
-            search.step(Some(id), node, next, &input, node.now, label)
+            search.step(Some(id), node, next, &input, node.now, &label)
         };
         fresh |= ask(self, node.clone(), Command::Approve { step: None, reason: None })?;
         // A hold that is resumed may end in the same hold again, for ever: those are counted.
@@ -398,7 +398,7 @@ impl Search<'_> {
         {
             let next = Node { budget, ..node.clone() };
             let input = Input::Interrupted { signal: Signal::SigTerm };
-            fresh |= self.step(Some(id), node, next, &input, node.now, "SIGTERM".to_owned())?;
+            fresh |= self.step(Some(id), node, next, &input, node.now, "SIGTERM")?;
         }
         let is_moving = matches!(node.state.mode, Mode::Forward | Mode::RollingBack { .. });
         if let Some(budget) = node.budget.spend(|b| &mut b.strangers)
@@ -416,7 +416,7 @@ impl Search<'_> {
                     next,
                     &Input::Tick,
                     node.now,
-                    format!("a stranger changes {target}"),
+                    &format!("a stranger changes {target}"),
                 )?;
             }
         }

@@ -126,10 +126,8 @@ fn ended(plan: &Plan, node: &Node, ending: Ending) -> Result<(), String> {
                     return Err(format!("invariant 3: promoted with {target} not done"));
                 }
             }
-            (Ending::RolledBack, Some(Restore::Restored))
-                if *live == origin.0[target] || strange => {}
             (Ending::NeedsAttention, Some(Restore::NeedsAttention)) => {}
-            (Ending::NeedsAttention, Some(Restore::Restored))
+            (Ending::RolledBack | Ending::NeedsAttention, Some(Restore::Restored))
                 if *live == origin.0[target] || strange => {}
             (_, restore) => {
                 return Err(format!("invariant 3: {ending:?} with {target} {restore:?} at {live}"));

@@ -2,6 +2,15 @@
 //! and in-doubt calls, and somebody else's changes, breadth first over `rollout::handle`. After each transition the
 //! invariants of ARCHITECTURE.md ("What must always be true") are asserted, so a bug is found with the shortest story
 //! that leads to it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test says what went wrong by panicking, and prepares its own files"
+)]
 
 mod explore;
 mod invariants;

@@ -1,5 +1,14 @@
 //! Everything that needs no AWS and no LocalStack: the walls of the architecture, what a person sees from the real
 //! binary, and thousands of runs in the simulated cloud.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test says what went wrong by panicking, and prepares its own files"
+)]
 
 mod architecture;
 mod cli;

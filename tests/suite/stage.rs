@@ -151,14 +151,14 @@ pub(crate) fn play(
         let run = RunId::new(&PlanName::new("story"), clock.now(), 0);
         memory.create(&run, "").unwrap();
         let by = Actor("stage".into());
-        let mut begin = Begin::Run(Box::new(Event::RunStarted {
+        let start = || Event::RunStarted {
             plan: plan.name.clone(),
             digest: plan.digest.clone(),
             params: std::collections::BTreeMap::new(),
             by: by.clone(),
             bindings: settled.bindings.clone(),
             found: settled.found.clone(),
-        }));
+        };
         let mut crashes = 0;
         let state = loop {
             let life = match crash_after {
@@ -166,36 +166,27 @@ pub(crate) fn play(
                 Some(events) if crashes == 0 => events,
                 _ => usize::MAX,
             };
+            let begin = if memory.load(&run).unwrap().is_empty() {
+                Begin::Run(Box::new(start()))
+            } else {
+                Begin::TakeOver { by: by.clone(), then: None }
+            };
             let store = Mortal { memory: memory.clone(), left: Arc::new(AtomicUsize::new(life)) };
-            let hold = hold(&memory, &run, &settled.bindings, clock);
             let runner = Runner {
                 plan: plan.clone(),
                 run: run.clone(),
                 store: Arc::new(store),
-                hold,
+                hold: hold(&memory, &run, &settled.bindings, clock),
                 cloud: cloud.clone(),
                 clock,
                 when_awaiting: WhenAwaiting::Leave,
             };
-            match runner.drive(begin, &mut Signals::None, &mut Silent).await {
-                Ok((state, _)) => break state,
-                Err(_) => {
-                    crashes += 1;
-                    clock.sleep(Duration::from_secs(20)).await;
-                    begin = if memory.load(&run).unwrap().is_empty() {
-                        Begin::Run(Box::new(Event::RunStarted {
-                            plan: plan.name.clone(),
-                            digest: plan.digest.clone(),
-                            params: std::collections::BTreeMap::new(),
-                            by: by.clone(),
-                            bindings: settled.bindings.clone(),
-                            found: settled.found.clone(),
-                        }))
-                    } else {
-                        Begin::TakeOver { by: by.clone(), then: None }
-                    };
-                }
+            let end = runner.drive(begin, &mut Signals::None, &mut Silent).await;
+            if let Ok((state, _)) = end {
+                break state;
             }
+            crashes += 1;
+            clock.sleep(Duration::from_secs(20)).await;
         };
         let after = look(&world.flawless_cloud(), &settled.bindings, &settled.found).await;
         End {

@@ -60,7 +60,7 @@ pub(super) fn read(
 
 fn refuse(problems: &Problems, output: &Output) -> Failure {
     if output.format == Format::Json {
-        to_json(problems).iter().for_each(|problem| output.json(problem));
+        print_json(problems, output);
     } else {
         output.talk(&drawn(problems));
     }
@@ -69,7 +69,7 @@ fn refuse(problems: &Problems, output: &Output) -> Failure {
 
 fn warn(warnings: &Problems, output: &Output) {
     match output.format {
-        Format::Json => to_json(warnings).iter().for_each(|problem| output.json(problem)),
+        Format::Json => print_json(warnings, output),
         Format::Text if warnings.is_empty() => {}
         Format::Text => output.talk(&drawn(warnings)),
     }
@@ -103,12 +103,12 @@ struct ProblemRow<'a> {
     help: Option<&'a str>,
 }
 
-fn to_json(problems: &Problems) -> Vec<ProblemRow<'_>> {
+fn print_json(problems: &Problems, output: &Output) {
     let source = problems.source_file();
-    let rows = problems.iter().map(|problem| {
+    for problem in problems {
         let start = problem.labels.first().map_or(0, |label| label.span.start);
         let position = source.position(start);
-        ProblemRow {
+        output.json(&ProblemRow {
             file: source.name(),
             line: position.line,
             column: position.column,
@@ -116,7 +116,6 @@ fn to_json(problems: &Problems) -> Vec<ProblemRow<'_>> {
             code: problem.code,
             message: &problem.message,
             help: problem.help.as_deref(),
-        }
-    });
-    rows.collect()
+        });
+    }
 }

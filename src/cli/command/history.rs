@@ -15,7 +15,8 @@ use crate::{
 
 pub(super) fn history(name: &RunName, global: &Global, output: &Output) -> Result<Exit, Failure> {
     if name.run.is_some() {
-        return tell(&Found::find(name, global)?, output);
+        tell(&Found::find(name, global)?, output);
+        return Ok(Exit::Success);
     }
     let files = files_of(global);
     let now = Clock::System.now();
@@ -36,17 +37,16 @@ pub(super) fn history(name: &RunName, global: &Global, output: &Output) -> Resul
     Ok(Exit::Success)
 }
 
-fn tell(found: &Found, output: &Output) -> Result<Exit, Failure> {
+fn tell(found: &Found, output: &Output) {
     let mut timeline = Timeline::new(&found.plan, output.style);
     for envelope in &found.journal {
         match output.format {
             Format::Json => output.json(envelope),
-            Format::Text => timeline.lines(envelope).iter().for_each(|line| output.data(line)),
+            Format::Text => output.data(&timeline.lines(envelope).join("\n")),
         }
     }
     if output.format == Format::Text {
         let view = RunView::of(&found.plan, &found.journal, Clock::System.now());
         output.data(&format!("\n{}", report::ending(&view, output.style).trim_end()));
     }
-    Ok(Exit::Success)
 }

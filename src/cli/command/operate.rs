@@ -124,16 +124,14 @@ fn answer(
         }
         _ => None,
     });
-    match refusal {
-        Some(refusal) => Err(Failure::usage(
+    if let Some(refusal) = refusal {
+        return Err(Failure::usage(
             format!("run {} refuses {what}: {refusal}", found.run),
             "`tidegate status` shows where it stands",
-        )),
-        None => {
-            if output.format == Format::Text {
-                output.data(&format!("run {} accepts {what}", found.run));
-            }
-            Ok(Exit::Success)
-        }
+        ));
     }
+    if output.format == Format::Text {
+        output.data(&format!("run {} accepts {what}", found.run));
+    }
+    Ok(Exit::Success)
 }

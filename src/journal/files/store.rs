@@ -129,7 +129,10 @@ impl Store for Files {
     fn runs(&self) -> Result<Vec<RunId>, Error> {
         let names = disk::names(&self.root.join("runs"))?;
         let ids = names.iter().filter_map(|name| name.parse().ok());
-        Ok(ids.filter(|run| self.event(run, Seq::FIRST).is_file()).collect())
+        let mut runs: Vec<RunId> =
+            ids.filter(|run| self.event(run, Seq::FIRST).is_file()).collect();
+        runs.sort_by(|a, b| a.moment().cmp(b.moment()));
+        Ok(runs)
     }
 
     fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, Error> {
