@@ -162,3 +162,36 @@ fn exact_peak(report: &Report) -> f64 {
         })
         .fold(f64::NEG_INFINITY, f64::max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::{Alpha, Metric, Pace, Standard, study};
+
+    fn config() -> Config {
+        let metric = Metric::new("errors", 1.0, Standard::usual()).unwrap();
+        Config::new(vec![metric], Alpha::FIVE_PERCENT, Alpha::FIVE_PERCENT, Pace::default())
+            .unwrap()
+    }
+
+    #[test]
+    fn two_zones_alike_hardly_ever_alarm() {
+        let calibration = calibrate(&config(), &[study::history(600, study::Zones::Alike)]);
+        assert_eq!((calibration.judgements, calibration.no_data), (20, 0));
+        assert!(calibration.alarm_rate().unwrap() <= 0.1, "{calibration:?}");
+        assert!(calibration.metrics[0].median_dispersion < 1.5);
+    }
+
+    #[test]
+    fn a_zone_that_is_always_worse_alarms_in_one_of_the_two_roles() {
+        let calibration = calibrate(&config(), &[study::history(600, study::Zones::OneWorse)]);
+        assert_eq!(calibration.alarms, 10, "{calibration:?}");
+        assert!(calibration.alarms_without_guards >= 10);
+    }
+
+    #[test]
+    fn less_than_a_window_of_history_is_no_calibration() {
+        let calibration = calibrate(&config(), &[study::history(30, study::Zones::Alike)]);
+        assert_eq!(calibration.alarm_rate(), None);
+    }
+}

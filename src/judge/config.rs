@@ -17,6 +17,11 @@ const LEAST_DATA: Minutes = Minutes(5);
 /// The parts of the reserve go in so far apart.
 const RESTART_EVERY: Minutes = Minutes(5);
 
+/// What is kept for late regressions. A larger part finds those sooner and early ones later: with this one, a doubling
+/// that begins after an hour is found in half the time of a single start, for 7 % more requests when it is there from
+/// the start.
+pub(super) const RESERVE: f64 = 0.15;
+
 /// What a metric is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -191,12 +196,13 @@ impl Config {
         metric.weight / self.metrics.iter().map(Metric::weight).sum::<f64>()
     }
 
-    /// A late regression is looked for from every fifth minute on until the deadline.
+    /// A late regression is looked for from every fifth minute on; none that begins in the last sixth of the time is
+    /// worth capital, since it could not be found before the deadline.
     pub(super) fn restarts(&self) -> Restarts {
         Restarts::Every {
             minutes: RESTART_EVERY,
-            parts: (self.pace.deadline.0 / RESTART_EVERY.0).max(1),
-            reserve: 0.5,
+            parts: (self.pace.deadline.0 / 6).max(1),
+            reserve: RESERVE,
         }
     }
 }

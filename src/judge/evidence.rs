@@ -235,28 +235,35 @@ impl Process {
     }
 
     /// The minute that speaks loudest for the leading alternative, as its place in the history (all that was
-    /// observed), and ln E as if it had not been observed.
-    pub(super) fn without_worst(&self, history: &[PerPoint]) -> (Option<usize>, f64) {
-        let leader = position_of_largest(
-            self.grid
-                .ln_weight
-                .iter()
-                .zip(&self.ln_capital)
-                .map(|(weight, capital)| weight + capital),
-        );
-        let worst = leader.and_then(|leader| {
-            position_of_largest(history.iter().filter_map(|ln_e| ln_e.get(leader).copied()))
-        });
+    /// observed).
+    pub(super) fn loudest(&self, history: &[PerPoint]) -> Option<usize> {
+        let weighted = self.grid.ln_weight.iter().zip(&self.ln_capital);
+        let leader = position_of_largest(weighted.map(|(weight, capital)| weight + capital))?;
+        position_of_largest(history.iter().filter_map(|ln_e| ln_e.get(leader).copied()))
+    }
+
+    /// ln E over the same history with every minute's evidence divided by `dispersion`, as if the minute `omitted` had
+    /// not been observed. What the mixtures cost is not divided.
+    pub(super) fn tempered(
+        &self,
+        history: &[PerPoint],
+        dispersion: f64,
+        omitted: Option<usize>,
+    ) -> f64 {
+        let kept = 1.0 / dispersion;
         let mut ln_capital = [self.restarts.ln_at_once(); POINTS];
+        let mut starts = self.starts.iter().peekable();
         for (place, ln_e) in history.iter().enumerate() {
-            if self.starts.contains(&place) {
+            if starts.next_if_eq(&&place).is_some() {
                 put_in(&mut ln_capital, self.restarts.ln_part());
             }
-            if Some(place) != worst {
-                grow(&mut ln_capital, ln_e);
+            if Some(place) != omitted {
+                for (capital, ln_e) in ln_capital.iter_mut().zip(ln_e) {
+                    *capital += ln_e * kept;
+                }
             }
         }
-        (worst, self.ln_mixture(&ln_capital))
+        self.ln_mixture(&ln_capital)
     }
 
     fn ln_mixture(&self, ln_capital: &PerPoint) -> f64 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    config::{Config, Metric, Standard},
+    config::{Config, Metric, RESERVE, Standard},
     evidence::{Grid, Growth},
     quantity::{Minutes, Share, whole},
 };
@@ -65,8 +65,7 @@ pub fn forecast(config: &Config, metric: &Metric, outlook: &Outlook) -> Forecast
         .iter()
         .map(|times| {
             let growth = Grid::worse().growth(harmless, ((times * rate).min(1.0), rate), rho);
-            // Half of the capital is kept for late regressions.
-            (*times, delay(growth, line + std::f64::consts::LN_2))
+            (*times, delay(growth, line - (1.0 - RESERVE).ln()))
         })
         .collect();
     Forecast {
@@ -101,4 +100,67 @@ fn delay(growth: Growth, ln_needed: f64, outlook: &Outlook) -> Option<Delay> {
 /// Rounded up to whole minutes.
 pub(super) fn minutes(minutes: f64) -> Minutes {
     Minutes(u32::try_from(whole(minutes.ceil())).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::{Allowance, Alpha, Pace, study::simulated_delays};
+
+    fn config(standard: Standard) -> Config {
+        let metric = Metric::new("errors", 1.0, standard).unwrap();
+        Config::new(vec![metric], Alpha::FIVE_PERCENT, Alpha::FIVE_PERCENT, Pace::default())
+            .unwrap()
+    }
+
+    fn outlook(requests_per_minute: f64, rate: f64) -> Outlook {
+        let share = |share| Share::new(share).unwrap();
+        Outlook { requests_per_minute, share: share(0.05), rate: share(rate) }
+    }
+
+    fn usual(outlook: &Outlook) -> Forecast {
+        let config = config(Standard::usual());
+        forecast(&config, &config.metrics()[0], outlook)
+    }
+
+    #[test]
+    fn a_forecast_comes_near_to_what_simulated_gates_take() {
+        let forecast = usual(&outlook(3000.0, 0.01));
+        for (times, delay) in forecast.fail {
+            let delay = delay.unwrap();
+            // A gate at 50 rps and 1 % errors; the guards want two bad minutes at least.
+            let (median, p90) = simulated_delays(50.0, times, 60);
+            let near = |ours: Minutes, simulated: f64| {
+                let ours = f64::from(ours.0);
+                (ours - simulated).abs() <= (0.45 * simulated).max(2.0)
+            };
+            assert!(near(delay.likely, median), "{times}x: {delay:?}, {median} simulated");
+            assert!(near(delay.at_most, p90), "{times}x: {delay:?}, {p90} simulated");
+        }
+    }
+
+    #[test]
+    fn more_traffic_is_quicker_in_proportion() {
+        let slow = usual(&outlook(600.0, 0.01)).pass.unwrap();
+        let quick = usual(&outlook(6000.0, 0.01)).pass.unwrap();
+        assert!(slow.requests.abs_diff(quick.requests) <= 1);
+        assert!((f64::from(slow.likely.0) / f64::from(quick.likely.0) - 10.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn a_tolerated_regression_is_not_expected_to_fail() {
+        let allowance = |ratio| Allowance::new(ratio, 0.0).unwrap();
+        let standard = Standard::Baseline { tolerance: allowance(1.6), margin: allowance(3.0) };
+        let config = config(standard);
+        let forecast = forecast(&config, &config.metrics()[0], &outlook(3000.0, 0.01));
+        assert_eq!(forecast.fail[0], (1.5, None));
+        assert!(forecast.fail[1].1.is_some());
+    }
+
+    #[test]
+    fn a_service_without_errors_passes_after_a_few_thousand_requests() {
+        // With margin 0.1 pp the rule of three asks for 3,000 at least.
+        let pass = usual(&outlook(3000.0, 0.0)).pass.unwrap();
+        assert!((3000..7000).contains(&pass.requests), "{pass:?}");
+    }
 }

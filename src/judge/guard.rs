@@ -9,12 +9,12 @@ use super::{
 };
 
 /// What must be left of the evidence, as ln E, when the worst minute is taken out.
-pub(super) const LN_WITHOUT_WORST: f64 = 1.098_612_288_668_109_8;
+const LN_WITHOUT_WORST: f64 = 1.098_612_288_668_109_8;
 
 /// Pearson's dispersion of the canary's part of each minute's errors about the fitted split, at least 1 (none).
 ///
 /// Errors of a minute fall to the canary with probability theta = rho R / (1 - rho + rho R) at the fitted ratio R; the
-/// mean of (x_c - x theta)^2 / (x theta (1 - theta)) is 1 when requests are independent.
+/// mean of `(x_c - x theta)^2 / (x theta (1 - theta))` is 1 when requests are independent.
 pub(super) fn dispersion(pairs: impl Iterator<Item = Pair> + Clone) -> f64 {
     let ratio = Likelihood::of_errors(pairs.clone()).maximum().exp();
     pearson(pairs.filter_map(|pair| {
@@ -45,7 +45,13 @@ fn pearson(deviations: impl Iterator<Item = (f64, f64)>) -> f64 {
     if minutes < 2 { 1.0 } else { (total / (size(minutes) - 1.0)).max(1.0) }
 }
 
-/// `E^(1/phi)`; evidence below 1 stays as it is.
+/// What the guards leave of ln E: each minute's evidence divided by the dispersion; and no more than without the worst
+/// minute, unless that alone is worth three.
+pub(super) fn guarded(tempered: f64, without_worst: f64) -> f64 {
+    if without_worst >= LN_WITHOUT_WORST { tempered } else { tempered.min(without_worst) }
+}
+
+/// The same for evidence to pass, which has neither late starts nor a worst minute; below 1 it stays as it is.
 pub(super) fn tempered(ln_e: f64, dispersion: f64) -> f64 {
     if ln_e > 0.0 { ln_e / dispersion } else { ln_e }
 }

@@ -14,8 +14,8 @@ const WIDEST: f64 = 6.9;
 /// Close enough in ln ratio for every figure that is shown.
 const CLOSE: f64 = 1e-7;
 
-/// `L(u) = X_c u - sum_i x_i ln(1 - rho_i + rho_i e^u)`: of x_i events of which X_c in all fell to the canary, given
-/// that its share of the exposure was rho_i and its rate `e^u` times the other's. Concave in u.
+/// `L(u) = X_c u - sum_i x_i ln(1 - rho_i + rho_i e^u)`: of `x_i` events of which `X_c` in all fell to the canary, given
+/// that its share of the exposure was `rho_i` and its rate `e^u` times the other's. Concave in u.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Likelihood {
     to_canary: f64,
@@ -92,9 +92,9 @@ impl Likelihood {
                 bend += events * theta * (1.0 - theta);
             }
             if slope > 0.0 {
-                low = u
+                low = u;
             } else {
-                high = u
+                high = u;
             }
             // Newton's step where it stays inside what is left, bisection where it does not.
             let newton = u + slope / bend;

@@ -6,7 +6,7 @@ use super::{
     config::{Config, Metric, Standard},
     counts::{Pair, sum},
     evidence::{Grid, PerPoint, Process, Restarts},
-    guard::{self, LN_WITHOUT_WORST},
+    guard,
     interval::Likelihood,
     quantity::{Alpha, Minute, Share, tidy},
     report::{Blame, Bounds, Carried, Earlier, Evidence, MetricReport, Point, WorstMinute},
@@ -119,14 +119,11 @@ impl<'a> Observed<'a> {
             Standard::Baseline { .. } => guard::dispersion(pairs),
             Standard::Fixed { .. } => guard::dispersion_of_rate(pairs.map(|pair| pair.canary)),
         };
-        let (worst, ln_without_worst) = self.fail.without_worst(&self.history);
+        let worst = self.fail.loudest(&self.history);
+        let tempered = |omitted| self.fail.tempered(&self.history, dispersion, omitted);
+        let ln_without_worst = tempered(worst);
         let (ln_fail, ln_pass) = (self.fail.ln_value(), self.pass.ln_value());
-        let tempered = guard::tempered(ln_fail, dispersion);
-        let guarded = if ln_without_worst >= LN_WITHOUT_WORST {
-            tempered
-        } else {
-            tempered.min(ln_without_worst)
-        };
+        let guarded = guard::guarded(tempered(None), ln_without_worst);
         Found {
             fail: LnEvidence { exact: ln_fail, guarded }.after(self.before.ln_fail),
             pass: LnEvidence { exact: ln_pass, guarded: guard::tempered(ln_pass, dispersion) }

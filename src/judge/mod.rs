@@ -17,7 +17,10 @@ mod plot;
 mod presence;
 mod quantity;
 mod random;
+#[cfg(test)]
+mod reference;
 mod report;
+pub mod study;
 #[cfg(test)]
 mod tests;
 

@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_duration_covers_every_minute_it_touches() {
         assert_eq!(Minutes::covering(Duration::from_secs(90)), Minutes(2));
-        assert_eq!(Minutes::covering(Duration::from_secs(120)), Minutes(2));
+        assert_eq!(Minutes::covering(Duration::from_mins(2)), Minutes(2));
         assert_eq!(Minutes::covering(Duration::ZERO), Minutes(0));
     }
 

@@ -82,6 +82,7 @@ impl Random {
     }
 
     /// BTRS (Hörmann, "The generation of binomial random variates", 1993), for `n p >= 10`.
+    #[expect(clippy::many_single_char_names, reason = "the names of the paper")]
     fn binomial_by_rejection(&mut self, n: u64, p: f64) -> u64 {
         let n = float(n);
         let deviation = (n * p * (1.0 - p)).sqrt();
@@ -132,11 +133,12 @@ fn stirling_rest(k: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::quantity::size;
 
     /// Mean and variance over many draws.
     fn moments(draws: impl Iterator<Item = f64>) -> (f64, f64) {
         let all: Vec<f64> = draws.collect();
-        let n = all.len() as f64;
+        let n = size(all.len());
         let mean = all.iter().sum::<f64>() / n;
         (mean, all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n)
     }
@@ -145,8 +147,8 @@ mod tests {
     fn binomial_draws_have_the_right_mean_and_variance_in_every_branch() {
         let mut random = Random::new(1, 0);
         for (n, p) in [(30, 0.01), (3000, 0.001), (1000, 0.02), (200_000, 0.5), (150, 0.9)] {
-            let (mean, variance) = moments((0..20_000).map(|_| random.binomial(n, p) as f64));
-            let expected = n as f64 * p;
+            let (mean, variance) = moments((0..20_000).map(|_| float(random.binomial(n, p))));
+            let expected = float(n) * p;
             let spread = expected * (1.0 - p);
             assert!((mean - expected).abs() < 4.0 * (spread / 20_000.0).sqrt(), "{n} {p}: {mean}");
             assert!((variance / spread - 1.0).abs() < 0.06, "{n} {p}: {variance} {spread}");
@@ -158,10 +160,9 @@ mod tests {
         let mut random = Random::new(2, 0);
         let (n, p) = (500, 0.03);
         let tail = |k: u64| k >= 22;
-        let gaps = (0..40_000).filter(|_| tail(random.binomial_by_gaps(n, p))).count() as f64;
-        let rejection =
-            (0..40_000).filter(|_| tail(random.binomial_by_rejection(n, p))).count() as f64;
-        assert!((gaps / rejection - 1.0).abs() < 0.1, "{gaps} {rejection}");
+        let gaps = (0..40_000).filter(|_| tail(random.binomial_by_gaps(n, p))).count();
+        let rejection = (0..40_000).filter(|_| tail(random.binomial_by_rejection(n, p))).count();
+        assert!((size(gaps) / size(rejection) - 1.0).abs() < 0.1, "{gaps} {rejection}");
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    quantity::{float, whole},
+    *,
+};
 
 const DAY: i64 = 29_000_000;
 
@@ -208,15 +211,15 @@ fn an_explanation_begins_with_a_sentence_and_ends_with_a_plot() {
     let report = judged(&config(&[("errors", 1.0)]), &exposure(0.05), 40, &series);
     insta::assert_snapshot!(report.explanation(), @r"
     FAIL  errors: the canary fails 2.2 times as often as the baseline.
-      errors: canary 32 of 1,500 (2.1 %), baseline 280 of 28,500 (0.98 %), 10 min judged, split 5.0 % as configured
-        ratio 2.17, between 1.15 and 3.75 whenever you look (95 %); tolerated 1.1x + 0.05 pp, excluded before PASS 1.5x + 0.1 pp
-        a harmless canary would look this bad at some point in fewer than 1 of 22 rollouts (limit 1 of 20)
-        evidence to fail 10^1.34 (1.34 without guards, line 1.30), to pass 10^-1.05 (line 1.30)
-        without its worst minute 21:24: 10^0.77; dispersion between minutes 1.0 (1 is none)
-        rate      baseline ▃▃▃▃▃▃▃▃▃▃ (full bar: 3.3 %)
-                  canary   ▅▅█▃▅▆▃▆▅▅ (full bar: 3.3 %)
-        evidence  to fail  ▁▁▃▃▃▅▄▆▇█ (full bar: the line)
-                  to pass  ▁▁▁▁▁▁▁▁▁▁ (full bar: the line)
+      errors: canary 29 of 1,350 (2.1 %), baseline 252 of 25,650 (0.98 %), 9 min judged, split 5.0 % as configured
+        ratio 2.19, between 1.12 and 3.87 whenever you look (95 %); tolerated 1.1x + 0.05 pp, excluded before PASS 1.5x + 0.1 pp
+        a harmless canary would look this bad at some point in fewer than 1 of 26 rollouts (limit 1 of 20)
+        evidence to fail 10^1.42 (1.42 without guards, line 1.30), to pass 10^-1.03 (line 1.30)
+        without its worst minute 21:24: 10^0.82; dispersion between minutes 1.0 (1 is none)
+        rate      baseline ▃▃▃▃▃▃▃▃▃ (full bar: 3.3 %)
+                  canary   ▅▅█▃▅▆▃▆▅ (full bar: 3.3 %)
+        evidence  to fail  ▁▁▄▃▄▆▅▇█ (full bar: the line)
+                  to pass  ▁▁▁▁▁▁▁▁▁ (full bar: the line)
     ");
 }
 
@@ -231,21 +234,21 @@ proptest! {
         let table = minutes.iter().enumerate().map(|(m, (n_c, x_c, n_b, x_b))| {
             rows(i64::try_from(m).unwrap(), (*n_c, *x_c), (*n_b, *x_b))
         });
-        let whole = series("errors", table);
-        let mut pieces: Vec<Row> = whole.rows.iter().flat_map(|row| {
+        let uncut = series("errors", table);
+        let mut pieces: Vec<Row> = uncut.rows.iter().flat_map(|row| {
             let (total, bad) = (row.counts.total(), row.counts.bad());
-            let good = ((total - bad) as f64 * cut) as u64;
-            let some = (bad as f64 * (1.0 - cut)) as u64;
+            let good = whole((float(total - bad) * cut).floor());
+            let some = whole((float(bad) * (1.0 - cut)).floor());
             [(good + some, some), (total - good - some, bad - some)]
                 .map(|(total, bad)| Row { counts: Counts::new(total, bad), ..*row })
         }).collect();
         pieces.sort_by_key(|row| (row.counts.total() ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let pieces = Series { rows: pieces, ..whole.clone() };
+        let pieces = Series { rows: pieces, ..uncut.clone() };
         let config = config(&[("errors", 1.0)]);
         let now = i64::try_from(minutes.len()).unwrap();
         let exposure = exposure(0.05);
         prop_assert_eq!(
-            judged(&config, &exposure, now, &[whole]),
+            judged(&config, &exposure, now, &[uncut]),
             judged(&config, &exposure, now, &[pieces])
         );
     }

@@ -54,6 +54,7 @@ pub(super) fn solve(start: At, end: At, function: impl Fn(f64) -> f64) -> f64 {
 
 /// The secant's or the inverse parabola's step, if it stays well within the bracket.
 #[expect(clippy::float_cmp, reason = "whether two guesses are the same one, as in the original")]
+#[expect(clippy::many_single_char_names, reason = "the names of the literature")]
 fn interpolated(a: At, b: At, c: At, previous: f64, smallest: f64) -> Option<f64> {
     let width = c.x - b.x;
     let (p, q) = if a.x == c.x {

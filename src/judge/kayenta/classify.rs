@@ -168,7 +168,6 @@ fn sorted(points: &[f64]) -> Vec<f64> {
     points
 }
 
-#[expect(clippy::float_cmp, reason = "whether all points are the very same number")]
 fn is_constant<'a>(mut points: impl Iterator<Item = &'a f64>) -> bool {
     let first = points.next();
     points.all(|point| Some(point) == first)

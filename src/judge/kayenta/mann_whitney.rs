@@ -57,16 +57,16 @@ fn extremes(points: &[f64]) -> (f64, f64) {
 pub(super) fn standardised(x: &[f64], y: &[f64], mu: f64) -> Result<f64, AllTied> {
     let (m, n) = (size(x.len()), size(y.len()));
     let ranks = RankSum::of(x.iter().map(|x| x - mu), y);
-    let s = ranks.first - m * (m + 1.0) / 2.0 - m * n / 2.0;
-    let correction = if s > 0.0 {
+    let sum = ranks.first - m * (m + 1.0) / 2.0 - m * n / 2.0;
+    let correction = if sum > 0.0 {
         0.5
-    } else if s < 0.0 {
+    } else if sum < 0.0 {
         -0.5
     } else {
         0.0
     };
     let sigma = (m * n / 12.0 * ((m + n + 1.0) - ranks.ties / ((m + n) * (m + n - 1.0)))).sqrt();
-    if sigma > 0.0 { Ok((s - correction) / sigma) } else { Err(AllTied) }
+    if sigma > 0.0 { Ok((sum - correction) / sigma) } else { Err(AllTied) }
 }
 
 /// The sum of the first arm's ranks among both, ties sharing the average, and the sum of t^3 - t over groups of ties.
@@ -84,7 +84,7 @@ impl RankSum {
         for group in all.chunk_by(|a, b| a.0 >= b.0) {
             let t = size(group.len());
             let of_first: f64 = group.iter().map(|(_, is_first)| is_first).sum();
-            sum += of_first * (before + (t + 1.0) / 2.0);
+            sum += of_first * (before + f64::midpoint(t, 1.0));
             ties += t * t * t - t;
             before += t;
         }

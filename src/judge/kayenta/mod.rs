@@ -8,6 +8,8 @@ mod cleaning;
 mod mann_whitney;
 mod model;
 mod score;
+#[cfg(test)]
+mod tests;
 
 pub use classify::{KayentaError, judge};
 pub use model::{
