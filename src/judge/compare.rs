@@ -135,9 +135,9 @@ fn reason(readiness: Readiness, split: Split, exact: Exact, found: &[Found]) -> 
         Reason::Warming
     } else if split.finding == SplitFinding::Extreme {
         Reason::Split
-    } else if exact == Exact::Decisive {
+    } else if exact == Exact::Decisive && found.iter().any(Found::hangs_on_one_minute) {
         Reason::Spike
-    } else if found.iter().any(|f| f.dispersion > NOISY) {
+    } else if exact == Exact::Decisive || found.iter().any(|f| f.dispersion > NOISY) {
         Reason::Noisy
     } else {
         Reason::Underpowered

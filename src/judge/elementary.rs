@@ -12,16 +12,21 @@ pub(super) fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let above = bits.wrapping_sub(LOWEST) & EXPONENT;
     let mantissa = f64::from_bits(bits.wrapping_sub(above));
-    // The exponent as a number: its bits, shifted into the mantissa of 2^52 + 2^51, which the subtraction takes off.
+    // The exponent as a number: its bits, 2^11 added so that they are not negative, put into the mantissa of 2^52; the
+    // subtraction takes both off.
     let exponent = f64::from_bits((above >> 52 ^ 0x800).wrapping_add(0x4330_0000_0000_0000))
         - 4_503_599_627_372_544.0;
     // ln m = 2 artanh((m - 1) / (m + 1))
     let s = (mantissa - 1.0) / (mantissa + 1.0);
     let s2 = s * s;
-    let mut sum = 1.0 / 21.0;
-    for odd in [19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0] {
-        sum = sum * s2 + 1.0 / odd;
+    // Every other power apart, so that the two sums need not wait for each other.
+    let s4 = s2 * s2;
+    let (mut even, mut odd) = (1.0 / 19.0, 0.0);
+    for (n, m) in [(15.0, 17.0), (11.0, 13.0), (7.0, 9.0), (3.0, 5.0)] {
+        even = even * s4 + 1.0 / n;
+        odd = odd * s4 + 1.0 / m;
     }
+    let sum = even + s2 * odd;
     exponent * std::f64::consts::LN_2 + (2.0 * s + 2.0 * s * s2 * sum)
 }
 
@@ -30,23 +35,6 @@ const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// Added and taken off again, it rounds to a whole number.
 const ROUNDING: f64 = 6_755_399_441_055_744.0;
 
-/// 1/12! to 1/0!.
-const RECIPROCAL_FACTORIALS: [f64; 13] = [
-    1.0 / 479_001_600.0,
-    1.0 / 39_916_800.0,
-    1.0 / 3_628_800.0,
-    1.0 / 362_880.0,
-    1.0 / 40_320.0,
-    1.0 / 5_040.0,
-    1.0 / 720.0,
-    1.0 / 120.0,
-    1.0 / 24.0,
-    1.0 / 6.0,
-    0.5,
-    1.0,
-    1.0,
-];
-
 /// `e^x` for x from -700 to 700, to 2 units in the last place; what lies outside is taken for the end of that range.
 #[inline]
 pub(super) fn exp(x: f64) -> f64 {
@@ -54,10 +42,16 @@ pub(super) fn exp(x: f64) -> f64 {
     let shifted = x * std::f64::consts::LOG2_E + ROUNDING;
     let doublings = shifted - ROUNDING;
     let rest = x - doublings * LN_2_HIGH - doublings * LN_2_LOW;
-    let mut sum = 0.0;
-    for reciprocal_factorial in RECIPROCAL_FACTORIALS {
-        sum = sum * rest + reciprocal_factorial;
+    // e^r = cosh r + sinh r
+    let square = rest * rest;
+    let (mut cosh, mut sinh) = (1.0 / 479_001_600.0, 1.0 / 39_916_800.0);
+    for (n, m) in
+        [(3_628_800.0, 362_880.0), (40_320.0, 5_040.0), (720.0, 120.0), (24.0, 6.0), (2.0, 1.0)]
+    {
+        cosh = cosh * square + 1.0 / n;
+        sinh = sinh * square + 1.0 / m;
     }
+    let sum = 1.0 + cosh * square + rest * sinh;
     f64::from_bits(sum.to_bits().wrapping_add(shifted.to_bits() << 52))
 }
 

@@ -287,31 +287,30 @@ fn position_of_largest(values: impl Iterator<Item = f64>) -> Option<usize> {
     values.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(position, _)| position)
 }
 
-/// `ln(e^extra + sum_k e^(a_k + b_k))`.
+/// `ln(e^extra + sum_k e^(a_k + b_k))`. In lanes of eight, which the compiler evaluates at once; lanes in which every
+/// term is below the last digit of the largest are left out.
 pub(super) fn ln_sum<const N: usize>(a: &[f64; N], b: &[f64; N], extra: f64) -> f64 {
     let mut terms = *a;
     grow(&mut terms, b);
-    let largest = in_lanes(&terms, extra, |a, b| if a > b { a } else { b });
+    let (chunks, rest) = terms.as_chunks::<8>();
+    let mut highest = [extra; 8];
+    for chunk in chunks {
+        for (highest, term) in highest.iter_mut().zip(chunk) {
+            *highest = if term > highest { *term } else { *highest };
+        }
+    }
+    let largest = highest.iter().chain(rest).fold(extra, |a, b| a.max(*b));
     if !largest.is_finite() {
         return largest;
     }
-    for term in &mut terms {
-        *term = exp(*term - largest);
-    }
-    largest + ln(in_lanes(&terms, exp(extra - largest), |a, b| a + b))
-}
-
-/// A fold in eight lanes, which need not wait for each other.
-fn in_lanes(values: &[f64], first: f64, fold: impl Fn(f64, f64) -> f64) -> f64 {
-    let (chunks, rest) = values.as_chunks::<8>();
-    let mut chunks = chunks.iter();
-    let lanes = chunks.next().map(|lanes| {
-        chunks.fold(*lanes, |mut lanes, chunk| {
-            for (lane, value) in lanes.iter_mut().zip(chunk) {
-                *lane = fold(*lane, *value);
+    let mut sums = [0.0; 8];
+    for chunk in chunks {
+        if chunk.iter().any(|term| term - largest > -40.0) {
+            for (sum, term) in sums.iter_mut().zip(chunk) {
+                *sum += exp(term - largest);
             }
-            lanes
-        })
-    });
-    lanes.iter().flatten().chain(rest).fold(first, |all, value| fold(all, *value))
+        }
+    }
+    let outside = rest.iter().chain([&extra]).map(|term| exp(term - largest));
+    largest + ln(sums.into_iter().chain(outside).sum())
 }

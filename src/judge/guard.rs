@@ -9,7 +9,7 @@ use super::{
 };
 
 /// What must be left of the evidence, as ln E, when the worst minute is taken out.
-const LN_WITHOUT_WORST: f64 = 1.098_612_288_668_109_8;
+pub(super) const LN_WITHOUT_WORST: f64 = 1.098_612_288_668_109_8;
 
 /// Pearson's dispersion of the canary's part of each minute's errors about the fitted split, at least 1 (none).
 ///
@@ -46,7 +46,7 @@ fn pearson(deviations: impl Iterator<Item = (f64, f64)>) -> f64 {
 }
 
 /// What the guards leave of ln E: each minute's evidence divided by the dispersion; and no more than without the worst
-/// minute, unless that alone is worth three.
+/// minute, unless that alone is worth [`LN_WITHOUT_WORST`].
 pub(super) fn guarded(tempered: f64, without_worst: f64) -> f64 {
     if without_worst >= LN_WITHOUT_WORST { tempered } else { tempered.min(without_worst) }
 }

@@ -56,7 +56,15 @@ pub(super) struct Found {
     pub(super) pass: LnEvidence,
     pub(super) dispersion: f64,
     worst: Option<usize>,
-    pub(super) ln_without_worst: f64,
+    ln_without_worst: f64,
+    ln_exact_without_worst: f64,
+}
+
+impl Found {
+    /// Whether there is evidence to fail which the worst minute alone carries, tempered or not.
+    pub(super) fn hangs_on_one_minute(&self) -> bool {
+        self.worst.is_some() && self.ln_exact_without_worst < guard::LN_WITHOUT_WORST
+    }
 }
 
 impl<'a> Observed<'a> {
@@ -119,19 +127,26 @@ impl<'a> Observed<'a> {
             Standard::Baseline { .. } => guard::dispersion(pairs),
             Standard::Fixed { .. } => guard::dispersion_of_rate(pairs.map(|pair| pair.canary)),
         };
-        let worst = self.fail.loudest(&self.history);
-        let tempered = |omitted| self.fail.tempered(&self.history, dispersion, omitted);
-        let ln_without_worst = tempered(worst);
         let (ln_fail, ln_pass) = (self.fail.ln_value(), self.pass.ln_value());
-        let guarded = guard::guarded(tempered(None), ln_without_worst);
-        Found {
-            fail: LnEvidence { exact: ln_fail, guarded }.after(self.before.ln_fail),
-            pass: LnEvidence { exact: ln_pass, guarded: guard::tempered(ln_pass, dispersion) }
-                .after(self.before.ln_pass),
+        let mut found = Found {
+            fail: LnEvidence { exact: ln_fail, guarded: ln_fail },
+            pass: LnEvidence { exact: ln_pass, guarded: guard::tempered(ln_pass, dispersion) },
             dispersion,
-            worst,
-            ln_without_worst,
+            worst: None,
+            ln_without_worst: ln_fail,
+            ln_exact_without_worst: ln_fail,
+        };
+        // The guards only take evidence away, so that they have nothing to say where there is none.
+        if ln_fail > 0.0 {
+            let by = |phi, omitted| self.fail.tempered(&self.history, phi, omitted);
+            found.worst = self.fail.loudest(&self.history);
+            found.ln_without_worst = by(dispersion, found.worst);
+            found.ln_exact_without_worst = by(1.0, found.worst);
+            found.fail.guarded = guard::guarded(by(dispersion, None), found.ln_without_worst);
         }
+        found.fail = found.fail.after(self.before.ln_fail);
+        found.pass = found.pass.after(self.before.ln_pass);
+        found
     }
 
     pub(super) fn counts(&self) -> Pair {

@@ -37,7 +37,8 @@ pub enum Reason {
     Split,
     /// The evidence to fail hangs on a single minute.
     Spike,
-    /// Errors vary between minutes far more than independent requests would: dispersion above 3.
+    /// Errors vary between minutes so much more than independent requests would that evidence which would suffice does
+    /// not, or that the dispersion is above 3.
     Noisy,
     /// Too few errors or requests to tell.
     Underpowered,

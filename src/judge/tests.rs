@@ -89,6 +89,15 @@ fn one_bad_minute_does_not_fail_a_gate_and_is_named_at_the_deadline() {
 }
 
 #[test]
+fn errors_in_bursts_do_not_fail_a_gate_and_are_called_noise_at_the_deadline() {
+    let bursts = |m| rows(m, (200, if m % 4 == 0 { 14 } else { 0 }), (3800, 38));
+    let series = [series("errors", (0..62).map(bursts))];
+    let report = judged(&config(&[("errors", 1.0)]), &exposure(0.05), 62, &series);
+    assert_eq!(report.verdict, Verdict::Inconclusive(Reason::Noisy), "{}", report.explanation());
+    assert!(report.fail.exact >= report.fail_line);
+}
+
+#[test]
 fn silence_never_passes() {
     let config = config(&[("errors", 1.0)]);
     let exposure = exposure(0.05);

@@ -102,29 +102,26 @@ pub fn against_kayenta(effort: Effort) -> Vec<Finding> {
     findings
 }
 
-/// G6: a regression that begins after an hour, with the usual tolerance: the median delay over that of a single start.
+/// G6: a doubling that begins after an hour: the median delay over that of a single start. With the usual tolerance, as
+/// every gate has one, at a moment of a restart and between two; and without any, where the single start suffers less.
 pub fn late_onset(effort: Effort) -> Vec<Finding> {
-    let tolerance = Hypothesis::from(Allowance::TOLERANCE);
+    let usual = Hypothesis::from(Allowance::TOLERANCE);
+    let situations =
+        [(usual, 60, "1.1x + 0.05 pp"), (usual, 63, "1.1x + 0.05 pp"), (NO_WORSE, 60, "none")];
     let mut findings = Vec::new();
     for rps in [50.0, 200.0] {
-        // At minute 63 it falls between two restarts; the goal is for minute 60.
-        for (onset, bound) in [(60, 0.5), (63, 0.55)] {
+        for (hypothesis, onset, tolerated) in situations {
             let streams = streams(&Scenario::at(rps).worse(2.0, 0.0).from(onset), effort);
             let median = |restarts: Restarts| {
-                let mut delays: Vec<_> = streams
-                    .iter()
-                    .map(|stream| {
-                        exact(stream, tolerance, restarts)
-                            .map(|minute| minute.saturating_sub(onset))
-                    })
-                    .collect();
-                quantile(&mut delays, 0.5)
+                let after = |minute: u32| minute.saturating_sub(onset);
+                let found = streams.iter().map(|s| exact(s, hypothesis, restarts).map(after));
+                quantile(&mut found.collect::<Vec<_>>(), 0.5)
             };
             let (ours, single) = (median(AS_SHIPPED), median(Restarts::Never));
             let what = format!(
-                "median delay of 1 % -> 2 % from minute {onset}, {rps} rps: {ours} min, over a single start: {single}"
+                "1 % -> 2 % from minute {onset}, {rps} rps, tolerance {tolerated}: median {ours} over single start {single} min"
             );
-            findings.push(times("G6", what, (ours / single, bound), effort));
+            findings.push(times("G6", what, (ours / single, 0.5), effort));
         }
     }
     findings
