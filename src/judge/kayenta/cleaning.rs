@@ -1,7 +1,7 @@
 //! What happens to an arm's points before they are compared: gaps, outliers, and the statistics shown beside them.
 
 use super::model::{Analysis, MetricStats};
-use crate::judge::quantity::size;
+use crate::judge::quantity::{size, whole};
 
 /// What becomes of a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,16 +37,9 @@ pub(super) fn cleaned(points: &[f64], analysis: &Analysis) -> Vec<f64> {
 /// The R-7 percentile of sorted points (Hyndman and Fan 1996), not a number without points.
 fn percentile(sorted: &[f64], p: f64) -> f64 {
     let place = p * (size(sorted.len()) - 1.0);
-    let below = place.floor();
-    let mut from = sorted.iter().skip_while({
-        let mut skipped = 0.0;
-        move |_| {
-            skipped += 1.0;
-            skipped <= below
-        }
-    });
-    match (from.next(), from.next()) {
-        (Some(low), Some(high)) => low + (place - below) * (high - low),
+    let below = usize::try_from(whole(place.floor())).unwrap_or(usize::MAX);
+    match (sorted.get(below), sorted.get(below.saturating_add(1))) {
+        (Some(low), Some(high)) => low + place.fract() * (high - low),
         (Some(last), None) => *last,
         (None, _) => f64::NAN,
     }

@@ -13,9 +13,9 @@ mod tests;
 
 pub use classify::{KayentaError, judge};
 pub use model::{
-    Analysis, Classification, Classifier, EffectSize, GroupScore, MetricConfig, MetricPair,
-    MetricResult, MetricStats, Outliers, Request, RequestConfig, Response, Score, Thresholds,
-    Values,
+    Analysis, AnalysisConfigurations, Classification, Classifier, EffectSize, GroupScore, Metadata,
+    MetricConfig, MetricPair, MetricResult, MetricStats, Outliers, Ratio, Request, RequestConfig,
+    Response, Score, ScoreClass, Thresholds, Values,
 };
 
 /// What `study` runs as a rival: the label of one pair of arms.

@@ -18,6 +18,6 @@ pub use errors::{false_alarms, noise, rows_do_not_matter, wrong_passes};
 pub use stream::gates;
 #[cfg(test)]
 pub(super) use stream::{Zones, history};
-pub use table::{Effort, Finding, table};
+pub use table::{Effort, Finding, Unit, table};
 #[cfg(test)]
 pub(super) use trial::simulated_delays;
