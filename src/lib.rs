@@ -21,6 +21,7 @@ pub mod cli;
 pub mod cloud;
 pub mod gate;
 pub mod journal;
+pub mod judge;
 pub mod plan;
 pub mod report;
 pub mod rollout;

@@ -1,0 +1,57 @@
+//! Puts the judge on trial and prints what was found: goals G1 to G6 and G8 with figure, bound, runs and seed, then the
+//! detection table, then how long judging takes. `cargo bench --bench judge`, or with a number of runs after `--`;
+//! without one 10,000 for error rates and 2,000 for delays.
+
+#![expect(clippy::disallowed_methods, reason = "a bench measures time")]
+#![expect(clippy::print_stdout, reason = "the tables are the point")]
+
+use std::time::Instant;
+
+use tidegate::judge::{
+    Alpha, Case, Config, Earlier, Metric, Minute, Minutes, Pace, Problem, Standard, judge,
+    study::{self, Effort, Finding},
+};
+
+/// Three hours for each of so many gates should take well under 0.3 s on one core.
+const GATES: u32 = 1000;
+
+fn main() -> Result<(), Problem> {
+    // Test runners start every target to ask for its tests; this one has none, and takes minutes.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let asked = std::env::args().find_map(|argument| argument.parse().ok());
+    let errors = Effort { runs: asked.unwrap_or(10_000), seed: 1 };
+    let delays = Effort { runs: asked.unwrap_or(2_000), seed: 2 };
+    let mut findings: Vec<Finding> = study::false_alarms(errors);
+    findings.extend(study::noise(errors)?);
+    findings.extend(study::against_fixed_horizon(delays)?);
+    findings.extend(study::against_kayenta(delays));
+    findings.extend(study::wrong_passes(errors));
+    findings.extend(study::late_onset(delays));
+    findings.push(study::rows_do_not_matter(delays)?);
+    println!("{}", study::table(&findings));
+    println!("{}", study::detection(Effort { seed: 3, ..delays })?);
+    println!("{GATES} gates of 180 minutes judged in {:.3} s", timing()?);
+    Ok(())
+}
+
+/// Seconds for all gates, the best of five rounds.
+fn timing() -> Result<f64, Problem> {
+    let config = Config::new(
+        vec![Metric::new("errors", 1.0, Standard::usual())?],
+        Alpha::FIVE_PERCENT,
+        Alpha::FIVE_PERCENT,
+        Pace { deadline: Minutes(180), ..Pace::default() },
+    )?;
+    let gates = study::gates(GATES);
+    let round = || {
+        let start = Instant::now();
+        for (exposure, series) in &gates {
+            let case = Case { exposure, now: Minute(182), series, earlier: &Earlier::Nothing };
+            std::hint::black_box(judge(&config, &case));
+        }
+        start.elapsed().as_secs_f64()
+    };
+    Ok((0..5).map(|_| round()).fold(f64::INFINITY, f64::min))
+}

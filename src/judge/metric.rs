@@ -1,0 +1,211 @@
+//! One metric as far as it has been observed: its two e-processes side by side, and what the guards leave of them.
+
+use std::{iter::Peekable, vec};
+
+use super::{
+    config::{Config, Metric, Standard},
+    counts::{Pair, sum},
+    evidence::{Grid, PerPoint, Process, Restarts},
+    guard,
+    interval::Likelihood,
+    quantity::{Alpha, Minute, Share, tidy},
+    report::{Blame, Bounds, Carried, Earlier, Evidence, MetricReport, Point, WorstMinute},
+};
+
+pub(super) struct Observed<'a> {
+    pub(super) metric: &'a Metric,
+    /// Its part of all weights.
+    pub(super) part: f64,
+    ahead: Peekable<vec::IntoIter<(Minute, Pair)>>,
+    fail: Process,
+    pass: Process,
+    /// What each minute spoke for, in the process to fail.
+    history: Vec<PerPoint>,
+    /// What an earlier attempt left: added to both readings of the evidence.
+    before: Before,
+    pub(super) trace: Vec<Point>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Before {
+    ln_fail: f64,
+    ln_pass: f64,
+}
+
+/// ln of an e-value: as the exact test has it, and what the guards leave.
+#[derive(Clone, Copy)]
+pub(super) struct LnEvidence {
+    pub(super) exact: f64,
+    pub(super) guarded: f64,
+}
+
+impl From<LnEvidence> for Evidence {
+    fn from(ln: LnEvidence) -> Self {
+        Self { exact: log10(ln.exact), guarded: log10(ln.guarded) }
+    }
+}
+
+/// A natural logarithm as one to base 10, fit for showing.
+pub(super) fn log10(ln: f64) -> f64 {
+    tidy(ln / std::f64::consts::LN_10, 4)
+}
+
+/// A metric's evidence with what the guards went by.
+pub(super) struct Found {
+    pub(super) fail: LnEvidence,
+    pub(super) pass: LnEvidence,
+    pub(super) dispersion: f64,
+    worst: Option<usize>,
+    ln_without_worst: f64,
+    ln_exact_without_worst: f64,
+}
+
+impl Found {
+    /// Whether there is evidence to fail which the worst minute alone carries, tempered or not.
+    pub(super) fn hangs_on_one_minute(&self) -> bool {
+        self.worst.is_some() && self.ln_exact_without_worst < guard::LN_WITHOUT_WORST
+    }
+}
+
+impl<'a> Observed<'a> {
+    pub(super) fn new(
+        config: &Config,
+        metric: &'a Metric,
+        judged: Vec<(Minute, Pair)>,
+        earlier: &Earlier,
+    ) -> Self {
+        let before = match earlier {
+            Earlier::Nothing | Earlier::Failed { .. } => None,
+            Earlier::Undecided(carried) => carried.iter().find(|c| c.metric == *metric.name()),
+        };
+        Self {
+            metric,
+            part: config.part(metric),
+            history: Vec::with_capacity(judged.len()),
+            trace: Vec::with_capacity(judged.len()),
+            ahead: judged.into_iter().peekable(),
+            fail: Process::new(Grid::worse(), config.restarts()),
+            pass: Process::new(Grid::better(), Restarts::Never),
+            before: before.map_or_else(Before::default, |c| Before {
+                ln_fail: c.fail * std::f64::consts::LN_10,
+                ln_pass: c.pass * std::f64::consts::LN_10,
+            }),
+        }
+    }
+
+    /// The next minute there is something to take in.
+    pub(super) fn next(&mut self) -> Option<Minute> {
+        self.ahead.peek().map(|(minute, _)| *minute)
+    }
+
+    pub(super) fn step(&mut self) {
+        self.fail.step();
+    }
+
+    /// Takes in this minute, if there are counts of it.
+    pub(super) fn observe(&mut self, minute: Minute) {
+        let Some((_, counts)) = self.ahead.next_if(|(at, _)| *at == minute) else { return };
+        let standard = self.metric.standard();
+        self.history.push(self.fail.observe(standard.harmless(), counts));
+        self.pass.observe(standard.harmful(), counts);
+        self.trace.push(Point {
+            minute,
+            counts,
+            fail: log10(self.fail.ln_value() + self.before.ln_fail),
+            pass: log10(self.pass.ln_value() + self.before.ln_pass),
+        });
+    }
+
+    /// ln of the evidence that it is worse than tolerated, by the exact test.
+    pub(super) fn ln_exact(&self) -> f64 {
+        self.fail.ln_value() + self.before.ln_fail
+    }
+
+    pub(super) fn found(&self) -> Found {
+        let pairs = self.trace.iter().map(|point| point.counts);
+        let dispersion = match self.metric.standard() {
+            Standard::Baseline { .. } => guard::dispersion(pairs),
+            Standard::Fixed { .. } => guard::dispersion_of_rate(pairs.map(|pair| pair.canary)),
+        };
+        let (ln_fail, ln_pass) = (self.fail.ln_value(), self.pass.ln_value());
+        let mut found = Found {
+            fail: LnEvidence { exact: ln_fail, guarded: ln_fail },
+            pass: LnEvidence { exact: ln_pass, guarded: guard::tempered(ln_pass, dispersion) },
+            dispersion,
+            worst: None,
+            ln_without_worst: ln_fail,
+            ln_exact_without_worst: ln_fail,
+        };
+        // The guards only take evidence away, so that they have nothing to say where there is none.
+        if ln_fail > 0.0 {
+            let by = |phi, omitted| self.fail.tempered(&self.history, phi, omitted);
+            found.worst = self.fail.loudest(&self.history);
+            found.ln_without_worst = by(dispersion, found.worst);
+            found.ln_exact_without_worst = by(1.0, found.worst);
+            found.fail.guarded = guard::guarded(by(dispersion, None), found.ln_without_worst);
+        }
+        found.fail = found.fail.after(self.before.ln_fail);
+        found.pass = found.pass.after(self.before.ln_pass);
+        found
+    }
+
+    pub(super) fn counts(&self) -> Pair {
+        sum(self.trace.iter().map(|point| point.counts))
+    }
+
+    pub(super) fn carry(&self, found: &Found) -> Carried {
+        Carried {
+            metric: self.metric.name().clone(),
+            fail: log10(found.fail.guarded),
+            pass: log10(found.pass.guarded),
+        }
+    }
+
+    pub(super) fn report(self, found: &Found, alpha: Alpha, blame: Blame) -> MetricReport {
+        let ratio = match self.metric.standard() {
+            Standard::Baseline { .. } => {
+                let pairs = self.trace.iter().map(|point| point.counts);
+                let interval = Likelihood::of_errors(pairs).interval(alpha);
+                Some(Bounds {
+                    low: tidy(interval.low, 4),
+                    estimate: tidy(interval.estimate, 4),
+                    high: interval.high.is_finite().then(|| tidy(interval.high, 4)),
+                })
+            }
+            Standard::Fixed { .. } => None,
+        };
+        let worst = found.worst.and_then(|place| self.trace.get(place));
+        MetricReport {
+            name: self.metric.name().clone(),
+            part: tidy(self.part, 6),
+            standard: self.metric.standard(),
+            counts: self.counts(),
+            ratio,
+            fail: found.fail.into(),
+            pass: found.pass.into(),
+            dispersion: tidy(found.dispersion, 4),
+            worst_minute: worst.map(|point| WorstMinute {
+                minute: point.minute,
+                without: log10(found.ln_without_worst + self.before.ln_fail),
+            }),
+            blame,
+            trace: self.trace,
+        }
+    }
+
+    /// Rates to plan with: the baseline's, or for a fixed standard the canary's own.
+    pub(super) fn base_rate(&self) -> Option<Share> {
+        let counts = self.counts();
+        let rate = match self.metric.standard() {
+            Standard::Baseline { .. } => counts.baseline.rate(),
+            Standard::Fixed { .. } => counts.canary.rate(),
+        };
+        rate.and_then(|rate| Share::new(rate).ok())
+    }
+}
+
+impl LnEvidence {
+    fn after(self, before: f64) -> Self {
+        Self { exact: self.exact + before, guarded: self.guarded + before }
+    }
+}

@@ -1,0 +1,36 @@
+//! The judge: whether a canary is worse than its baseline, from counts alone. Pure statistics without IO or clock, and
+//! without a word about AWS or plans: rows in, report out.
+
+mod calibrate;
+mod compare;
+mod config;
+mod counts;
+mod elementary;
+mod evidence;
+mod explain;
+mod forecast;
+mod guard;
+mod interval;
+pub mod kayenta;
+mod metric;
+mod plot;
+mod presence;
+mod quantity;
+mod random;
+#[cfg(test)]
+mod reference;
+mod report;
+pub mod study;
+#[cfg(test)]
+mod tests;
+
+pub use calibrate::{Calibration, MetricCalibration, calibrate};
+pub use compare::{Case, judge};
+pub use config::{Config, Metric, Pace, Standard};
+pub use counts::{Arm, Counts, Exposure, Pair, Row, Series, Step};
+pub use forecast::{Delay, Forecast, Outlook, forecast};
+pub use quantity::{Allowance, Alpha, Minute, Minutes, Problem, Share};
+pub use report::{
+    Absence, Blame, Bounds, Carried, Earlier, Evidence, MetricReport, Point, Reason, Report, Split,
+    SplitFinding, Verdict, WorstMinute,
+};
