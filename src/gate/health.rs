@@ -8,7 +8,8 @@ use crate::{
     rollout::{Outcome, Reading, Timestamp},
 };
 
-/// Pass when at least this share of what should serve does, and at least one does.
+/// Pass when at least this share of what should serve does, and at least one does. Wait while those still to come or
+/// still starting could make it; fail when too many are known to be unhealthy.
 pub fn judge_health(health: &[Health], desired: u32, at_least: Percent, at: Timestamp) -> Reading {
     let count = |wanted: fn(HealthState) -> bool| {
         u32::try_from(health.iter().filter(|h| wanted(h.state)).count()).unwrap_or(u32::MAX)
@@ -17,7 +18,14 @@ pub fn judge_health(health: &[Health], desired: u32, at_least: Percent, at: Time
     let registered = count(|state| state != HealthState::Draining);
     let expected = registered.max(desired);
     let needed = at_least.of_rounded_up(expected).max(1);
-    let outcome = if healthy >= needed { Outcome::Pass } else { Outcome::Wait };
+    let lost = count(|state| matches!(state, HealthState::Unhealthy | HealthState::Unavailable));
+    let outcome = if healthy >= needed {
+        Outcome::Pass
+    } else if expected.saturating_sub(lost) >= needed {
+        Outcome::Wait
+    } else {
+        Outcome::Fail
+    };
     let reasons = health
         .iter()
         .filter(|h| h.state != HealthState::Healthy && h.state != HealthState::Draining)
@@ -61,6 +69,17 @@ mod tests {
             let reading = judge_health(&targets(healthy, 0), desired, at_least, Timestamp::default());
             prop_assert_eq!(reading.outcome, Outcome::Pass);
         }
+    }
+
+    #[test]
+    fn targets_that_start_are_waited_for_and_unhealthy_ones_are_not() {
+        let target = |state| Health { target: "i".into(), state, reason: "Target.Timeout".into() };
+        let outcome = |states: [HealthState; 2]| {
+            let all = states.map(target);
+            judge_health(&all, 2, Percent::HUNDRED, Timestamp::default()).outcome
+        };
+        assert_eq!(outcome([HealthState::Healthy, HealthState::Initial]), Outcome::Wait);
+        assert_eq!(outcome([HealthState::Healthy, HealthState::Unhealthy]), Outcome::Fail);
     }
 
     #[test]

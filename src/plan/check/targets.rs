@@ -52,7 +52,7 @@ fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         allowed: is_target_group,
         help: "write its name (letters, digits and hyphens, at most 32) or its ARN",
     };
-    let sides = names.check(at, problems);
+    let sides = names.check(at, problems).map(by_name);
     let rule = listener_rule(form, at, problems);
     let settle = form.settle.value_or(SETTLE);
     Some(Route { kind: RouteKind::Alb(rule?), sides: sides?, settle })
@@ -132,6 +132,20 @@ fn is_target_group(name: &str) -> bool {
     let simple = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     (name.starts_with("arn:") && name.contains(":targetgroup/"))
         || ((1..=32).contains(&name.len()) && name.bytes().all(simple))
+}
+
+/// Target groups are compared by name, which is unique in an account and region, however the plan names them.
+fn by_name(sides: Sides) -> Sides {
+    let name = |member: Member| {
+        let tail = member.as_str().split_once(":targetgroup/").map(|(_, tail)| tail);
+        tail.and_then(|tail| tail.split('/').next()).map_or(member.clone(), Member::new)
+    };
+    match sides {
+        Sides::Fixed { stable, candidate } => {
+            Sides::Fixed { stable: name(stable), candidate: name(candidate) }
+        }
+        Sides::Pair([first, second]) => Sides::Pair([name(first), name(second)]),
+    }
 }
 
 fn is_group_name(name: &str) -> bool {
