@@ -66,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     errors.add_argument("--for", dest="seconds", type=float, default=30.0, help="how long (30)")
     errors.add_argument("--until-alarm", action="store_true", help="stop once the alarm fires")
     errors.add_argument("--metric", choices=("5xx", "latency"), default="5xx")
+    release = verb("release", _release, "prepare a new version on one side", shared, world)
+    release.add_argument("--side", choices=("blue", "green"), default="green")
+    release.add_argument("--version", default="2")
+    release.add_argument("--error-rate", type=float, default=0.0, help="0 to 1 (0)")
+    release.add_argument("--latency-ms", type=float, default=0.0)
+    load = verb("load", _load, "send users' requests until told to stop", shared, world)
+    load.add_argument("--rate", type=float, default=100.0, help="requests a second (100)")
+    load.add_argument("--for", dest="seconds", type=float, default=600.0, help="at most (600)")
     verb("install", _install, "create or update the environment, start nothing")
     verb("test", _test, "run this package's tests and lints; further arguments go to pytest")
     return parser
@@ -154,6 +162,23 @@ def _emit_errors(options: argparse.Namespace) -> int:
     arguments += ["--metric", options.metric]
     arguments += ["--until-alarm"] if options.until_alarm else []
     return _in_environment(_running(options), "bad_metrics", *arguments)
+
+
+def _release(options: argparse.Namespace) -> int:
+    arguments = ["--prefix", options.prefix, "--side", options.side]
+    arguments += ["--version", options.version, "--error-rate", str(options.error_rate)]
+    arguments += ["--latency-ms", str(options.latency_ms)]
+    return _in_environment(_running(options), "release", *arguments)
+
+
+def _load(options: argparse.Namespace) -> int:
+    # This process becomes the load, so that a signal to it reaches the load.
+    record = _running(options)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    arguments = ["--prefix", options.prefix, "--rate", str(options.rate)]
+    arguments += ["--for", str(options.seconds)]
+    command = [str(environment.python()), "-m", "tidegate_localstack.load", *arguments]
+    os.execve(command[0], command, env | aws_environment(record))
 
 
 def _install(_options: argparse.Namespace) -> int:

@@ -1,0 +1,21 @@
+"""What the load generator tells must be what happened."""
+
+from __future__ import annotations
+
+from tidegate_localstack.load import Tally, _version
+
+
+def test_answers_are_counted_by_version_and_errors_apart() -> None:
+    tally = Tally()
+    tally.count("1", good=True)
+    tally.count("2", good=False)
+    tally.count("2", good=True)
+    assert sum(tally.by_minute.values()) == 3
+    assert dict(tally.errors) == {"2": 1}
+    assert tally.first_bad is not None
+
+
+def test_an_answer_that_names_no_version_came_from_nobody() -> None:
+    assert _version(b'{"version": "7"}') == "7"
+    assert _version(b"<html>") == "nobody"
+    assert _version(b"[]") == "nobody"
