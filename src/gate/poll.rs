@@ -5,7 +5,7 @@ use super::{judge_health, probe};
 use crate::{
     cloud::{Error, Reads},
     plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
-    rollout::{Bindings, Check, Outcome, Reading, Timestamp},
+    rollout::{Bindings, Bound, Check, Outcome, Reading, Timestamp},
 };
 
 /// The answer to a check that is not an alarm gate.
@@ -42,6 +42,11 @@ pub fn unknown(error: &Error, at: Timestamp) -> Reading {
     Reading::new(Outcome::Unknown, at, format!("cannot be measured: {error}"))
 }
 
+fn bound_of<'a>(bindings: &'a Bindings, route: &RouteName) -> Result<&'a Bound, Error> {
+    let absent = || Error::Absent { what: format!("route {route} in this run's journal") };
+    bindings.routes.get(route).ok_or_else(absent)
+}
+
 async fn health(
     plan: &Plan,
     reads: &Reads,
@@ -50,10 +55,7 @@ async fn health(
     at_least: Percent,
     at: Timestamp,
 ) -> Result<Reading, Error> {
-    let bound = bindings
-        .routes
-        .get(route)
-        .ok_or_else(|| Error::Absent { what: format!("route {route} in this run's journal") })?;
+    let bound = bound_of(bindings, route)?;
     let health = reads.load_balancers.health(bound.member(side)).await?;
     let mut desired = 0;
     for fleet in plan.fleets_behind(route) {
@@ -71,10 +73,7 @@ async fn drained(
     side: Side,
     at: Timestamp,
 ) -> Result<Reading, Error> {
-    let bound = bindings
-        .routes
-        .get(route)
-        .ok_or_else(|| Error::Absent { what: format!("route {route} in this run's journal") })?;
+    let bound = bound_of(bindings, route)?;
     let split = reads.load_balancers.forward(&bound.resource).await?.split;
     let member = bound.member(side);
     let weight = split.weight(member);

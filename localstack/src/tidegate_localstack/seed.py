@@ -99,17 +99,24 @@ class World:
             vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16", TagSpecifications=_named("vpc"))["Vpc"][
                 "VpcId"
             ]
-        subnets = [s["SubnetId"] for s in ec2.describe_subnets(Filters=mine)["Subnets"]]
+        here = [*mine, {"Name": "vpc-id", "Values": [vpc]}]
         zones = [f"{ec2.meta.region_name}{letter}" for letter in "ab"]
-        for index in range(len(subnets), len(zones)):
-            created = ec2.create_subnet(
-                VpcId=vpc,
-                CidrBlock=f"10.20.{index}.0/24",
-                AvailabilityZone=zones[index],
-                TagSpecifications=_named("subnet"),
-            )
-            subnets.append(created["Subnet"]["SubnetId"])
-        return vpc, subnets
+        while True:
+            subnets = [s["SubnetId"] for s in ec2.describe_subnets(Filters=here)["Subnets"]]
+            if len(subnets) == len(zones):
+                return vpc, subnets
+            index = len(subnets)
+            try:
+                ec2.create_subnet(
+                    VpcId=vpc,
+                    CidrBlock=f"10.20.{index}.0/24",
+                    AvailabilityZone=zones[index],
+                    TagSpecifications=_named("subnet"),
+                )
+            except ClientError as error:
+                # Worlds share the network, and another may be seeded at the same time.
+                if error.response["Error"]["Code"] != "InvalidSubnet.Conflict":
+                    raise
 
     def _load_balancer(self, subnets: list[str]) -> dict[str, Any]:
         elbv2 = self.aws.elbv2
