@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::{
     CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, State, StepState,
     Target, Timestamp,
-    decide::{CONFIRM_PATIENCE, known_since, other, target_of},
+    decide::{CONFIRM_PATIENCE, other, target_of},
+    outstanding::known_since,
 };
 use crate::plan::{Size, Step, Verb, units::Weight};
 

@@ -1,5 +1,4 @@
-//! What should be under way in the outside world, derived from the state alone. The runner compares this with what it
-//! has in flight; after a crash the same question gives the same answer, which is why recovery is not a second path.
+//! What the core may ask of the outside world: calls that change it, and things to be read again and again.
 
 use std::time::Duration;
 

@@ -9,7 +9,8 @@ use super::{
     Check, Doubt, Ending, Event, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
     Subject, Target, Timestamp, Trail,
     change::{self, Seen},
-    decide::{READ_BACK_EVERY, called_problem},
+    decide::called_problem,
+    outstanding::READ_BACK_EVERY,
     watch::{self, Watched},
 };
 use crate::{

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    cloud::{Error, Reads, Transition},
+    cloud::{Alarms, Error, Transition},
     gate::{Sighting, judge_alarms, may_have_flickered, unknown},
     plan::{AlarmsGate, GateKind, GateName, Plan},
     rollout::{Check, Reading, Timestamp},
@@ -25,7 +25,7 @@ pub struct Histories(BTreeMap<(String, Timestamp, Timestamp), Vec<Transition>>);
 /// Answers for every gate that is due, from one look at all their alarms.
 pub async fn poll_alarms(
     plan: &Plan,
-    reads: &Reads,
+    alarms: &dyn Alarms,
     due: &[Due],
     mut histories: Histories,
     at: Timestamp,
@@ -39,8 +39,8 @@ pub async fn poll_alarms(
         .collect();
     let names: BTreeSet<&String> = gates.iter().flat_map(|(_, gate)| &gate.names).collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
-    let alarms = match reads.alarms.alarms(&names).await {
-        Ok(alarms) => alarms,
+    let seen = match alarms.alarms(&names).await {
+        Ok(seen) => seen,
         Err(error) => {
             let answer = |(due, _): &(&Due, &AlarmsGate)| {
                 (Check::Gate(due.gate.clone()), unknown(&error, at))
@@ -51,10 +51,10 @@ pub async fn poll_alarms(
     let mut answers = Vec::new();
     for (due, gate) in gates {
         let mut sighting = Sighting::default();
-        for alarm in alarms.iter().filter(|alarm| gate.names.contains(&alarm.name)) {
+        for alarm in seen.iter().filter(|alarm| gate.names.contains(&alarm.name)) {
             if may_have_flickered(alarm, due.covering) {
                 let key = (alarm.name.clone(), due.covering, alarm.since.unwrap_or(at));
-                let history = history(reads, &mut histories, key).await;
+                let history = history(alarms, &mut histories, key).await;
                 sighting.histories.insert(alarm.name.clone(), history.map_err(|e| e.to_string()));
             }
             sighting.alarms.push(alarm.clone());
@@ -66,14 +66,67 @@ pub async fn poll_alarms(
 }
 
 async fn history(
-    reads: &Reads,
+    alarms: &dyn Alarms,
     known: &mut Histories,
     key: (String, Timestamp, Timestamp),
 ) -> Result<Vec<Transition>, Error> {
     if let Some(transitions) = known.0.get(&key) {
         return Ok(transitions.clone());
     }
-    let transitions = reads.alarms.history(&key.0, key.1).await?;
+    let transitions = alarms.history(&key.0, key.1).await?;
     known.0.insert(key, transitions.clone());
     Ok(transitions)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{
+        cloud::Alarm,
+        plan::{Gate, InsufficientData, MissingAlarm},
+        testkit::sample_plan,
+    };
+
+    #[derive(Default)]
+    struct Asked(Mutex<Vec<Vec<String>>>);
+
+    #[async_trait]
+    impl Alarms for Asked {
+        async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Error> {
+            self.0.lock().unwrap().push(names.to_vec());
+            Ok(Vec::new())
+        }
+
+        async fn history(&self, _: &str, _: Timestamp) -> Result<Vec<Transition>, Error> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn any_number_of_gates_costs_one_question_for_each_distinct_alarm() {
+        let mut plan = sample_plan();
+        let mut due = Vec::new();
+        for i in 0..20 {
+            let gate = AlarmsGate {
+                names: vec!["shared".to_owned(), format!("alarm-{}", i % 5)],
+                missing: MissingAlarm::Fail,
+                insufficient_data: InsufficientData::Wait,
+            };
+            let name = GateName::new(format!("gate-{i}"));
+            let every = std::time::Duration::from_secs(15);
+            plan.gates.insert(name.clone(), Gate { kind: GateKind::Alarms(gate), every });
+            due.push(Due { gate: name, covering: Timestamp::default() });
+        }
+        let asked = Asked::default();
+        let (answers, _) =
+            poll_alarms(&plan, &asked, &due, Histories::default(), Timestamp::default()).await;
+        assert_eq!(answers.len(), 20);
+        let asked = asked.0.into_inner().unwrap();
+        assert_eq!(asked.len(), 1, "one call");
+        assert_eq!(asked[0].len(), 6, "each name once");
+    }
 }

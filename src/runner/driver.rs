@@ -390,7 +390,8 @@ impl Loop<'_> {
         let (plan, reads) = (self.runner.plan.clone(), self.runner.cloud.reads.clone());
         let histories = self.histories.clone();
         self.tasks.spawn(async move {
-            let (answers, histories) = poll_alarms(&plan, &reads, &due, histories, now).await;
+            let (answers, histories) =
+                poll_alarms(&plan, reads.alarms.as_ref(), &due, histories, now).await;
             Done::Alarms { answers, asked, histories }
         });
     }

@@ -1,0 +1,111 @@
+//! What should be under way in the world, derived from the state alone: which calls, which polls, and when time by
+//! itself will change something. The runner compares this with what it has in flight. After a crash the same question
+//! gives the same answer, which is why recovery is not a second path.
+
+use std::time::Duration;
+
+use super::{
+    Call, Check, Doubt, Mode, Outstanding, Poll, Progress, Stage, State, Subject, Target,
+    Timestamp, change,
+    decide::{active_steps, target_of},
+    rollback, watch,
+};
+use crate::plan::Plan;
+
+/// How often a target is read while a change of it is confirmed or in doubt.
+pub(super) const READ_BACK_EVERY: Duration = Duration::from_secs(2);
+
+/// What should be under way in the world, and when time alone will change something.
+pub fn outstanding(plan: &Plan, state: &State, now: Timestamp) -> Outstanding {
+    let calls = state.changes.iter().filter(|(_, change)| change.progress == Progress::Calling);
+    let calls = calls
+        .map(|(target, change)| Call {
+            target: target.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+        })
+        .collect();
+    if state.interrupted.is_some() {
+        return Outstanding { calls, ..Outstanding::default() };
+    }
+    match &state.mode {
+        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => {
+            Outstanding { calls, ..Outstanding::default() }
+        }
+        Mode::Forward => {
+            let wake = wakes(plan, state).filter(|at| *at > now).min();
+            Outstanding { calls, polls: forward_polls(plan, state, now), wake }
+        }
+        Mode::RollingBack { since, .. } => {
+            let wake = rollback::wakes(plan, state, *since).filter(|at| *at > now).min();
+            Outstanding { calls, polls: rollback::polls(plan, state, *since), wake }
+        }
+    }
+}
+
+fn forward_polls(plan: &Plan, state: &State, now: Timestamp) -> Vec<Poll> {
+    let mut polls: Vec<Poll> = watch::forward(plan, state, now)
+        .into_iter()
+        .filter(|watched| !matches!(watched.check, Check::Stands(_)))
+        .map(watch::Watched::poll)
+        .collect();
+    for (_, step, active) in active_steps(plan, state) {
+        let Some(target) = target_of(step) else { continue };
+        let observe = |target, every, since| Poll {
+            subject: Subject::Target(target),
+            every,
+            since,
+            covering: since,
+        };
+        match &active.stage {
+            Stage::Cleared if state.paused.is_none() => {
+                let since = active.started;
+                if watch::must_drain(plan, state, step, active) {
+                    continue;
+                }
+                match change::reference_of(step).filter(|other| !known_since(state, other, since)) {
+                    Some(other) => polls.push(observe(other, READ_BACK_EVERY, since)),
+                    None => polls.push(observe(target, READ_BACK_EVERY, since)),
+                }
+            }
+            Stage::Changing => {
+                let since = match state.changes.get(&target).map(|change| &change.progress) {
+                    Some(Progress::Confirming { since }) => *since,
+                    Some(Progress::InDoubt(Doubt::RetryAt(at))) => *at,
+                    Some(Progress::InDoubt(Doubt::GivenUp(_))) => active.started,
+                    Some(Progress::Calling | Progress::Confirmed) | None => continue,
+                };
+                polls.push(observe(target, READ_BACK_EVERY, since));
+            }
+            Stage::Baking { .. } => {
+                polls.push(observe(target, watch::STANDS_EVERY, watch::fresh_since(active, now)));
+            }
+            _ => {}
+        }
+    }
+    polls
+}
+
+pub(super) fn known_since(state: &State, target: &Target, since: Timestamp) -> bool {
+    state.known_at.get(target).is_some_and(|at| *at >= since)
+}
+
+fn wakes<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator<Item = Timestamp> + 'a {
+    let settles = watch::settles(plan, state);
+    let steps = active_steps(plan, state).flat_map(move |(_, step, active)| {
+        let deadline = active.deadline.filter(|_| state.paused.is_none());
+        let bake = match active.stage {
+            Stage::Baking { until } => Some(until),
+            _ => None,
+        };
+        let retry =
+            target_of(step).and_then(|target| state.changes.get(&target)).and_then(|change| {
+                match &change.progress {
+                    Progress::InDoubt(Doubt::RetryAt(at)) => Some(*at),
+                    _ => None,
+                }
+            });
+        [deadline, bake, retry].into_iter().flatten()
+    });
+    steps.chain(settles)
+}
