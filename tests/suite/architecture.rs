@@ -7,6 +7,7 @@ use crate::stage::repository;
 
 /// What each module may use of the crate; nothing may use `cli`. A module may always use itself.
 const ALLOWED: &[(&str, &[&str])] = &[
+    ("judge", &[]),
     ("plan", &[]),
     ("rollout", &["plan"]),
     ("journal", &["rollout", "plan"]),
