@@ -21,7 +21,7 @@ pub fn judge_health(health: &[Health], desired: u32, at_least: Percent, at: Time
     let lost = count(|state| matches!(state, HealthState::Unhealthy | HealthState::Unavailable));
     let outcome = if healthy >= needed {
         Outcome::Pass
-    } else if expected.saturating_sub(lost) >= needed {
+    } else if lost == 0 || expected.saturating_sub(lost) >= needed {
         Outcome::Wait
     } else {
         Outcome::Fail

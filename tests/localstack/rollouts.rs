@@ -154,3 +154,38 @@ fn a_preview_shows_every_call_and_changes_nothing() {
     assert!(told.contains("after   preview-blue 950, preview-green 50"), "{told}");
     assert_eq!(world.snapshot(), before);
 }
+
+#[test]
+fn an_approval_is_waited_for_and_can_be_given_while_nobody_drives() {
+    let world = World::new("approve");
+    let plan = world.plan("canary-alb.yaml", |text| {
+        text.replacen(
+            "  - shift: { route: web, candidate: 25%",
+            "  - approve: { message: \"Go on?\" }\n  - shift: { route: web, candidate: 25%",
+            1,
+        )
+    });
+    let before = world.run(&["run", &plan, "--no-wait"]);
+    assert!(before.expect(7).told.contains("tidegate approve"), "{}", before.told);
+    world.run(&["approve", "--step", "main/1-scale"]).expect(0);
+    world.run(&["approve", "--reason", "looks good"]).expect(0);
+    let after = world.run(&["resume"]);
+    let told = &after.expect(0).told;
+    assert!(told.contains("looks good"), "{told}");
+    assert!(told.contains("does not wait for an approval"), "the wrong step is refused: {told}");
+}
+
+#[test]
+fn a_plan_that_holds_on_failure_freezes_and_a_person_decides() {
+    let world = World::new("hold");
+    let before = world.snapshot();
+    let plan = world
+        .plan("canary-alb.yaml", |text| text.replace("on-failure: roll-back", "on-failure: hold"));
+    let run = world.start(&["run", &plan]);
+    world.wait_for("bake-started");
+    world.emit_errors();
+    Ended::wait(run).expect(7);
+    assert_eq!(world.split().to_string(), "hold-blue 950, hold-green 50", "frozen where it was");
+    world.run(&["rollback"]).expect(4);
+    assert_eq!(world.snapshot(), before);
+}

@@ -64,6 +64,16 @@ impl World {
         command
     }
 
+    /// A plan of plans/, changed, in a file of this world's own.
+    pub(crate) fn plan(&self, name: &str, change: impl Fn(String) -> String) -> String {
+        let text = std::fs::read_to_string(repository().join("plans").join(name)).unwrap();
+        let changed = change(text.clone());
+        assert_ne!(changed, text, "nothing was changed in {name}");
+        let path = self.journal.path().join(name);
+        std::fs::write(&path, changed).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     pub(crate) fn start(&self, args: &[&str]) -> Child {
         self.tidegate(args).spawn().unwrap()
     }
