@@ -384,6 +384,9 @@ impl Loop<'_> {
                 asked.push(poll.subject.clone());
             }
         }
+        if due.is_empty() {
+            return;
+        }
         for subject in &asked {
             self.polls.begin(subject, now);
         }
