@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{GateKind, Plan, RouteKind, Verb};
+use crate::plan::{Gate, GateKind, Plan, RouteKind, Verb};
 
 /// Actions in the form `service:Operation`, sorted.
 pub fn permissions(plan: &Plan) -> Vec<String> {
@@ -39,6 +39,13 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Alarms(_))) {
         actions.insert("cloudwatch:DescribeAlarms");
         actions.insert("cloudwatch:DescribeAlarmHistory");
+    }
+    let measures = |gate: &Gate| match gate.kind {
+        GateKind::Metric(_) | GateKind::Compare(_) => true,
+        GateKind::Alarms(_) | GateKind::Healthy { .. } | GateKind::Http(_) => false,
+    };
+    if plan.gates.values().any(measures) {
+        actions.insert("cloudwatch:GetMetricData");
     }
     actions.into_iter().map(str::to_owned).collect()
 }

@@ -278,7 +278,10 @@ async fn check_alarms(plan: &Plan, reads: &Reads, notes: &mut Notes) {
         .values()
         .filter_map(|gate| match &gate.kind {
             GateKind::Alarms(alarms) => Some(alarms.names.iter().cloned()),
-            GateKind::Healthy { .. } | GateKind::Http(_) => None,
+            GateKind::Healthy { .. }
+            | GateKind::Http(_)
+            | GateKind::Metric(_)
+            | GateKind::Compare(_) => None,
         })
         .flatten()
         .collect();

@@ -108,7 +108,8 @@ impl Services {
         Ok(Reads {
             load_balancers: self.load_balancing,
             groups: self.auto_scaling,
-            alarms: self.cloudwatch,
+            alarms: self.cloudwatch.clone(),
+            metrics: self.cloudwatch,
             identity: self.identity,
             http: Arc::new(WebProbe::new()?),
             region,

@@ -26,7 +26,7 @@ const NAMES_A_CALL: usize = 100;
 /// CloudWatch.
 #[derive(Debug)]
 pub(super) struct CloudWatch {
-    client: Client,
+    pub(super) client: Client,
     pace: Pace,
     history_pace: Pace,
 }

@@ -8,6 +8,9 @@ mod error;
 mod forward;
 mod identity;
 mod load_balancers;
+mod metrics;
+#[cfg(test)]
+mod metrics_on_the_wire;
 #[cfg(test)]
 mod on_the_wire;
 mod pace;

@@ -100,6 +100,8 @@ pub(super) enum Verb {
     Rollback(AbortCommand),
     /// List runs, or tell the story of one again
     History(HistoryCommand),
+    /// Judge without a rollout: a file as Kayenta would, or how long a `compare` gate takes (`judge plan`)
+    Judge(JudgeCommand),
     /// Print the JSON schema of the plan language, for editors
     Schema,
     /// Print a shell's completion script
@@ -199,4 +201,42 @@ pub(super) struct AbortCommand {
 pub(super) struct HistoryCommand {
     #[command(flatten)]
     pub name: RunName,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct JudgeCommand {
+    /// Whose judgement
+    #[arg(long, value_enum, required = true)]
+    pub mode: Option<JudgeMode>,
+    /// What is judged, as JSON, or - for standard input; the judgement is JSON too
+    #[arg(value_name = "FILE", required = true)]
+    pub file: Option<PathBuf>,
+    #[command(subcommand)]
+    pub verb: Option<JudgeVerb>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum JudgeMode {
+    /// `NetflixACAJudge-v1.0`, to the letter, with the JSON of a remote judge
+    Kayenta,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JudgeVerb {
+    /// Tell how many minutes and requests a `compare` gate with its defaults takes to fail or pass
+    Plan(ForecastCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ForecastCommand {
+    /// Requests a minute to both sides together
+    #[arg(long, value_name = "NUMBER")]
+    pub requests_per_minute: u32,
+    /// The candidate's share of them, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
+    pub share: f64,
+    /// Of the stable side's requests, how many fail, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
+    pub rate: f64,
 }

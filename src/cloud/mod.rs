@@ -4,9 +4,11 @@
 mod calls;
 mod error;
 mod http;
+mod metrics;
 mod ports;
 
 pub use calls::*;
 pub use error::*;
 pub use http::*;
+pub use metrics::*;
 pub use ports::*;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::Error;
+use super::{Error, Metrics};
 use crate::{
     plan::{ListenerRule, Member},
     rollout::{Capacity, Split, Timestamp},
@@ -183,6 +183,7 @@ pub struct Reads {
     pub load_balancers: Arc<dyn LoadBalancers>,
     pub groups: Arc<dyn Groups>,
     pub alarms: Arc<dyn Alarms>,
+    pub metrics: Arc<dyn Metrics>,
     pub identity: Arc<dyn Identity>,
     pub http: Arc<dyn Http>,
     /// The region the clients are bound to.

@@ -2,11 +2,16 @@
 //! a reading leads to.
 
 mod alarm;
+mod compare;
 mod health;
 mod http;
+mod measured;
+mod metric;
 mod poll;
 
 pub use alarm::*;
+pub use compare::*;
 pub use health::*;
 pub use http::*;
+pub use metric::*;
 pub use poll::*;

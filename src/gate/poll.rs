@@ -1,18 +1,18 @@
 //! One poll of one check. Alarm gates do not poll by themselves: they are answered from what the shared alarm poller
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
-use super::{judge_health, probe};
+use super::{judge_health, poll_compare, poll_metric, probe};
 use crate::{
     cloud::{Error, Reads},
     plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
-    rollout::{Bindings, Bound, Check, Outcome, Reading, Timestamp},
+    rollout::{Bindings, Bound, Check, Outcome, Reading, Splits, Timestamp},
 };
 
-/// The answer to a check that is not an alarm gate.
+/// The answer to a check that is not an alarm gate. `splits` is how the run's traffic was split so far.
 pub async fn poll(
     plan: &Plan,
     reads: &Reads,
-    bindings: &Bindings,
+    (bindings, splits): (&Bindings, &Splits),
     check: &Check,
     at: Timestamp,
 ) -> Reading {
@@ -22,6 +22,14 @@ pub async fn poll(
             Some(GateKind::Healthy { route, side, at_least }) => {
                 health(plan, reads, bindings, (route, *side), *at_least, at).await
             }
+            Some(GateKind::Metric(gate)) => match bound_to(bindings, &gate.route) {
+                Ok(bound) => poll_metric(reads, gate, bound, splits.began, at).await,
+                Err(error) => Err(error),
+            },
+            Some(GateKind::Compare(gate)) => match bound_to(bindings, &gate.route) {
+                Ok(bound) => poll_compare(reads, gate, bound, splits.of(&gate.route), at).await,
+                Err(error) => Err(error),
+            },
             Some(GateKind::Alarms(_)) | None => {
                 Ok(Reading::new(Outcome::Unknown, at, format!("gate {name} cannot be polled")))
             }
@@ -42,9 +50,9 @@ pub fn unknown(error: &Error, at: Timestamp) -> Reading {
     Reading::new(Outcome::Unknown, at, format!("cannot be measured: {error}"))
 }
 
-fn bound_of<'a>(bindings: &'a Bindings, route: &RouteName) -> Result<&'a Bound, Error> {
-    let absent = || Error::Absent { what: format!("route {route} in this run's journal") };
-    bindings.routes.get(route).ok_or_else(absent)
+fn bound_to<'a>(bindings: &'a Bindings, route: &RouteName) -> Result<&'a Bound, Error> {
+    let what = || format!("route {route} in this run's journal");
+    bindings.routes.get(route).ok_or_else(|| Error::Absent { what: what() })
 }
 
 async fn health(
@@ -55,7 +63,7 @@ async fn health(
     at_least: Percent,
     at: Timestamp,
 ) -> Result<Reading, Error> {
-    let bound = bound_of(bindings, route)?;
+    let bound = bound_to(bindings, route)?;
     let health = reads.load_balancers.health(bound.member(side)).await?;
     let mut desired = 0;
     for fleet in plan.fleets_behind(route) {
@@ -73,7 +81,7 @@ async fn drained(
     side: Side,
     at: Timestamp,
 ) -> Result<Reading, Error> {
-    let bound = bound_of(bindings, route)?;
+    let bound = bound_to(bindings, route)?;
     let split = reads.load_balancers.forward(&bound.resource).await?.split;
     let member = bound.member(side);
     let weight = split.weight(member);

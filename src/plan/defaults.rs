@@ -6,6 +6,8 @@ use std::time::Duration;
 pub(super) const SETTLE: Duration = Duration::from_secs(30);
 pub(super) const ALARMS_EVERY: Duration = Duration::from_secs(15);
 pub(super) const OTHERS_EVERY: Duration = Duration::from_secs(10);
+/// `CloudWatch` publishes a point a minute; also the usual period.
+pub(super) const MEASURED_EVERY: Duration = Duration::from_mins(1);
 /// For one request of an http gate.
 pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 /// For what waits for machines.

@@ -201,9 +201,13 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
         }
     }
     for (name, (gate, _)) in declared.gates {
-        if let (GateKind::Healthy { route, .. }, true) =
-            (&gate.kind, used.contains(&("gate", name.as_str())))
-        {
+        let route = match &gate.kind {
+            GateKind::Healthy { route, .. } => Some(route),
+            GateKind::Metric(gate) => Some(&gate.route),
+            GateKind::Compare(gate) => Some(&gate.route),
+            GateKind::Alarms(_) | GateKind::Http(_) => None,
+        };
+        if let (Some(route), true) = (route, used.contains(&("gate", name.as_str()))) {
             used.insert(("route", route.as_str()));
         }
     }

@@ -7,6 +7,8 @@ mod expand;
 mod form;
 mod graph;
 mod lint;
+mod measure;
+mod measure_form;
 mod model;
 mod params;
 mod problem;
@@ -21,6 +23,7 @@ mod syntax;
 mod tree;
 pub mod units;
 
+pub use measure::*;
 pub use model::*;
 pub use params::declared;
 pub use problem::{Label, Problem, Problems, Severity};

@@ -6,7 +6,10 @@ use std::{borrow::Borrow, collections::BTreeMap, fmt, sync::Arc, time::Duration}
 
 use serde::{Deserialize, Serialize};
 
-use super::units::Percent;
+use super::{
+    measure::{CompareGate, MetricGate},
+    units::Percent,
+};
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
@@ -289,6 +292,8 @@ pub enum GateKind {
     Alarms(AlarmsGate),
     Healthy { route: RouteName, side: Side, at_least: Percent },
     Http(HttpGate),
+    Metric(MetricGate),
+    Compare(CompareGate),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -213,11 +213,43 @@ mod tests {
         assert_eq!(gate("alarms: { names: [] }"), ["plan::blank"]);
         assert_eq!(gate("alarms: { names: [''] }"), ["plan::alarm-name"]);
         assert_eq!(gate("alarms: { names: [a] }, every: 100ms"), ["plan::out-of-range"]);
-        assert_eq!(gate("compare: {}"), ["plan::unknown-gate-kind"]);
+        assert_eq!(gate("judged: {}"), ["plan::unknown-gate-kind"]);
         assert_eq!(gate("every: 5s"), ["plan::missing-field"]);
         assert_eq!(gate("http: { url: example.com }"), ["plan::url"]);
         assert_eq!(gate("http: { url: 'https://me:secret@example.com/' }"), ["plan::url"]);
         assert_eq!(gate("healthy: { route: r, side: stable }"), ["plan::unknown-route"]);
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_told() {
+        let gate = |gate: &str| {
+            let rest = format!("gates: {{ g: {{ {gate} }} }}\nsteps: [{{ probe: g }}]\n");
+            let head = HEAD.split("gates:").next().unwrap();
+            let mut codes = codes(&format!("{head}{rest}"));
+            codes.retain(|code| *code != "lint::unused");
+            codes
+        };
+        let metric =
+            |rest: &str| gate(&format!("metric: {{ route: web, side: candidate, {rest} }}"));
+        let p99 = "name: TargetResponseTime, statistic: p99";
+        assert_eq!(metric(&format!("{p99}, below: 500ms")), [""; 0]);
+        assert_eq!(metric("ratio: { of: A, to: B }, above: 1%"), [""; 0]);
+        assert_eq!(metric(p99), ["plan::limit"]);
+        assert_eq!(metric(&format!("{p99}, below: 1, above: 2")), ["plan::limit"]);
+        assert_eq!(metric("name: A, below: 1"), ["plan::statistic"]);
+        assert_eq!(
+            metric("ratio: { of: A, to: B }, statistic: sum, below: 1"),
+            ["plan::statistic"]
+        );
+        assert_eq!(metric(&format!("{p99}, below: fast")), ["plan::measure"]);
+        assert_eq!(metric(&format!("{p99}, below: 1s, period: 90s")), ["plan::out-of-range"]);
+        assert_eq!(metric(&format!("{p99}, below: 1s, periods: 4 of 3")), ["plan::measure"]);
+        let compare = |rest: &str| gate(&format!("compare: {{ route: web{rest} }}"));
+        assert_eq!(compare(""), [""; 0]);
+        assert_eq!(compare(", errors: { tolerance: 1x }"), ["plan::tolerance"]);
+        assert_eq!(compare(", errors: { tolerance: 2x }"), ["plan::tolerance"]);
+        assert_eq!(compare(", alpha: 25%"), ["plan::out-of-range"]);
+        assert_eq!(compare(", deadline: 6m"), ["plan::out-of-range"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    measure::{Bound, CompareGate, Measure, MetricGate, Statistic},
     model::{
         Component, ComponentName, Fleet, FleetKind, Gate, GateKind, GateName, InsufficientData,
         ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, Route, RouteKind,
@@ -204,8 +205,46 @@ fn gate(gate: &Gate) -> Flow {
             let flow = flow.with("consecutive", http.consecutive);
             ("http", flow.with("timeout", duration(http.timeout)))
         }
+        GateKind::Metric(gate) => ("metric", metric(gate)),
+        GateKind::Compare(gate) => ("compare", compare(gate)),
     };
     Flow::new().with(kind, body).with("every", duration(gate.every))
+}
+
+fn metric(gate: &MetricGate) -> Flow {
+    let mut flow = Flow::new().with("route", text(gate.route.as_str())).with("side", gate.side);
+    match &gate.measure {
+        Measure::One { name, statistic } => {
+            let statistic = match statistic {
+                Statistic::SampleCount => "sample-count".to_owned(),
+                other => other.to_string().to_lowercase(),
+            };
+            flow.put("name", text(name)).put("statistic", statistic);
+        }
+        Measure::Ratio { of, to } => {
+            flow.put("ratio", Flow::new().with("of", text(of)).with("to", text(to)));
+        }
+    }
+    let bound = match gate.bound {
+        Bound::Below => "below",
+        Bound::Above => "above",
+    };
+    flow.with(bound, gate.limit)
+        .with("periods", gate.periods)
+        .with("period", duration(gate.period))
+        .with("min-samples", gate.min_samples)
+}
+
+fn compare(gate: &CompareGate) -> Flow {
+    let errors = Flow::new().with("tolerance", gate.tolerance).with("margin", gate.margin);
+    Flow::new()
+        .with("route", text(gate.route.as_str()))
+        .with("errors", errors)
+        .with("alpha", gate.alpha)
+        .with("settle", duration(gate.settle))
+        .with("warmup", duration(gate.warmup))
+        .with("min-canary-requests", gate.min_canary_requests)
+        .with("deadline", duration(gate.deadline))
 }
 
 fn healthy(route: &RouteName, side: Side, at_least: Percent) -> Flow {

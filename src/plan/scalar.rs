@@ -67,7 +67,7 @@ impl Node {
 }
 
 /// A schema for a scalar in whose place a parameter may stand.
-fn or_parameter(schema: &Json, definitions: &mut Definitions) -> Json {
+pub(super) fn or_parameter(schema: &Json, definitions: &mut Definitions) -> Json {
     definitions.entry("parameter").or_insert_with(|| {
         json!({
             "type": "string",

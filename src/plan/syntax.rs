@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{
     form::{Definitions, Form, Named, Short, record},
+    measure_form::{CompareForm, MetricForm},
     model::{InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
     problem::Problem,
     scalar::{Literal, Whole, words},
@@ -136,7 +137,12 @@ record! {
         "healthy" healthy: Choice HealthyForm,
         /// Passes when a URL answers as it should.
         "http" http: Choice HttpForm,
-        /// How often the gate is read: `15s` for alarms and `10s` for the others unless told, at least `1s`.
+        /// Passes while a figure of a side stays within its limit.
+        "metric" metric: Choice MetricForm,
+        /// Passes when the candidate is shown to be no worse than the stable side.
+        "compare" compare: Choice CompareForm,
+        /// How often the gate is read: `15s` for alarms, `60s` for `metric` and `compare` and `10s` for the others
+        /// unless told, at least `1s`.
         "every" every: Optional Duration,
     }
 }

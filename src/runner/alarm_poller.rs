@@ -34,7 +34,10 @@ pub async fn poll_alarms(
         .iter()
         .filter_map(|due| match &plan.gates.get(&due.gate)?.kind {
             GateKind::Alarms(gate) => Some((due, gate)),
-            GateKind::Healthy { .. } | GateKind::Http(_) => None,
+            GateKind::Healthy { .. }
+            | GateKind::Http(_)
+            | GateKind::Metric(_)
+            | GateKind::Compare(_) => None,
         })
         .collect();
     let names: BTreeSet<&String> = gates.iter().flat_map(|(_, gate)| &gate.names).collect();

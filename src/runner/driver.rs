@@ -15,7 +15,7 @@ use crate::{
     plan::{GateKind, Plan},
     rollout::{
         Actor, CallProblem, Check, Command, Event, Input, Mode, Outstanding, Picture, Reading,
-        State, Subject, Target, Timestamp, awaits_person, handle, outstanding,
+        Splits, State, Subject, Target, Timestamp, awaits_person, handle, outstanding,
     },
 };
 
@@ -87,6 +87,7 @@ struct Loop<'a> {
     runner: &'a Runner,
     observer: &'a mut dyn Observer,
     state: State,
+    splits: Splits,
     seq: Seq,
     polls: Polls,
     calls: BTreeMap<Target, Timestamp>,
@@ -105,10 +106,15 @@ impl Runner {
         let journal = self.store.load(&self.run).map_err(|source| self.lost(source))?;
         let state = State::fold(journal.iter().map(|envelope| (&envelope.event, envelope.at)));
         let seq = journal.last().map_or(Seq::FIRST, |last| last.seq.next());
+        let mut splits = Splits::default();
+        for envelope in &journal {
+            splits.apply(&envelope.event, envelope.at);
+        }
         let mut turn = Loop {
             runner: self,
             observer,
             state,
+            splits,
             seq,
             polls: Polls::default(),
             calls: BTreeMap::new(),
@@ -309,6 +315,7 @@ impl Loop<'_> {
         self.runner.store.append(&envelope).map_err(|source| self.runner.lost(source))?;
         self.seq = self.seq.next();
         self.state.apply(&envelope.event, now);
+        self.splits.apply(&envelope.event, now);
         self.observer.event(&envelope, &self.state);
         Ok(())
     }
@@ -364,9 +371,9 @@ impl Loop<'_> {
     fn ask(&mut self, check: Check, now: Timestamp) {
         self.polls.begin(&Subject::Check(check.clone()), now);
         let (reads, bindings) = (self.runner.cloud.reads.clone(), self.state.bindings.clone());
-        let plan = self.runner.plan.clone();
+        let (plan, splits) = (self.runner.plan.clone(), self.splits.clone());
         self.tasks.spawn(async move {
-            let reading = gate::poll(&plan, &reads, &bindings, &check, now).await;
+            let reading = gate::poll(&plan, &reads, (&bindings, &splits), &check, now).await;
             Done::Answered { check, reading }
         });
     }

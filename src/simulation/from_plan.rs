@@ -11,6 +11,7 @@ use super::{
     alarm_script::AlarmScript,
     forward_rule::SimulatedRule,
     landscape::{GatedRise, Landscape, Standing},
+    meter::Meter,
     scaling_group::{Pace, SimulatedGroup},
     scenario::Scenario,
     scripted_fault::ScriptedFault,
@@ -109,6 +110,7 @@ impl Landscape {
             faults: scenario.faults.iter().cloned().map(ScriptedFault::new).collect(),
             first_traffic: None,
             ledger: Ledger::starting(start),
+            meter: Meter::default(),
             violations: Vec::new(),
             losing: BTreeSet::new(),
         };
@@ -266,7 +268,10 @@ impl Landscape {
                     let patience = gate.every.saturating_mul(2) + Duration::from_secs(5);
                     alarms.names.iter().map(|name| (name.clone(), patience)).collect()
                 }
-                GateKind::Healthy { .. } | GateKind::Http(_) => Vec::new(),
+                GateKind::Healthy { .. }
+                | GateKind::Http(_)
+                | GateKind::Metric(_)
+                | GateKind::Compare(_) => Vec::new(),
             });
             self.gated_rises.push(GatedRise {
                 resource: resource.clone(),

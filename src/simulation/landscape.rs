@@ -10,6 +10,7 @@ use super::{
     alarm::SimulatedAlarm,
     alarm_script::AlarmScript,
     forward_rule::{Author, SimulatedRule},
+    meter::Meter,
     metric::Figures,
     phrases::Moment,
     scaling_group::{SimulatedGroup, changed},
@@ -73,6 +74,7 @@ pub(super) struct Landscape {
     /// When the candidate of any route first had a weight.
     pub(super) first_traffic: Option<Timestamp>,
     pub(super) ledger: Ledger,
+    pub(super) meter: Meter,
     pub(super) violations: Vec<Violation>,
     /// Where requests are being lost, so that a loss is noted when it begins and not every second.
     pub(super) losing: BTreeSet<(String, Option<Member>)>,
@@ -154,6 +156,7 @@ impl Landscape {
                 match group.serve(part, behaviour) {
                     Fate::Served(served) => {
                         *minute.side(group.side) += served;
+                        self.meter.note(now, member, served, behaviour.latency);
                         *figures.entry(member.clone()).or_default() +=
                             Figures::of(served, behaviour.latency);
                     }

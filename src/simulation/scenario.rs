@@ -265,7 +265,10 @@ impl Scenario {
 fn alarm_names(plan: &Plan) -> impl Iterator<Item = &str> {
     let names = plan.gates.values().flat_map(|gate| match &gate.kind {
         GateKind::Alarms(alarms) => alarms.names.as_slice(),
-        GateKind::Healthy { .. } | GateKind::Http(_) => &[],
+        GateKind::Healthy { .. }
+        | GateKind::Http(_)
+        | GateKind::Metric(_)
+        | GateKind::Compare(_) => &[],
     });
     names.map(String::as_str)
 }

@@ -61,6 +61,7 @@ impl World {
                 load_balancers: world.clone(),
                 groups: world.clone(),
                 alarms: world.clone(),
+                metrics: world.clone(),
                 identity: world.clone(),
                 http: world.clone(),
                 region: self.0.home.region.clone(),

@@ -26,6 +26,7 @@ pub enum Operation {
     UpdateAutoScalingGroup,
     DescribeAlarms,
     DescribeAlarmHistory,
+    GetMetricData,
     GetCallerIdentity,
     /// A probe's request; it fails as no answer.
     HttpGet,
@@ -42,6 +43,7 @@ impl Operation {
             Self::UpdateAutoScalingGroup => "UpdateAutoScalingGroup",
             Self::DescribeAlarms => "DescribeAlarms",
             Self::DescribeAlarmHistory => "DescribeAlarmHistory",
+            Self::GetMetricData => "GetMetricData",
             Self::GetCallerIdentity => "GetCallerIdentity",
             Self::HttpGet => "HttpGet",
         }
@@ -55,7 +57,7 @@ impl Operation {
             | Self::DescribeTargetHealth
             | Self::ModifyRule => "elasticloadbalancing",
             Self::DescribeAutoScalingGroups | Self::UpdateAutoScalingGroup => "autoscaling",
-            Self::DescribeAlarms | Self::DescribeAlarmHistory => "cloudwatch",
+            Self::DescribeAlarms | Self::DescribeAlarmHistory | Self::GetMetricData => "cloudwatch",
             Self::GetCallerIdentity => "sts",
             Self::HttpGet => "http",
         };

@@ -9,7 +9,8 @@ use super::{Fault, Faults, Operation};
 use crate::{
     cloud::{
         Alarm, Alarms, Answer, Caller, Cloud, Error, Forward, Group, Groups, Health, Http,
-        Identity, LoadBalancers, Reads, ResizeGroups, SetWeights, TargetGroup, Transition,
+        Identity, LoadBalancers, Metrics, Query, Reads, ResizeGroups, Series, SetWeights,
+        TargetGroup, Transition,
     },
     plan::{ListenerRule, Member},
     rollout::{Capacity, Split, Timestamp},
@@ -36,6 +37,7 @@ impl Faults {
             load_balancers: self.wrap(&reads.load_balancers),
             groups: self.wrap(&reads.groups),
             alarms: self.wrap(&reads.alarms),
+            metrics: self.wrap(&reads.metrics),
             identity: self.wrap(&reads.identity),
             http: self.wrap(&reads.http),
             region: reads.region.clone(),
@@ -105,6 +107,20 @@ impl Alarms for Faulty<dyn Alarms> {
     async fn history(&self, name: &str, since: Timestamp) -> Result<Vec<Transition>, Error> {
         let call = self.port.history(name, since);
         self.faults.apply(Operation::DescribeAlarmHistory, name, call).await
+    }
+}
+
+#[async_trait]
+impl Metrics for Faulty<dyn Metrics> {
+    async fn series(
+        &self,
+        queries: &[Query],
+        from: Timestamp,
+        to: Timestamp,
+        period: Duration,
+    ) -> Result<Vec<Series>, Error> {
+        let call = self.port.series(queries, from, to, period);
+        self.faults.apply(Operation::GetMetricData, "*", call).await
     }
 }
 

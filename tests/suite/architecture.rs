@@ -7,14 +7,14 @@ use crate::stage::repository;
 
 /// What each module may use of the crate; nothing may use `cli`. A module may always use itself.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("judge", &[]),
     ("plan", &[]),
     ("rollout", &["plan"]),
     ("journal", &["rollout", "plan"]),
     ("cloud", &["rollout", "plan"]),
     ("aws", &["cloud", "rollout", "plan"]),
     ("action", &["plan", "rollout", "cloud"]),
-    ("gate", &["plan", "rollout", "cloud"]),
+    ("judge", &[]),
+    ("gate", &["plan", "rollout", "cloud", "judge"]),
     ("runner", &["rollout", "journal", "action", "gate", "cloud", "plan"]),
     ("report", &["plan", "rollout", "journal"]),
     ("testkit", &["cloud", "plan", "rollout"]),

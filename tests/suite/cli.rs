@@ -128,3 +128,59 @@ fn what_cannot_be_found_is_said_with_what_to_do() {
         assert!(talk.contains("hint:"), "{verb}: {talk}");
     }
 }
+
+#[test]
+fn a_comparison_is_forecast_before_the_first_run() {
+    let args = ["judge", "plan", "--requests-per-minute", "3000", "--share", "25", "--rate", "1"];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 0, "{talk}");
+    for line in ["FAIL of 1.5 times", "FAIL of 2 times", "FAIL of 5 times", "PASS of one as good"] {
+        assert!(told.contains(line), "{line:?} is not in {told}");
+    }
+    let (code, _, talk) =
+        tidegate(&["judge", "plan", "--requests-per-minute", "9", "--share", "500"]);
+    assert_eq!(code, 2, "{talk}");
+    assert!(talk.contains("a share lies between 0 and 1"), "{talk}");
+    let (code, _, talk) = tidegate(&["judge"]);
+    assert_eq!(code, 2, "{talk}");
+}
+
+#[test]
+fn a_file_is_judged_as_kayenta_would() {
+    let request = serde_json::json!({
+        "canaryConfig": {
+            "metrics": [{
+                "name": "errors", "groups": ["all"],
+                "analysisConfigurations": { "canary": { "direction": "increase" } },
+            }],
+            "classifier": { "groupWeights": { "all": 100.0 } },
+        },
+        "scoreThresholds": { "pass": 95.0, "marginal": 75.0 },
+        "metricSetPairList": [{
+            "name": "errors", "id": "1",
+            "values": {
+                "control": [1.0, 2.0, 1.5, 1.2, 1.8, 2.1, 1.4, 1.1, 1.9, 1.6],
+                "experiment": [11.0, 12.0, 11.5, 11.2, 11.8, 12.1, 11.4, 11.1, 11.9, 11.6],
+            },
+        }],
+    });
+    let args = ["judge", "--mode", "kayenta", "-"];
+    let (code, told, talk) = with_input(&args, request.to_string().as_bytes());
+    assert_eq!(code, 0, "{talk}");
+    let answer: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(answer["judgeName"], "NetflixACAJudge-v1.0");
+    assert_eq!(answer["results"][0]["classification"], "High", "{told}");
+    let (code, told, talk) = with_input(&args, b"{}");
+    assert_eq!((code, told.as_str()), (2, ""), "{talk}");
+    assert!(talk.contains("canaryConfig"), "{talk}");
+}
+
+#[test]
+fn a_candidate_worse_than_stable_is_rolled_back_though_no_alarm_sees_it() {
+    let scenario = "plans/scenarios/candidate-slightly-worse.yaml";
+    let args = ["run", "plans/canary-judged.yaml", "--simulate", "--scenario", scenario];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 4, "{talk}");
+    assert!(told.contains("errors: the canary fails 3.0 times as often as the baseline"), "{told}");
+    assert!(!told.contains("gate alarms: fail"), "{told}");
+}

@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 
-use super::{check, history, operate, plan, run as run_command, status};
+use super::{check, history, judge, operate, plan, run as run_command, status};
 use crate::{
     cli::{
         args::{Cli, Verb},
@@ -64,6 +64,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
             let asked = Command::Rollback { reason: command.reason };
             operate::go_back(&command.name, asked, global, output).await
         }
+        Verb::Judge(command) => judge::judge(&command, output),
         Verb::Schema => {
             Output::raw(&language::schema());
             Ok(Exit::Success)

@@ -4,6 +4,7 @@ mod check;
 mod dispatch;
 mod found;
 mod history;
+mod judge;
 mod operate;
 mod plan;
 mod run;

@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::scope::{Scope, positive, refuse_repetition};
+use super::{
+    measure::{compare, metric},
+    scope::{Scope, positive, refuse_repetition},
+};
 use crate::plan::{
-    defaults::{ALARMS_EVERY, HTTP_TIMEOUT, OTHERS_EVERY},
+    defaults::{ALARMS_EVERY, HTTP_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY},
     form::{Named, Slot},
     model::{
         AlarmsGate, Gate, GateKind, GateName, HttpGate, InsufficientData, MissingAlarm, RouteName,
@@ -45,6 +48,10 @@ fn gate(form: &GateForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<G
             side,
             at_least,
         })
+    } else if let Some(form) = form.metric.given() {
+        metric(form, scope, problems).map(GateKind::Metric)
+    } else if let Some(form) = form.compare.given() {
+        compare(form, scope, problems).map(GateKind::Compare)
     } else {
         form.http.given().and_then(|form| http(&form.value, problems)).map(GateKind::Http)
     };
@@ -59,7 +66,14 @@ fn every(form: &GateForm, problems: &mut Vec<Problem>) -> Duration {
                 .help("write `every: 1s` or more; `10s` and more spare the API"),
         );
     }
-    form.every.value_or(if form.alarms.is_absent() { OTHERS_EVERY } else { ALARMS_EVERY })
+    let measures = !(form.metric.is_absent() && form.compare.is_absent());
+    form.every.value_or(if measures {
+        MEASURED_EVERY
+    } else if form.alarms.is_absent() {
+        OTHERS_EVERY
+    } else {
+        ALARMS_EVERY
+    })
 }
 
 fn alarms(form: &AlarmsForm, problems: &mut Vec<Problem>) -> Option<AlarmsGate> {

@@ -2,6 +2,7 @@
 //! sense. Each check reports and goes on; a plan comes out only if there was nothing to report.
 
 mod gates;
+mod measure;
 mod plan;
 mod scope;
 mod steps;

@@ -1,0 +1,310 @@
+//! From two sides' counts to a reading, through the judge. The judge is told every minute since the candidate's first
+//! traffic, whatever was read before, so that a verdict is the same after a crash as without one.
+
+use std::collections::BTreeMap;
+
+use super::measured::{REQUESTS, SERVER_ERRORS, Source, lacking, last_whole};
+use crate::{
+    cloud::{Error, Reads, Series},
+    judge::{
+        self, Alpha, Arm, Case, Config, Counts, Earlier, Exposure, Metric, Minute, Minutes, Pace,
+        Problem, Report, Row, Share, Standard, Step, Verdict,
+    },
+    plan::{Allowance, CompareGate, Side, Statistic, units::Weight},
+    rollout::{Bound, Outcome, Reading, Split, Timestamp},
+};
+
+const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
+const METRIC: &str = "errors";
+
+/// Reads both sides' counts since the candidate's first traffic, with one call, and lets the judge judge them.
+pub async fn poll_compare(
+    reads: &Reads,
+    gate: &CompareGate,
+    bound: &Bound,
+    splits: &[(Timestamp, Split)],
+    at: Timestamp,
+) -> Result<Reading, Error> {
+    let Some(seen) = Seen::of(bound, splits) else {
+        let waits = format!("{} has had no traffic yet", bound.candidate);
+        return Ok(Reading::new(Outcome::Wait, at, waits));
+    };
+    let (from, to) = (start_of(seen.exposure.began()), last_whole(at, MINUTE));
+    if from >= to {
+        return Ok(Reading::new(Outcome::Wait, at, "no whole minute with traffic has passed yet"));
+    }
+    let mut queries = Vec::new();
+    for side in [Side::Stable, Side::Candidate] {
+        let source = Source::of(reads, bound, side).await?;
+        queries.push(source.query(REQUESTS, Statistic::Sum));
+        queries.push(source.query(SERVER_ERRORS, Statistic::Sum));
+    }
+    let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
+    if let Some(words) = lacking(&queries, &answers) {
+        return Ok(Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")));
+    }
+    Ok(match &answers[..] {
+        [stable, stable_errors, candidate, candidate_errors] => {
+            let mut rows = counts_of(Arm::Baseline, stable, stable_errors);
+            rows.extend(counts_of(Arm::Canary, candidate, candidate_errors));
+            judge_compare(rows, gate, &seen, at)
+        }
+        _ => Reading::new(Outcome::Unknown, at, "cannot be measured: four metrics were asked for"),
+    })
+}
+
+/// What the candidate was given, and when there was no more to compare it with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    exposure: Exposure,
+    /// Since when the stable side has had no traffic.
+    alone_since: Option<Minute>,
+}
+
+impl Seen {
+    /// From the splits of a route, oldest first; `None` while the candidate has no traffic.
+    pub fn of(bound: &Bound, splits: &[(Timestamp, Split)]) -> Option<Self> {
+        let mut seen: Option<Self> = None;
+        for (at, split) in splits {
+            let (stable, candidate) = (split.weight(&bound.stable), split.weight(&bound.candidate));
+            let at = minute_of(*at);
+            if candidate == Weight::ZERO {
+                seen = None;
+            } else if stable == Weight::ZERO {
+                seen = seen.map(|s| Self { alone_since: s.alone_since.or(Some(at)), ..s });
+            } else {
+                let (stable, candidate) = (f64::from(stable.get()), f64::from(candidate.get()));
+                let share = Share::new(candidate / (stable + candidate)).ok()?;
+                let step = Step { at, share };
+                let exposure = match seen {
+                    None => Exposure::new(step),
+                    Some(Self { exposure, .. }) => exposure.then(step),
+                };
+                seen = Some(Self { exposure, alone_since: None });
+            }
+        }
+        seen
+    }
+}
+
+/// Errors are published only where there are some. Errors without requests are counted all the same.
+fn counts_of(arm: Arm, requests: &Series, errors: &Series) -> Vec<Row> {
+    let mut minutes: BTreeMap<Timestamp, (u64, u64)> = BTreeMap::new();
+    for (at, value) in &requests.points {
+        minutes.entry(*at).or_default().0 += whole(*value);
+    }
+    for (at, value) in &errors.points {
+        minutes.entry(*at).or_default().1 += whole(*value);
+    }
+    let row =
+        |(at, (total, bad))| Row { minute: minute_of(at), arm, counts: Counts::new(total, bad) };
+    minutes.into_iter().map(row).collect()
+}
+
+/// Judges the counts. What happened since the stable side has had no traffic is not compared: the verdict that stood
+/// then stands, and an undecided one is unknown.
+pub fn judge_compare(rows: Vec<Row>, gate: &CompareGate, seen: &Seen, at: Timestamp) -> Reading {
+    let config = match config(gate) {
+        Ok(config) => config,
+        Err(problem) => {
+            return Reading::new(Outcome::Unknown, at, format!("cannot be judged: {problem}"));
+        }
+    };
+    let settle = config.pace().settle;
+    let last = seen.alone_since.map(|alone| alone.plus(settle));
+    let now = last.map_or(minute_of(at), |last| last.min(minute_of(at)));
+    let series = [judge::Series { metric: METRIC.into(), rows }];
+    let case = Case { exposure: &seen.exposure, now, series: &series, earlier: &Earlier::Nothing };
+    let report = judge::judge(&config, &case);
+    let outcome = match report.verdict {
+        Verdict::Fail => Outcome::Fail,
+        Verdict::Pass => Outcome::Pass,
+        Verdict::Inconclusive(_) => Outcome::Unknown,
+        Verdict::Running | Verdict::NoData(_) if last.is_some_and(|last| now >= last) => {
+            Outcome::Unknown
+        }
+        Verdict::Running | Verdict::NoData(_) => Outcome::Wait,
+    };
+    let reading = Reading::new(outcome, at, sentence(&report));
+    let reading = match seen.alone_since {
+        Some(alone) => reading.with("compared until", alone),
+        None => reading,
+    };
+    with_figures(reading, &report)
+}
+
+/// The judge's sentence without the verdict, which the reading has.
+fn sentence(report: &Report) -> String {
+    let sentence = report.sentence();
+    let words = sentence.split_once("  ").map_or(sentence.as_str(), |(_, words)| words);
+    words.trim_end_matches('.').to_owned()
+}
+
+fn with_figures(reading: Reading, report: &Report) -> Reading {
+    let Some(metric) = report.metrics.first() else { return reading };
+    let arm = |counts: Counts| format!("{} of {}", counts.bad(), counts.total());
+    let evidence = |guarded: f64, line: f64| format!("{:.2} of {line:.2} (log10)", guarded + 0.0);
+    let reading = reading
+        .with("canary errors", arm(metric.counts.canary))
+        .with("baseline errors", arm(metric.counts.baseline))
+        .with("judged", report.judged)
+        .with("evidence to fail", evidence(report.fail.guarded, report.fail_line))
+        .with("evidence to pass", evidence(report.pass.guarded, report.pass_line));
+    match metric.ratio {
+        Some(ratio) => {
+            let high = ratio.high.map_or("any number".to_owned(), |high| high.to_string());
+            reading.with("ratio", format!("{}, {} to {high}", ratio.estimate, ratio.low))
+        }
+        None => reading,
+    }
+}
+
+/// The judge's configuration for a gate; a checked plan has a consistent one.
+fn config(gate: &CompareGate) -> Result<Config, Problem> {
+    let (tolerance, margin) = (allowance(gate.tolerance)?, allowance(gate.margin)?);
+    let errors = Metric::new(METRIC, 1.0, Standard::Baseline { tolerance, margin })?;
+    let pace = Pace {
+        warmup: Minutes::covering(gate.warmup),
+        settle: Minutes::covering(gate.settle),
+        min_canary_requests: u64::from(gate.min_canary_requests),
+        deadline: Minutes::covering(gate.deadline),
+        ..Pace::default()
+    };
+    let alpha = Alpha::new(f64::from(gate.alpha.basis_points()) / 10_000.0)?;
+    Config::new(vec![errors], alpha, Alpha::FIVE_PERCENT, pace)
+}
+
+fn allowance(of: Allowance) -> Result<judge::Allowance, Problem> {
+    judge::Allowance::new(f64::from(of.ratio) / 1_000.0, f64::from(of.absolute) / 1_000_000.0)
+}
+
+fn minute_of(at: Timestamp) -> Minute {
+    Minute(at.as_millis().div_euclid(60_000))
+}
+
+fn start_of(minute: Minute) -> Timestamp {
+    Timestamp::from_millis(minute.0.saturating_mul(60_000))
+}
+
+/// A count as CloudWatch gives it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and counts are whole and not negative"
+)]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plan::{Member, RouteName, units::Percent};
+
+    fn gate() -> CompareGate {
+        CompareGate {
+            route: RouteName::new("web"),
+            tolerance: Allowance { ratio: 1_100, absolute: 500 },
+            margin: Allowance { ratio: 1_500, absolute: 1_000 },
+            alpha: Percent::from_basis_points(500).unwrap(),
+            settle: Duration::from_mins(2),
+            warmup: Duration::from_mins(2),
+            min_canary_requests: 200,
+            deadline: Duration::from_hours(1),
+        }
+    }
+
+    fn bound() -> Bound {
+        let member = Member::new;
+        Bound { resource: String::new(), stable: member("blue"), candidate: member("green") }
+    }
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_millis(minutes * 60_000)
+    }
+
+    fn split(stable: u16, candidate: u16) -> Split {
+        let weight = |w| Weight::new(w).unwrap();
+        Split::default()
+            .with((&bound().stable, weight(stable)), (&bound().candidate, weight(candidate)))
+    }
+
+    fn seen(splits: &[(i64, u16, u16)]) -> Option<Seen> {
+        let splits: Vec<_> =
+            splits.iter().map(|(minute, s, c)| (at(*minute), split(*s, *c))).collect();
+        Seen::of(&bound(), &splits)
+    }
+
+    /// 3000 requests a minute, shared equally, of which so many in a thousand fail.
+    fn counts(minutes: i64, canary: u64, baseline: u64) -> Vec<Row> {
+        let row = |minute, arm, bad| Row {
+            minute: Minute(minute),
+            arm,
+            counts: Counts::new(1_500, bad * 3 / 2),
+        };
+        let both = |m| [row(m, Arm::Canary, canary), row(m, Arm::Baseline, baseline)];
+        (0..minutes).flat_map(both).collect()
+    }
+
+    fn read(rows: Vec<Row>, splits: &[(i64, u16, u16)], now: i64) -> Reading {
+        judge_compare(rows, &gate(), &seen(splits).unwrap(), at(now))
+    }
+
+    const HALF: (i64, u16, u16) = (0, 500, 500);
+
+    #[test]
+    fn a_worse_candidate_fails_and_an_equal_one_passes() {
+        let worse = read(counts(30, 30, 10), &[HALF], 30);
+        assert_eq!(worse.outcome, Outcome::Fail, "{worse:?}");
+        assert!(worse.evidence.contains_key("canary errors"), "{worse:?}");
+        let equal = read(counts(50, 10, 10), &[HALF], 50);
+        assert_eq!(equal.outcome, Outcome::Pass, "{equal:?}");
+    }
+
+    #[test]
+    fn silence_and_haste_wait() {
+        assert_eq!(read(Vec::new(), &[HALF], 30).outcome, Outcome::Wait);
+        assert_eq!(read(counts(3, 10, 10), &[HALF], 3).outcome, Outcome::Wait);
+    }
+
+    #[test]
+    fn an_undecided_comparison_is_unknown_after_its_deadline() {
+        let few = |minutes: i64| -> Vec<Row> {
+            let row =
+                |minute, arm, n| Row { minute: Minute(minute), arm, counts: Counts::new(n, 0) };
+            let both = |m| [row(m, Arm::Canary, 5), row(m, Arm::Baseline, 5)];
+            (0..minutes).flat_map(both).collect()
+        };
+        assert_eq!(read(few(59), &[HALF], 59).outcome, Outcome::Wait);
+        assert_eq!(read(few(61), &[HALF], 61).outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_verdict_stands_when_nothing_is_left_to_compare_with() {
+        let all = (50, 0, 999);
+        assert_eq!(read(counts(50, 10, 10), &[HALF, all], 90).outcome, Outcome::Pass);
+        assert_eq!(read(counts(50, 30, 10), &[HALF, all], 90).outcome, Outcome::Fail);
+        let early = (4, 0, 999);
+        assert_eq!(read(counts(4, 10, 10), &[HALF, early], 90).outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn only_what_follows_the_last_time_without_traffic_is_compared() {
+        assert_eq!(seen(&[(0, 999, 0)]), None);
+        assert_eq!(seen(&[(0, 500, 500), (9, 999, 0)]), None);
+        let again = seen(&[(0, 500, 500), (9, 999, 0), (20, 950, 50)]).unwrap();
+        assert_eq!(again.exposure.began(), Minute(20));
+    }
+
+    #[test]
+    fn a_minute_with_errors_and_no_requests_is_not_dropped() {
+        let complete = crate::cloud::Completeness::Complete;
+        let series = |points| Series { points, completeness: complete.clone() };
+        let rows = counts_of(Arm::Canary, &series(vec![]), &series(vec![(at(3), 7.0)]));
+        assert_eq!(rows[0].counts, Counts::new(7, 7));
+        let rows = counts_of(Arm::Canary, &series(vec![(at(3), 7.0)]), &series(vec![]));
+        assert_eq!(rows[0].counts, Counts::new(7, 0));
+    }
+}

@@ -1,0 +1,158 @@
+//! Gates that measure: which limits go together, and which comparison could ever come to a verdict.
+
+use std::time::Duration;
+
+use super::scope::{Scope, filled, positive};
+use crate::plan::{
+    defaults::MEASURED_EVERY,
+    measure::{Allowance, Bound, CompareGate, Limit, Measure, MetricGate, Periods},
+    measure_form::{CompareForm, ErrorsForm, MetricForm, RatioForm},
+    problem::Problem,
+    scalar::Whole,
+    source::{Span, Spanned},
+    units::Percent,
+};
+
+const MINUTE: Duration = Duration::from_mins(1);
+/// Minutes that the judge wants to see before it passes anything.
+const LEAST_DATA: Duration = Duration::from_mins(5);
+const MOST_ALPHA: u16 = 2_000;
+
+pub(super) fn metric(
+    form: &Spanned<MetricForm>,
+    scope: &Scope,
+    problems: &mut Vec<Problem>,
+) -> Option<MetricGate> {
+    let span = form.span;
+    let form = &form.value;
+    let route = scope.route(&form.route, problems);
+    let measure = measure(form, span, problems);
+    let (bound, limit) = match (form.below.given(), form.above.given()) {
+        (Some(limit), None) => (Bound::Below, limit.value),
+        (None, Some(limit)) => (Bound::Above, limit.value),
+        (given, _) => {
+            let at = given.map_or(span, |limit| limit.span);
+            if form.below.is_absent() == form.above.is_absent() {
+                problems.push(
+                    Problem::error("plan::limit", "a metric gate has one limit")
+                        .at(at, "`below` or `above`")
+                        .help("write `below: 500ms`, `below: 1%` or `above: 10`"),
+                );
+            }
+            (Bound::Below, Limit::Number(0))
+        }
+    };
+    let period = positive(&form.period, MEASURED_EVERY, problems);
+    if !period.as_millis().is_multiple_of(MINUTE.as_millis()) {
+        problems.push(
+            Problem::error("plan::out-of-range", "a period is a whole number of minutes")
+                .at(form.period.span_or(span), "not whole minutes")
+                .help("write `period: 60s` or `period: 5m`"),
+        );
+    }
+    Some(MetricGate {
+        route: route?,
+        side: form.side.value()?,
+        measure: measure?,
+        bound,
+        limit,
+        periods: form.periods.value_or(Periods { breaching: 2, of: 3 }),
+        period,
+        min_samples: form.min_samples.value_or(Whole(100)).0,
+    })
+}
+
+fn measure(form: &MetricForm, span: Span, problems: &mut Vec<Problem>) -> Option<Measure> {
+    if let Some(ratio) = form.ratio.given() {
+        let RatioForm { of, to } = &ratio.value;
+        if let Some(statistic) = form.statistic.given() {
+            problems.push(
+                Problem::error("plan::statistic", "a ratio is made of sums")
+                    .at(statistic.span, "has no meaning here")
+                    .help("remove `statistic`"),
+            );
+        }
+        return Some(Measure::Ratio { of: filled(of, problems)?, to: filled(to, problems)? });
+    }
+    let name = filled(&form.name, problems)?;
+    if form.statistic.is_absent() {
+        problems.push(
+            Problem::error("plan::statistic", "a metric needs a statistic")
+                .at(form.name.span_or(span), "of which many values stand in a period")
+                .help("write `statistic: p99` or `statistic: average`"),
+        );
+    }
+    Some(Measure::One { name, statistic: form.statistic.value()? })
+}
+
+pub(super) fn compare(
+    form: &Spanned<CompareForm>,
+    scope: &Scope,
+    problems: &mut Vec<Problem>,
+) -> Option<CompareGate> {
+    let span = form.span;
+    let form = &form.value;
+    let (tolerance, margin) = allowances(form.errors.given().map(|e| &e.value), span, problems);
+    let alpha = form.alpha.value_or(Percent::from_basis_points(500)?);
+    if !(1..=MOST_ALPHA).contains(&alpha.basis_points()) {
+        problems.push(
+            Problem::error("plan::out-of-range", "alpha lies above 0% and at most at 20%")
+                .at(form.alpha.span_or(span), "out of range")
+                .help("write `alpha: 5%`: one harmless candidate in twenty may fail"),
+        );
+    }
+    let warmup = form.warmup.value_or(2 * MINUTE);
+    let deadline = positive(&form.deadline, 60 * MINUTE, problems);
+    if deadline < warmup.saturating_add(LEAST_DATA) {
+        problems.push(
+            Problem::error("plan::out-of-range", "this deadline leaves no time for a verdict")
+                .at(form.deadline.span_or(span), "too short")
+                .help("write the warm-up and at least `5m` more"),
+        );
+    }
+    Some(CompareGate {
+        route: scope.route(&form.route, problems)?,
+        tolerance,
+        margin,
+        alpha,
+        settle: form.settle.value_or(2 * MINUTE),
+        warmup,
+        min_canary_requests: form.min_canary_requests.value_or(Whole(200)).0,
+        deadline,
+    })
+}
+
+fn allowances(
+    form: Option<&ErrorsForm>,
+    span: Span,
+    problems: &mut Vec<Problem>,
+) -> (Allowance, Allowance) {
+    let usual =
+        (Allowance { ratio: 1_100, absolute: 500 }, Allowance { ratio: 1_500, absolute: 1_000 });
+    let Some(form) = form else { return usual };
+    let (tolerance, margin) = (form.tolerance.value_or(usual.0), form.margin.value_or(usual.1));
+    if tolerance == (Allowance { ratio: 1_000, absolute: 0 }) {
+        problems.push(
+            Problem::error(
+                "plan::tolerance",
+                "with enough traffic any candidate is a little worse",
+            )
+            .at(form.tolerance.span_or(span), "tolerates nothing")
+            .help("allow a little: `1.1x` or `0.05pp`"),
+        );
+    }
+    let beyond = margin.ratio >= tolerance.ratio
+        && margin.absolute >= tolerance.absolute
+        && margin != tolerance;
+    if !beyond {
+        problems.push(
+            Problem::error("plan::tolerance", "the margin has to lie beyond the tolerance")
+                .at(
+                    form.margin.span_or(form.tolerance.span_or(span)),
+                    "pass and fail could both be true",
+                )
+                .help("write a larger margin, such as `1.5x + 0.1pp`"),
+        );
+    }
+    (tolerance, margin)
+}

@@ -1,0 +1,64 @@
+//! How traffic was split since the run began: a fold over its events, so that whoever judges a candidate knows what it
+//! was given and when, after a crash as before it.
+
+use std::collections::BTreeMap;
+
+use super::{Event, Picture, Split, Target, Timestamp};
+use crate::plan::RouteName;
+
+/// Every split that was read back, by route, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Splits {
+    /// When the run began.
+    pub began: Timestamp,
+    routes: BTreeMap<RouteName, Vec<(Timestamp, Split)>>,
+}
+
+impl Splits {
+    /// The fact `event` happened at `at`.
+    pub fn apply(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::RunStarted { found, .. } => {
+                self.began = at;
+                for found in found {
+                    self.note(&found.target, &found.picture, at);
+                }
+            }
+            Event::ChangeConfirmed { target, live } => self.note(target, live, at),
+            Event::RunnerStarted { .. }
+            | Event::StepStarted { .. }
+            | Event::StepCleared { .. }
+            | Event::Observed { .. }
+            | Event::Read { .. }
+            | Event::ChangeIntended { .. }
+            | Event::CallReturned { .. }
+            | Event::CallFailed { .. }
+            | Event::BakeStarted { .. }
+            | Event::StepDone { .. }
+            | Event::StepFailed { .. }
+            | Event::DriftFound { .. }
+            | Event::Approved { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::CommandRefused { .. }
+            | Event::Interrupted { .. }
+            | Event::Held { .. }
+            | Event::RollbackStarted { .. }
+            | Event::RestoreStarted { .. }
+            | Event::Restored { .. }
+            | Event::AttentionNeeded { .. }
+            | Event::RunEnded { .. } => {}
+        }
+    }
+
+    fn note(&mut self, target: &Target, picture: &Picture, at: Timestamp) {
+        if let (Target::Route(route), Picture::Split(split)) = (target, picture) {
+            self.routes.entry(route.clone()).or_default().push((at, split.clone()));
+        }
+    }
+
+    /// The splits of a route and since when each stood, oldest first.
+    pub fn of(&self, route: &RouteName) -> &[(Timestamp, Split)] {
+        self.routes.get(route).map_or(&[], Vec::as_slice)
+    }
+}
