@@ -64,7 +64,7 @@ pub struct SourceFile {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    TooLarge { bytes: usize },
+    TooLarge,
     NotUtf8 { at: usize, byte: u8 },
 }
 
@@ -79,7 +79,7 @@ impl SourceFile {
     pub fn new(name: impl Into<Arc<str>>, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         let (text, fault) = if bytes.len() > MAX_BYTES {
-            (String::new().into(), Some(Fault::TooLarge { bytes: bytes.len() }))
+            (String::new().into(), Some(Fault::TooLarge))
         } else {
             let fault = std::str::from_utf8(bytes).err().map(|e| Fault::NotUtf8 {
                 at: e.valid_up_to(),
@@ -237,10 +237,10 @@ pub fn read_document<T: DeserializeOwned>(source: &SourceFile) -> Result<T, Prob
 
 fn refusal(source: &SourceFile) -> Option<Problem> {
     match source.fault {
-        Some(Fault::TooLarge { bytes }) => Some(
+        Some(Fault::TooLarge) => Some(
             Problem::error(
                 "plan::too-large",
-                format!("the file has {bytes} bytes, a plan has at most {MAX_BYTES}"),
+                format!("the file is too large: a plan has at most {MAX_BYTES} bytes"),
             )
             .help("a plan is a page or two of YAML; is this the file you meant?"),
         ),
