@@ -1,11 +1,15 @@
 //! Reading and changing one target. Both sides of the mapping from a plan's names to real resources are the bindings
-//! that the run journaled at its start, never the plan file.
+//! that the run journaled at its start, never the plan file; of the plan only the pace of a replacement is asked.
 
 use crate::{
     cloud::{Cloud, Error, Reads},
-    plan::Member,
-    rollout::{Bindings, Call, CallProblem, Picture, ProblemKind, Target},
+    plan::{Member, Plan},
+    rollout::{
+        Bindings, Bound, Call, CallProblem, Flow, Move, Picture, ProblemKind, Software, Target,
+    },
 };
+
+use super::replacement;
 
 /// What the target looks like now.
 pub async fn observe(
@@ -22,12 +26,22 @@ pub async fn observe(
             let group = group_of(bindings, target)?;
             Ok(Picture::Capacity(reads.groups.group(group).await?.capacity))
         }
+        Target::Software(_) => {
+            let bound = fleet_of(bindings, target)?;
+            let port = replacement::reads(reads, bound);
+            Ok(Picture::Software(port.installation(&bound.stable).await?.software))
+        }
     }
 }
 
 /// Makes one change. The target is read first, because AWS has no compare-and-set here: what is neither the picture
 /// from before nor the one wanted belongs to somebody else, and the call is not made.
-pub async fn call(cloud: &Cloud, bindings: &Bindings, call: &Call) -> Result<(), Error> {
+pub async fn call(
+    plan: &Plan,
+    cloud: &Cloud,
+    bindings: &Bindings,
+    call: &Call,
+) -> Result<(), Error> {
     match (&call.target, &call.before, &call.after) {
         (Target::Route(name), Picture::Split(before), Picture::Split(after)) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(&call.target))?;
@@ -44,6 +58,17 @@ pub async fn call(cloud: &Cloud, bindings: &Bindings, call: &Call) -> Result<(),
             }
             cloud.sizes.resize(group, *after).await
         }
+        (Target::Software(fleet), Picture::Software(before), Picture::Software(after)) => {
+            let bound = fleet_of(bindings, &call.target)?;
+            let pace = replacement::pace(plan, fleet).ok_or_else(|| unbound(&call.target))?;
+            let port = replacement::writes(cloud, bound);
+            let first = Move::between(before, after);
+            port.make(&bound.stable, &first, &pace).await?;
+            if is_released(before, after, &first) {
+                port.make(&bound.stable, &Move::Release, &pace).await?;
+            }
+            Ok(())
+        }
         (target, _, after) => Err(Error::Rejected {
             operation: "call",
             message: format!("{target} cannot look like {after}"),
@@ -51,9 +76,27 @@ pub async fn call(cloud: &Cloud, bindings: &Bindings, call: &Call) -> Result<(),
     }
 }
 
+/// Whether a suspension is left over once the move is made: what was held is turned around first and released then, so
+/// that it cannot go on the wrong way in between.
+fn is_released(before: &Software, after: &Software, first: &Move) -> bool {
+    before.flow == Flow::Held
+        && after.flow == Flow::Open
+        && match first {
+            Move::Start(_) | Move::TakeBack => true,
+            Move::Hold | Move::GoOn | Move::Release => false,
+        }
+}
+
 fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, Error> {
     match target {
-        Target::Fleet { fleet, side } => bindings.fleets.get(fleet).map(|b| b.member(*side)),
+        Target::Fleet { side, .. } => fleet_of(bindings, target).map(|bound| bound.member(*side)),
+        Target::Route(_) | Target::Software(_) => Err(unbound(target)),
+    }
+}
+
+fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Bound, Error> {
+    match target {
+        Target::Fleet { fleet, .. } | Target::Software(fleet) => bindings.fleets.get(fleet),
         Target::Route(_) => None,
     }
     .ok_or_else(|| unbound(target))

@@ -5,6 +5,7 @@ mod live;
 mod permissions;
 mod preflight;
 mod preview;
+mod replacement;
 
 pub use live::*;
 pub use permissions::*;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Gate, GateKind, Plan, RouteKind, Verb};
+use crate::plan::{FleetKind, Gate, GateKind, How, Plan, Replace, RouteKind, Verb};
 
 /// Actions in the form `service:Operation`, sorted.
 pub fn permissions(plan: &Plan) -> Vec<String> {
@@ -21,7 +21,7 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
             "elasticloadbalancing:DescribeTargetHealth",
         ]);
     }
-    if !plan.fleets.is_empty() {
+    if plan.fleets.values().any(|fleet| fleet.kind == FleetKind::AutoScaling) {
         actions.insert("autoscaling:DescribeAutoScalingGroups");
     }
     for (_, step) in plan.steps() {
@@ -33,6 +33,27 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 actions.insert("elasticloadbalancing:ModifyListener");
                 actions.insert("elasticloadbalancing:ModifyRule");
             }
+            Verb::Replace(Replace { how: How::Refresh(_), .. }) => actions.extend([
+                "autoscaling:DescribeInstanceRefreshes",
+                "autoscaling:ResumeProcesses",
+                "autoscaling:RollbackInstanceRefresh",
+                "autoscaling:StartInstanceRefresh",
+                "autoscaling:SuspendProcesses",
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:RunInstances",
+            ]),
+            Verb::Replace(Replace { how: How::Deploy(_), .. }) => actions.extend([
+                "codedeploy:BatchGetDeploymentTargets",
+                "codedeploy:ContinueDeployment",
+                "codedeploy:CreateDeployment",
+                "codedeploy:GetApplicationRevision",
+                "codedeploy:GetDeployment",
+                "codedeploy:GetDeploymentConfig",
+                "codedeploy:GetDeploymentGroup",
+                "codedeploy:ListDeploymentTargets",
+                "codedeploy:RegisterApplicationRevision",
+                "codedeploy:StopDeployment",
+            ]),
             Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {}
         }
     }

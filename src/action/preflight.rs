@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    cloud::{AlarmValue, Error, Forward, Group, Reads},
+    cloud::{AlarmValue, Error, Forward, Group, Obstacle, Reads},
     plan::{
-        Fleet, FleetKind, FleetName, GateKind, Member, Plan, Route, RouteKind, RouteName, Side,
-        Sides, Verb, units::Weight, units::format_duration,
+        Fleet, FleetName, GateKind, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Verb,
+        units::Weight, units::format_duration,
     },
-    rollout::{Bindings, Bound, Found, Picture, Target},
+    rollout::{Bindings, Bound, Flow, Found, Picture, Target},
 };
+
+use super::replacement::{self, kind_name};
 
 /// Everything a run knows about the world when it starts.
 #[derive(Clone, Debug)]
@@ -171,6 +173,8 @@ fn settle_route(
             }
             Some(bound(stable, candidate))
         }
+        // A route has two sides; `check` makes sure of it.
+        Sides::Single(_) => None,
         Sides::Pair([first, second]) => match (weight(first), weight(second)) {
             (Weight::ZERO, Weight::ZERO) => {
                 notes.objections.push(Objection::new(
@@ -201,7 +205,10 @@ async fn settle_fleet(
     settled: &mut Settled,
     notes: &mut Notes,
 ) {
-    let FleetKind::AutoScaling = fleet.kind;
+    if let Sides::Single(member) = &fleet.sides {
+        settle_replaced(plan, (name, fleet), member, reads, settled, notes).await;
+        return;
+    }
     let behind = fleet.behind.as_ref();
     let route = behind.and_then(|route| {
         Some((plan.routes.get(route)?, settled.bindings.routes.get(route)?.clone()))
@@ -216,9 +223,9 @@ async fn settle_fleet(
             }
         }
         // The route it stands behind could not be settled, which has been said already.
-        (Sides::Pair(_), None) => return,
+        (Sides::Pair(_), None) | (Sides::Single(_), _) => return,
     };
-    let bound = Bound { resource: "autoscaling group".to_owned(), stable, candidate };
+    let bound = Bound { resource: kind_name(fleet.kind).to_owned(), stable, candidate };
     for side in [Side::Stable, Side::Candidate] {
         let member = bound.member(side);
         match reads.groups.group(member).await {
@@ -234,6 +241,51 @@ async fn settle_fleet(
                 notes.objections.push(Objection::error(&format!("fleet {name}"), &error));
             }
         }
+    }
+    settled.bindings.fleets.insert(name.clone(), bound);
+}
+
+/// A fleet whose software is replaced where it stands.
+async fn settle_replaced(
+    plan: &Plan,
+    (name, fleet): (&FleetName, &Fleet),
+    member: &Member,
+    reads: &Reads,
+    settled: &mut Settled,
+    notes: &mut Notes,
+) {
+    let bound = Bound {
+        resource: kind_name(fleet.kind).to_owned(),
+        stable: member.clone(),
+        candidate: member.clone(),
+    };
+    let installation = match replacement::reads(reads, &bound).installation(member).await {
+        Ok(installation) => installation,
+        Err(error) => {
+            notes.objections.push(Objection::error(&format!("fleet {name}"), &error));
+            return;
+        }
+    };
+    for Obstacle { problem, hint } in &installation.obstacles {
+        notes.objections.push(Objection::new(format!("fleet {name}: {problem}"), hint.clone()));
+    }
+    notes.warnings.extend(installation.notes.iter().map(|note| format!("fleet {name}: {note}")));
+    let software = installation.software;
+    if let Some(operation) = software.under_way() {
+        notes.objections.push(Objection::new(
+            format!("fleet {name}: {} is under way already, to {}", operation.id, operation.to),
+            "wait for it to end, or stop it",
+        ));
+    }
+    if software.flow == Flow::Held {
+        notes.objections.push(Objection::new(
+            format!("fleet {name}: the process InstanceRefresh is suspended on {member}"),
+            "find out who suspended it and why, then resume it",
+        ));
+    }
+    if plan.steps().any(|(_, step)| step.replaces().is_some_and(|r| r.fleet == *name)) {
+        let target = Target::Software(name.clone());
+        settled.found.push(Found { target, picture: Picture::Software(software) });
     }
     settled.bindings.fleets.insert(name.clone(), bound);
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Error, Metrics};
+use super::{Error, Installations, Metrics, Replacing};
 use crate::{
     plan::{ListenerRule, Member},
     rollout::{Capacity, Split, Timestamp},
@@ -182,6 +182,10 @@ pub trait Http: Send + Sync {
 pub struct Reads {
     pub load_balancers: Arc<dyn LoadBalancers>,
     pub groups: Arc<dyn Groups>,
+    /// Auto Scaling groups whose instances are replaced.
+    pub refreshes: Arc<dyn Installations>,
+    /// Deployment groups of `CodeDeploy`, each named `application/group`.
+    pub deployments: Arc<dyn Installations>,
     pub alarms: Arc<dyn Alarms>,
     pub metrics: Arc<dyn Metrics>,
     pub identity: Arc<dyn Identity>,
@@ -196,4 +200,6 @@ pub struct Cloud {
     pub reads: Reads,
     pub weights: Arc<dyn SetWeights>,
     pub sizes: Arc<dyn ResizeGroups>,
+    pub refreshing: Arc<dyn Replacing>,
+    pub deploying: Arc<dyn Replacing>,
 }

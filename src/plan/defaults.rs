@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::units::Percent;
+
 /// How long connections may still reach a side after its weight was taken away.
 pub(super) const SETTLE: Duration = Duration::from_secs(30);
 pub(super) const ALARMS_EVERY: Duration = Duration::from_secs(15);
@@ -13,6 +15,17 @@ pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 /// For what waits for machines.
 pub(super) const PATIENCE: Duration = Duration::from_mins(10);
 pub(super) const PROBE_PATIENCE: Duration = Duration::from_mins(1);
+
+/// The share of a group that stays in service while its instances are replaced; AWS's own default.
+pub(super) const MIN_HEALTHY: Percent = match Percent::from_basis_points(9_000) {
+    Some(share) => share,
+    None => Percent::HUNDRED,
+};
+
+/// How long a replacement may take, its bake included: machines come and go.
+pub(super) const fn replace_timeout(bake: Duration) -> Duration {
+    bake.saturating_add(Duration::from_hours(2))
+}
 
 /// How long a shift may take, its bake included.
 pub(super) const fn shift_timeout(bake: Duration) -> Duration {

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::{
-    defaults::{PATIENCE, PROBE_PATIENCE, shift_timeout},
+    defaults::{PATIENCE, PROBE_PATIENCE, replace_timeout, shift_timeout},
     model::{FleetName, GateName, OnFailure, RouteName, Side, Size, Until, Verb},
+    replacement::{Extent, How, Refresh, Replace},
     syntax::OldFleet,
     units::Percent,
 };
@@ -49,6 +50,39 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
     match strategy.old_fleet {
         OldFleet::ScaleToZero => steps.extend(scale(Side::Stable, Size::Instances(0))),
         OldFleet::Keep => {}
+    }
+    steps
+}
+
+/// The settings of a rolling replacement.
+pub(super) struct Rolling {
+    pub fleet: FleetName,
+    pub refresh: Refresh,
+    /// On the way to 100%.
+    pub checkpoints: Vec<Percent>,
+    pub approve_before: Option<Percent>,
+    pub bake: Duration,
+    pub gates: Vec<GateName>,
+}
+
+/// A refresh in stretches, each watched and baked like a shift.
+pub(super) fn expand_rolling(rolling: &Rolling) -> Vec<(Verb, Option<Duration>)> {
+    let Rolling { fleet, refresh, bake, gates, .. } = rolling;
+    let mut steps = Vec::new();
+    for share in rolling.checkpoints.iter().copied().chain([Percent::HUNDRED]) {
+        if rolling.approve_before == Some(share) {
+            let message = format!("{fleet} to {share} of version {} next.", refresh.version);
+            let verb = Verb::Approve { message, expires: None, on_expiry: OnFailure::Hold };
+            steps.push((verb, None));
+        }
+        let replace = Replace {
+            fleet: fleet.clone(),
+            how: How::Refresh(refresh.clone()),
+            extent: if share == Percent::HUNDRED { Extent::Whole } else { Extent::UpTo(share) },
+            bake: *bake,
+            gates: gates.clone(),
+        };
+        steps.push((Verb::Replace(replace), Some(replace_timeout(*bake))));
     }
     steps
 }
@@ -99,6 +133,6 @@ mod tests {
         assert_eq!(canary("[50%, 100%]"), ["plan::canary-steps"]);
         assert_eq!(canary("[50%], approve-before: 60%"), ["plan::approve-before"]);
         assert_eq!(canary("[50%], old-fleet: keep"), ["plan::stray-field"]);
-        assert_eq!(codes("rolling: {}"), ["plan::unknown-strategy"]);
+        assert_eq!(codes("sideways: {}"), ["plan::unknown-strategy"]);
     }
 }

@@ -12,6 +12,7 @@ use super::{
         Fleet, FleetName, Gate, GateKind, GateName, Route, RouteName, Side, Size, Until, Verb,
     },
     problem::Problem,
+    replacement::{Extent, Replace},
     source::Span,
     units::{Percent, format_duration},
 };
@@ -40,6 +41,7 @@ pub(super) fn check(
     }
     let steps: Vec<&Draft> = components.iter().flat_map(|component| &component.steps).collect();
     problems.extend(ungated(&steps));
+    problems.extend(ungated_replacements(&steps));
     problems.extend(short_bakes(&steps, declared));
     busy_alarms(declared, problems);
     unused(&steps, declared, problems);
@@ -60,6 +62,7 @@ fn shifts<'a>(steps: impl IntoIterator<Item = &'a Draft>) -> impl Iterator<Item 
             Some(Shift { route, candidate: *candidate, bake: *bake, gates, span: step.span })
         }
         Verb::Scale { .. }
+        | Verb::Replace(_)
         | Verb::Wait { .. }
         | Verb::Probe { .. }
         | Verb::Approve { .. }
@@ -148,6 +151,22 @@ fn ungated(steps: &[&Draft]) -> impl Iterator<Item = Problem> {
     promotions.into_iter().chain(idle)
 }
 
+fn ungated_replacements(steps: &[&Draft]) -> Option<Problem> {
+    let ungated = steps.iter().filter(
+        // A deployment that waits before it moves traffic meets no user yet.
+        |step| {
+            step.verb
+                .replaces()
+                .is_some_and(|replace| replace.gates.is_empty() && replace.extent != Extent::Ready)
+        },
+    );
+    at_all(
+        Problem::warning("lint::ungated-promotion", "software is replaced without a gate"),
+        ungated.map(|step| (step.span, "nothing would notice a bad version".to_owned())).collect(),
+        "add `gates: [...]` and a `bake:`; a run rolls back by itself only when a gate fails",
+    )
+}
+
 fn short_bakes(steps: &[&Draft], declared: &Declared<'_>) -> Option<Problem> {
     let watches_alarms = |gate: &GateName| {
         matches!(declared.gates.get(gate), Some((Gate { kind: GateKind::Alarms(_), .. }, _)))
@@ -195,6 +214,10 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
             }
             Verb::Shift { route, gates, .. } => {
                 used.insert(("route", route.as_str()));
+                used.extend(gates.iter().map(|gate| ("gate", gate.as_str())));
+            }
+            Verb::Replace(Replace { fleet, gates, .. }) => {
+                used.insert(("fleet", fleet.as_str()));
                 used.extend(gates.iter().map(|gate| ("gate", gate.as_str())));
             }
             Verb::Approve { .. } | Verb::Pause { .. } => {}

@@ -14,6 +14,8 @@ mod params;
 mod problem;
 mod read;
 mod render;
+mod replacement;
+mod replacement_form;
 #[cfg(test)]
 mod sample;
 mod scalar;
@@ -29,5 +31,6 @@ pub use params::declared;
 pub use problem::{Label, Problem, Problems, Severity};
 pub use read::{Checked, read};
 pub use render::expand_to_yaml;
+pub use replacement::*;
 pub use schema::schema;
 pub use source::{MAX_BYTES, Position, SourceFile, Span, read_document};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     measure::{CompareGate, MetricGate},
+    replacement::{How, Replace},
     units::Percent,
 };
 
@@ -155,6 +156,8 @@ pub enum Sides {
     Fixed { stable: Member, candidate: Member },
     /// Whichever has all the weight when the run starts is stable (blue and green).
     Pair([Member; 2]),
+    /// There is one group, whose software is replaced where it stands.
+    Single(Member),
 }
 
 impl Sides {
@@ -162,6 +165,7 @@ impl Sides {
         match self {
             Self::Fixed { stable, candidate } => [stable, candidate],
             Self::Pair([first, second]) => [first, second],
+            Self::Single(only) => [only, only],
         }
     }
 }
@@ -195,7 +199,7 @@ pub enum ListenerRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fleet {
     pub kind: FleetKind,
-    /// Group names.
+    /// Group names; a single group stands on both sides.
     pub sides: Sides,
     /// The route whose sides this fleet's follow, in the same order.
     pub behind: Option<RouteName>,
@@ -204,6 +208,8 @@ pub struct Fleet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FleetKind {
     AutoScaling,
+    /// Its member is `application/group`.
+    CodeDeploy,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +226,13 @@ pub struct Step {
     /// How long the step may take in all before it counts as failed, time spent paused left out. For a shift this
     /// includes the bake; `None` for what waits for a person.
     pub timeout: Option<Duration>,
+}
+
+impl Step {
+    /// The replacement this step takes further, if it is one.
+    pub fn replaces(&self) -> Option<&Replace> {
+        self.verb.replaces()
+    }
 }
 
 /// What a step does.
@@ -242,6 +255,8 @@ pub enum Verb {
         bake: Duration,
         gates: Vec<GateName>,
     },
+    /// Replaces the software of a fleet where it stands.
+    Replace(Replace),
     Approve {
         message: String,
         expires: Option<Duration>,
@@ -254,12 +269,27 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// The replacement it takes further, if it is one.
+    pub fn replaces(&self) -> Option<&Replace> {
+        match self {
+            Self::Replace(replace) => Some(replace),
+            Self::Scale { .. }
+            | Self::Wait { .. }
+            | Self::Probe { .. }
+            | Self::Shift { .. }
+            | Self::Approve { .. }
+            | Self::Pause { .. } => None,
+        }
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
             Self::Scale { .. } => "scale",
             Self::Wait { .. } => "wait",
             Self::Probe { .. } => "probe",
             Self::Shift { .. } => "shift",
+            Self::Replace(Replace { how: How::Refresh(_), .. }) => "refresh",
+            Self::Replace(Replace { how: How::Deploy(_), .. }) => "deploy",
             Self::Approve { .. } => "approve",
             Self::Pause { .. } => "pause",
         }

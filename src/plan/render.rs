@@ -13,6 +13,7 @@ use super::{
         ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, Route, RouteKind,
         RouteName, Side, Sides, Size, Step, Until, Verb,
     },
+    replacement::{Extent, How, Matching, Protected, Replace, Revision, Standby},
     units::{Percent, format_duration},
 };
 
@@ -157,6 +158,7 @@ fn sides(flow: Flow, sides: &Sides) -> Flow {
             flow.with("stable", text(stable.as_str())).with("candidate", text(candidate.as_str()))
         }
         Sides::Pair(pair) => flow.with("pair", list(pair.iter().map(Member::as_str))),
+        Sides::Single(only) => flow.with("group", text(only.as_str())),
     }
 }
 
@@ -175,8 +177,17 @@ fn route(route: &Route) -> Flow {
 }
 
 fn fleet(fleet: &Fleet) -> Flow {
-    let FleetKind::AutoScaling = fleet.kind;
-    let mut flow = Flow::new().with("autoscaling", sides(Flow::new(), &fleet.sides));
+    let mut flow = match fleet.kind {
+        FleetKind::AutoScaling => Flow::new().with("autoscaling", sides(Flow::new(), &fleet.sides)),
+        FleetKind::CodeDeploy => {
+            let [member, _] = fleet.sides.members();
+            let (application, group) =
+                member.as_str().split_once('/').unwrap_or((member.as_str(), ""));
+            let names =
+                Flow::new().with("application", text(application)).with("group", text(group));
+            Flow::new().with("codedeploy", names)
+        }
+    };
     flow.some("behind", fleet.behind.as_ref().map(|route| text(route.as_str())));
     flow
 }
@@ -271,6 +282,7 @@ fn body(step: &Step) -> String {
             flow.put("route", text(route.as_str())).put("candidate", candidate);
             flow.put("bake", duration(*bake)).put("gates", names(gates));
         }
+        Verb::Replace(replace) => flow = replacement(replace),
         Verb::Approve { message, expires, on_expiry } => {
             flow.put("message", text(message));
             if let Some(expires) = expires {
@@ -282,6 +294,56 @@ fn body(step: &Step) -> String {
     }
     flow.some("timeout", step.timeout.map(duration));
     flow.to_string()
+}
+
+fn replacement(replace: &Replace) -> Flow {
+    let mut flow = Flow::new().with("fleet", text(replace.fleet.as_str()));
+    match &replace.how {
+        How::Refresh(refresh) => {
+            let standby = match refresh.standby {
+                Standby::Wait => "wait",
+                Standby::Ignore => "ignore",
+                Standby::Terminate => "terminate",
+            };
+            let protected = match refresh.scale_in_protected {
+                Protected::Wait => "wait",
+                Protected::Ignore => "ignore",
+                Protected::Refresh => "refresh",
+            };
+            flow.put("version", refresh.version)
+                .put("min-healthy", refresh.min_healthy)
+                .put("surge", refresh.surge)
+                .some("warm-up", refresh.warm_up.map(duration))
+                .put("standby", standby)
+                .put("scale-in-protected", protected)
+                .put("skip-matching", refresh.matching == Matching::Skip);
+        }
+        How::Deploy(deploy) => {
+            flow.put("revision", revision(&deploy.revision))
+                .some("config", deploy.config.as_deref().map(text));
+        }
+    }
+    match replace.extent {
+        Extent::UpTo(share) => flow.put("up-to", share),
+        Extent::Ready => flow.put("up-to", "ready"),
+        Extent::Whole => &mut flow,
+    };
+    flow.with("bake", duration(replace.bake)).with("gates", names(&replace.gates))
+}
+
+fn revision(revision: &Revision) -> Flow {
+    match revision {
+        Revision::S3 { bucket, key, version, bundle } => {
+            let mut place = Flow::new().with("bucket", text(bucket)).with("key", text(key));
+            place.some("version", version.as_deref().map(text));
+            Flow::new().with("s3", place.with("type", bundle.name().to_lowercase()))
+        }
+        Revision::GitHub { repository, commit } => {
+            let place = Flow::new().with("repository", text(repository));
+            Flow::new().with("github", place.with("commit", text(commit)))
+        }
+        Revision::AppSpec(spec) => Flow::new().with("app-spec", text(spec)),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{
     measure_form::{CompareForm, MetricForm},
     model::{InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
     problem::Problem,
+    replacement_form::{DeployForm, RefreshForm, RollingForm},
     scalar::{Literal, Whole, words},
     source::Spanned,
     tree::Node,
@@ -111,13 +112,16 @@ record! {
     FleetForm, "a fleet", choice "kind of fleet" "plan::unknown-fleet-kind" {
         /// EC2 Auto Scaling groups.
         "autoscaling" autoscaling: Choice AutoScalingForm,
+        /// A CodeDeploy deployment group.
+        "codedeploy" codedeploy: Choice CodeDeployForm,
         /// The route whose sides this fleet's follow, in the same order.
         "behind" behind: Optional String,
     }
 }
 
 record! {
-    /// Two Auto Scaling groups: `stable` and `candidate`, or a `pair` in the order of the route's.
+    /// Auto Scaling groups: `stable` and `candidate`, a `pair` in the order of the route's, or a single `group` whose
+    /// instances are replaced where they stand.
     AutoScalingForm, "an autoscaling fleet" {
         /// The group that serves today.
         "stable" stable: Optional String,
@@ -125,6 +129,18 @@ record! {
         "candidate" candidate: Optional String,
         /// Two groups, in the order of the pair of the route this fleet is `behind`.
         "pair" pair: Optional List<String>,
+        /// One group on its own, for `refresh` and the `rolling` strategy.
+        "group" group: Optional String,
+    }
+}
+
+record! {
+    /// A CodeDeploy deployment group, for `deploy`.
+    CodeDeployForm, "a codedeploy fleet" {
+        /// The application's name.
+        "application" application: Required String,
+        /// The deployment group's name.
+        "group" group: Required String,
     }
 }
 
@@ -197,6 +213,10 @@ record! {
         "probe" probe: Choice Short<String, ProbeForm>,
         /// Moves traffic between the sides of a route.
         "shift" shift: Choice ShiftForm,
+        /// Replaces a group's instances by those of another launch template version.
+        "refresh" refresh: Choice RefreshForm,
+        /// Deploys a revision with CodeDeploy.
+        "deploy" deploy: Choice DeployForm,
         /// Waits for a person to approve.
         "approve" approve: Choice ApproveForm,
         /// Rests for a time (`pause: 5m`), or with `pause: {}` until somebody resumes.
@@ -306,6 +326,8 @@ record! {
         "canary" canary: Choice CanaryForm,
         /// All traffic moves at once, after the candidate was tried.
         "blue-green" blue_green: Choice BlueGreenForm,
+        /// One group's instances are replaced batch by batch.
+        "rolling" rolling: Choice RollingForm,
     }
 }
 

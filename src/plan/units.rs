@@ -28,8 +28,8 @@ impl Percent {
     pub const HUNDRED: Self = Self(10_000);
 
     /// `None` above 10,000.
-    pub fn from_basis_points(points: u16) -> Option<Self> {
-        (points <= 10_000).then_some(Self(points))
+    pub const fn from_basis_points(points: u16) -> Option<Self> {
+        if points <= 10_000 { Some(Self(points)) } else { None }
     }
 
     pub const fn basis_points(self) -> u16 {

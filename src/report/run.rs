@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     journal::{Envelope, RunId},
-    plan::{Component, FleetName, GateName, Member, Plan, RouteName, Side, Step, StepId, Verb},
+    plan::{
+        Component, FleetName, GateName, Member, Plan, Replace, RouteName, Side, Step, StepId, Verb,
+    },
     rollout::{
         Actor, Bound, Check, Event, Mode, Picture, Restore, Stage, State, Target, Timestamp, why,
     },
@@ -268,7 +270,7 @@ fn gates(plan: &Plan, state: &State) -> Vec<GateView> {
 
 fn gates_of(step: &Step) -> Vec<GateName> {
     match &step.verb {
-        Verb::Shift { gates, .. } => gates.clone(),
+        Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates.clone(),
         Verb::Probe { gate } => vec![gate.clone()],
         Verb::Scale { .. } | Verb::Wait { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {
             Vec::new()

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     journal::RunId,
-    plan::{ComponentName, OnFailure, Plan, Side, StepId, Verb},
+    plan::{ComponentName, OnFailure, Plan, Replace, Side, StepId, Verb},
     rollout::{
         Actor, Bindings, Cause, Check, Ending, Event, Found, Outcome, Picture, Progress, Purpose,
         Reading, State, Target, Timestamp, target_of,
@@ -162,6 +162,7 @@ impl Teller<'_> {
                 | Verb::Wait { .. }
                 | Verb::Probe { .. }
                 | Verb::Shift { .. }
+                | Verb::Replace(_)
                 | Verb::Pause { duration: Some(_) },
             ) => say(Sign::Note),
         }
@@ -200,6 +201,7 @@ impl Teller<'_> {
             // `RestoreStarted` has just named it.
             Purpose::Restore if !again => return None,
             Purpose::Restore => (Sign::Back, format!("{name}: {picture} {asked}")),
+            Purpose::Hold => (Sign::Halt, format!("{name}: asked to hold where it is")),
             Purpose::Step(_) if before == after => {
                 (Sign::Good, format!("{name}: {picture} already"))
             }
@@ -218,7 +220,7 @@ impl Teller<'_> {
                 bound.map_or(0, |bound| split.share(bound.member(Side::Candidate)))
             }
             (Picture::Capacity(capacity), _) => capacity.desired,
-            (Picture::Split(_), Target::Fleet { .. }) => 0,
+            (Picture::Software(_) | Picture::Split(_), _) => 0,
         };
         match size(after).cmp(&size(before)) {
             std::cmp::Ordering::Greater => Sign::Up,
@@ -241,7 +243,9 @@ impl Teller<'_> {
 
     fn bake_started(&self, id: &StepId, until: Timestamp) -> Sentence {
         let gates = match self.plan.step(id).map(|(_, step)| &step.verb) {
-            Some(Verb::Shift { gates, .. }) => gates.as_slice(),
+            Some(Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. })) => {
+                gates.as_slice()
+            }
             _ => &[],
         };
         let names = || gates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     plan::{
-        Component, Plan, Side, Size, Step, StepId, Until, Verb,
+        Component, Extent, How, Plan, Replace, Side, Size, Step, StepId, Until, Verb,
         units::{Percent, format_duration},
     },
     rollout::{Bindings, Bound, Picture, Reading, Split, Target, Timestamp},
@@ -28,6 +28,18 @@ pub fn describe(step: &Step) -> String {
         }
         Verb::Probe { gate } => format!("probe {gate}"),
         Verb::Shift { route, candidate, .. } => format!("shift {route} to {candidate}"),
+        Verb::Replace(Replace { fleet, how, extent, .. }) => {
+            let what = match how {
+                How::Refresh(refresh) => format!("refresh {fleet} to version {}", refresh.version),
+                How::Deploy(deploy) => {
+                    format!("deploy {} on {fleet}", printable(&deploy.revision.to_string()))
+                }
+            };
+            match extent {
+                Extent::Whole => what,
+                Extent::UpTo(_) | Extent::Ready => format!("{what}, {extent}"),
+            }
+        }
         Verb::Approve { message, .. } => format!("approval: {}", printable(message)),
         Verb::Pause { duration: Some(duration) } => {
             format!("pause for {}", format_duration(*duration))
@@ -53,6 +65,7 @@ pub(super) fn target(target: &Target) -> String {
     match target {
         Target::Route(route) => route.to_string(),
         Target::Fleet { fleet, side } => format!("{side} {fleet}"),
+        Target::Software(fleet) => fleet.to_string(),
     }
 }
 
@@ -66,9 +79,9 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
             let bound = bindings.fleets.get(fleet);
             bound.map_or_else(|| picture.to_string(), |b| format!("{} {picture}", b.member(*side)))
         }
-        (Picture::Split(_), Target::Fleet { .. }) | (Picture::Capacity(_), Target::Route(_)) => {
-            picture.to_string()
-        }
+        (Picture::Software(software), _) => printable(&software.to_string()),
+        (Picture::Split(_), Target::Fleet { .. } | Target::Software(_))
+        | (Picture::Capacity(_), Target::Route(_) | Target::Software(_)) => picture.to_string(),
     }
 }
 

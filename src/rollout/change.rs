@@ -8,6 +8,7 @@ use super::{
     Target, Timestamp,
     decide::{CONFIRM_PATIENCE, other, target_of},
     outstanding::known_since,
+    replace, software,
 };
 use crate::plan::{Size, Step, Verb, units::Weight};
 
@@ -15,6 +16,8 @@ use crate::plan::{Size, Step, Verb, units::Weight};
 pub(super) enum Seen {
     Nothing,
     Done,
+    /// It took effect, and what it began goes on.
+    Progress,
     /// It did not take effect, and may be tried again.
     CallAgain,
     /// The call returned long ago and still does not show.
@@ -26,6 +29,9 @@ pub(super) enum Seen {
 }
 
 pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
+    if let Picture::Software(live) = live {
+        return software::seen(change, live, now);
+    }
     // A group whose bounds do not change differs before and after in its desired capacity only, which also moves by
     // itself. So equality is asked first, and bounds decide what is left.
     let is_after = *live == change.after;
@@ -128,6 +134,9 @@ pub(super) fn after(
                 })),
                 _ => None,
             }
+        }
+        (Verb::Replace(replacement), Picture::Software(live)) => {
+            Some(Picture::Software(live.arrived_at(replace::goal(replacement, live))))
         }
         _ => None,
     }

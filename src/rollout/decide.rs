@@ -17,16 +17,22 @@ use super::{
     CallProblem, Cause, Change, Check, Ending, Event, Input, Mode, Outcome, Picture, ProblemKind,
     Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp,
     change::{self, Seen},
-    command, rollback,
+    command,
+    replace::{self, Next},
+    rollback, software,
     state::MAX_ATTEMPTS,
     watch,
 };
 use crate::plan::{
-    Component, ComponentName, OnFailure, OnInterrupt, Plan, Side, Step, StepId, Verb,
+    Component, ComponentName, Extent, GateName, OnFailure, OnInterrupt, Plan, Side, Step, StepId,
+    Verb, units::Percent,
 };
 
 /// How long a call that has returned may stay invisible before it counts as failed.
 pub(super) const CONFIRM_PATIENCE: Duration = Duration::from_mins(2);
+
+/// How long small progress of a replacement may go unrecorded.
+const NEWS_EVERY: Duration = Duration::from_mins(5);
 
 /// What follows from an input, as events; they hold once they are durable. An operator's command may be refused.
 pub fn handle(
@@ -70,6 +76,7 @@ pub fn target_of(step: &Step) -> Option<Target> {
             Some(Target::Fleet { fleet: fleet.clone(), side: *side })
         }
         Verb::Shift { route, .. } => Some(Target::Route(route.clone())),
+        Verb::Replace(replace) => Some(Target::Software(replace.fleet.clone())),
         Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => None,
     }
 }
@@ -140,17 +147,78 @@ fn observed(
         Mode::RollingBack { .. } => rollback::observed(state, target, live, now),
         Mode::Forward => {
             let wanting = active_steps(plan, state).find(|(_, step, _)| wants(step, target));
-            let Some((_, step, active)) = wanting else { return Vec::new() };
+            let Some((_, step, active)) = wanting else {
+                return match pending_hold(state, target) {
+                    Some(change) => holding(state, change, target, live, now),
+                    None => Vec::new(),
+                };
+            };
             match active.stage {
                 Stage::Changing => changing(plan, state, step, target, live, now),
                 Stage::Cleared if state.paused.is_none() => {
                     cleared(plan, state, step, active, target, live)
                 }
-                Stage::Baking { .. } => baking(state, active, target, live, now),
+                Stage::Baking { .. } => baking(state, (step, active), target, live, now),
                 _ => Vec::new(),
             }
         }
     }
+}
+
+/// A hold that was asked for and is not confirmed.
+pub(super) fn pending_hold<'a>(state: &'a State, target: &Target) -> Option<&'a Change> {
+    let change = state.changes.get(target)?;
+    (change.purpose == Purpose::Hold && change.progress != Progress::Confirmed).then_some(change)
+}
+
+/// A hold whose step is not at work, because the run had stopped: it is seen through all the same.
+fn holding(
+    state: &State,
+    change: &Change,
+    target: &Target,
+    live: &Picture,
+    now: Timestamp,
+) -> Vec<Event> {
+    match change::seen(change, live, now) {
+        Seen::Nothing | Seen::Failed(_) | Seen::Foreign => Vec::new(),
+        Seen::Progress => progressed(state, (target, change), live, None, now),
+        Seen::Done => vec![Event::ChangeConfirmed { target: target.clone(), live: live.clone() }],
+        Seen::CallAgain => vec![change::intend_again(target, change)],
+        Seen::Invisible => called_problem(target, change, change::invisible(target), now),
+    }
+}
+
+/// Where the step has a replacement stop.
+fn stop_of(step: &Step) -> Option<Percent> {
+    match step.replaces()?.extent {
+        Extent::UpTo(share) => Some(share),
+        Extent::Ready | Extent::Whole => None,
+    }
+}
+
+/// An operation is under way: its call took effect, and it has come so far. Not every percent is worth an event.
+pub(super) fn progressed(
+    state: &State,
+    (target, change): (&Target, &Change),
+    live: &Picture,
+    stop: Option<Percent>,
+    now: Timestamp,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    if matches!(change.progress, Progress::InDoubt(_)) {
+        events.push(Event::CallReturned { target: target.clone() });
+    }
+    let is_old = state.known_at.get(target).is_none_or(|at| now.since(*at) >= NEWS_EVERY);
+    let is_news = match (state.known.get(target), live) {
+        (Some(Picture::Software(known)), Picture::Software(live)) => {
+            software::is_news(known, live, stop) || (is_old && known != live)
+        }
+        (known, live) => known != Some(live),
+    };
+    if is_news {
+        events.push(Event::Observed { target: target.clone(), live: live.clone() });
+    }
+    events
 }
 
 /// Whether a step has a use for a reading of this target.
@@ -170,8 +238,12 @@ fn changing(
     let Some(change) = state.changes.get(target) else { return Vec::new() };
     match change::seen(change, live, now) {
         Seen::Nothing => Vec::new(),
+        Seen::Progress => progressed(state, (target, change), live, stop_of(step), now),
         Seen::Done => {
             vec![Event::ChangeConfirmed { target: target.clone(), live: live.clone() }]
+        }
+        Seen::CallAgain if change.purpose == Purpose::Hold => {
+            vec![change::intend_again(target, change)]
         }
         Seen::CallAgain if state.paused.is_some() || !is_clear(plan, state, step) => Vec::new(),
         Seen::CallAgain => vec![change::intend_again(target, change)],
@@ -199,6 +271,9 @@ fn cleared(
 ) -> Vec<Event> {
     if let Some(expected) = change::unexpected(state, target, live) {
         return drift(target, &expected, live);
+    }
+    if let Some(problem) = ended_meanwhile(state, target, live) {
+        return fail(&step.id, Cause::CallFailed { target: target.clone(), problem });
     }
     let mut events = Vec::new();
     if state.known.get(target) != Some(live) || change::reference_of(step).as_ref() == Some(target)
@@ -230,7 +305,7 @@ fn cleared(
 /// While a step bakes its target must stay as it was set.
 fn baking(
     state: &State,
-    active: &StepState,
+    (step, active): (&Step, &StepState),
     target: &Target,
     live: &Picture,
     now: Timestamp,
@@ -239,6 +314,9 @@ fn baking(
     if !known.stands_in(live) {
         return drift(target, known, live);
     }
+    if let Some(problem) = ended_meanwhile(state, target, live) {
+        return fail(&step.id, Cause::CallFailed { target: target.clone(), problem });
+    }
     let check = Check::Stands(target.clone());
     let since = watch::fresh_since(active, now);
     if state.readings.get(&check).is_some_and(|last| last.at >= since) {
@@ -246,6 +324,16 @@ fn baking(
     }
     let reading = Reading::new(Outcome::Pass, now, format!("{target} is as set: {live}"));
     vec![Event::Read { check, reading }]
+}
+
+/// An operation that was held or waiting when last seen came to an end by itself.
+fn ended_meanwhile(state: &State, target: &Target, live: &Picture) -> Option<CallProblem> {
+    match (state.known.get(target), live) {
+        (Some(Picture::Software(known)), Picture::Software(live)) => {
+            software::ended_meanwhile(known, live)
+        }
+        _ => None,
+    }
 }
 
 fn drift(target: &Target, expected: &Picture, found: &Picture) -> Vec<Event> {
@@ -320,10 +408,12 @@ fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
 /// The next events that follow from the state and the time alone.
 fn advance(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     if state.interrupted.is_some() {
-        return Vec::new();
+        return replace::hold_all(plan, state);
     }
     match &state.mode {
-        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => Vec::new(),
+        Mode::NotStarted | Mode::Ended(_) => Vec::new(),
+        // A run that stops deciding lets nothing go on by itself.
+        Mode::Held(_) => replace::hold_all(plan, state),
         Mode::RollingBack { since, .. } => rollback::advance(plan, state, *since, now),
         Mode::Forward => forward(plan, state, now),
     }
@@ -360,9 +450,11 @@ fn start(step: &Step, now: Timestamp) -> Event {
     let limit = match &step.verb {
         Verb::Approve { expires, .. } => *expires,
         Verb::Pause { duration } => *duration,
-        Verb::Scale { .. } | Verb::Wait { .. } | Verb::Probe { .. } | Verb::Shift { .. } => {
-            step.timeout
-        }
+        Verb::Scale { .. }
+        | Verb::Wait { .. }
+        | Verb::Probe { .. }
+        | Verb::Shift { .. }
+        | Verb::Replace(_) => step.timeout,
     };
     Event::StepStarted { step: step.id.clone(), deadline: limit.map(|limit| now.plus(limit)) }
 }
@@ -375,16 +467,32 @@ fn proceed(
     now: Timestamp,
 ) -> Vec<Event> {
     let done = || vec![Event::StepDone { step: step.id.clone() }];
+    let reached = |bake: Duration, gates: &[GateName]| {
+        if bake.is_zero() && gates.is_empty() {
+            done()
+        } else {
+            vec![Event::BakeStarted { step: step.id.clone(), until: now.plus(bake) }]
+        }
+    };
+    if let (Verb::Replace(replacement), Stage::Changing) = (&step.verb, &active.stage) {
+        match replace::steer(plan, state, (step, replacement), active) {
+            Next::Time => {}
+            Next::Change(intent) => return vec![intent],
+            Next::Reached(mut events) => {
+                events.extend(reached(replacement.bake, &replacement.gates));
+                return events;
+            }
+        }
+    }
     // A change that was confirmed is recorded as such even while paused; nothing new begins.
     if active.stage == Stage::Changing
+        && !matches!(step.verb, Verb::Replace(_))
         && let Some(target) = target_of(step)
         && let Some(change) = state.changes.get(&target)
         && change.progress == Progress::Confirmed
     {
         return match &step.verb {
-            Verb::Shift { bake, gates, .. } if !bake.is_zero() || !gates.is_empty() => {
-                vec![Event::BakeStarted { step: step.id.clone(), until: now.plus(*bake) }]
-            }
+            Verb::Shift { bake, gates, .. } => reached(*bake, gates),
             _ => done(),
         };
     }
@@ -402,13 +510,15 @@ fn proceed(
         {
             done()
         }
-        (Verb::Shift { .. }, Stage::Entered) if watch::all_clear(plan, state, step, active) => {
+        (Verb::Shift { .. } | Verb::Replace(_), Stage::Entered)
+            if watch::all_clear(plan, state, step, active) =>
+        {
             vec![Event::StepCleared { step: step.id.clone() }]
         }
         (Verb::Scale { .. }, Stage::Entered) => {
             vec![Event::StepCleared { step: step.id.clone() }]
         }
-        (Verb::Shift { .. }, Stage::Baking { until })
+        (Verb::Shift { .. } | Verb::Replace(_), Stage::Baking { until })
             if now >= *until && watch::all_pass(plan, state, step, active, now) =>
         {
             done()

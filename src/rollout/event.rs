@@ -136,6 +136,8 @@ pub enum Event {
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     Step(StepId),
+    /// Whatever is under way is to stand still until the run goes on.
+    Hold,
     Restore,
 }
 

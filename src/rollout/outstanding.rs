@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    Call, Check, Doubt, Mode, Outstanding, Poll, Progress, Stage, State, Subject, Target,
-    Timestamp, change,
+    Call, Change, Check, Doubt, Mode, Outstanding, Poll, Progress, Purpose, Stage, State, Subject,
+    Target, Timestamp, change,
     decide::{active_steps, target_of},
     rollback, watch,
 };
@@ -14,6 +14,17 @@ use crate::plan::Plan;
 
 /// How often a target is read while a change of it is confirmed or in doubt.
 pub(super) const READ_BACK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often a replacement that AWS carries out is looked at: it takes minutes.
+const FOLLOW_EVERY: Duration = Duration::from_secs(10);
+
+/// How often a target is read whose change is not confirmed.
+pub(super) fn follow_every(target: &Target) -> Duration {
+    match target {
+        Target::Route(_) | Target::Fleet { .. } => READ_BACK_EVERY,
+        Target::Software(_) => FOLLOW_EVERY,
+    }
+}
 
 /// What should be under way in the world, and when time alone will change something.
 pub fn outstanding(plan: &Plan, state: &State, now: Timestamp) -> Outstanding {
@@ -75,7 +86,8 @@ fn forward_polls(plan: &Plan, state: &State, now: Timestamp) -> Vec<Poll> {
                     Some(Progress::InDoubt(Doubt::GivenUp(_))) => active.started,
                     Some(Progress::Calling | Progress::Confirmed) | None => continue,
                 };
-                polls.push(observe(target, READ_BACK_EVERY, since));
+                let every = follow_every(&target);
+                polls.push(observe(target, every, since));
             }
             Stage::Baking { .. } => {
                 polls.push(observe(target, watch::STANDS_EVERY, watch::fresh_since(active, now)));
@@ -83,7 +95,26 @@ fn forward_polls(plan: &Plan, state: &State, now: Timestamp) -> Vec<Poll> {
             _ => {}
         }
     }
+    for (target, change) in &state.changes {
+        let observed = |poll: &Poll| poll.subject == Subject::Target(target.clone());
+        if let Some(since) = pending_since(change)
+            && change.purpose == Purpose::Hold
+            && !polls.iter().any(observed)
+        {
+            let subject = Subject::Target(target.clone());
+            polls.push(Poll { subject, every: follow_every(target), since, covering: since });
+        }
+    }
     polls
+}
+
+/// From when on a reading says something about a change that is not confirmed.
+fn pending_since(change: &Change) -> Option<Timestamp> {
+    match &change.progress {
+        Progress::Confirming { since } => Some(*since),
+        Progress::InDoubt(Doubt::RetryAt(at)) => Some(*at),
+        Progress::InDoubt(Doubt::GivenUp(_)) | Progress::Calling | Progress::Confirmed => None,
+    }
 }
 
 pub(super) fn known_since(state: &State, target: &Target, since: Timestamp) -> bool {

@@ -1,10 +1,11 @@
-//! What a target looks like: the weights of a route, the capacity of one side of a fleet. Before and after pictures
+//! What a target looks like: the weights of a route, the capacity of one side of a fleet, the software of one. Before and after pictures
 //! are what the journal keeps, what a read-back is compared with, and what a roll-back restores.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use super::Software;
 use crate::plan::{FleetName, Member, RouteName, Side, units::Weight};
 
 /// One thing in the world that a run changes.
@@ -12,7 +13,12 @@ use crate::plan::{FleetName, Member, RouteName, Side, units::Weight};
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     Route(RouteName),
-    Fleet { fleet: FleetName, side: Side },
+    Fleet {
+        fleet: FleetName,
+        side: Side,
+    },
+    /// The software of a fleet that is replaced where it stands.
+    Software(FleetName),
 }
 
 impl fmt::Display for Target {
@@ -20,6 +26,7 @@ impl fmt::Display for Target {
         match self {
             Self::Route(route) => write!(f, "route {route}"),
             Self::Fleet { fleet, side } => write!(f, "fleet {fleet} ({side})"),
+            Self::Software(fleet) => write!(f, "software of {fleet}"),
         }
     }
 }
@@ -30,6 +37,7 @@ impl fmt::Display for Target {
 pub enum Picture {
     Split(Split),
     Capacity(Capacity),
+    Software(Software),
 }
 
 /// The weight of every target group in a forward action, strangers included; a group that is not attached is absent.
@@ -88,11 +96,20 @@ impl fmt::Display for Picture {
         match self {
             Self::Split(split) => split.fmt(f),
             Self::Capacity(capacity) => capacity.fmt(f),
+            Self::Software(software) => software.fmt(f),
         }
     }
 }
 
 impl Picture {
+    /// Whether `live` is this picture again, as a roll-back wants it.
+    pub fn is_back_in(&self, live: &Self) -> bool {
+        match (self, live) {
+            (Self::Software(origin), Self::Software(live)) => live.is_back_at(origin),
+            _ => self == live,
+        }
+    }
+
     /// Whether `live` is still this picture as far as this tool owns it. Weights must be equal. A group's desired
     /// capacity moves by itself between the bounds (scaling policies), so there only the bounds must be.
     pub fn stands_in(&self, live: &Self) -> bool {
@@ -100,6 +117,7 @@ impl Picture {
             (Self::Capacity(ours), Self::Capacity(live)) => {
                 ours.min == live.min && ours.max == live.max
             }
+            (Self::Software(ours), Self::Software(live)) => ours.stands_in(live),
             _ => self == live,
         }
     }

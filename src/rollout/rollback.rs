@@ -9,8 +9,8 @@ use super::{
     Check, Doubt, Ending, Event, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
     Subject, Target, Timestamp, Trail,
     change::{self, Seen},
-    decide::called_problem,
-    outstanding::READ_BACK_EVERY,
+    decide::{called_problem, progressed},
+    outstanding::follow_every,
     watch::{self, Watched},
 };
 use crate::{
@@ -38,7 +38,7 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
         };
         let is_calling = state.changes.get(target).is_some_and(|c| c.progress == Progress::Calling);
         match state.restores.get(target) {
-            Some(Restore::Started) if is_late && !is_calling => {
+            Some(Restore::Started) if is_late && !is_calling && !moves(state, target, now) => {
                 return attention(
                     format!("could not be restored to {} within 30 minutes", trail.origin),
                     "`tidegate rollback` tries again",
@@ -79,6 +79,12 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
     vec![Event::RunEnded { ending }]
 }
 
+/// Whether AWS was seen at work on it lately; a replacement takes as long as it takes.
+fn moves(state: &State, target: &Target, now: Timestamp) -> bool {
+    matches!(target, Target::Software(_))
+        && state.known_at.get(target).is_some_and(|at| now.since(*at) < PATIENCE)
+}
+
 fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Timestamp) -> Turn {
     let Some(component) = component_of(plan, &trail.steps) else { return Turn::Now };
     let waits_for_dependants = state.trails.iter().any(|(other, trail)| {
@@ -90,6 +96,7 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
     }
     match target {
         Target::Route(route) => route_turn(plan, state, route, since),
+        Target::Software(_) => Turn::Now,
         Target::Fleet { .. } if grows(state, target, trail) => Turn::Now,
         Target::Fleet { fleet, side } => {
             match plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) {
@@ -104,7 +111,7 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
 fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -> Turn {
     let behind = |target: &Target| match target {
         Target::Fleet { fleet, .. } => plan.fleets_behind(route).any(|name| name == fleet),
-        Target::Route(_) => false,
+        Target::Route(_) | Target::Software(_) => false,
     };
     let growing = |(target, trail): (&Target, &Trail)| {
         behind(target) && grows(state, target, trail) && !is_settled(state, target)
@@ -204,13 +211,14 @@ pub(super) fn observed(
     let Some(change) = restoring else {
         // A call of which nobody knows whether it will still take effect is overruled by another, even when what is
         // read looks right already.
-        if *live == trail.origin && !trail.unconfirmed {
+        if trail.origin.is_back_in(live) && !trail.unconfirmed {
             return vec![restored()];
         }
         return vec![restore(target, trail, live)];
     };
     match change::seen(change, live, now) {
         Seen::Nothing => Vec::new(),
+        Seen::Progress => progressed(state, (target, change), live, None, now),
         Seen::Done => {
             let confirmed = Event::ChangeConfirmed { target: target.clone(), live: live.clone() };
             vec![confirmed, restored()]
@@ -235,7 +243,7 @@ fn is_restoring(change: &Change) -> bool {
 
 /// The intent to restore, provided that what is there now is this run's own work.
 fn restore(target: &Target, trail: &Trail, live: &Picture) -> Event {
-    if trail.ours.iter().any(|picture| picture.stands_in(live)) {
+    if trail.owns(live) {
         Event::ChangeIntended {
             purpose: Purpose::Restore,
             target: target.clone(),
@@ -264,7 +272,7 @@ pub(super) fn polls(plan: &Plan, state: &State, since: Timestamp) -> Vec<Poll> {
             },
         };
         let subject = Subject::Target(target.clone());
-        polls.push(Poll { subject, every: READ_BACK_EVERY, since, covering: since });
+        polls.push(Poll { subject, every: follow_every(target), since, covering: since });
     }
     polls
 }

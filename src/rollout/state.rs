@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Bindings, CallProblem, Cause, Check, Ending, Event, Picture, Purpose, Reading, Signal, Target,
-    Timestamp,
+    Timestamp, Version,
 };
 use crate::plan::{RouteName, Side, StepId, units::Weight};
 
@@ -33,9 +33,9 @@ pub struct State {
     pub restores: BTreeMap<Target, Restore>,
     /// The last answer to each check that was worth keeping.
     pub readings: BTreeMap<Check, Reading>,
-    /// The shift whose gates watch over a route: the last one that changed it. They stay armed through the steps that
+    /// The step whose gates watch over a route or fleet: the last one that changed it. They stay armed through the steps that
     /// follow, a wait for approval too.
-    pub armed: BTreeMap<RouteName, Armed>,
+    pub armed: BTreeMap<Target, Armed>,
     /// Since when a side of a route is known to receive nothing.
     pub idle_since: BTreeMap<(RouteName, Side), Timestamp>,
     pub paused: Option<Timestamp>,
@@ -146,6 +146,21 @@ pub enum Restore {
 pub struct Armed {
     pub step: StepId,
     pub since: Timestamp,
+}
+
+impl Trail {
+    /// Whether what is there now is this run's own work, or what it found.
+    pub(super) fn owns(&self, live: &Picture) -> bool {
+        let Picture::Software(live) = live else {
+            return self.ours.iter().any(|picture| picture.stands_in(live));
+        };
+        let ours = |version: &Version| {
+            self.ours.iter().any(
+                |picture| matches!(picture, Picture::Software(ours) if ours.version == *version),
+            )
+        };
+        ours(&live.version) && live.operation.as_ref().is_none_or(|last| ours(&last.to))
+    }
 }
 
 impl State {
@@ -290,9 +305,9 @@ impl State {
                 trail.steps.push(step.clone());
             }
             self.enter(step, Stage::Changing);
-            if let (Target::Route(route), Some(state)) = (target, self.steps.get(step)) {
+            if let Some(state) = self.steps.get(step) {
                 let armed = Armed { step: step.clone(), since: state.started };
-                self.armed.insert(route.clone(), armed);
+                self.armed.insert(target.clone(), armed);
             }
         }
     }

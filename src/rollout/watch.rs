@@ -9,7 +9,7 @@ use super::{
     decide::{active_steps, target_of},
 };
 use crate::plan::{
-    Component, GateName, Plan, RouteName, Side, Step, StepId, Until, Verb, units::Percent,
+    Component, GateName, Plan, Replace, RouteName, Side, Step, StepId, Until, Verb, units::Percent,
 };
 
 /// How often target health and drained sides are looked at.
@@ -96,7 +96,7 @@ pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
 
 fn gates_of(step: &Step) -> &[GateName] {
     match &step.verb {
-        Verb::Shift { gates, .. } => gates,
+        Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates,
         Verb::Probe { gate } => std::slice::from_ref(gate),
         Verb::Scale { .. } | Verb::Wait { .. } | Verb::Approve { .. } | Verb::Pause { .. } => &[],
     }
@@ -121,6 +121,9 @@ fn checks_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec
         (Verb::Shift { route, .. }, Stage::Baking { .. }) => {
             checks.push(Check::Stands(Target::Route(route.clone())));
         }
+        (Verb::Replace(replace), Stage::Baking { .. }) => {
+            checks.push(Check::Stands(Target::Software(replace.fleet.clone())));
+        }
         (Verb::Scale { fleet, side, .. }, Stage::Cleared) => {
             let behind = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref());
             if let Some(route) = behind
@@ -142,8 +145,11 @@ pub(super) fn fresh_since(active: &StepState, now: Timestamp) -> Timestamp {
     }
 }
 
-/// Whether a step would raise the candidate's share, as far as is known.
+/// Whether a step would raise the candidate's share, as far as is known. More of a new version always does.
 fn rises(state: &State, step: &Step, active: &StepState) -> bool {
+    if step.replaces().is_some() {
+        return true;
+    }
     let (Verb::Shift { route, .. }, Some(target)) = (&step.verb, target_of(step)) else {
         return false;
     };
@@ -234,7 +240,10 @@ pub(super) fn settled_at(
 /// Whether the side of a fleet is known to serve nothing any more, by a reading newer than `since`. A fleet behind no
 /// route serves nobody we know of.
 pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timestamp) -> bool {
-    let Target::Fleet { fleet, side } = target else { return true };
+    let (fleet, side) = match target {
+        Target::Fleet { fleet, side } => (fleet, side),
+        Target::Route(_) | Target::Software(_) => return true,
+    };
     let Some(route) = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) else {
         return true;
     };
@@ -275,6 +284,10 @@ pub(super) fn waiting_for(
         (Verb::Approve { message, .. }, _) => format!("approval: {message}"),
         (Verb::Pause { duration: None }, _) => "`tidegate resume`".to_owned(),
         (Verb::Pause { duration: Some(_) }, _) => "the pause to end".to_owned(),
+        (Verb::Replace(_), Stage::Changing) if open.is_empty() => {
+            "the replacement to come so far".to_owned()
+        }
+        (Verb::Replace(_), Stage::Changing) => open.join("; "),
         (_, Stage::Changing) => "the change to be read back".to_owned(),
         (_, Stage::Baking { until }) if now < *until => format!("the bake to end at {until}"),
         _ if open.is_empty() => "its target to be read".to_owned(),

@@ -331,9 +331,9 @@ impl Loop<'_> {
             self.runner.hold.still_ours().map_err(|source| self.runner.lost(source))?;
             self.calls.insert(call.target.clone(), now);
             let (cloud, bindings) = (self.runner.cloud.clone(), self.state.bindings.clone());
-            let call = call.clone();
+            let (call, plan) = (call.clone(), self.runner.plan.clone());
             self.tasks.spawn(async move {
-                let result = action::call(&cloud, &bindings, &call).await;
+                let result = action::call(&plan, &cloud, &bindings, &call).await;
                 let result = result.map_err(|error| action::problem(&error));
                 Done::Call { target: call.target, result }
             });

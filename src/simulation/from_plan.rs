@@ -10,6 +10,7 @@ use super::{
     alarm::{AlarmSetting, SimulatedAlarm},
     alarm_script::AlarmScript,
     forward_rule::SimulatedRule,
+    installation::{Kind, SimulatedInstallation},
     landscape::{GatedRise, Landscape, Standing},
     meter::Meter,
     scaling_group::{Pace, SimulatedGroup},
@@ -21,8 +22,8 @@ use super::{
 use crate::{
     cloud::{Forward, TargetGroup},
     plan::{
-        Fleet, GateKind, GateName, ListenerRule, Member, Plan, Route, RouteKind, RouteName, Side,
-        Sides, Verb, units::Weight,
+        Extent, Fleet, FleetKind, FleetName, GateKind, GateName, ListenerRule, Member, Plan, Route,
+        RouteKind, RouteName, Side, Sides, Verb, units::Weight,
     },
     rollout::{Capacity, Split, Timestamp},
     testkit::draw,
@@ -103,6 +104,7 @@ impl Landscape {
             rules: BTreeMap::new(),
             target_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
+            installations: BTreeMap::new(),
             alarms: BTreeMap::new(),
             gated_rises: Vec::new(),
             resized_by_hand: BTreeSet::new(),
@@ -119,6 +121,10 @@ impl Landscape {
             landscape.add_route(&home, name, route);
         }
         for (name, fleet) in &plan.fleets {
+            if let Sides::Single(member) = &fleet.sides {
+                landscape.add_installation(&home, plan, (name, fleet), member);
+                continue;
+            }
             let sides = standing(&fleet.sides);
             landscape.add_fleet(fleet, &sides);
             landscape.fleets.insert(name.clone(), sides);
@@ -190,6 +196,46 @@ impl Landscape {
             group.serve_already(&mut self.target_groups);
             self.groups.entry(name).or_insert(group);
         }
+    }
+
+    /// A group whose software is replaced where it stands. Its mixture of versions is a rule between two target groups,
+    /// so that traffic and alarms see it as they see everything else.
+    fn add_installation(
+        &mut self,
+        home: &Home,
+        plan: &Plan,
+        (name, fleet): (&FleetName, &Fleet),
+        member: &Member,
+    ) {
+        let stands_for = RouteName::new(format!("software of {name}"));
+        let place = ListenerRule::Named {
+            load_balancer: format!("installation-{name}"),
+            port: 80,
+            priority: None,
+        };
+        let [stable, candidate] =
+            ["now", "next"].map(|version| Member::new(format!("{}-{version}", name)));
+        let route = Route {
+            kind: RouteKind::Alb(place),
+            sides: Sides::Fixed { stable, candidate },
+            settle: Duration::ZERO,
+        };
+        self.add_route(home, &stands_for, &route);
+        let Some(stands) = self.routes.get(&stands_for).cloned() else { return };
+        let replaces =
+            || plan.steps().filter_map(|(_, step)| step.replaces()).filter(|r| r.fleet == *name);
+        let kind = match replaces().any(|replace| replace.extent == Extent::Ready) {
+            true => Kind::BlueGreen,
+            false => Kind::InPlace,
+        };
+        let version = match fleet.kind {
+            FleetKind::AutoScaling => "lt-0123456789abcdef0:1",
+            FleetKind::CodeDeploy => "s3://releases/before.zip?type=zip",
+        };
+        let script = self.scenario.replacement.clone();
+        let mut installation = SimulatedInstallation::new(version, stands, kind, script);
+        installation.suspended = self.scenario.sides.candidate.suspended.clone();
+        self.installations.insert(member.clone(), installation);
     }
 
     fn add_foreign_targets(&mut self, plan: &Plan) {
@@ -285,7 +331,11 @@ impl Landscape {
 fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
     let shifts = plan.steps().filter_map(|(_, step)| match &step.verb {
         Verb::Shift { route, gates, .. } if gates.contains(gate) => Some(route.clone()),
+        Verb::Replace(replace) if replace.gates.contains(gate) => {
+            Some(RouteName::new(format!("software of {}", replace.fleet)))
+        }
         Verb::Shift { .. }
+        | Verb::Replace(_)
         | Verb::Scale { .. }
         | Verb::Wait { .. }
         | Verb::Probe { .. }

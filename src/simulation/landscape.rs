@@ -10,9 +10,10 @@ use super::{
     alarm::SimulatedAlarm,
     alarm_script::AlarmScript,
     forward_rule::{Author, SimulatedRule},
+    installation::{SimulatedInstallation, Soundness},
     meter::Meter,
     metric::Figures,
-    phrases::Moment,
+    phrases::{Healthy, Moment},
     scaling_group::{SimulatedGroup, changed},
     scenario::{DriftScript, Scenario},
     scripted_fault::ScriptedFault,
@@ -65,6 +66,7 @@ pub(super) struct Landscape {
     pub(super) rules: BTreeMap<String, SimulatedRule>,
     pub(super) target_groups: BTreeMap<Member, SimulatedTargetGroup>,
     pub(super) groups: BTreeMap<Member, SimulatedGroup>,
+    pub(super) installations: BTreeMap<Member, SimulatedInstallation>,
     pub(super) alarms: BTreeMap<String, SimulatedAlarm>,
     pub(super) gated_rises: Vec<GatedRise>,
     pub(super) resized_by_hand: BTreeSet<Member>,
@@ -96,6 +98,7 @@ impl Landscape {
 
     fn step(&mut self, now: Timestamp) {
         self.drift(now);
+        self.replace(now);
         for rule in self.rules.values_mut() {
             rule.step(now);
         }
@@ -115,6 +118,23 @@ impl Landscape {
         }
         let figures = self.serve(now, of);
         self.watch(now, &figures);
+    }
+
+    /// Replacements move on, and what they have replaced serves.
+    fn replace(&mut self, now: Timestamp) {
+        let sound = match self.behaviour(Side::Candidate, now).healthy {
+            Healthy::Never => Soundness::NeverHealthy,
+            Healthy::After(_) => Soundness::Healthy,
+        };
+        for installation in self.installations.values_mut() {
+            installation.step(sound);
+            if let Some(rule) = self.rules.get_mut(&installation.resource) {
+                rule.set(now, Duration::ZERO, installation.split(), Author::Run);
+            }
+        }
+        if !self.installations.is_empty() {
+            self.note_traffic(now);
+        }
     }
 
     /// What a side's software does right now.
@@ -234,6 +254,11 @@ impl Landscape {
                 }
             }
             self.note_traffic(now);
+        }
+        if let Some(version) = &drift.software {
+            for installation in self.installations.values_mut() {
+                installation.replace_by_hand(version);
+            }
         }
         if let Some(change) = drift.capacity {
             let named = |fleet: &FleetName| drift.fleet.as_ref().is_none_or(|name| name == fleet);

@@ -6,6 +6,8 @@ mod alarm_script;
 mod change;
 mod forward_rule;
 mod from_plan;
+mod installation;
+mod installations_port;
 mod landscape;
 mod meter;
 mod metric;

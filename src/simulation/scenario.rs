@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{
     alarm_script::AlarmScript,
+    installation::ReplacementScript,
     phrases::{Healthy, Moment, Names, Rate, duration, optional_duration},
 };
 use crate::{
@@ -46,6 +47,8 @@ pub struct Scenario {
     pub stickiness: Option<Duration>,
     /// What a probed URL answers.
     pub probe: ProbeScript,
+    /// How instance refreshes and deployments go.
+    pub replacement: ReplacementScript,
     /// By alarm name; the entry `all` is for every alarm that has none of its own.
     pub alarms: BTreeMap<String, AlarmScript>,
     /// Alarms that do not exist, though the plan names them.
@@ -67,6 +70,7 @@ impl Default for Scenario {
             metric_delay: Duration::from_secs(15),
             stickiness: None,
             probe: ProbeScript::default(),
+            replacement: ReplacementScript::default(),
             alarms: BTreeMap::new(),
             missing_alarms: Names::default(),
             faults: Vec::new(),
@@ -201,6 +205,8 @@ pub struct DriftScript {
     /// Left out: every fleet.
     pub fleet: Option<FleetName>,
     pub capacity: Option<CapacityChange>,
+    /// A version that somebody begins to put in the place of every fleet's software.
+    pub software: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -231,8 +237,8 @@ impl Scenario {
             if let Some(fleet) = drift.fleet.as_ref().filter(|f| !plan.fleets.contains_key(*f)) {
                 problems.push(format!("drift names fleet `{fleet}`, which the plan does not have"));
             }
-            if drift.weights.is_none() && drift.capacity.is_none() {
-                problems.push("a drift needs `weights` or `capacity`".into());
+            if drift.weights.is_none() && drift.capacity.is_none() && drift.software.is_none() {
+                problems.push("a drift needs `weights`, `capacity` or `software`".into());
             }
         }
         let known: BTreeSet<&str> = alarm_names(plan).chain(self.composed_of()).collect();

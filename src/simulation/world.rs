@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     from_plan::Home,
+    installations_port::Service,
     landscape::Landscape,
     phrases::Moment,
     scenario::{DriftScript, Scenario},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     cloud::{Calls, Cloud, Reads},
-    plan::Plan,
+    plan::{FleetKind, Plan},
     rollout::Timestamp,
     testkit::{Call, Faults},
 };
@@ -56,10 +57,14 @@ impl World {
     /// All ports; no call goes wrong.
     pub fn flawless_cloud(&self) -> Cloud {
         let world = Arc::new(self.clone());
+        let service = |kind| Arc::new(Service { world: self.clone(), kind });
+        let (refresh, deploy) = (service(FleetKind::AutoScaling), service(FleetKind::CodeDeploy));
         Cloud {
             reads: Reads {
                 load_balancers: world.clone(),
                 groups: world.clone(),
+                refreshes: refresh.clone(),
+                deployments: deploy.clone(),
                 alarms: world.clone(),
                 metrics: world.clone(),
                 identity: world.clone(),
@@ -68,6 +73,8 @@ impl World {
             },
             weights: world.clone(),
             sizes: world,
+            refreshing: refresh,
+            deploying: deploy,
         }
     }
 

@@ -24,6 +24,15 @@ pub enum Operation {
     ModifyRule,
     DescribeAutoScalingGroups,
     UpdateAutoScalingGroup,
+    DescribeInstanceRefreshes,
+    StartInstanceRefresh,
+    RollbackInstanceRefresh,
+    SuspendProcesses,
+    ResumeProcesses,
+    GetDeploymentGroup,
+    CreateDeployment,
+    ContinueDeployment,
+    StopDeployment,
     DescribeAlarms,
     DescribeAlarmHistory,
     GetMetricData,
@@ -41,6 +50,15 @@ impl Operation {
             Self::ModifyRule => "ModifyRule",
             Self::DescribeAutoScalingGroups => "DescribeAutoScalingGroups",
             Self::UpdateAutoScalingGroup => "UpdateAutoScalingGroup",
+            Self::DescribeInstanceRefreshes => "DescribeInstanceRefreshes",
+            Self::StartInstanceRefresh => "StartInstanceRefresh",
+            Self::RollbackInstanceRefresh => "RollbackInstanceRefresh",
+            Self::SuspendProcesses => "SuspendProcesses",
+            Self::ResumeProcesses => "ResumeProcesses",
+            Self::GetDeploymentGroup => "GetDeploymentGroup",
+            Self::CreateDeployment => "CreateDeployment",
+            Self::ContinueDeployment => "ContinueDeployment",
+            Self::StopDeployment => "StopDeployment",
             Self::DescribeAlarms => "DescribeAlarms",
             Self::DescribeAlarmHistory => "DescribeAlarmHistory",
             Self::GetMetricData => "GetMetricData",
@@ -56,7 +74,17 @@ impl Operation {
             | Self::DescribeTargetGroups
             | Self::DescribeTargetHealth
             | Self::ModifyRule => "elasticloadbalancing",
-            Self::DescribeAutoScalingGroups | Self::UpdateAutoScalingGroup => "autoscaling",
+            Self::DescribeAutoScalingGroups
+            | Self::UpdateAutoScalingGroup
+            | Self::DescribeInstanceRefreshes
+            | Self::StartInstanceRefresh
+            | Self::RollbackInstanceRefresh
+            | Self::SuspendProcesses
+            | Self::ResumeProcesses => "autoscaling",
+            Self::GetDeploymentGroup
+            | Self::CreateDeployment
+            | Self::ContinueDeployment
+            | Self::StopDeployment => "codedeploy",
             Self::DescribeAlarms | Self::DescribeAlarmHistory | Self::GetMetricData => "cloudwatch",
             Self::GetCallerIdentity => "sts",
             Self::HttpGet => "http",

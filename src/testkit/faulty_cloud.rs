@@ -9,11 +9,11 @@ use super::{Fault, Faults, Operation};
 use crate::{
     cloud::{
         Alarm, Alarms, Answer, Caller, Cloud, Error, Forward, Group, Groups, Health, Http,
-        Identity, LoadBalancers, Metrics, Query, Reads, ResizeGroups, Series, SetWeights,
-        TargetGroup, Transition,
+        Identity, Installation, Installations, LoadBalancers, Metrics, Pace, Query, Reads,
+        Replacing, ResizeGroups, Series, SetWeights, TargetGroup, Transition,
     },
-    plan::{ListenerRule, Member},
-    rollout::{Capacity, Split, Timestamp},
+    plan::{FleetKind, ListenerRule, Member},
+    rollout::{Capacity, Move, Split, Timestamp},
 };
 
 struct Faulty<Port: ?Sized> {
@@ -28,6 +28,8 @@ impl Faults {
             reads: self.around_reads(&cloud.reads),
             weights: self.wrap(&cloud.weights),
             sizes: self.wrap(&cloud.sizes),
+            refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
+            deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
         }
     }
 
@@ -36,6 +38,8 @@ impl Faults {
         Reads {
             load_balancers: self.wrap(&reads.load_balancers),
             groups: self.wrap(&reads.groups),
+            refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
+            deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
             alarms: self.wrap(&reads.alarms),
             metrics: self.wrap(&reads.metrics),
             identity: self.wrap(&reads.identity),
@@ -46,6 +50,52 @@ impl Faults {
 
     fn wrap<Port: ?Sized>(&self, port: &Arc<Port>) -> Arc<Faulty<Port>> {
         Arc::new(Faulty { port: Arc::clone(port), faults: self.clone() })
+    }
+}
+
+/// Two services behind one trait; the kind tells what their operations are called.
+struct FaultyService<Port: ?Sized> {
+    port: Arc<Port>,
+    faults: Faults,
+    kind: FleetKind,
+}
+
+impl Faults {
+    fn wrap_service<Port: ?Sized>(
+        &self,
+        kind: FleetKind,
+        port: &Arc<Port>,
+    ) -> Arc<FaultyService<Port>> {
+        Arc::new(FaultyService { port: Arc::clone(port), faults: self.clone(), kind })
+    }
+}
+
+#[async_trait]
+impl Installations for FaultyService<dyn Installations> {
+    async fn installation(&self, of: &Member) -> Result<Installation, Error> {
+        let operation = match self.kind {
+            FleetKind::AutoScaling => Operation::DescribeInstanceRefreshes,
+            FleetKind::CodeDeploy => Operation::GetDeploymentGroup,
+        };
+        self.faults.apply(operation, of.as_str(), self.port.installation(of)).await
+    }
+}
+
+#[async_trait]
+impl Replacing for FaultyService<dyn Replacing> {
+    async fn make(&self, of: &Member, what: &Move, pace: &Pace) -> Result<(), Error> {
+        let operation = match (self.kind, what) {
+            (FleetKind::AutoScaling, Move::Start(_)) => Operation::StartInstanceRefresh,
+            (FleetKind::AutoScaling, Move::Hold) => Operation::SuspendProcesses,
+            (FleetKind::AutoScaling, Move::GoOn | Move::Release) => Operation::ResumeProcesses,
+            (FleetKind::AutoScaling, Move::TakeBack) => Operation::RollbackInstanceRefresh,
+            (FleetKind::CodeDeploy, Move::Start(_)) => Operation::CreateDeployment,
+            (FleetKind::CodeDeploy, Move::TakeBack) => Operation::StopDeployment,
+            (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold) => {
+                Operation::ContinueDeployment
+            }
+        };
+        self.faults.apply(operation, of.as_str(), self.port.make(of, what, pace)).await
     }
 }
 

@@ -112,7 +112,12 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         let fresh = search.successors(id, &node)?;
         let end = match &node.state.mode {
             Mode::Ended(ending) => format!("{ending:?}"),
-            Mode::Held(_) => "Held".to_owned(),
+            Mode::Held(_) => {
+                if let Err(broken) = invariants::held(plan, &node) {
+                    return Err(search.story(id, &broken));
+                }
+                "Held".to_owned()
+            }
             Mode::NotStarted | Mode::Forward | Mode::RollingBack { .. } => {
                 let stuck = !fresh && !awaits_person(plan, &node.state);
                 if stuck && !search.can_move(&node) {
@@ -248,6 +253,7 @@ impl Search<'_> {
         let mut fresh = self.calls(id, node)?;
         fresh |= self.polls(id, node)?;
         fresh |= self.people(id, node)?;
+        fresh |= self.operations(id, node)?;
         let out = outstanding(self.plan, &self.told(node), node.now);
         if let Some(wake) = out.wake {
             fresh |= self.step(
@@ -269,16 +275,15 @@ impl Search<'_> {
     fn calls(&mut self, id: usize, node: &Node) -> Result<bool, String> {
         let mut fresh = false;
         for call in outstanding(self.plan, &self.told(node), node.now).calls {
-            let live = &node.world.0[&call.target];
-            // The adapters read before they write, so a stranger's picture is met with a conflict.
-            let fits = *live == call.before || *live == call.after;
+            let after = node.world.after(&call);
+            let fits = after.is_some();
             let effective = {
                 let mut next = node.clone();
-                if fits {
+                if let Some(after) = after {
                     if let Err(broken) = invariants::effect(self.plan, node, &call) {
                         return Err(self.story(id, &broken));
                     }
-                    next.world.0.insert(call.target.clone(), call.after.clone());
+                    next.world.0.insert(call.target.clone(), after);
                 }
                 next
             };
@@ -314,6 +319,28 @@ impl Search<'_> {
                     next.budget = budget;
                     fresh |= self.restart(Some(id), next, &format!("crash in a call, {how}"))?;
                 }
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// What AWS does by itself, whether somebody watches or not.
+    fn operations(&mut self, id: usize, node: &Node) -> Result<bool, String> {
+        let mut fresh = false;
+        for target in node.world.0.keys() {
+            if let Some(picture) = node.world.moved_on(target) {
+                let mut next = node.clone();
+                let label = format!("AWS: {target} to {picture}");
+                next.world.0.insert(target.clone(), picture);
+                fresh |= self.visit(Some(id), next, &label);
+            }
+            if let (Some(picture), Some(budget)) =
+                (node.world.broken(target), node.budget.spend(|b| &mut b.calls))
+            {
+                let mut next = Node { budget, ..node.clone() };
+                let label = format!("AWS: {target} to {picture}");
+                next.world.0.insert(target.clone(), picture);
+                fresh |= self.visit(Some(id), next, &label);
             }
         }
         Ok(fresh)

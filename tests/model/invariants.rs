@@ -3,8 +3,8 @@
 use tidegate::{
     plan::{Plan, Side, Verb, units::Weight},
     rollout::{
-        Call, Check, Ending, Event, Mode, Outcome, Picture, Purpose, Restore, Stage, Target,
-        Timestamp,
+        Call, Check, Ending, Event, Flow, Mode, Outcome, Picture, Progress, Purpose, Restore,
+        Stage, Target, Timestamp, Version,
     },
 };
 
@@ -51,7 +51,7 @@ fn intended(
                 "invariant 11: {target} would be restored to {after}, was {origin}"
             ));
         }
-        (Purpose::Restore, _) => return Ok(()),
+        (Purpose::Restore | Purpose::Hold, _) => return Ok(()),
         (Purpose::Step(_), Mode::Forward) => {}
         (Purpose::Step(step), mode) => {
             return Err(format!("invariant 4: {step} moves forward in {mode:?}"));
@@ -59,6 +59,24 @@ fn intended(
     }
     let Purpose::Step(step) = purpose else { return Ok(()) };
     let Some((_, step)) = plan.step(step) else { return Err("a step that is not there".into()) };
+    // Lifting a suspension from what has arrived already replaces nothing.
+    let arrived = |picture: &Picture| match picture {
+        Picture::Software(software) => software.rests_at(&Version::new("lt:2")),
+        Picture::Split(_) | Picture::Capacity(_) => false,
+    };
+    if let Verb::Replace(replace) = &step.verb
+        && !arrived(before)
+    {
+        for gate in &replace.gates {
+            let said = node.said.get(&Check::Gate(gate.clone())).map(|(outcome, _)| *outcome);
+            if !matches!(said, Some(Outcome::Pass | Outcome::Wait)) {
+                return Err(format!(
+                    "invariant 7: {} goes on while gate {gate} is {said:?}",
+                    step.id
+                ));
+            }
+        }
+    }
     if let (Verb::Shift { route, gates, .. }, Picture::Split(before), Picture::Split(after)) =
         (&step.verb, before, after)
     {
@@ -94,9 +112,12 @@ fn done(
     let Some((_, plan_step)) = plan.step(step) else {
         return Err("a step that is not there".into());
     };
-    let (Verb::Shift { gates, bake, .. }, Some(Stage::Baking { until })) =
-        (&plan_step.verb, node.state.steps.get(step).map(|s| s.stage.clone()))
-    else {
+    let (gates, bake) = match &plan_step.verb {
+        Verb::Shift { gates, bake, .. } => (gates, bake),
+        Verb::Replace(replace) => (&replace.gates, &replace.bake),
+        _ => return Ok(()),
+    };
+    let Some(Stage::Baking { until }) = node.state.steps.get(step).map(|s| s.stage.clone()) else {
         return Ok(());
     };
     if now < until {
@@ -125,10 +146,16 @@ fn ended(plan: &Plan, node: &Node, ending: Ending) -> Result<(), String> {
                 if !fine {
                     return Err(format!("invariant 3: promoted with {target} not done"));
                 }
+                if let Picture::Software(software) = live
+                    && !(software.rests_at(&Version::new("lt:2")) && software.flow == Flow::Open)
+                    && !strange
+                {
+                    return Err(format!("promoted with {target} at {live}"));
+                }
             }
             (Ending::NeedsAttention, Some(Restore::NeedsAttention)) => {}
             (Ending::RolledBack | Ending::NeedsAttention, Some(Restore::Restored))
-                if *live == origin.0[target] || strange => {}
+                if origin.0[target].is_back_in(live) || strange => {}
             (_, restore) => {
                 return Err(format!("invariant 3: {ending:?} with {target} {restore:?} at {live}"));
             }
@@ -139,6 +166,21 @@ fn ended(plan: &Plan, node: &Node, ending: Ending) -> Result<(), String> {
             node.state.trails.contains_key(target) || node.strange.as_ref() == Some(target);
         if !touched && *live != origin.0[target] {
             return Err(format!("invariant 1: {target} changed without an intent"));
+        }
+    }
+    Ok(())
+}
+
+/// A run that waits for a person leaves nothing moving that it knows of.
+pub(crate) fn held(plan: &Plan, node: &Node) -> Result<(), String> {
+    for fleet in plan.fleets.keys() {
+        let target = Target::Software(fleet.clone());
+        let Some(Picture::Software(known)) = node.state.known.get(&target) else { continue };
+        let change = node.state.changes.get(&target);
+        let asked = change.is_some_and(|change| change.purpose == Purpose::Hold);
+        let calling = change.is_some_and(|change| change.progress == Progress::Calling);
+        if known.under_way().is_some() && known.flow == Flow::Open && !asked && !calling {
+            return Err(format!("the run is held while {target} moves: {known}"));
         }
     }
     Ok(())

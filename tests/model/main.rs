@@ -18,6 +18,7 @@ mod plans;
 mod world;
 
 use explore::{Budget, Rules, explore};
+use tidegate::plan::OnFailure;
 
 /// States over all plans below, printed so that a shrinking search space does not go unnoticed.
 fn run(name: &str, plan: &tidegate::plan::Plan, budget: Budget) -> usize {
@@ -63,6 +64,15 @@ fn approvals_pauses_and_holds_wait_for_a_person() {
         Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, pauses: 1, strangers: 0, total: 2 };
     let states = run("approval, hold", &plans::approval_and_hold(), budget);
     assert!(states > 5_000, "the search space has shrunk to {states} states");
+}
+
+#[test]
+fn a_replacement_is_held_or_taken_back_whatever_happens_on_the_way() {
+    let faults = Budget { crashes: 1, gates: 1, calls: 1, total: 2, ..Budget::default() };
+    let people = Budget { aborts: 1, pauses: 1, total: 2, ..faults };
+    let back = run("rolling", &plans::rolling(OnFailure::RollBack), faults);
+    let hold = run("rolling, hold", &plans::rolling(OnFailure::Hold), people);
+    assert!(back + hold > 5_000, "the search space has shrunk to {back} and {hold} states");
 }
 
 /// The test of the test: a rule that takes an unknown gate for a passing one must be caught.

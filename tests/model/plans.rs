@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
-    AlarmsGate, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind,
-    GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan,
-    PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Until, Verb,
-    units::Percent,
+    AlarmsGate, AwsTarget, Component, ComponentName, Extent, Fleet, FleetKind, FleetName, Gate,
+    GateKind, GateName, How, InsufficientData, ListenerRule, Matching, Member, MissingAlarm,
+    OnFailure, OnInterrupt, Plan, PlanName, Protected, Refresh, Replace, Route, RouteKind,
+    RouteName, Side, Sides, Size, Standby, Step, StepId, Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -115,6 +115,39 @@ pub(crate) fn shrinks_too_early() -> Plan {
         scale("web", Side::Stable, Size::Instances(0)),
     ];
     plan(&["web"], &[], vec![component("main", &[], steps)])
+}
+
+fn refresh(extent: Extent) -> Verb {
+    Verb::Replace(Replace {
+        fleet: FleetName::new("app"),
+        how: How::Refresh(Refresh {
+            version: 2,
+            min_healthy: Percent::HUNDRED,
+            surge: Percent::ZERO,
+            warm_up: None,
+            standby: Standby::Wait,
+            scale_in_protected: Protected::Wait,
+            matching: Matching::Skip,
+        }),
+        extent,
+        bake: seconds(30),
+        gates: vec![GateName::new("errors")],
+    })
+}
+
+/// One group, replaced in two stretches with a person in between.
+pub(crate) fn rolling(on_failure: OnFailure) -> Plan {
+    let steps = vec![
+        refresh(Extent::UpTo(percent(50))),
+        Verb::Approve { message: "go on".into(), expires: None, on_expiry: OnFailure::Hold },
+        refresh(Extent::Whole),
+    ];
+    let mut plan = plan(&[], &["errors"], vec![component("main", &[], steps)]);
+    let sides = Sides::Single(Member::new("app"));
+    let fleet = Fleet { kind: FleetKind::AutoScaling, sides, behind: None };
+    plan.fleets.insert(FleetName::new("app"), fleet);
+    plan.on_failure = on_failure;
+    plan
 }
 
 pub(crate) fn two_tiers() -> Plan {

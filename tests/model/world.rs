@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 
 use tidegate::{
-    plan::{FleetName, Plan, RouteName, Side, units::Weight},
-    rollout::{Bindings, Bound, Capacity, Check, Found, Outcome, Picture, Split, Target},
+    plan::{
+        FleetName, Plan, RouteName, Side, Sides,
+        units::{Percent, Weight},
+    },
+    rollout::{
+        Bindings, Bound, Call, Capacity, Check, Flow, Found, Move, Operation, Outcome, Phase,
+        Picture, Software, Split, Target, Version,
+    },
 };
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -32,6 +38,12 @@ impl World {
             world.insert(Target::Route(name.clone()), Picture::Split(split));
         }
         for name in bindings.fleets.keys() {
+            if let Sides::Single(_) = plan.fleets[name].sides {
+                let version = Version::new("lt:1");
+                let software = Software { version, operation: None, flow: Flow::Open };
+                world.insert(Target::Software(name.clone()), Picture::Software(software));
+                continue;
+            }
             for (side, desired) in [(Side::Stable, 2), (Side::Candidate, 0)] {
                 let capacity = Capacity { min: desired, max: 4, desired };
                 let target = Target::Fleet { fleet: name.clone(), side };
@@ -52,14 +64,14 @@ impl World {
     pub(crate) fn weight(&self, plan: &Plan, route: &RouteName, side: Side) -> Weight {
         match &self.0[&Target::Route(route.clone())] {
             Picture::Split(split) => split.weight(bindings(plan).routes[route].member(side)),
-            Picture::Capacity(_) => unreachable!("a route has a split"),
+            Picture::Capacity(_) | Picture::Software(_) => unreachable!("a route has a split"),
         }
     }
 
     pub(crate) fn desired(&self, fleet: &FleetName, side: Side) -> u32 {
         match &self.0[&Target::Fleet { fleet: fleet.clone(), side }] {
             Picture::Capacity(capacity) => capacity.desired,
-            Picture::Split(_) => unreachable!("a fleet has a capacity"),
+            Picture::Split(_) | Picture::Software(_) => unreachable!("a fleet has a capacity"),
         }
     }
 
@@ -83,6 +95,69 @@ impl World {
                 Picture::Split(Split(weights.collect()))
             }
             Picture::Capacity(_) => Picture::Capacity(Capacity { min: 3, max: 33, desired: 3 }),
+            Picture::Software(_) => Picture::Software(Software {
+                version: Version::new("lt:99"),
+                operation: None,
+                flow: Flow::Open,
+            }),
         }
+    }
+
+    /// What a call makes of its target, if AWS takes it. The adapters read before they write where AWS itself would
+    /// not refuse, so a stranger's picture is met with a conflict.
+    pub(crate) fn after(&self, call: &Call) -> Option<Picture> {
+        let live = &self.0[&call.target];
+        let (Picture::Software(before), Picture::Software(after), Picture::Software(live)) =
+            (&call.before, &call.after, live)
+        else {
+            return (*live == call.before || *live == call.after).then(|| call.after.clone());
+        };
+        let mut next = live.clone();
+        match Move::between(before, after) {
+            Move::Start(_) if live.under_way().is_some() => return None,
+            Move::Start(to) => {
+                let last = live.operation.as_ref().map_or(0, |last| last.id.parse().unwrap());
+                let phase = Phase::Moving { done: Percent::ZERO };
+                let id = (last + 1_u32).to_string();
+                next.operation = Some(Operation { id, to, phase });
+                next.flow = after.flow;
+            }
+            Move::Hold => next.flow = Flow::Held,
+            Move::GoOn | Move::Release => next.flow = Flow::Open,
+            Move::TakeBack => {
+                let to = live.version.clone();
+                live.under_way()?;
+                let operation = next.operation.as_mut()?;
+                (operation.to, operation.phase) = (to, Phase::Moving { done: Percent::ZERO });
+                next.flow = after.flow;
+            }
+        }
+        Some(Picture::Software(next))
+    }
+
+    /// The next thing AWS does by itself with an operation: it gets halfway, and then to its end.
+    pub(crate) fn moved_on(&self, target: &Target) -> Option<Picture> {
+        let Picture::Software(software) = &self.0[target] else { return None };
+        let mut next = software.clone();
+        let operation = software.under_way().filter(|_| software.flow == Flow::Open)?;
+        let half = Percent::from_basis_points(5_000).unwrap();
+        if operation.phase == (Phase::Moving { done: Percent::ZERO }) {
+            next.operation.as_mut()?.phase = Phase::Moving { done: half };
+        } else if operation.to == software.version {
+            next.operation.as_mut()?.phase = Phase::TakenBack { reason: String::new() };
+        } else {
+            next.version = operation.to.clone();
+            next.operation = None;
+        }
+        Some(Picture::Software(next))
+    }
+
+    /// An operation that breaks on the way.
+    pub(crate) fn broken(&self, target: &Target) -> Option<Picture> {
+        let Picture::Software(software) = &self.0[target] else { return None };
+        software.under_way().filter(|_| software.flow == Flow::Open)?;
+        let mut next = software.clone();
+        next.operation.as_mut()?.phase = Phase::Failed { reason: "model".to_owned() };
+        Some(Picture::Software(next))
     }
 }

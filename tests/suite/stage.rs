@@ -124,7 +124,7 @@ impl End {
     /// What of the world is not as it was.
     pub(crate) fn changed(&self) -> Vec<String> {
         let pairs = self.before.iter().zip(&self.after);
-        let changed = pairs.filter(|(before, after)| before.picture != after.picture);
+        let changed = pairs.filter(|(before, after)| !before.picture.is_back_in(&after.picture));
         changed.map(|(b, a)| format!("{}: {} -> {}", b.target, b.picture, a.picture)).collect()
     }
 

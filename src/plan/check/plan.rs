@@ -1,7 +1,7 @@
 //! The plan as a whole: its head, its parts in the order in which they refer to each other, its components.
 
 use super::{
-    gates,
+    gates, replacement,
     scope::{Scope, keys},
     steps::{self, Draft, DraftComponent},
     strategy, targets, traffic,
@@ -38,6 +38,7 @@ pub(in crate::plan) fn check(
     let gates = gates::gates(&form.gates, &scope, problems);
     let drafts = components(form, &scope, root, problems);
     traffic::check(&drafts, &fleets, problems);
+    replacement::check(&drafts, &fleets, problems);
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);
     if problems.iter().any(Problem::is_error) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     gates::healthy,
+    replacement,
     scope::{Scope, filled, positive},
 };
 use crate::plan::{
@@ -44,6 +45,10 @@ pub(super) fn step(form: &StepForm, scope: &Scope, problems: &mut Vec<Problem>) 
         probe(form, scope, problems)
     } else if let Some(form) = form.shift.given() {
         shift(form, scope, problems)
+    } else if let Some(form) = form.refresh.given() {
+        replacement::refresh(form, scope, problems)
+    } else if let Some(form) = form.deploy.given() {
+        replacement::deploy(form, scope, problems)
     } else if let Some(form) = form.approve.given() {
         approve(form, problems)
     } else {

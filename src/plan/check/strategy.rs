@@ -1,15 +1,18 @@
 //! Strategies: their settings checked, then handed to `expand`, whose steps are checked like any others.
 
 use super::{
+    replacement::checkpoints,
     scope::Scope,
     steps::{Draft, permille},
 };
 use crate::plan::{
-    defaults::PATIENCE,
-    expand::{Strategy, expand},
+    defaults::{MIN_HEALTHY, PATIENCE},
+    expand::{Rolling, Strategy, expand, expand_rolling},
     form::Slot,
     model::{FleetName, GateName, RouteName},
     problem::Problem,
+    replacement::{Matching, Protected, Refresh, Standby},
+    replacement_form::RollingForm,
     source::Spanned,
     syntax::{BlueGreenForm, CanaryForm, List, OldFleet, StrategyForm},
     units::Percent,
@@ -21,13 +24,15 @@ pub(super) fn steps(
     scope: &Scope,
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<Draft>> {
-    let (strategy, span) = match (form.canary.given(), form.blue_green.given()) {
-        (Some(form), _) => (canary(&form.value, scope, problems)?, form.span),
-        (None, Some(form)) => (blue_green(&form.value, scope, problems)?, form.span),
-        (None, None) => return None,
+    let (steps, span) = if let Some(form) = form.canary.given() {
+        (expand(canary(&form.value, scope, problems)?), form.span)
+    } else if let Some(form) = form.blue_green.given() {
+        (expand(blue_green(&form.value, scope, problems)?), form.span)
+    } else {
+        let form = form.rolling.given()?;
+        (expand_rolling(&rolling(&form.value, scope, problems)?), form.span)
     };
-    let drafted = expand(strategy).into_iter();
-    Some(drafted.map(|(verb, timeout)| Draft { verb, timeout, span }).collect())
+    Some(steps.into_iter().map(|(verb, timeout)| Draft { verb, timeout, span }).collect())
 }
 
 fn canary(form: &CanaryForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Strategy> {
@@ -97,7 +102,37 @@ fn blue_green(
     })
 }
 
-/// What both strategies have.
+fn rolling(form: &RollingForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Rolling> {
+    let fleet = scope.fleet(&form.fleet, problems);
+    let gates = scope.gates(&form.gates, problems);
+    let stops = match form.checkpoints.given() {
+        Some(shares) => checkpoints(&shares.value, problems)?,
+        None => Vec::new(),
+    };
+    if let Some(before) = form.approve_before.given()
+        && before.value != Percent::HUNDRED
+        && !stops.contains(&before.value)
+    {
+        problems.push(
+            Problem::error("plan::approve-before", format!("nothing stops at {}", before.value))
+                .at(before.span, "not one of the checkpoints")
+                .help("name one of the checkpoints, or `100%`"),
+        );
+    }
+    let refresh = Refresh {
+        version: form.version.value()?.0,
+        min_healthy: form.min_healthy.value_or(MIN_HEALTHY),
+        surge: form.surge.value_or(Percent::ZERO),
+        warm_up: form.warm_up.value(),
+        standby: Standby::Wait,
+        scale_in_protected: Protected::Wait,
+        matching: Matching::Skip,
+    };
+    let (approve_before, bake) = (form.approve_before.value(), form.bake.value()?);
+    Some(Rolling { fleet: fleet?, refresh, checkpoints: stops, approve_before, bake, gates })
+}
+
+/// What both strategies that move traffic have.
 struct Shared<'a> {
     route: &'a Slot<String>,
     fleet: &'a Slot<String>,

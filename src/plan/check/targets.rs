@@ -11,7 +11,7 @@ use crate::plan::{
     },
     problem::Problem,
     source::{Span, Spanned},
-    syntax::{AlbForm, FleetForm, List, RouteForm},
+    syntax::{AlbForm, AutoScalingForm, CodeDeployForm, FleetForm, List, RouteForm},
 };
 
 /// The routes that could be read, each with the place of its name.
@@ -145,6 +145,7 @@ fn by_name(sides: Sides) -> Sides {
             Sides::Fixed { stable: name(stable), candidate: name(candidate) }
         }
         Sides::Pair([first, second]) => Sides::Pair([name(first), name(second)]),
+        Sides::Single(only) => Sides::Single(name(only)),
     }
 }
 
@@ -290,7 +291,15 @@ fn fleet(
         Slot::Absent => Some(None),
         Slot::Broken | Slot::Given(_) => scope.route(&form.behind, problems).map(Some),
     };
+    if let Some(group) = form.codedeploy.given() {
+        let sides = deployment_group(group, &form.behind, problems)?;
+        return Some(Fleet { kind: FleetKind::CodeDeploy, sides, behind: None });
+    }
     let groups = form.autoscaling.given()?;
+    if !groups.value.group.is_absent() {
+        let sides = single_group(groups, &form.behind, problems)?;
+        return Some(Fleet { kind: FleetKind::AutoScaling, sides, behind: None });
+    }
     let names = SideNames {
         what: "group",
         stable: &groups.value.stable,
@@ -324,4 +333,73 @@ fn fleet(
         );
     }
     Some(Fleet { kind: FleetKind::AutoScaling, sides, behind })
+}
+
+/// A group whose software is replaced where it stands.
+fn single_group(
+    groups: &Spanned<AutoScalingForm>,
+    behind: &Slot<String>,
+    problems: &mut Vec<Problem>,
+) -> Option<Sides> {
+    let Spanned { value: form, span } = groups;
+    let sides = [form.stable.given(), form.candidate.given()].into_iter().flatten();
+    let others: Vec<Span> =
+        sides.map(|side| side.span).chain(form.pair.given().map(|pair| pair.span)).collect();
+    if let Some(other) = others.first() {
+        problems.push(
+            Problem::error("plan::ambiguous", "a single group has no sides")
+                .at(form.group.span_or(*span), "a group on its own")
+                .at(*other, "and a side")
+                .help("keep `group`, or name two sides"),
+        );
+        return None;
+    }
+    not_behind(behind, problems);
+    let name = form.group.given()?;
+    if !is_group_name(&name.value) {
+        problems.push(
+            Problem::error("plan::member", format!("`{}` is not a possible group", name.value))
+                .at(name.span, "not possible")
+                .help("write the name of an Auto Scaling group, not its ARN"),
+        );
+        return None;
+    }
+    Some(Sides::Single(Member::new(name.value.as_str())))
+}
+
+fn deployment_group(
+    group: &Spanned<CodeDeployForm>,
+    behind: &Slot<String>,
+    problems: &mut Vec<Problem>,
+) -> Option<Sides> {
+    not_behind(behind, problems);
+    let mut name = |slot: &Slot<String>, what: &str| {
+        let given = slot.given()?;
+        let fits = (1..=100).contains(&given.value.len()) && !given.value.contains('/');
+        if !fits {
+            problems.push(
+                Problem::error(
+                    "plan::member",
+                    format!("`{}` is not a possible {what}", given.value),
+                )
+                .at(given.span, "not possible")
+                .help("write its name: 1 to 100 characters, no `/`"),
+            );
+        }
+        fits.then(|| given.value.clone())
+    };
+    let application = name(&group.value.application, "application");
+    let group = name(&group.value.group, "deployment group");
+    Some(Sides::Single(Member::new(format!("{}/{}", application?, group?))))
+}
+
+/// Replacing software where it stands moves no route.
+fn not_behind(behind: &Slot<String>, problems: &mut Vec<Problem>) {
+    if let Some(behind) = behind.given() {
+        problems.push(
+            Problem::error("plan::stray-field", "a fleet without sides stands behind no route")
+                .at(behind.span, "says nothing here")
+                .help("remove `behind`; whoever routes to this fleet goes on doing so"),
+        );
+    }
 }

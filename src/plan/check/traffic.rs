@@ -31,6 +31,7 @@ fn moved(step: &Draft, fleets: &Fleets) -> Vec<String> {
             let route = behind.map(|route| format!("route `{route}`"));
             [format!("fleet `{fleet}`")].into_iter().chain(route).collect()
         }
+        Verb::Replace(replace) => vec![format!("fleet `{}`", replace.fleet)],
         Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {
             Vec::new()
         }
@@ -73,6 +74,7 @@ impl<'a> Traffic<'a> {
         let shifted = component.steps.iter().filter_map(|step| match &step.verb {
             Verb::Shift { route, .. } => Some((route, Percent::ZERO)),
             Verb::Scale { .. }
+            | Verb::Replace(_)
             | Verb::Wait { .. }
             | Verb::Probe { .. }
             | Verb::Approve { .. }
@@ -95,7 +97,8 @@ impl<'a> Traffic<'a> {
                     self.shares.insert(route, *candidate);
                     problems.extend(self.traffic_into_nothing(route, *candidate, step.span));
                 }
-                Verb::Wait { .. }
+                Verb::Replace(_)
+                | Verb::Wait { .. }
                 | Verb::Probe { .. }
                 | Verb::Approve { .. }
                 | Verb::Pause { .. } => {}

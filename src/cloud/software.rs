@@ -1,0 +1,62 @@
+//! The ports through which software is replaced where it stands. Instance refresh and `CodeDeploy` are two services with
+//! one shape: a group with a version, an operation that leads to another, and a few ways to steer it.
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::{
+    plan::{How, Member, units::Percent},
+    rollout::{Move, Software},
+};
+
+/// A group's software, with what preflight wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    pub software: Software,
+    /// Why it could not be replaced or put back, one sentence each.
+    pub obstacles: Vec<Obstacle>,
+    /// Sentences worth knowing that stop nothing.
+    pub notes: Vec<String>,
+}
+
+/// One reason not to begin, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    pub problem: String,
+    pub hint: String,
+}
+
+/// The obstacle that suspended processes are to replacing a group's instances, if they are one.
+pub fn suspended(group: &Member, processes: &[String]) -> Vec<Obstacle> {
+    let in_the_way = |process: &&String| {
+        ["Launch", "Terminate", "AddToLoadBalancer"].contains(&process.as_str())
+    };
+    let names: Vec<&str> = processes.iter().filter(in_the_way).map(String::as_str).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let problem = format!(
+        "group {group} has suspended {}, so no instance would be replaced",
+        names.join(", ")
+    );
+    vec![Obstacle { problem, hint: "resume these processes first".to_owned() }]
+}
+
+/// What a replacement is made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pace {
+    pub how: How,
+    /// The shares at which AWS itself waits for a while, so that there is time to hold it.
+    pub stops: Vec<Percent>,
+}
+
+#[async_trait]
+pub trait Installations: Send + Sync {
+    async fn installation(&self, of: &Member) -> Result<Installation, Error>;
+}
+
+#[async_trait]
+pub trait Replacing: Send + Sync {
+    /// Makes one move. `Conflict` when another operation is in the way.
+    async fn make(&self, of: &Member, what: &Move, pace: &Pace) -> Result<(), Error>;
+}

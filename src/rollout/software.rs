@@ -1,0 +1,316 @@
+//! What a fleet's software looks like while AWS replaces it: the version it stands at, and the operation under way, if
+//! any. Unlike a weight, a replacement takes its time, can be held, fails halfway and goes back, so what a reading
+//! says about a call needs rules of its own.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CallProblem, Change, Doubt, ProblemKind, Progress, Purpose, Timestamp, change::Seen,
+    decide::CONFIRM_PATIENCE,
+};
+use crate::plan::units::Percent;
+
+/// Names what runs: `lt-0abc:7` (a launch template and the number of its version), or a revision of `CodeDeploy`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(Arc<str>);
+
+impl Version {
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A fleet's software at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Software {
+    /// What all of it runs once nothing is under way: what the group is configured to, or deployed last with success.
+    pub version: Version,
+    /// The last operation, unless it succeeded.
+    pub operation: Option<Operation>,
+    /// Whether operations may move on, or are suspended.
+    pub flow: Flow,
+}
+
+/// Whether a group's operations move on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flow {
+    Open,
+    /// The process `InstanceRefresh` is suspended.
+    Held,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Operation {
+    /// As AWS numbers it.
+    pub id: String,
+    /// Where it leads to now; one that is rolled back leads to where it came from.
+    pub to: Version,
+    pub phase: Phase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    Moving {
+        /// Of the instances, as AWS counts them.
+        done: Percent,
+    },
+    /// `CodeDeploy` waits to be told to move traffic.
+    Ready,
+    /// It ended, and left behind a mixture or nothing at all.
+    Failed { reason: String },
+    /// It ended where it came from.
+    TakenBack { reason: String },
+}
+
+impl fmt::Display for Software {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.version.as_str())?;
+        if let Some(Operation { id, to, phase }) = &self.operation {
+            match phase {
+                Phase::Moving { done } => write!(f, ", {done} on the way to {to}")?,
+                Phase::Ready => write!(f, ", ready to move traffic to {to}")?,
+                Phase::Failed { reason } => write!(f, ", {id} to {to} failed: {reason}")?,
+                Phase::TakenBack { reason } => write!(f, ", {id} was taken back: {reason}")?,
+            }
+        }
+        match self.flow {
+            Flow::Open => Ok(()),
+            Flow::Held => f.write_str(", held"),
+        }
+    }
+}
+
+impl Software {
+    /// The operation under way.
+    pub fn under_way(&self) -> Option<&Operation> {
+        self.operation.as_ref().filter(|operation| operation.is_under_way())
+    }
+
+    /// Whether all of it runs this version and nothing moves.
+    pub fn rests_at(&self, version: &Version) -> bool {
+        self.version == *version
+            && match self.operation.as_ref().map(|operation| &operation.phase) {
+                None | Some(Phase::TakenBack { .. }) => true,
+                Some(Phase::Moving { .. } | Phase::Ready | Phase::Failed { .. }) => false,
+            }
+    }
+
+    /// Whether this is `origin` again: the same version, and the same processes suspended. What an operation that had
+    /// ended before left behind is as it was.
+    pub(super) fn is_back_at(&self, origin: &Self) -> bool {
+        let untouched = self.operation == origin.operation;
+        self.version == origin.version
+            && self.flow == origin.flow
+            && (untouched || self.rests_at(&origin.version))
+    }
+
+    /// The same as far as a run owns it: an operation moves by itself.
+    pub(super) fn stands_in(&self, live: &Self) -> bool {
+        fn id(software: &Software) -> Option<&str> {
+            software.operation.as_ref().map(|operation| operation.id.as_str())
+        }
+        self.version == live.version && self.flow == live.flow && id(self) == id(live)
+    }
+
+    /// The same, with the version set and nothing under way.
+    pub(super) fn arrived_at(&self, version: Version) -> Self {
+        Self { version, operation: None, flow: Flow::Open }
+    }
+
+    pub(super) fn held(&self) -> Self {
+        Self { flow: Flow::Held, ..self.clone() }
+    }
+}
+
+impl Operation {
+    pub(super) fn is_under_way(&self) -> bool {
+        match self.phase {
+            Phase::Moving { .. } | Phase::Ready => true,
+            Phase::Failed { .. } | Phase::TakenBack { .. } => false,
+        }
+    }
+}
+
+/// What is asked of AWS, told by the pictures from before and after alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// A new operation to this version.
+    Start(Version),
+    /// Suspend what is under way.
+    Hold,
+    /// Let a held or waiting operation go on.
+    GoOn,
+    /// Turn an operation under way around.
+    TakeBack,
+    /// Nothing is under way any more; only the suspension goes.
+    Release,
+}
+
+impl Move {
+    /// The move that leads from one picture to the other.
+    pub fn between(before: &Software, after: &Software) -> Self {
+        match before.under_way() {
+            _ if after.flow == Flow::Held => Self::Hold,
+            Some(operation) if operation.to == after.version => Self::GoOn,
+            Some(_) => Self::TakeBack,
+            None if before.rests_at(&after.version) && before.flow == Flow::Held => Self::Release,
+            None => Self::Start(after.version.clone()),
+        }
+    }
+}
+
+/// Progress below which nothing is written down.
+const NEWS: u16 = 1_000;
+
+/// Whether what is seen is worth an event: something other than progress, a good part of the way, or the place to stop.
+pub(super) fn is_news(known: &Software, live: &Software, stop: Option<Percent>) -> bool {
+    fn done(software: &Software) -> Option<Percent> {
+        match software.operation.as_ref()?.phase {
+            Phase::Moving { done } => Some(done),
+            Phase::Ready | Phase::Failed { .. } | Phase::TakenBack { .. } => None,
+        }
+    }
+    let same = known.stands_in(live)
+        && known.operation.as_ref().map(|o| &o.to) == live.operation.as_ref().map(|o| &o.to);
+    match (done(known), done(live)) {
+        (Some(before), Some(now)) if same => {
+            now.basis_points().abs_diff(before.basis_points()) >= NEWS
+                || stop.is_some_and(|stop| now >= stop && before < stop)
+        }
+        _ => known != live,
+    }
+}
+
+/// An operation that waits, held or ready, may still fail or be stopped by AWS or by somebody: its own end, in words.
+pub(super) fn ended_meanwhile(known: &Software, live: &Software) -> Option<CallProblem> {
+    let (known, operation) = (known.under_way()?, live.operation.as_ref()?);
+    let how = match &operation.phase {
+        Phase::Failed { reason } | Phase::TakenBack { reason } => reason.clone(),
+        Phase::Moving { .. } | Phase::Ready if operation.to != known.to => {
+            format!("AWS takes it to {}", operation.to)
+        }
+        Phase::Moving { .. } | Phase::Ready => return None,
+    };
+    let message = format!("{} ended while it waited: {how}", operation.id);
+    Some(CallProblem { kind: ProblemKind::Final, message })
+}
+
+/// What a reading of a replacement says about a change of it.
+pub(super) fn seen(change: &Change, live: &Software, now: Timestamp) -> Seen {
+    let (super::Picture::Software(before), super::Picture::Software(after)) =
+        (&change.before, &change.after)
+    else {
+        return Seen::Foreign;
+    };
+    match &change.progress {
+        Progress::Calling | Progress::Confirmed => return Seen::Nothing,
+        Progress::Confirming { .. } | Progress::InDoubt(_) => {}
+    }
+    match &change.purpose {
+        Purpose::Hold => hold_seen(change, live, now),
+        Purpose::Restore if live.is_back_at(after) => Seen::Done,
+        Purpose::Restore => match live.under_way() {
+            Some(to) if to.to == after.version && live.flow == Flow::Open => Seen::Progress,
+            _ if before.stands_in(live)
+                && before.under_way().is_some() == live.under_way().is_some() =>
+            {
+                unchanged(&change.progress, now)
+            }
+            None => restore_ended(before, live),
+            Some(_) => Seen::Foreign,
+        },
+        Purpose::Step(_) => step_seen(change, (before, after), live, now),
+    }
+}
+
+/// Nothing moves, and it is not where it was to go back to.
+fn restore_ended(before: &Software, live: &Software) -> Seen {
+    match &live.operation {
+        // What was turned around did not arrive: another operation has to.
+        Some(Operation { phase: Phase::Failed { reason }, id, .. })
+            if before.under_way().is_none() =>
+        {
+            let message = format!("{id} ended: {reason}");
+            Seen::Failed(CallProblem { kind: ProblemKind::Final, message })
+        }
+        Some(_) | None => Seen::Foreign,
+    }
+}
+
+fn hold_seen(change: &Change, live: &Software, now: Timestamp) -> Seen {
+    match (live.flow, live.under_way()) {
+        (Flow::Held, _) => Seen::Done,
+        // It came to its end before it could be held.
+        (Flow::Open, None) => Seen::Done,
+        (Flow::Open, Some(_)) => unchanged(&change.progress, now),
+    }
+}
+
+fn step_seen(
+    change: &Change,
+    (before, after): (&Software, &Software),
+    live: &Software,
+    now: Timestamp,
+) -> Seen {
+    if live.rests_at(&after.version) && live.flow == after.flow {
+        return Seen::Done;
+    }
+    let is_as_before = before.stands_in(live) && before.under_way() == live.under_way();
+    let Some(operation) = &live.operation else {
+        return if is_as_before { unchanged(&change.progress, now) } else { Seen::Foreign };
+    };
+    let known = before.operation.as_ref().is_some_and(|known| known.id == operation.id);
+    let was_ours = before.under_way().is_some_and(|known| known.id == operation.id);
+    match &operation.phase {
+        Phase::Failed { reason } | Phase::TakenBack { reason } if !known || was_ours => {
+            let message = format!("{} ended: {reason}", operation.id);
+            Seen::Failed(CallProblem { kind: ProblemKind::Final, message })
+        }
+        Phase::Failed { .. } | Phase::TakenBack { .. } => unchanged(&change.progress, now),
+        Phase::Moving { .. } | Phase::Ready if operation.to == after.version => {
+            match (before.flow, live.flow) {
+                // Going on was asked for, and does not show yet.
+                (Flow::Held, Flow::Held) => unchanged(&change.progress, now),
+                _ if before.under_way().is_some_and(|known| known.phase == Phase::Ready)
+                    && operation.phase == Phase::Ready =>
+                {
+                    unchanged(&change.progress, now)
+                }
+                (Flow::Open, Flow::Held) => Seen::Foreign,
+                (_, Flow::Open) => Seen::Progress,
+            }
+        }
+        Phase::Moving { .. } | Phase::Ready if operation.to == before.version => {
+            let message = format!("AWS takes it back to {}", before.version);
+            Seen::Failed(CallProblem { kind: ProblemKind::Final, message })
+        }
+        Phase::Moving { .. } | Phase::Ready => Seen::Foreign,
+    }
+}
+
+/// The picture is the one from before: what that says about the call.
+fn unchanged(progress: &Progress, now: Timestamp) -> Seen {
+    match progress {
+        Progress::Calling | Progress::Confirmed => Seen::Nothing,
+        Progress::Confirming { since } if now.since(*since) >= CONFIRM_PATIENCE => Seen::Invisible,
+        Progress::Confirming { .. } => Seen::Nothing,
+        Progress::InDoubt(Doubt::RetryAt(at)) if now >= *at => Seen::CallAgain,
+        Progress::InDoubt(Doubt::RetryAt(_)) => Seen::Nothing,
+        Progress::InDoubt(Doubt::GivenUp(problem)) => Seen::Failed(problem.clone()),
+    }
+}

@@ -1,0 +1,62 @@
+//! The ports onto simulated replacements: an instance refresh and a deployment differ in what their operations are called.
+
+use async_trait::async_trait;
+
+use super::world::World;
+use crate::{
+    cloud::{Error, Installation, Installations, Pace, Replacing, suspended},
+    plan::{FleetKind, Member},
+    rollout::Move,
+};
+
+/// One of the two services.
+#[derive(Clone)]
+pub(super) struct Service {
+    pub(super) world: World,
+    pub(super) kind: FleetKind,
+}
+
+fn absent(of: &Member) -> Error {
+    Error::Absent { what: format!("group {of}") }
+}
+
+/// The AWS operation a move is made with.
+fn operation(kind: FleetKind, what: &Move) -> &'static str {
+    match (kind, what) {
+        (FleetKind::AutoScaling, Move::Start(_)) => "StartInstanceRefresh",
+        (FleetKind::AutoScaling, Move::Hold) => "SuspendProcesses",
+        (FleetKind::AutoScaling, Move::GoOn | Move::Release) => "ResumeProcesses",
+        (FleetKind::AutoScaling, Move::TakeBack) => "RollbackInstanceRefresh",
+        (FleetKind::CodeDeploy, Move::Start(_)) => "CreateDeployment",
+        (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold) => "ContinueDeployment",
+        (FleetKind::CodeDeploy, Move::TakeBack) => "StopDeployment",
+    }
+}
+
+#[async_trait]
+impl Installations for Service {
+    async fn installation(&self, of: &Member) -> Result<Installation, Error> {
+        let reading = match self.kind {
+            FleetKind::AutoScaling => "DescribeInstanceRefreshes",
+            FleetKind::CodeDeploy => "GetDeploymentGroup",
+        };
+        self.world.request(reading, |landscape, _| {
+            let found = landscape.installations.get(of).ok_or_else(|| absent(of))?;
+            let software = found.software.clone();
+            let obstacles = match self.kind {
+                FleetKind::AutoScaling => suspended(of, &found.suspended),
+                FleetKind::CodeDeploy => Vec::new(),
+            };
+            Ok(Installation { software, obstacles, notes: Vec::new() })
+        })
+    }
+}
+
+#[async_trait]
+impl Replacing for Service {
+    async fn make(&self, of: &Member, what: &Move, pace: &Pace) -> Result<(), Error> {
+        self.world.request(operation(self.kind, what), |landscape, _| {
+            landscape.installations.get_mut(of).ok_or_else(|| absent(of))?.make(what, pace)
+        })
+    }
+}
