@@ -24,19 +24,16 @@ use crate::{
 /// EC2 Auto Scaling.
 #[derive(Debug)]
 pub(super) struct AutoScaling {
-    client: Client,
-    pace: Pace,
+    pub(super) client: Client,
+    pub(super) pace: Pace,
 }
 
 impl AutoScaling {
     pub(super) fn new(client: Client) -> Self {
         Self { client, pace: Pace::auto_scaling() }
     }
-}
 
-#[async_trait]
-impl Groups for AutoScaling {
-    async fn group(&self, name: &Member) -> Result<Group, Error> {
+    pub(super) async fn describe(&self, name: &Member) -> Result<AutoScalingGroup, Error> {
         let what = format!("Auto Scaling group {name}");
         self.pace.turn().await;
         let call =
@@ -44,8 +41,19 @@ impl Groups for AutoScaling {
         let answer =
             call.send().await.map_err(classed("autoscaling:DescribeAutoScalingGroups", &what))?;
         // A group that does not exist is left out, and nothing else can be in the answer.
-        let found = answer.auto_scaling_groups().iter().next();
-        found.map(|group| read(name, group)).ok_or(Error::Absent { what })
+        answer
+            .auto_scaling_groups
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .ok_or(Error::Absent { what })
+    }
+}
+
+#[async_trait]
+impl Groups for AutoScaling {
+    async fn group(&self, name: &Member) -> Result<Group, Error> {
+        Ok(read(name, &self.describe(name).await?))
     }
 }
 

@@ -8,6 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout
 use super::{
     auto_scaling::{AutoScaling, RetryContention},
     cloudwatch::CloudWatch,
+    codedeploy::CodeDeploy,
     identity::SecurityTokens,
     load_balancers::ElasticLoadBalancing,
     tally::Tally,
@@ -28,7 +29,8 @@ pub struct Settings {
 pub async fn connect(settings: &Settings, calls: &Calls) -> Result<Cloud, Error> {
     let services = Services::new(&load(settings).await, calls);
     let (weights, sizes) = (services.load_balancing.clone(), services.auto_scaling.clone());
-    Ok(Cloud { reads: services.reads()?, weights, sizes })
+    let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
+    Ok(Cloud { reads: services.reads()?, weights, sizes, refreshing, deploying })
 }
 
 /// Clients for a preview: there is no way from these to a call that changes something.
@@ -64,6 +66,7 @@ pub(super) struct Services {
     pub(super) load_balancing: Arc<ElasticLoadBalancing>,
     pub(super) auto_scaling: Arc<AutoScaling>,
     pub(super) cloudwatch: Arc<CloudWatch>,
+    pub(super) code_deploy: Arc<CodeDeploy>,
     pub(super) identity: Arc<SecurityTokens>,
     region: Option<String>,
 }
@@ -85,6 +88,9 @@ impl Services {
         let cloudwatch = aws_sdk_cloudwatch::Client::from_conf(
             aws_sdk_cloudwatch::config::Builder::from(config).interceptor(tally.clone()).build(),
         );
+        let code_deploy = aws_sdk_codedeploy::Client::from_conf(
+            aws_sdk_codedeploy::config::Builder::from(config).interceptor(tally.clone()).build(),
+        );
         let identity = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(config).interceptor(tally).build(),
         );
@@ -92,6 +98,7 @@ impl Services {
             load_balancing: Arc::new(ElasticLoadBalancing::new(load_balancing)),
             auto_scaling: Arc::new(AutoScaling::new(auto_scaling)),
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
+            code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
             identity: Arc::new(SecurityTokens::new(identity)),
             region: config.region().map(ToString::to_string),
         }
@@ -107,7 +114,9 @@ impl Services {
         })?;
         Ok(Reads {
             load_balancers: self.load_balancing,
-            groups: self.auto_scaling,
+            groups: self.auto_scaling.clone(),
+            refreshes: self.auto_scaling,
+            deployments: self.code_deploy,
             alarms: self.cloudwatch.clone(),
             metrics: self.cloudwatch,
             identity: self.identity,

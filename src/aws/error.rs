@@ -106,9 +106,13 @@ impl Failure<'_> {
             | "InvalidAccessKeyId" => Error::Unauthenticated { operation, message },
             "UnauthorizedOperation" | "NotAuthorized" => self.denied(action, object),
             c if c.starts_with("AccessDenied") => self.denied(action, object),
-            "ScalingActivityInProgress" | "ResourceContention" | "OperationInProgress" => {
-                Error::Conflict { operation, message }
-            }
+            "ScalingActivityInProgress"
+            | "ResourceContention"
+            | "OperationInProgress"
+            | "InstanceRefreshInProgress"
+            | "DeploymentLimitExceeded"
+            | "DeploymentAlreadyCompleted"
+            | "DeploymentIsNotInReadyState" => Error::Conflict { operation, message },
             c if c.ends_with("NotFound") => Error::Absent { what: object },
             // Auto Scaling has no code of its own for a group that does not exist.
             "ValidationError" if self.message.contains("not found") => {

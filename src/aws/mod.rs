@@ -4,9 +4,11 @@ mod arn;
 mod auto_scaling;
 mod clients;
 mod cloudwatch;
+mod codedeploy;
 mod error;
 mod forward;
 mod identity;
+mod instance_refresh;
 mod load_balancers;
 mod metrics;
 #[cfg(test)]

@@ -39,6 +39,11 @@ impl Pace {
         Self::new(5, 10)
     }
 
+    /// `CodeDeploy` publishes no rate.
+    pub(super) fn code_deploy() -> Self {
+        Self::new(3, 6)
+    }
+
     /// At most `per_second` calls a second in the long run (at least 1), and `burst` at once.
     fn new(per_second: u32, burst: u32) -> Self {
         let interval = Duration::from_secs(1) / per_second.max(1);
@@ -55,6 +60,15 @@ impl Pace {
         if let Some(turn) = turn {
             tokio::time::sleep_until(turn).await;
         }
+    }
+
+    /// Waits before something is asked again.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits for a real service; a simulation has no adapters and never gets here"
+    )]
+    pub(super) async fn rest(duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 
     /// Takes a token, and says when it will be there if it is not yet.

@@ -225,6 +225,15 @@ pub(super) fn seen(change: &Change, live: &Software, now: Timestamp) -> Seen {
         Purpose::Hold => hold_seen(change, live, now),
         Purpose::Restore if live.is_back_at(after) => Seen::Done,
         Purpose::Restore => match live.under_way() {
+            // What goes back waits too before it moves traffic, and is told to go on.
+            Some(to) if to.to == after.version && to.phase == Phase::Ready => {
+                match before.under_way() {
+                    Some(known) if known.phase == Phase::Ready && known.id == to.id => {
+                        unchanged(&change.progress, now)
+                    }
+                    Some(_) | None => Seen::Foreign,
+                }
+            }
             Some(to) if to.to == after.version && live.flow == Flow::Open => Seen::Progress,
             _ if before.stands_in(live)
                 && before.under_way().is_some() == live.under_way().is_some() =>

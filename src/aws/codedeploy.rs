@@ -1,0 +1,302 @@
+//! Deployments with `CodeDeploy`. A deployment group has the revision it deployed last with success, and perhaps another
+//! deployment since. Going back is a deployment too, with an id of its own: it is found as the group's last one.
+//! <https://docs.aws.amazon.com/codedeploy/latest/userguide/deployments-rollback-and-redeploy.html>
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_codedeploy::{
+    Client,
+    types::{
+        AppSpecContent, BundleType, DeploymentCreator, DeploymentGroupInfo, DeploymentInfo,
+        DeploymentReadyAction, DeploymentStatus as Status, DeploymentWaitType, GitHubLocation,
+        RevisionLocation, RevisionLocationType, S3Location,
+    },
+};
+
+use super::{error::classed, pace::Pace as Rate};
+use crate::{
+    cloud::{Error, Installation, Installations, Obstacle, Pace, Replacing},
+    plan::{Bundle, How, Member, Revision, units::Percent},
+    rollout::{Flow, Move, Operation, Phase, Software, Version},
+};
+
+/// How often, and how many times, the roll-back of a stopped deployment is looked for.
+const ROLLBACK_EVERY: Duration = Duration::from_secs(2);
+const ROLLBACK_LOOKS: u32 = 15;
+
+/// AWS `CodeDeploy`.
+#[derive(Debug)]
+pub(super) struct CodeDeploy {
+    client: Client,
+    rate: Rate,
+}
+
+/// `application/group`, taken apart.
+fn parts(of: &Member) -> (&str, &str) {
+    of.as_str().split_once('/').unwrap_or((of.as_str(), ""))
+}
+
+impl CodeDeploy {
+    pub(super) fn new(client: Client) -> Self {
+        // CodeDeploy publishes no rate.
+        Self { client, rate: Rate::code_deploy() }
+    }
+
+    async fn group(&self, of: &Member) -> Result<DeploymentGroupInfo, Error> {
+        let (application, group) = parts(of);
+        let what = format!("deployment group {of}");
+        self.rate.turn().await;
+        let call = self.client.get_deployment_group().application_name(application);
+        let sent = call.deployment_group_name(group).send().await;
+        let answer = sent.map_err(classed("codedeploy:GetDeploymentGroup", &what))?;
+        answer.deployment_group_info.ok_or(Error::Absent { what })
+    }
+
+    async fn deployment(&self, id: &str) -> Result<DeploymentInfo, Error> {
+        let what = format!("deployment {id}");
+        self.rate.turn().await;
+        let sent = self.client.get_deployment().deployment_id(id).send().await;
+        let answer = sent.map_err(classed("codedeploy:GetDeployment", &what))?;
+        answer.deployment_info.ok_or(Error::Absent { what })
+    }
+
+    /// The deployment a group is at or had last.
+    async fn last(&self, of: &Member) -> Result<String, Error> {
+        let group = self.group(of).await?;
+        let last = group.last_attempted_deployment().and_then(|last| last.deployment_id());
+        last.map(str::to_owned)
+            .ok_or_else(|| Error::Absent { what: format!("a deployment in group {of}") })
+    }
+}
+
+#[async_trait]
+impl Installations for CodeDeploy {
+    async fn installation(&self, of: &Member) -> Result<Installation, Error> {
+        let group = self.group(of).await?;
+        let id = |of: Option<&aws_sdk_codedeploy::types::LastDeploymentInfo>| {
+            of.and_then(|last| last.deployment_id()).map(str::to_owned)
+        };
+        let succeeded = id(group.last_successful_deployment());
+        let attempted = id(group.last_attempted_deployment());
+        let stands = match &succeeded {
+            Some(id) => Some(self.deployment(id).await?),
+            None => None,
+        };
+        let since = match &attempted {
+            Some(id) if attempted != succeeded => Some(self.deployment(id).await?),
+            Some(_) | None => None,
+        };
+        let version = stands.as_ref().and_then(DeploymentInfo::revision).map_or_else(
+            || Version::new("nothing deployed yet"),
+            |revision| Version::new(named(revision)),
+        );
+        let operation = match (&since, &stands) {
+            (Some(since), _) => Some(operation(since)),
+            (None, Some(stands)) => taken_back(stands, &version),
+            (None, None) => None,
+        };
+        let software = Software { version, operation, flow: Flow::Open };
+        Ok(Installation {
+            software,
+            obstacles: obstacles(of, stands.as_ref()),
+            notes: notes(&group),
+        })
+    }
+}
+
+/// A group that stands where a roll-back took it.
+fn taken_back(stands: &DeploymentInfo, version: &Version) -> Option<Operation> {
+    let rolled_back = stands.creator() == Some(&DeploymentCreator::CodeDeployRollback);
+    rolled_back.then(|| {
+        let message = stands.rollback_info().and_then(|info| info.rollback_message());
+        Operation {
+            id: stands.deployment_id().unwrap_or_default().to_owned(),
+            to: version.clone(),
+            phase: Phase::TakenBack {
+                reason: message.unwrap_or("CodeDeploy rolled back").to_owned(),
+            },
+        }
+    })
+}
+
+fn operation(deployment: &DeploymentInfo) -> Operation {
+    let reason = || {
+        let error = deployment.error_information();
+        let message = error.and_then(|error| error.message()).unwrap_or("AWS gives no reason");
+        match error.and_then(|error| error.code()) {
+            Some(code) => format!("{}: {message}", code.as_str()),
+            None => message.to_owned(),
+        }
+    };
+    let phase = match deployment.status() {
+        Some(Status::Ready) => Phase::Ready,
+        Some(Status::Failed) => Phase::Failed { reason: reason() },
+        Some(Status::Stopped) => Phase::Failed { reason: format!("stopped: {}", reason()) },
+        // Created, queued, in progress, baking, and whatever comes to be.
+        _ => Phase::Moving { done: done(deployment) },
+    };
+    Operation {
+        id: deployment.deployment_id().unwrap_or_default().to_owned(),
+        to: Version::new(deployment.revision().map(named).unwrap_or_default()),
+        phase,
+    }
+}
+
+/// The share of its targets that are done.
+fn done(deployment: &DeploymentInfo) -> Percent {
+    let Some(overview) = deployment.deployment_overview() else { return Percent::ZERO };
+    let done = overview.succeeded() + overview.skipped();
+    let all =
+        done + overview.pending() + overview.in_progress() + overview.failed() + overview.ready();
+    let points = (done * 10_000).checked_div(all).unwrap_or(0);
+    u16::try_from(points).ok().and_then(Percent::from_basis_points).unwrap_or(Percent::ZERO)
+}
+
+fn obstacles(of: &Member, stands: Option<&DeploymentInfo>) -> Vec<Obstacle> {
+    match stands.map(|stands| stands.revision().map(named)) {
+        Some(Some(name)) if Revision::parse(&name).is_some() => Vec::new(),
+        Some(_) => vec![Obstacle {
+            problem: format!("what {of} runs is a kind of revision that cannot be deployed again"),
+            hint: "deploy it once from S3, GitHub or as an AppSpec".to_owned(),
+        }],
+        None => vec![Obstacle {
+            problem: format!(
+                "{of} has never been deployed with success, so nothing could be put back"
+            ),
+            hint: "deploy a first revision by hand".to_owned(),
+        }],
+    }
+}
+
+fn notes(group: &DeploymentGroupInfo) -> Vec<String> {
+    let ready = group
+        .blue_green_deployment_configuration()
+        .and_then(|blue_green| blue_green.deployment_ready_option());
+    let by_itself = ready.filter(|ready| {
+        ready.action_on_timeout() == Some(&DeploymentReadyAction::ContinueDeployment)
+    });
+    by_itself
+        .map(|ready| {
+            format!(
+                "CodeDeploy moves traffic by itself after {} min; set `actionOnTimeout: STOP_DEPLOYMENT` \
+                 for a plan with `up-to: ready`",
+                ready.wait_time_in_minutes()
+            )
+        })
+        .into_iter()
+        .collect()
+}
+
+/// The revision's name, as a plan's would be written; what no plan can name is told as it is.
+fn named(revision: &RevisionLocation) -> String {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let known = match revision.revision_type() {
+        Some(RevisionLocationType::S3) => revision.s3_location().map(|place| Revision::S3 {
+            bucket: text(place.bucket()),
+            key: text(place.key()),
+            version: place.version().map(str::to_owned),
+            bundle: place
+                .bundle_type()
+                .and_then(|bundle| Bundle::parse(bundle.as_str()))
+                .unwrap_or(Bundle::Zip),
+        }),
+        Some(RevisionLocationType::GitHub) => {
+            revision.git_hub_location().map(|place| Revision::GitHub {
+                repository: text(place.repository()),
+                commit: text(place.commit_id()),
+            })
+        }
+        Some(RevisionLocationType::AppSpecContent) => {
+            revision.app_spec_content().map(|spec| Revision::AppSpec(text(spec.content())))
+        }
+        _ => None,
+    };
+    known.map_or_else(|| "a revision of another kind".to_owned(), |known| known.to_string())
+}
+
+fn location(revision: &Revision) -> RevisionLocation {
+    let builder = RevisionLocation::builder();
+    match revision {
+        Revision::S3 { bucket, key, version, bundle } => {
+            let place = S3Location::builder()
+                .bucket(bucket)
+                .key(key)
+                .set_version(version.clone())
+                .bundle_type(BundleType::from(bundle.name()))
+                .build();
+            builder.revision_type(RevisionLocationType::S3).s3_location(place)
+        }
+        Revision::GitHub { repository, commit } => {
+            let place = GitHubLocation::builder().repository(repository).commit_id(commit).build();
+            builder.revision_type(RevisionLocationType::GitHub).git_hub_location(place)
+        }
+        Revision::AppSpec(spec) => builder
+            .revision_type(RevisionLocationType::AppSpecContent)
+            .app_spec_content(AppSpecContent::builder().content(spec).build()),
+    }
+    .build()
+}
+
+#[async_trait]
+impl Replacing for CodeDeploy {
+    async fn make(&self, of: &Member, what: &Move, pace: &Pace) -> Result<(), Error> {
+        match what {
+            Move::Start(to) => self.create(of, to, pace).await,
+            Move::GoOn => {
+                let id = self.last(of).await?;
+                let call = self.client.continue_deployment().deployment_id(&id);
+                let sent = call.deployment_wait_type(DeploymentWaitType::ReadyWait).send().await;
+                let what = format!("deployment {id}");
+                sent.map(|_| ()).map_err(classed("codedeploy:ContinueDeployment", &what))
+            }
+            Move::TakeBack => self.take_back(of).await,
+            Move::Hold | Move::Release => Err(Error::Rejected {
+                operation: "hold",
+                message: format!("CodeDeploy cannot hold a deployment of {of} on its way"),
+            }),
+        }
+    }
+}
+
+impl CodeDeploy {
+    async fn create(&self, of: &Member, to: &Version, pace: &Pace) -> Result<(), Error> {
+        let (application, group) = parts(of);
+        let rejected = |message: String| Error::Rejected { operation: "CreateDeployment", message };
+        let How::Deploy(deploy) = &pace.how else {
+            return Err(rejected(format!("{of} is not deployed by this plan")));
+        };
+        let revision = Revision::parse(to.as_str())
+            .ok_or_else(|| rejected(format!("`{to}` is not a revision that can be deployed")))?;
+        self.rate.turn().await;
+        let sent = self
+            .client
+            .create_deployment()
+            .application_name(application)
+            .deployment_group_name(group)
+            .set_deployment_config_name(deploy.config.clone())
+            .revision(location(&revision))
+            .description("tidegate")
+            .send()
+            .await;
+        let what = format!("deployment group {of}");
+        sent.map(|_| ()).map_err(classed("codedeploy:CreateDeployment", &what))
+    }
+
+    /// Stops it with a roll-back, and waits a while for that to be there: it is another deployment, and without it the
+    /// group would look as if everything had come to an end.
+    async fn take_back(&self, of: &Member) -> Result<(), Error> {
+        let id = self.last(of).await?;
+        let what = format!("deployment {id}");
+        self.rate.turn().await;
+        let call = self.client.stop_deployment().deployment_id(&id).auto_rollback_enabled(true);
+        call.send().await.map_err(classed("codedeploy:StopDeployment", &what))?;
+        for _ in 0..ROLLBACK_LOOKS {
+            if self.last(of).await? != id {
+                break;
+            }
+            Rate::rest(ROLLBACK_EVERY).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! Instance refresh: one group's instances are replaced by those of another launch template version. The group's own
+//! template stays as it is until a refresh has succeeded, which is what makes going back possible; so nothing here ever
+//! updates the group.
+//! <https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-overview.html>
+
+use async_trait::async_trait;
+use aws_sdk_autoscaling::types::{
+    AutoScalingGroup, DesiredConfiguration, InstanceRefresh, InstanceRefreshStatus as Status,
+    LaunchTemplateSpecification, RefreshPreferences, ScaleInProtectedInstances, StandbyInstances,
+};
+
+use super::{auto_scaling::AutoScaling, error::classed};
+use crate::{
+    cloud::{Error, Installation, Installations, Obstacle, Pace, Replacing, suspended},
+    plan::{How, Matching, Member, Protected, Refresh, Standby, units::Percent},
+    rollout::{Flow, Move, Operation, Phase, Software, Version},
+};
+
+const PROCESS: &str = "InstanceRefresh";
+/// How long AWS itself waits at a checkpoint: time enough to see it there and to suspend it.
+const CHECKPOINT_DELAY: i32 = 120;
+
+#[async_trait]
+impl Installations for AutoScaling {
+    async fn installation(&self, of: &Member) -> Result<Installation, Error> {
+        let group = self.describe(of).await?;
+        let what = format!("Auto Scaling group {of}");
+        self.pace.turn().await;
+        let asked = self
+            .client
+            .describe_instance_refreshes()
+            .auto_scaling_group_name(of.as_str())
+            .max_records(1)
+            .send()
+            .await;
+        let answer = asked.map_err(classed("autoscaling:DescribeInstanceRefreshes", &what))?;
+        // The newest comes first.
+        let last = answer.instance_refreshes().first();
+        Ok(read(of, &group, last))
+    }
+}
+
+fn read(of: &Member, group: &AutoScalingGroup, last: Option<&InstanceRefresh>) -> Installation {
+    let template = group.launch_template();
+    let version = template.map_or_else(|| Version::new("no launch template"), named);
+    let processes: Vec<String> = group
+        .suspended_processes()
+        .iter()
+        .filter_map(|process| process.process_name().map(str::to_owned))
+        .collect();
+    let flow =
+        if processes.iter().any(|process| process == PROCESS) { Flow::Held } else { Flow::Open };
+    let mut obstacles = suspended(of, &processes);
+    obstacles.extend(template_obstacle(of, template));
+    let operation = last.and_then(|last| operation(last, &version));
+    let notes = match &operation {
+        Some(Operation { id, phase: Phase::Failed { reason }, .. }) => {
+            vec![format!(
+                "the last instance refresh of {of} ({id}) failed: {reason}; its instances may be a mixture"
+            )]
+        }
+        Some(_) | None => Vec::new(),
+    };
+    Installation { software: Software { version, operation, flow }, obstacles, notes }
+}
+
+/// `lt-0abc:7`.
+fn named(template: &LaunchTemplateSpecification) -> Version {
+    let id = template.launch_template_id().or(template.launch_template_name()).unwrap_or_default();
+    Version::new(format!("{id}:{}", template.version().unwrap_or("$Default")))
+}
+
+fn template_obstacle(
+    of: &Member,
+    template: Option<&LaunchTemplateSpecification>,
+) -> Option<Obstacle> {
+    let Some(template) = template else {
+        return Some(Obstacle {
+            problem: format!("group {of} has no launch template of its own"),
+            hint: "a launch configuration or a mixed instances policy cannot be refreshed by \
+                   tidegate yet; give the group a launch template"
+                .to_owned(),
+        });
+    };
+    let version = template.version().unwrap_or("$Default");
+    version.starts_with('$').then(|| Obstacle {
+        problem: format!(
+            "group {of} uses version {version} of its launch template, which may change"
+        ),
+        hint: "set it to the number of that version; only a number can be rolled back to"
+            .to_owned(),
+    })
+}
+
+/// The last refresh, unless it succeeded: then there is only its version.
+fn operation(last: &InstanceRefresh, group: &Version) -> Option<Operation> {
+    let desired = last.desired_configuration().and_then(DesiredConfiguration::launch_template);
+    let to = desired.map_or_else(|| group.clone(), named);
+    let done = last.percentage_complete().and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
+    let done = Percent::from_basis_points(done.saturating_mul(100)).unwrap_or(Percent::HUNDRED);
+    let reason = || last.status_reason().unwrap_or("AWS gives no reason").to_owned();
+    let (to, phase) = match last.status()? {
+        Status::Successful => return None,
+        Status::RollbackInProgress => (group.clone(), Phase::Moving { done }),
+        Status::RollbackSuccessful => (to, Phase::TakenBack { reason: reason() }),
+        Status::Failed | Status::RollbackFailed => (to, Phase::Failed { reason: reason() }),
+        Status::Cancelled => (to, Phase::Failed { reason: format!("cancelled: {}", reason()) }),
+        // What is not known yet is under way until it says otherwise.
+        _ => (to, Phase::Moving { done }),
+    };
+    Some(Operation { id: last.instance_refresh_id().unwrap_or("refresh").to_owned(), to, phase })
+}
+
+#[async_trait]
+impl Replacing for AutoScaling {
+    async fn make(&self, of: &Member, what: &Move, pace: &Pace) -> Result<(), Error> {
+        let object = format!("Auto Scaling group {of}");
+        self.pace.turn().await;
+        match what {
+            Move::Start(to) => self.start_refresh(of, &object, to, pace).await,
+            Move::Hold => {
+                let call = self.client.suspend_processes().auto_scaling_group_name(of.as_str());
+                let sent = call.scaling_processes(PROCESS).send().await;
+                sent.map(|_| ()).map_err(classed("autoscaling:SuspendProcesses", &object))
+            }
+            Move::GoOn | Move::Release => {
+                let call = self.client.resume_processes().auto_scaling_group_name(of.as_str());
+                let sent = call.scaling_processes(PROCESS).send().await;
+                sent.map(|_| ()).map_err(classed("autoscaling:ResumeProcesses", &object))
+            }
+            Move::TakeBack => {
+                let call =
+                    self.client.rollback_instance_refresh().auto_scaling_group_name(of.as_str());
+                let sent = call.send().await;
+                match sent.map_err(classed("autoscaling:RollbackInstanceRefresh", &object)) {
+                    Ok(_) => Ok(()),
+                    // It came to its end on the way here; another look tells what is to be done.
+                    Err(Error::Absent { .. }) => Err(Error::Conflict {
+                        operation: "RollbackInstanceRefresh",
+                        message: format!("no refresh of {of} is under way any more"),
+                    }),
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+}
+
+impl AutoScaling {
+    async fn start_refresh(
+        &self,
+        of: &Member,
+        object: &str,
+        to: &Version,
+        pace: &Pace,
+    ) -> Result<(), Error> {
+        let rejected =
+            |message: String| Error::Rejected { operation: "StartInstanceRefresh", message };
+        let How::Refresh(refresh) = &pace.how else {
+            return Err(rejected(format!("{of} is not refreshed by this plan")));
+        };
+        let (id, version) = to
+            .as_str()
+            .rsplit_once(':')
+            .ok_or_else(|| rejected(format!("`{to}` is not a launch template version")))?;
+        let template =
+            LaunchTemplateSpecification::builder().launch_template_id(id).version(version).build();
+        let sent = self
+            .client
+            .start_instance_refresh()
+            .auto_scaling_group_name(of.as_str())
+            .desired_configuration(
+                DesiredConfiguration::builder().launch_template(template).build(),
+            )
+            .preferences(preferences(refresh, version, &pace.stops))
+            .send()
+            .await;
+        sent.map(|_| ()).map_err(classed("autoscaling:StartInstanceRefresh", object))
+    }
+}
+
+/// Forward it stops where the plan says, and goes back by itself should AWS find it failed. Back to an earlier version
+/// it does neither.
+fn preferences(refresh: &Refresh, version: &str, stops: &[Percent]) -> RefreshPreferences {
+    let whole = |share: Percent| i32::from(share.basis_points() / 100);
+    let forward = version == refresh.version.to_string();
+    let seconds =
+        |duration: std::time::Duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX);
+    let mut preferences = RefreshPreferences::builder()
+        .min_healthy_percentage(whole(refresh.min_healthy))
+        .max_healthy_percentage(100 + whole(refresh.surge))
+        .set_instance_warmup(refresh.warm_up.map(seconds))
+        .skip_matching(refresh.matching == Matching::Skip || !forward)
+        .auto_rollback(forward)
+        .standby_instances(match refresh.standby {
+            Standby::Wait => StandbyInstances::Wait,
+            Standby::Ignore => StandbyInstances::Ignore,
+            Standby::Terminate => StandbyInstances::Terminate,
+        })
+        .scale_in_protected_instances(match refresh.scale_in_protected {
+            Protected::Wait => ScaleInProtectedInstances::Wait,
+            Protected::Ignore => ScaleInProtectedInstances::Ignore,
+            Protected::Refresh => ScaleInProtectedInstances::Refresh,
+        });
+    if forward && !stops.is_empty() {
+        let shares = stops.iter().map(|stop| whole(*stop)).chain([100]).collect();
+        preferences =
+            preferences.set_checkpoint_percentages(Some(shares)).checkpoint_delay(CHECKPOINT_DELAY);
+    }
+    preferences.build()
+}
