@@ -63,6 +63,9 @@ pub async fn call(
             let pace = replacement::pace(plan, fleet).ok_or_else(|| unbound(&call.target))?;
             let port = replacement::writes(cloud, bound);
             let first = Move::between(before, after);
+            if first == Move::Follow {
+                return Ok(());
+            }
             port.make(&bound.stable, &first, &pace).await?;
             if is_released(before, after, &first) {
                 port.make(&bound.stable, &Move::Release, &pace).await?;
@@ -83,7 +86,7 @@ fn is_released(before: &Software, after: &Software, first: &Move) -> bool {
         && after.flow == Flow::Open
         && match first {
             Move::Start(_) | Move::TakeBack => true,
-            Move::Hold | Move::GoOn | Move::Release => false,
+            Move::Hold | Move::GoOn | Move::Release | Move::Follow => false,
         }
 }
 

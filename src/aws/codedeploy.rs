@@ -9,8 +9,8 @@ use aws_sdk_codedeploy::{
     Client,
     types::{
         AppSpecContent, BundleType, DeploymentCreator, DeploymentGroupInfo, DeploymentInfo,
-        DeploymentReadyAction, DeploymentStatus as Status, DeploymentWaitType, GitHubLocation,
-        RevisionLocation, RevisionLocationType, S3Location,
+        DeploymentReadyAction, DeploymentStatus as Status, DeploymentTarget, DeploymentWaitType,
+        GitHubLocation, LifecycleEventStatus, RevisionLocation, RevisionLocationType, S3Location,
     },
 };
 
@@ -24,6 +24,38 @@ use crate::{
 /// How often, and how many times, the roll-back of a stopped deployment is looked for.
 const ROLLBACK_EVERY: Duration = Duration::from_secs(2);
 const ROLLBACK_LOOKS: u32 = 15;
+
+/// Ids that one `BatchGetDeploymentTargets` takes.
+const TARGETS_A_CALL: usize = 25;
+/// Targets that are named one by one.
+const TOLD: usize = 3;
+
+/// A target's lifecycle event that failed, or is at work.
+struct Event {
+    target: String,
+    name: String,
+    status: LifecycleEventStatus,
+}
+
+fn event(target: &DeploymentTarget) -> Option<Event> {
+    let (id, events) = if let Some(target) = target.instance_target() {
+        (target.target_id(), target.lifecycle_events())
+    } else if let Some(target) = target.ecs_target() {
+        (target.target_id(), target.lifecycle_events())
+    } else {
+        let target = target.lambda_target()?;
+        (target.target_id(), target.lifecycle_events())
+    };
+    let of = |status: LifecycleEventStatus| {
+        events.iter().find(move |event| event.status() == Some(&status))
+    };
+    let event =
+        of(LifecycleEventStatus::Failed).or_else(|| of(LifecycleEventStatus::InProgress))?;
+    // An instance is named by its ARN: `…:instance/app/i-0abc`.
+    let target = id?.rsplit('/').next()?.to_owned();
+    let name = event.lifecycle_event_name()?.to_owned();
+    Some(Event { target, name, status: event.status()?.clone() })
+}
 
 /// AWS `CodeDeploy`.
 #[derive(Debug)]
@@ -61,6 +93,56 @@ impl CodeDeploy {
         answer.deployment_info.ok_or(Error::Absent { what })
     }
 
+    /// A deployment with what its targets are at; one that goes back also tells why.
+    async fn operation(&self, deployment: &DeploymentInfo) -> Result<Operation, Error> {
+        let triggered =
+            deployment.rollback_info().and_then(|info| info.rollback_triggering_deployment_id());
+        let detail = match (triggered, deployment.deployment_id()) {
+            (Some(failed), _) => {
+                let failed = self.deployment(failed).await?;
+                let id = failed.deployment_id().unwrap_or_default();
+                let events = self.lifecycle(id).await?;
+                let events = events.map(|events| format!(", {events}")).unwrap_or_default();
+                Some(format!("{id} ended, {}{events}", reason(&failed)))
+            }
+            (None, Some(id)) => self.lifecycle(id).await?,
+            (None, None) => None,
+        };
+        Ok(operation(deployment, detail))
+    }
+
+    /// Where the targets of a deployment are in their lifecycle: those that failed, else those at work. Of a large fleet
+    /// the first page is enough to tell.
+    async fn lifecycle(&self, id: &str) -> Result<Option<String>, Error> {
+        let what = format!("deployment {id}");
+        self.rate.turn().await;
+        let listed = self.client.list_deployment_targets().deployment_id(id).send().await;
+        let listed = listed.map_err(classed("codedeploy:ListDeploymentTargets", &what))?;
+        let targets: Vec<String> =
+            listed.target_ids.unwrap_or_default().into_iter().take(TARGETS_A_CALL).collect();
+        if targets.is_empty() {
+            return Ok(None);
+        }
+        self.rate.turn().await;
+        let call = self.client.batch_get_deployment_targets().deployment_id(id);
+        let sent = call.set_target_ids(Some(targets)).send().await;
+        let answer = sent.map_err(classed("codedeploy:BatchGetDeploymentTargets", &what))?;
+        let events: Vec<Event> = answer.deployment_targets().iter().filter_map(event).collect();
+        let failed = || events.iter().filter(|event| event.status == LifecycleEventStatus::Failed);
+        let at_work =
+            || events.iter().filter(|event| event.status == LifecycleEventStatus::InProgress);
+        let told: Vec<String> = match failed().next() {
+            Some(_) => failed().map(|e| format!("{} failed on {}", e.name, e.target)).collect(),
+            None => at_work().map(|e| format!("{} at {}", e.target, e.name)).collect(),
+        };
+        let more = told.len().saturating_sub(TOLD);
+        let mut text = told.into_iter().take(TOLD).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            text.push_str(&format!(" and {more} more"));
+        }
+        Ok((!text.is_empty()).then_some(text))
+    }
+
     /// The deployment a group is at or had last.
     async fn last(&self, of: &Member) -> Result<String, Error> {
         let group = self.group(of).await?;
@@ -92,7 +174,7 @@ impl Installations for CodeDeploy {
             |revision| Version::new(named(revision)),
         );
         let operation = match (&since, &stands) {
-            (Some(since), _) => Some(operation(since)),
+            (Some(since), _) => Some(self.operation(since).await?),
             (None, Some(stands)) => taken_back(stands, &version),
             (None, None) => None,
         };
@@ -102,6 +184,16 @@ impl Installations for CodeDeploy {
             obstacles: obstacles(of, stands.as_ref()),
             notes: notes(&group),
         })
+    }
+}
+
+/// Why a deployment failed, in AWS's words.
+fn reason(deployment: &DeploymentInfo) -> String {
+    let error = deployment.error_information();
+    let message = error.and_then(|error| error.message()).unwrap_or("AWS gives no reason");
+    match error.and_then(|error| error.code()) {
+        Some(code) => format!("{}: {message}", code.as_str()),
+        None => message.to_owned(),
     }
 }
 
@@ -116,19 +208,13 @@ fn taken_back(stands: &DeploymentInfo, version: &Version) -> Option<Operation> {
             phase: Phase::TakenBack {
                 reason: message.unwrap_or("CodeDeploy rolled back").to_owned(),
             },
+            detail: None,
         }
     })
 }
 
-fn operation(deployment: &DeploymentInfo) -> Operation {
-    let reason = || {
-        let error = deployment.error_information();
-        let message = error.and_then(|error| error.message()).unwrap_or("AWS gives no reason");
-        match error.and_then(|error| error.code()) {
-            Some(code) => format!("{}: {message}", code.as_str()),
-            None => message.to_owned(),
-        }
-    };
+fn operation(deployment: &DeploymentInfo, detail: Option<String>) -> Operation {
+    let reason = || reason(deployment);
     let phase = match deployment.status() {
         Some(Status::Ready) => Phase::Ready,
         Some(Status::Failed) => Phase::Failed { reason: reason() },
@@ -140,6 +226,7 @@ fn operation(deployment: &DeploymentInfo) -> Operation {
         id: deployment.deployment_id().unwrap_or_default().to_owned(),
         to: Version::new(deployment.revision().map(named).unwrap_or_default()),
         phase,
+        detail,
     }
 }
 
@@ -251,6 +338,7 @@ impl Replacing for CodeDeploy {
                 sent.map(|_| ()).map_err(classed("codedeploy:ContinueDeployment", &what))
             }
             Move::TakeBack => self.take_back(of).await,
+            Move::Follow => Ok(()),
             Move::Hold | Move::Release => Err(Error::Rejected {
                 operation: "hold",
                 message: format!("CodeDeploy cannot hold a deployment of {of} on its way"),

@@ -18,7 +18,7 @@ use crate::{
 
 const PROCESS: &str = "InstanceRefresh";
 /// How long AWS itself waits at a checkpoint: time enough to see it there and to suspend it.
-const CHECKPOINT_DELAY: i32 = 120;
+const CHECKPOINT_DELAY: i32 = 60;
 
 #[async_trait]
 impl Installations for AutoScaling {
@@ -108,7 +108,12 @@ fn operation(last: &InstanceRefresh, group: &Version) -> Option<Operation> {
         // What is not known yet is under way until it says otherwise.
         _ => (to, Phase::Moving { done }),
     };
-    Some(Operation { id: last.instance_refresh_id().unwrap_or("refresh").to_owned(), to, phase })
+    let id = last.instance_refresh_id().unwrap_or("refresh").to_owned();
+    let detail = match &phase {
+        Phase::Moving { .. } | Phase::Ready => last.status_reason().map(str::to_owned),
+        Phase::Failed { .. } | Phase::TakenBack { .. } => None,
+    };
+    Some(Operation { id, to, phase, detail })
 }
 
 #[async_trait]
@@ -128,6 +133,7 @@ impl Replacing for AutoScaling {
                 let sent = call.scaling_processes(PROCESS).send().await;
                 sent.map(|_| ()).map_err(classed("autoscaling:ResumeProcesses", &object))
             }
+            Move::Follow => Ok(()),
             Move::TakeBack => {
                 let call =
                     self.client.rollback_instance_refresh().auto_scaling_group_name(of.as_str());

@@ -31,6 +31,16 @@ pub enum Extent {
     Whole,
 }
 
+impl Extent {
+    /// Whether a replacement that has come so far is to stop here.
+    pub fn is_reached_at(self, done: Percent) -> bool {
+        match self {
+            Self::UpTo(share) => done >= share,
+            Self::Ready | Self::Whole => false,
+        }
+    }
+}
+
 impl fmt::Display for Extent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

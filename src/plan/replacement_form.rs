@@ -71,7 +71,7 @@ record! {
         "s3" s3: Choice BundleForm,
         /// A commit on GitHub.
         "github" github: Choice CommitForm,
-        /// The text of an AppSpec, for ECS and Lambda.
+        /// The text of an `AppSpec`, for ECS and Lambda.
         "app-spec" app_spec: Choice String,
     }
 }

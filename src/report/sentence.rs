@@ -109,7 +109,11 @@ impl Teller<'_> {
                 Sentence::new(Sign::Back, text)
             }
             Event::RestoreStarted { target, to } => {
-                let (name, to) = (words::target(target), self.picture(target, to));
+                let name = words::target(target);
+                let to = match to {
+                    Picture::Software(software) => software.version.to_string(),
+                    Picture::Split(_) | Picture::Capacity(_) => self.picture(target, to),
+                };
                 self.on(target, Sign::Back, format!("{name}: back to {to}"))
             }
             Event::Restored { target } => self.restored(target),

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, State, StepState,
-    Target, Timestamp,
+    CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, Software, State,
+    StepState, Target, Timestamp,
     decide::{CONFIRM_PATIENCE, other, target_of},
     outstanding::known_since,
     replace, software,
@@ -136,7 +136,7 @@ pub(super) fn after(
             }
         }
         (Verb::Replace(replacement), Picture::Software(live)) => {
-            Some(Picture::Software(live.arrived_at(replace::goal(replacement, live))))
+            Some(Picture::Software(Software::at(replace::goal(replacement, live))))
         }
         _ => None,
     }

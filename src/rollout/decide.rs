@@ -475,10 +475,15 @@ fn proceed(
         }
     };
     if let (Verb::Replace(replacement), Stage::Changing) = (&step.verb, &active.stage) {
+        let intend = |purpose, after| replace::intend(state, &replacement.fleet, purpose, after);
         match replace::steer(plan, state, (step, replacement), active) {
             Next::Time => {}
-            Next::Change(intent) => return vec![intent],
-            Next::Reached(mut events) => {
+            Next::Hold(after) => return intend(Purpose::Hold, after).into_iter().collect(),
+            Next::GoOn(after) => {
+                return intend(Purpose::Step(step.id.clone()), after).into_iter().collect();
+            }
+            Next::Reached => {
+                let mut events = replace::confirmed(state, &replacement.fleet);
                 events.extend(reached(replacement.bake, &replacement.gates));
                 return events;
             }

@@ -2,11 +2,13 @@
 //! gate is not known to hold, while the run is paused, held or interrupted, and where the plan says to stop. Holding is
 //! a change like any other, with an intent before it, and so is going on.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Event, Flow, Phase, Picture, Progress, Purpose, Software, State, StepState, Target, Version,
-    watch,
+    Change, Event, Flow, Phase, Picture, Progress, Purpose, Software, State, StepState, Target,
+    Version, watch,
 };
-use crate::plan::{Extent, FleetName, How, Plan, Replace, Revision, Step};
+use crate::plan::{Extent, FleetName, How, Plan, Replace, Step};
 
 /// The version a replacement leads to, given what there is.
 pub(super) fn goal(replace: &Replace, live: &Software) -> Version {
@@ -16,12 +18,8 @@ pub(super) fn goal(replace: &Replace, live: &Software) -> Version {
                 live.version.as_str().rsplit_once(':').map_or("", |(template, _)| template);
             Version::new(format!("{template}:{}", refresh.version))
         }
-        How::Deploy(deploy) => revision(&deploy.revision),
+        How::Deploy(deploy) => Version::new(deploy.revision.to_string()),
     }
-}
-
-fn revision(revision: &Revision) -> Version {
-    Version::new(revision.to_string())
 }
 
 /// A fleet's software as it was last seen.
@@ -32,14 +30,17 @@ pub(super) fn known<'a>(state: &'a State, fleet: &FleetName) -> Option<&'a Softw
     }
 }
 
-/// What a replacement needs next while its step is at work; nothing when it only needs time.
+/// What a replacement needs next while its step is at work.
 pub(super) enum Next {
+    /// Nothing but time, or a reading.
     Time,
     /// It has come as far as the step takes it.
-    Reached(Vec<Event>),
-    Change(Event),
+    Reached,
+    Hold(Software),
+    GoOn(Software),
 }
 
+/// What a replacement needs next, from what was last seen of it.
 pub(super) fn steer(
     plan: &Plan,
     state: &State,
@@ -51,60 +52,72 @@ pub(super) fn steer(
     else {
         return Next::Time;
     };
+    // What was called for has to show first; an operation that has begun shows as it moves.
+    let shows = match (&change.purpose, &change.progress) {
+        (_, Progress::Confirmed) => true,
+        (Purpose::Step(_), Progress::Confirming { .. }) => live.flow == Flow::Open,
+        (_, Progress::Calling | Progress::InDoubt(_) | Progress::Confirming { .. }) => false,
+    };
+    if !shows {
+        return Next::Time;
+    }
     let goal = goal(replace, live);
-    let intend = |purpose: Purpose, after: Software| {
-        Next::Change(Event::ChangeIntended {
-            purpose,
-            target: target.clone(),
-            before: Picture::Software(live.clone()),
-            after: Picture::Software(after),
-        })
-    };
-    let go_on = || intend(Purpose::Step(step.id.clone()), live.arrived_at(goal.clone()));
-    let settled = change.progress == Progress::Confirmed;
+    let go_on = || Next::GoOn(Software::at(goal.clone()));
     let may_move = state.paused.is_none() && watch::all_clear(plan, state, step, active);
-    let Some(operation) = live.under_way().filter(|operation| operation.to == goal) else {
-        return match (settled && live.rests_at(&goal), live.flow) {
-            (true, Flow::Open) => Next::Reached(Vec::new()),
-            (true, Flow::Held) => go_on(),
-            (false, _) => Next::Time,
-        };
-    };
-    let arrived = match (replace.extent, &operation.phase) {
-        (Extent::UpTo(share), Phase::Moving { done }) => *done >= share,
-        (Extent::Ready, Phase::Ready) => true,
-        _ => false,
-    };
-    match (live.flow, &change.purpose, &change.progress) {
-        // What was called for does not show yet; reading it decides.
-        (_, _, Progress::Calling | Progress::InDoubt(_)) => Next::Time,
-        (_, Purpose::Hold, Progress::Confirming { .. }) => Next::Time,
-        (Flow::Held, Purpose::Step(_), Progress::Confirming { .. }) => Next::Time,
-        (_, Purpose::Restore, _) => Next::Time,
-        (Flow::Open, _, _) if arrived && operation.phase == Phase::Ready => {
-            let live = Picture::Software(live.clone());
-            Next::Reached(vec![Event::ChangeConfirmed { target: target.clone(), live }])
+    let operation = live.under_way().filter(|operation| operation.to == goal);
+    match (operation.map(|operation| &operation.phase), live.flow, replace.extent) {
+        (None, Flow::Open, _) if change.progress == Progress::Confirmed && live.rests_at(&goal) => {
+            Next::Reached
         }
-        (Flow::Open, _, _) if holdable(replace) && (arrived || !may_move) => {
-            intend(Purpose::Hold, live.held())
+        // All of it was replaced before the hold took effect: only the suspension is left.
+        (None, Flow::Held, _) if live.rests_at(&goal) => go_on(),
+        (Some(Phase::Ready), Flow::Open, Extent::Ready) => Next::Reached,
+        (Some(Phase::Ready), Flow::Open, _) if may_move && !is_told_to_go_on(change) => go_on(),
+        (Some(Phase::Moving { done }), Flow::Held, Extent::UpTo(share)) if *done >= share => {
+            Next::Reached
         }
-        (Flow::Open, _, _)
-            if operation.phase == Phase::Ready && may_move && settled_at_ready(change) =>
+        (Some(Phase::Moving { .. }), Flow::Held, _) if may_move => go_on(),
+        (Some(Phase::Moving { done }), Flow::Open, extent)
+            if holdable(replace) && (!may_move || extent.is_reached_at(*done)) =>
         {
-            go_on()
+            Next::Hold(live.held())
         }
-        (Flow::Open, _, _) => Next::Time,
-        (Flow::Held, _, Progress::Confirmed) if arrived => Next::Reached(Vec::new()),
-        (Flow::Held, _, Progress::Confirmed) if may_move => go_on(),
-        (Flow::Held, _, Progress::Confirmed) => Next::Time,
+        _ => Next::Time,
     }
 }
 
-/// Whether the last change did not itself begin where the deployment waits, so that telling it to go on is new.
-fn settled_at_ready(change: &super::Change) -> bool {
+/// Whether the last call was the one that ends the waiting, and only does not show yet.
+fn is_told_to_go_on(change: &Change) -> bool {
     let Picture::Software(before) = &change.before else { return false };
-    before.under_way().is_none_or(|operation| operation.phase != Phase::Ready)
-        || change.progress == Progress::Confirmed
+    before.under_way().is_some_and(|operation| operation.phase == Phase::Ready)
+        && change.progress != Progress::Confirmed
+}
+
+/// The intent to change what a fleet was last seen at.
+pub(super) fn intend(
+    state: &State,
+    fleet: &FleetName,
+    purpose: Purpose,
+    after: Software,
+) -> Option<Event> {
+    Some(Event::ChangeIntended {
+        purpose,
+        target: Target::Software(fleet.clone()),
+        before: Picture::Software(known(state, fleet)?.clone()),
+        after: Picture::Software(after),
+    })
+}
+
+/// What was reached stands as it was seen, though the operation that led there may have more to do.
+pub(super) fn confirmed(state: &State, fleet: &FleetName) -> Vec<Event> {
+    let target = Target::Software(fleet.clone());
+    let (Some(live), Some(change)) = (known(state, fleet), state.changes.get(&target)) else {
+        return Vec::new();
+    };
+    if change.progress == Progress::Confirmed {
+        return Vec::new();
+    }
+    vec![Event::ChangeConfirmed { target, live: Picture::Software(live.clone()) }]
 }
 
 /// Only an instance refresh can be suspended on the way.
@@ -119,26 +132,21 @@ fn holdable(replace: &Replace) -> bool {
 /// call under way is waited for; what its answer leaves to hold is held then.
 pub(super) fn hold_all(plan: &Plan, state: &State) -> Vec<Event> {
     let replaced = plan.steps().filter_map(|(_, step)| step.replaces());
-    let fleets: std::collections::BTreeSet<&FleetName> =
+    let fleets: BTreeSet<&FleetName> =
         replaced.filter(|replace| holdable(replace)).map(|replace| &replace.fleet).collect();
     let hold = |fleet: &FleetName| {
-        let target = Target::Software(fleet.clone());
         let live = known(state, fleet)?;
-        let change = state.changes.get(&target)?;
+        let change = state.changes.get(&Target::Software(fleet.clone()))?;
         let moves = match (&change.purpose, &change.progress) {
-            (_, Progress::Calling) | (Purpose::Restore, _) => false,
-            (Purpose::Hold, Progress::Confirming { .. } | Progress::InDoubt(_)) => false,
             (Purpose::Step(_), Progress::Confirming { .. } | Progress::InDoubt(_)) => true,
             (Purpose::Step(_) | Purpose::Hold, Progress::Confirmed) => {
                 live.under_way().is_some() && live.flow == Flow::Open
             }
+            (_, Progress::Calling)
+            | (Purpose::Restore, _)
+            | (Purpose::Hold, Progress::Confirming { .. } | Progress::InDoubt(_)) => false,
         };
-        moves.then(|| Event::ChangeIntended {
-            purpose: Purpose::Hold,
-            before: Picture::Software(live.clone()),
-            after: Picture::Software(live.held()),
-            target,
-        })
+        if moves { intend(state, fleet, Purpose::Hold, live.held()) } else { None }
     };
     fleets.into_iter().filter_map(hold).collect()
 }

@@ -60,6 +60,9 @@ pub struct Operation {
     /// Where it leads to now; one that is rolled back leads to where it came from.
     pub to: Version,
     pub phase: Phase,
+    /// AWS's own words on where it is, or why it goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,12 +83,15 @@ pub enum Phase {
 impl fmt::Display for Software {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.version.as_str())?;
-        if let Some(Operation { id, to, phase }) = &self.operation {
+        if let Some(Operation { id, to, phase, detail }) = &self.operation {
             match phase {
                 Phase::Moving { done } => write!(f, ", {done} on the way to {to}")?,
                 Phase::Ready => write!(f, ", ready to move traffic to {to}")?,
                 Phase::Failed { reason } => write!(f, ", {id} to {to} failed: {reason}")?,
                 Phase::TakenBack { reason } => write!(f, ", {id} was taken back: {reason}")?,
+            }
+            if let Some(detail) = detail {
+                write!(f, " ({detail})")?;
             }
         }
         match self.flow {
@@ -127,8 +133,8 @@ impl Software {
         self.version == live.version && self.flow == live.flow && id(self) == id(live)
     }
 
-    /// The same, with the version set and nothing under way.
-    pub(super) fn arrived_at(&self, version: Version) -> Self {
+    /// All of it at this version, and nothing under way.
+    pub(super) fn at(version: Version) -> Self {
         Self { version, operation: None, flow: Flow::Open }
     }
 
@@ -159,6 +165,8 @@ pub enum Move {
     TakeBack,
     /// Nothing is under way any more; only the suspension goes.
     Release,
+    /// Nothing has to be asked: AWS is at it already.
+    Follow,
 }
 
 impl Move {
@@ -166,7 +174,12 @@ impl Move {
     pub fn between(before: &Software, after: &Software) -> Self {
         match before.under_way() {
             _ if after.flow == Flow::Held => Self::Hold,
-            Some(operation) if operation.to == after.version => Self::GoOn,
+            Some(operation) if operation.to == after.version => {
+                match (&operation.phase, before.flow) {
+                    (Phase::Moving { .. }, Flow::Open) => Self::Follow,
+                    _ => Self::GoOn,
+                }
+            }
             Some(_) => Self::TakeBack,
             None if before.rests_at(&after.version) && before.flow == Flow::Held => Self::Release,
             None => Self::Start(after.version.clone()),
@@ -263,9 +276,8 @@ fn restore_ended(before: &Software, live: &Software) -> Seen {
 
 fn hold_seen(change: &Change, live: &Software, now: Timestamp) -> Seen {
     match (live.flow, live.under_way()) {
-        (Flow::Held, _) => Seen::Done,
-        // It came to its end before it could be held.
-        (Flow::Open, None) => Seen::Done,
+        // It may have come to its end before it could be held.
+        (Flow::Held, _) | (Flow::Open, None) => Seen::Done,
         (Flow::Open, Some(_)) => unchanged(&change.progress, now),
     }
 }
@@ -287,7 +299,8 @@ fn step_seen(
     let was_ours = before.under_way().is_some_and(|known| known.id == operation.id);
     match &operation.phase {
         Phase::Failed { reason } | Phase::TakenBack { reason } if !known || was_ours => {
-            let message = format!("{} ended: {reason}", operation.id);
+            let detail = operation.detail.as_deref().map(|detail| format!(" ({detail})"));
+            let message = format!("{} ended: {reason}{}", operation.id, detail.unwrap_or_default());
             Seen::Failed(CallProblem { kind: ProblemKind::Final, message })
         }
         Phase::Failed { .. } | Phase::TakenBack { .. } => unchanged(&change.progress, now),
@@ -305,7 +318,8 @@ fn step_seen(
             }
         }
         Phase::Moving { .. } | Phase::Ready if operation.to == before.version => {
-            let message = format!("AWS takes it back to {}", before.version);
+            let why = operation.detail.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            let message = format!("AWS takes it back to {}{why}", before.version);
             Seen::Failed(CallProblem { kind: ProblemKind::Final, message })
         }
         Phase::Moving { .. } | Phase::Ready => Seen::Foreign,
@@ -315,11 +329,12 @@ fn step_seen(
 /// The picture is the one from before: what that says about the call.
 fn unchanged(progress: &Progress, now: Timestamp) -> Seen {
     match progress {
-        Progress::Calling | Progress::Confirmed => Seen::Nothing,
         Progress::Confirming { since } if now.since(*since) >= CONFIRM_PATIENCE => Seen::Invisible,
-        Progress::Confirming { .. } => Seen::Nothing,
         Progress::InDoubt(Doubt::RetryAt(at)) if now >= *at => Seen::CallAgain,
-        Progress::InDoubt(Doubt::RetryAt(_)) => Seen::Nothing,
+        Progress::Calling
+        | Progress::Confirmed
+        | Progress::Confirming { .. }
+        | Progress::InDoubt(Doubt::RetryAt(_)) => Seen::Nothing,
         Progress::InDoubt(Doubt::GivenUp(problem)) => Seen::Failed(problem.clone()),
     }
 }

@@ -214,7 +214,7 @@ impl Landscape {
             priority: None,
         };
         let [stable, candidate] =
-            ["now", "next"].map(|version| Member::new(format!("{}-{version}", name)));
+            ["now", "next"].map(|version| Member::new(format!("{name}-{version}")));
         let route = Route {
             kind: RouteKind::Alb(place),
             sides: Sides::Fixed { stable, candidate },
@@ -224,17 +224,15 @@ impl Landscape {
         let Some(stands) = self.routes.get(&stands_for).cloned() else { return };
         let replaces =
             || plan.steps().filter_map(|(_, step)| step.replaces()).filter(|r| r.fleet == *name);
-        let kind = match replaces().any(|replace| replace.extent == Extent::Ready) {
-            true => Kind::BlueGreen,
-            false => Kind::InPlace,
-        };
+        let waits = replaces().any(|replace| replace.extent == Extent::Ready);
+        let kind = if waits { Kind::BlueGreen } else { Kind::InPlace };
         let version = match fleet.kind {
             FleetKind::AutoScaling => "lt-0123456789abcdef0:1",
             FleetKind::CodeDeploy => "s3://releases/before.zip?type=zip",
         };
         let script = self.scenario.replacement.clone();
         let mut installation = SimulatedInstallation::new(version, stands, kind, script);
-        installation.suspended = self.scenario.sides.candidate.suspended.clone();
+        installation.suspended.clone_from(&self.scenario.sides.candidate.suspended);
         self.installations.insert(member.clone(), installation);
     }
 

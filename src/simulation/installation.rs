@@ -189,7 +189,7 @@ impl SimulatedInstallation {
     pub(super) fn replace_by_hand(&mut self, version: &str) {
         let phase = Phase::Moving { done: Percent::ZERO };
         let to = Version::new(version);
-        self.software.operation = Some(Operation { id: "by-hand".into(), to, phase });
+        self.software.operation = Some(Operation { id: "by-hand".into(), to, phase, detail: None });
         self.stops.clear();
     }
 
@@ -208,7 +208,8 @@ impl SimulatedInstallation {
                 self.stops = pace.stops.iter().copied().filter(|_| *to != self.first).collect();
                 let id = format!("operation-{}", self.operations);
                 let phase = Phase::Moving { done: Percent::ZERO };
-                self.software.operation = Some(Operation { id, to: to.clone(), phase });
+                self.software.operation =
+                    Some(Operation { id, to: to.clone(), phase, detail: None });
                 Ok(())
             }
             Move::Hold => {
@@ -227,6 +228,7 @@ impl SimulatedInstallation {
                 }
                 Ok(())
             }
+            Move::Follow => Ok(()),
             Move::TakeBack if under_way => {
                 self.turned = true;
                 if self.kind == Kind::BlueGreen && !self.is_switching() {

@@ -25,10 +25,12 @@ fn operation(kind: FleetKind, what: &Move) -> &'static str {
     match (kind, what) {
         (FleetKind::AutoScaling, Move::Start(_)) => "StartInstanceRefresh",
         (FleetKind::AutoScaling, Move::Hold) => "SuspendProcesses",
-        (FleetKind::AutoScaling, Move::GoOn | Move::Release) => "ResumeProcesses",
+        (FleetKind::AutoScaling, Move::GoOn | Move::Release | Move::Follow) => "ResumeProcesses",
         (FleetKind::AutoScaling, Move::TakeBack) => "RollbackInstanceRefresh",
         (FleetKind::CodeDeploy, Move::Start(_)) => "CreateDeployment",
-        (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold) => "ContinueDeployment",
+        (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold | Move::Follow) => {
+            "ContinueDeployment"
+        }
         (FleetKind::CodeDeploy, Move::TakeBack) => "StopDeployment",
     }
 }

@@ -87,11 +87,13 @@ impl Replacing for FaultyService<dyn Replacing> {
         let operation = match (self.kind, what) {
             (FleetKind::AutoScaling, Move::Start(_)) => Operation::StartInstanceRefresh,
             (FleetKind::AutoScaling, Move::Hold) => Operation::SuspendProcesses,
-            (FleetKind::AutoScaling, Move::GoOn | Move::Release) => Operation::ResumeProcesses,
+            (FleetKind::AutoScaling, Move::GoOn | Move::Release | Move::Follow) => {
+                Operation::ResumeProcesses
+            }
             (FleetKind::AutoScaling, Move::TakeBack) => Operation::RollbackInstanceRefresh,
             (FleetKind::CodeDeploy, Move::Start(_)) => Operation::CreateDeployment,
             (FleetKind::CodeDeploy, Move::TakeBack) => Operation::StopDeployment,
-            (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold) => {
+            (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold | Move::Follow) => {
                 Operation::ContinueDeployment
             }
         };

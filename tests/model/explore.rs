@@ -253,7 +253,7 @@ impl Search<'_> {
         let mut fresh = self.calls(id, node)?;
         fresh |= self.polls(id, node)?;
         fresh |= self.people(id, node)?;
-        fresh |= self.operations(id, node)?;
+        fresh |= self.operations(id, node);
         let out = outstanding(self.plan, &self.told(node), node.now);
         if let Some(wake) = out.wake {
             fresh |= self.step(
@@ -325,7 +325,7 @@ impl Search<'_> {
     }
 
     /// What AWS does by itself, whether somebody watches or not.
-    fn operations(&mut self, id: usize, node: &Node) -> Result<bool, String> {
+    fn operations(&mut self, id: usize, node: &Node) -> bool {
         let mut fresh = false;
         for target in node.world.0.keys() {
             if let Some(picture) = node.world.moved_on(target) {
@@ -343,7 +343,7 @@ impl Search<'_> {
                 fresh |= self.visit(Some(id), next, &label);
             }
         }
-        Ok(fresh)
+        fresh
     }
 
     fn polls(&mut self, id: usize, node: &Node) -> Result<bool, String> {

@@ -119,11 +119,12 @@ impl World {
                 let last = live.operation.as_ref().map_or(0, |last| last.id.parse().unwrap());
                 let phase = Phase::Moving { done: Percent::ZERO };
                 let id = (last + 1_u32).to_string();
-                next.operation = Some(Operation { id, to, phase });
+                next.operation = Some(Operation { id, to, phase, detail: None });
                 next.flow = after.flow;
             }
             Move::Hold => next.flow = Flow::Held,
             Move::GoOn | Move::Release => next.flow = Flow::Open,
+            Move::Follow => {}
             Move::TakeBack => {
                 let to = live.version.clone();
                 live.under_way()?;

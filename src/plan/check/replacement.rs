@@ -40,10 +40,8 @@ pub(super) fn refresh(
         Some(share) if share.value < Percent::HUNDRED => Extent::UpTo(share.value),
         Some(_) | None => Extent::Whole,
     };
-    let matching = match form.skip_matching.value_or(true) {
-        true => Matching::Skip,
-        false => Matching::Replace,
-    };
+    let matching =
+        if form.skip_matching.value_or(true) { Matching::Skip } else { Matching::Replace };
     let refresh = Refresh {
         version: form.version.value()?.0,
         min_healthy: form.min_healthy.value_or(MIN_HEALTHY),
