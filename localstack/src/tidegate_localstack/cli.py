@@ -19,6 +19,9 @@ from tidegate_localstack import environment
 from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.instance import DEFAULT_PORT, REGION, Instance, Record
 
+KINDS = ("alb", "nlb")
+"""The kinds of worlds, as seed.py knows them, which this module must not import."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code is 0 on success, 1 on a failure that was explained."""
@@ -60,8 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     verb("down", _down, "stop LocalStack, wait until it is gone", shared)
     verb("status", _status, "say whether LocalStack runs, and where", shared)
     verb("env", _env, "print the exports that point AWS tools at LocalStack", shared)
-    verb("seed", _seed, "create one world unless it exists; prints its ARNs", shared, world)
-    verb("reset", _reset, "empty the local AWS, then seed one world", shared, world)
+    kind = argparse.ArgumentParser(add_help=False)
+    kind.add_argument("--kind", choices=KINDS, default="alb", help="of which kind (alb)")
+    kind.add_argument("--prefix", help="name of the world (checkout, or checkout-KIND)")
+    verb("seed", _seed, "create one world unless it exists; prints its ARNs", shared, kind)
+    verb("reset", _reset, "empty the local AWS, then seed one world", shared, kind)
     errors = verb("emit-errors", _emit_errors, "publish bad metric data", shared, world)
     errors.add_argument("--for", dest="seconds", type=float, default=30.0, help="how long (30)")
     errors.add_argument("--until-alarm", action="store_true", help="stop once the alarm fires")
@@ -71,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--version", default="2")
     release.add_argument("--error-rate", type=float, default=0.0, help="0 to 1 (0)")
     release.add_argument("--latency-ms", type=float, default=0.0)
+    release.add_argument("--unhealthy", action="store_true", help="fails its health check")
     load = verb("load", _load, "send users' requests until told to stop", shared, world)
     load.add_argument("--rate", type=float, default=100.0, help="requests a second (100)")
     load.add_argument("--for", dest="seconds", type=float, default=600.0, help="at most (600)")
@@ -149,12 +156,13 @@ def _in_environment(record: Record, module: str, *arguments: str) -> int:
     return subprocess.run(command, check=False, env=env | aws_environment(record)).returncode
 
 
-def _seed(options: argparse.Namespace) -> int:
-    return _in_environment(_running(options), "seed", "--prefix", options.prefix)
+def _seed(options: argparse.Namespace, *more: str) -> int:
+    prefix = ["--prefix", options.prefix] if options.prefix else []
+    return _in_environment(_running(options), "seed", "--kind", options.kind, *prefix, *more)
 
 
 def _reset(options: argparse.Namespace) -> int:
-    return _in_environment(_running(options), "seed", "--prefix", options.prefix, "--wipe-first")
+    return _seed(options, "--wipe-first")
 
 
 def _emit_errors(options: argparse.Namespace) -> int:
@@ -168,6 +176,7 @@ def _release(options: argparse.Namespace) -> int:
     arguments = ["--prefix", options.prefix, "--side", options.side]
     arguments += ["--version", options.version, "--error-rate", str(options.error_rate)]
     arguments += ["--latency-ms", str(options.latency_ms)]
+    arguments += ["--unhealthy"] if options.unhealthy else []
     return _in_environment(_running(options), "release", *arguments)
 
 

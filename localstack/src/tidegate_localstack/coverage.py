@@ -34,7 +34,8 @@ from tidegate_localstack import (
 PAGE = environment.ROOT / "coverage.md"
 
 MACHINES = {
-    "elbv2": "target health by real checks, draining, traffic by rule, weight and cookie, metrics",
+    "elbv2": "target health by real checks, draining; requests by rule, weight and cookie, "
+    "connections by weight; metrics",
     "autoscaling": "instances launch, register, drain and terminate over time; lifecycle hooks; "
     "suspended processes; replacement of the unhealthy; instance refresh",
     "codedeploy": "deployments to EC2 instances, in place and blue/green, with their rollbacks",

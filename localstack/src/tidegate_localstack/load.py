@@ -2,7 +2,8 @@
 
 A rehearsal means something when traffic flows: the weights split it, the targets answer it, the
 alarms see it. This sends it at a steady rate until it is told to stop, and counts by minute and
-version, so that a roll-out's cost to users can be read off afterwards.
+version, so that a roll-out's cost to users can be read off afterwards. Through a network load
+balancer every request has a connection of its own, since that is what the weights split.
 """
 
 from __future__ import annotations
@@ -57,8 +58,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     tally = Tally()
     gap = WORKERS / options.rate
+    headers = {"Host": f"{options.prefix}.elb.localhost.localstack.cloud"}
+    if _is_network(options.prefix):
+        headers["Connection"] = "close"
     workers = [
-        threading.Thread(target=_send, args=(options.prefix, gap, i * gap / WORKERS, tally, stop))
+        threading.Thread(target=_send, args=(headers, gap, i * gap / WORKERS, tally, stop))
         for i in range(WORKERS)
     ]
     for worker in workers:
@@ -70,9 +74,15 @@ def main() -> None:
     print(json.dumps(_summary(tally, options.prefix)))
 
 
-def _send(prefix: str, gap: float, delay: float, tally: Tally, stop: threading.Event) -> None:
+def _is_network(name: str) -> bool:
+    found = boto3.client("elbv2").describe_load_balancers(Names=[name])["LoadBalancers"]
+    return bool(found[0]["Type"] == "network")
+
+
+def _send(
+    headers: dict[str, str], gap: float, delay: float, tally: Tally, stop: threading.Event
+) -> None:
     endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"])
-    headers = {"Host": f"{prefix}.elb.localhost.localstack.cloud"}
     host, port = endpoint.hostname or "127.0.0.1", endpoint.port or 80
     due = time.monotonic() + delay
     connection = http.client.HTTPConnection(host, port, timeout=10)
@@ -115,9 +125,11 @@ def _first_alarm(prefix: str, since: float) -> float | None:
     """When one of the world's alarms first went off, by its history."""
     cloudwatch = boto3.client("cloudwatch")
     moments: list[float] = []
-    for name in ("5xx", "latency"):
+    for alarm in cloudwatch.describe_alarms(AlarmNamePrefix=f"{prefix}-")["MetricAlarms"]:
+        if "-" in alarm["AlarmName"].removeprefix(f"{prefix}-"):
+            continue  # it belongs to a world whose prefix only begins like this one's
         history = cloudwatch.describe_alarm_history(
-            AlarmName=f"{prefix}-{name}",
+            AlarmName=alarm["AlarmName"],
             HistoryItemType="StateUpdate",
             StartDate=datetime.fromtimestamp(since, UTC),
         )

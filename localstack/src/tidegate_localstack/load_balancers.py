@@ -1,7 +1,8 @@
 """Elastic Load Balancing v2, where moto is more lenient or less precise than AWS.
 
 moto accepts any weight, any number of target groups and stickiness that AWS refuses, calls every
-target healthy, and forgets which load balancers use a target group once a rule is modified.
+target healthy, forgets which load balancers use a target group once a rule is modified, and takes a
+network load balancer for an application's.
 """
 
 from __future__ import annotations
@@ -39,6 +40,44 @@ def _constraint(value: object, at: str, text: str) -> CommonServiceException:
         f"1 validation error detected: Value '{value}' at '{at}' failed to satisfy constraint: "
         f"Member must have {text}",
     )
+
+
+def _balancer_of(backend: Any, request: Any) -> Any:
+    """The load balancer whose actions a request sets, or None when it names nothing known."""
+    named = {request.get(key) for key in ("LoadBalancerArn", "ListenerArn", "RuleArn")} - {None}
+    for balancer in backend.load_balancers.values():
+        known = {balancer.arn, *balancer.listeners}
+        known |= {r.arn for each in balancer.listeners.values() for r in each.rules.values()}
+        if named & known:
+            return balancer
+    return None
+
+
+def _check_balancer(actions: list[Any], balancer: Any, backend: Any, *, for_rule: bool) -> None:
+    """Refuse what the kind of load balancer does not allow."""
+    network = balancer.type == "network"
+    if network and for_rule:
+        raise _refuse("ValidationError", "Rules are unsupported for Network Load Balancers")
+    for action in actions:
+        if network and action["Type"] != "forward":
+            raise _refuse(
+                "InvalidLoadBalancerAction",
+                f"Action type '{action['Type']}' is not supported for Network Load Balancers",
+            )
+        config = action.get("ForwardConfig") or {}
+        entries = config.get("TargetGroups") or [action]
+        for arn in [entry.get("TargetGroupArn") for entry in entries]:
+            group = backend.target_groups.get(arn)
+            if group is None and arn is not None:
+                raise _refuse("TargetGroupNotFound", f"Target groups '{arn}' not found")
+            if group is None or group.protocol is None:
+                continue  # a target group of a Lambda function has no protocol
+            if network != (group.protocol not in ("HTTP", "HTTPS")):
+                raise _refuse(
+                    "IncompatibleProtocols",
+                    f"The protocol {group.protocol} of target group {group.name} is not supported "
+                    f"by a load balancer of type '{balancer.type}'",
+                )
 
 
 def check_actions(actions: list[Any], parameter: str, backend: Any) -> None:
@@ -89,6 +128,9 @@ def _changing_actions(parameter: str) -> Handler:
         given = request.get(parameter) or []
         path = parameter[0].lower() + parameter[1:]
         check_actions(given, path, backend)
+        balancer = _balancer_of(backend, request)
+        if balancer is not None:
+            _check_balancer(given, balancer, backend, for_rule=path == "actions")
         changed = request.get("RuleArn") or request.get("ListenerArn")
         for rule in _rules(backend):
             if given and changed in (rule.arn, rule.listener_arn if _is_default(rule) else None):
@@ -122,10 +164,17 @@ def actions_in_effect(rule: Any) -> list[Any]:
 
 
 def _create_load_balancer(context: RequestContext, _request: Any) -> Any:
-    answer = call_moto(context)
+    backend, answer = _backend(context), call_moto(context)
     for described in answer["LoadBalancers"]:
-        balancer = _backend(context).load_balancers[described["LoadBalancerArn"]]
+        balancer = backend.load_balancers.pop(described["LoadBalancerArn"])
         balancer.dns_name = described["DNSName"] = f"{balancer.name}.{DOMAIN}"
+        if balancer.type == "network":
+            # moto calls every load balancer an application's.
+            tags = backend.tagging_service.list_tags_for_resource(balancer.arn)["Tags"]
+            balancer.arn = balancer.arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
+            backend.tagging_service.tag_resource(balancer.arn, tags)
+        described["LoadBalancerArn"] = balancer.arn
+        backend.load_balancers[balancer.arn] = balancer
     return answer
 
 

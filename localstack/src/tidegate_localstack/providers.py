@@ -59,11 +59,12 @@ def elbv2() -> Service:
 @aws_provider(api="autoscaling")
 def autoscaling() -> Service:
     """EC2 Auto Scaling: groups and their instances."""
-    from tidegate_localstack import fleet, members, refresh  # noqa: PLC0415
+    from tidegate_localstack import app_metrics, fleet, members, refresh  # noqa: PLC0415
 
     members.take_over_from_moto()
     engine.every_tick(refresh.tick)
     engine.every_tick(members.tick)
+    engine.every_tick(app_metrics.tick)
     return service_on_moto("autoscaling", {**fleet.OPERATIONS, **refresh.OPERATIONS})
 
 
