@@ -10,9 +10,14 @@ import urllib.request
 
 from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.world import Clients, World
+from tidegate_localstack.world_codedeploy import CodeDeployWorld
 from tidegate_localstack.world_network import NetworkWorld
 
-KINDS: dict[str, type[World]] = {"alb": World, "nlb": NetworkWorld}
+KINDS: dict[str, type[World]] = {
+    "alb": World,
+    "codedeploy": CodeDeployWorld,
+    "nlb": NetworkWorld,
+}
 
 
 def default_prefix(kind: str) -> str:

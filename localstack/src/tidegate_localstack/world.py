@@ -13,7 +13,6 @@ import base64
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
 from typing import Any
 
 import boto3
@@ -39,28 +38,29 @@ NOT_FOUND = {
 READY_TIMEOUT_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
 class Clients:
-    """The AWS clients a seed needs; endpoint and credentials come from the environment."""
+    """The AWS clients a seed needs, each made when first used."""
 
-    ec2: Any
-    elbv2: Any
-    autoscaling: Any
-    cloudwatch: Any
-    codedeploy: Any
-    route53: Any
+    def __init__(self, endpoint: str | None) -> None:
+        self._endpoint = endpoint
 
     @staticmethod
     def at(endpoint: str | None) -> Clients:
         """Clients of the AWS at this endpoint."""
-        config = Config(retries={"max_attempts": 2}, tcp_keepalive=True)
-        names = [field.name for field in fields(Clients)]
-        return Clients(*(boto3.client(n, endpoint_url=endpoint, config=config) for n in names))
+        return Clients(endpoint)
 
     @staticmethod
     def from_environment() -> Clients:
-        """Clients of the AWS that AWS_ENDPOINT_URL names."""
-        return Clients.at(None)
+        """Clients of the AWS that AWS_ENDPOINT_URL names; credentials come from there, too."""
+        return Clients(None)
+
+    def __getattr__(self, service: str) -> Any:
+        if service.startswith("_"):
+            raise AttributeError(service)
+        config = Config(retries={"max_attempts": 2}, tcp_keepalive=True)
+        client = boto3.client(service, endpoint_url=self._endpoint, config=config)
+        setattr(self, service, client)
+        return client
 
 
 class World:
@@ -197,7 +197,8 @@ class World:
         arn: str = found[0]["RuleArn"]
         return arn
 
-    def launch_template(self) -> str:
+    def launch_template(self, version: str = "1") -> str:
+        """The launch template, whose version 1 runs this version of the software."""
         ec2 = self.aws.ec2
         try:
             found = ec2.describe_launch_templates(LaunchTemplateNames=[self.prefix])
@@ -210,7 +211,7 @@ class World:
                 LaunchTemplateData={
                     "ImageId": IMAGE_ID,
                     "InstanceType": "t3.micro",
-                    "UserData": user_data(version="1"),
+                    "UserData": user_data(version),
                 },
             )
             template = created["LaunchTemplate"]["LaunchTemplateId"]
@@ -227,9 +228,15 @@ class World:
         }
 
     def fleet(
-        self, name: str, template: str, subnets: list[str], target_group: str, *, minimum: int
+        self,
+        name: str,
+        template: str,
+        subnets: list[str],
+        target_group: str | None,
+        *,
+        minimum: int,
     ) -> str:
-        """An Auto Scaling group, and its instances as targets."""
+        """An Auto Scaling group, its instances as targets unless there is no target group."""
         autoscaling = self.aws.autoscaling
 
         def describe() -> list[dict[str, Any]]:
@@ -246,7 +253,7 @@ class World:
                 MaxSize=8,
                 DesiredCapacity=minimum,
                 VPCZoneIdentifier=",".join(subnets),
-                TargetGroupARNs=[target_group],
+                TargetGroupARNs=[target_group] if target_group else [],
                 HealthCheckType="ELB",
                 HealthCheckGracePeriod=300,
             )
