@@ -12,11 +12,13 @@ from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.world import Clients, World
 from tidegate_localstack.world_codedeploy import CodeDeployWorld
 from tidegate_localstack.world_network import NetworkWorld
+from tidegate_localstack.world_rolling import RollingWorld
 
 KINDS: dict[str, type[World]] = {
     "alb": World,
     "codedeploy": CodeDeployWorld,
     "nlb": NetworkWorld,
+    "rolling": RollingWorld,
 }
 
 

@@ -277,7 +277,9 @@ class World:
             found = self.describe_alarms(names.values())
         return {kind: found[name]["AlarmArn"] for kind, name in names.items()}
 
-    def wait_until_ready(self, target_group: str, alarms: Mapping[str, str]) -> None:
+    def wait_until_ready(
+        self, target_group: str, alarms: Mapping[str, str], instances: int = STABLE_INSTANCES
+    ) -> None:
         """A plan starts from a stable side that carries the traffic, and alarms that are OK."""
         names = [arn.rpartition(":")[2] for arn in alarms.values()]
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS
@@ -285,7 +287,7 @@ class World:
             answer = self.aws.elbv2.describe_target_health(TargetGroupArn=target_group)
             health = [d["TargetHealth"]["State"] for d in answer["TargetHealthDescriptions"]]
             states = [alarm["StateValue"] for alarm in self.describe_alarms(names).values()]
-            if len(health) >= STABLE_INSTANCES and set(health + states) == {"healthy", "OK"}:
+            if len(health) >= instances and set(health + states) == {"healthy", "OK"}:
                 return
             if time.monotonic() > deadline:
                 raise LocalAwsError(
