@@ -19,7 +19,7 @@ from tidegate_localstack import environment
 from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.instance import DEFAULT_PORT, REGION, Instance, Record
 
-KINDS = ("alb", "codedeploy", "nlb", "rolling")
+KINDS = ("alb", "codedeploy", "nlb", "rolling", "route53")
 """The kinds of worlds, as seed.py knows them, which this module must not import."""
 
 

@@ -11,6 +11,7 @@ import urllib.request
 from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.world import Clients, World
 from tidegate_localstack.world_codedeploy import CodeDeployWorld
+from tidegate_localstack.world_dns import DnsWorld
 from tidegate_localstack.world_network import NetworkWorld
 from tidegate_localstack.world_rolling import RollingWorld
 
@@ -19,6 +20,7 @@ KINDS: dict[str, type[World]] = {
     "codedeploy": CodeDeployWorld,
     "nlb": NetworkWorld,
     "rolling": RollingWorld,
+    "route53": DnsWorld,
 }
 
 
