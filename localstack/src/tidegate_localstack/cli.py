@@ -81,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     load = verb("load", _load, "send users' requests until told to stop", shared, world)
     load.add_argument("--rate", type=float, default=100.0, help="requests a second (100)")
     load.add_argument("--for", dest="seconds", type=float, default=600.0, help="at most (600)")
+    snapshot = verb("snapshot", _snapshot, "print what a roll-out may change, as JSON", shared)
+    snapshot.add_argument("--prefix", help="only what is named so, or begins so (everything)")
     verb("install", _install, "create or update the environment, start nothing")
     verb("test", _test, "run this package's tests and lints; further arguments go to pytest")
     return parser
@@ -188,6 +190,11 @@ def _load(options: argparse.Namespace) -> int:
     arguments += ["--for", str(options.seconds)]
     command = [str(environment.python()), "-m", "tidegate_localstack.load", *arguments]
     os.execve(command[0], command, env | aws_environment(record))
+
+
+def _snapshot(options: argparse.Namespace) -> int:
+    prefix = ["--prefix", options.prefix] if options.prefix else []
+    return _in_environment(_running(options), "snapshot", *prefix)
 
 
 def _install(_options: argparse.Namespace) -> int:
