@@ -81,7 +81,7 @@ def test_a_refresh_under_load_loses_no_request(fleet: Fleet) -> None:
     assert fleet.group()["LaunchTemplate"]["Version"] == "2"
     assert {status for status, _ in answers} == {200}
     assert {version for _, version in answers} == {"1", "2"}
-    assert sum(answers.values()) > 500
+    assert sum(answers.values()) > 100
 
 
 def test_a_rollback_under_load_loses_no_request_and_keeps_the_version(fleet: Fleet) -> None:

@@ -48,6 +48,8 @@ class Target:
     passes: int = 0
     failures: int = 0
     answers: list[int] = field(default_factory=list)
+    instance: Any = None
+    """moto's instance, once it was found."""
 
     def becomes(self, state: str, reason: str | None = None) -> None:
         """Change state; counting starts anew."""
@@ -99,7 +101,11 @@ def address_of(group: FakeTargetGroup, target: Target) -> tuple[str, int] | None
     """Where a target listens: an instance's program, or an IP target's own address."""
     if not target.id.startswith("i-"):
         return (target.id, target.port) if group.target_type == "ip" else None
-    instance = ec2_backends[group.account_id][group.region_name].get_instance_by_id(target.id)
+    if target.instance is None:
+        # moto looks through all instances there ever were, which is too slow for every request.
+        backend = ec2_backends[group.account_id][group.region_name]
+        target.instance = backend.get_instance_by_id(target.id)
+    instance = target.instance
     if instance is None or instance.state != "running":
         return None
     return ("127.0.0.1", program_of(instance).port)
