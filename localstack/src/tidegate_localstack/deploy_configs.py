@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.api import RequestContext
 from moto.codedeploy.models import codedeploy_backends
 
-Handler = Callable[[RequestContext, Any], Any]
+from tidegate_localstack.handlers import Handler, refuse
+
 Config = dict[str, Any]
 
 PREFIX = "CodeDeployDefault."
 ALL_AT_ONCE = {"type": "AllAtOnce"}
-
-
-def _refuse(code: str, message: str) -> CommonServiceException:
-    return CommonServiceException(code, message, status_code=400, sender_fault=True)
 
 
 def _canary(percent: int, minutes: int) -> Config:
@@ -74,7 +71,7 @@ def config_named(backend: Any, name: str) -> Config:
     """The configuration, or the error AWS gives when there is none."""
     found = _custom(backend).get(name) or PREDEFINED.get(name)
     if found is None:
-        raise _refuse(
+        raise refuse(
             "DeploymentConfigDoesNotExistException",
             f"No deployment configuration found for name: {name}",
         )
@@ -99,13 +96,13 @@ def _backend(context: RequestContext) -> Any:
 def _create(context: RequestContext, request: Any) -> Any:
     backend, name = _backend(context), request["deploymentConfigName"]
     if name in _custom(backend) or name.startswith(PREFIX):
-        raise _refuse(
+        raise refuse(
             "DeploymentConfigAlreadyExistsException",
             f"A deployment configuration named {name} already exists",
         )
     platform = request.get("computePlatform") or "Server"
     if platform == "Server" and not request.get("minimumHealthyHosts"):
-        raise _refuse(
+        raise refuse(
             "InvalidMinimumHealthyHostValueException", "The minimum healthy hosts must be specified"
         )
     identifier = str(uuid.uuid4())

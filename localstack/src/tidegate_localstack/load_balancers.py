@@ -8,7 +8,7 @@ network load balancer for an application's.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
@@ -16,9 +16,8 @@ from localstack.services.moto import call_moto
 from moto.elbv2.models import elbv2_backends
 
 from tidegate_localstack import targets
+from tidegate_localstack.handlers import Handler, refuse
 from tidegate_localstack.settings import SETTINGS
-
-Handler = Callable[[RequestContext, Any], Any]
 
 DOMAIN = "elb.localhost.localstack.cloud"
 MAX_WEIGHT = 999
@@ -30,12 +29,8 @@ def _backend(context: RequestContext) -> Any:
     return elbv2_backends[context.account_id][context.region]
 
 
-def _refuse(code: str, message: str) -> CommonServiceException:
-    return CommonServiceException(code, message, status_code=400, sender_fault=True)
-
-
 def _constraint(value: object, at: str, text: str) -> CommonServiceException:
-    return _refuse(
+    return refuse(
         "ValidationError",
         f"1 validation error detected: Value '{value}' at '{at}' failed to satisfy constraint: "
         f"Member must have {text}",
@@ -57,10 +52,10 @@ def _check_balancer(actions: list[Any], balancer: Any, backend: Any, *, for_rule
     """Refuse what the kind of load balancer does not allow."""
     network = balancer.type == "network"
     if network and for_rule:
-        raise _refuse("ValidationError", "Rules are unsupported for Network Load Balancers")
+        raise refuse("ValidationError", "Rules are unsupported for Network Load Balancers")
     for action in actions:
         if network and action["Type"] != "forward":
-            raise _refuse(
+            raise refuse(
                 "InvalidLoadBalancerAction",
                 f"Action type '{action['Type']}' is not supported for Network Load Balancers",
             )
@@ -69,11 +64,11 @@ def _check_balancer(actions: list[Any], balancer: Any, backend: Any, *, for_rule
         for arn in [entry.get("TargetGroupArn") for entry in entries]:
             group = backend.target_groups.get(arn)
             if group is None and arn is not None:
-                raise _refuse("TargetGroupNotFound", f"Target groups '{arn}' not found")
+                raise refuse("TargetGroupNotFound", f"Target groups '{arn}' not found")
             if group is None or group.protocol is None:
                 continue  # a target group of a Lambda function has no protocol
             if network != (group.protocol not in ("HTTP", "HTTPS")):
-                raise _refuse(
+                raise refuse(
                     "IncompatibleProtocols",
                     f"The protocol {group.protocol} of target group {group.name} is not supported "
                     f"by a load balancer of type '{balancer.type}'",
@@ -87,7 +82,7 @@ def check_actions(actions: list[Any], parameter: str, backend: Any) -> None:
         config = action.get("ForwardConfig") or {}
         groups = config.get("TargetGroups") or []
         if len(groups) > MAX_GROUPS_PER_FORWARD:
-            raise _refuse(
+            raise refuse(
                 "ValidationError",
                 f"A forward action can have at most {MAX_GROUPS_PER_FORWARD} target groups, "
                 f"not {len(groups)}",
@@ -113,7 +108,7 @@ def _check_target_stickiness(groups: list[Any], backend: Any) -> None:
     for entry in groups:
         group = backend.target_groups.get(entry["TargetGroupArn"])
         if group is not None and group.attributes.get("stickiness.enabled") == "true":
-            raise _refuse(
+            raise refuse(
                 "InvalidLoadBalancerAction",
                 "You must enable group stickiness on a rule if you enabled target stickiness on "
                 "one of its target groups",
