@@ -184,16 +184,6 @@ def test_stopping_a_ready_deployment_moves_nothing(app: App) -> None:
     assert served_by(app) == before
 
 
-def test_platforms_that_are_not_emulated_are_refused(aws: Aws, world: dict[str, Any]) -> None:
-    client, name = aws("codedeploy"), f"{world['prefix']}-lambda"
-    client.create_application(applicationName=name, computePlatform="Lambda")
-    client.create_deployment_group(
-        applicationName=name, deploymentGroupName=name, serviceRoleArn="arn:aws:iam::1:role/r"
-    )
-    with pytest.raises(ClientError, match="only deployments to the platform Server"):
-        client.create_deployment(applicationName=name, deploymentGroupName=name)
-
-
 def test_a_custom_configuration_decides_how_many_at_once(app: App, aws: Aws) -> None:
     aws("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName=f"{app.name}-blue", DesiredCapacity=4

@@ -10,6 +10,7 @@ from tidegate_localstack.snapshot import Snapshot
 from tidegate_localstack.world import Clients
 from tidegate_localstack.world_codedeploy import CodeDeployWorld
 from tidegate_localstack.world_dns import DnsWorld
+from tidegate_localstack.world_shift import EcsWorld, LambdaWorld
 
 Aws = Callable[[str], Any]
 
@@ -65,3 +66,14 @@ def test_it_knows_revisions_and_records(localstack: Any) -> None:
     weights = {key: record["Weight"] for key, record in records.items()}
     name = "app.snapped.example.com. CNAME"
     assert weights == {f"{name} blue": 255, f"{name} green": 0}
+
+
+def test_it_knows_aliases_and_services(localstack: Any) -> None:
+    clients = Clients.from_environment()
+    LambdaWorld(clients, "snapshot-function").seed()
+    EcsWorld(clients, "snapshot-service").seed()
+    aliases = take("snapshot-function")["aliases"]
+    assert aliases == {"snapshot-function:live": {"version": "1", "weights": {}}}
+    service = take("snapshot-service")["services"]["snapshot-service"]
+    assert service["definition"].endswith(":1")
+    assert service["desired"] == 2

@@ -38,7 +38,8 @@ MACHINES = {
     "connections by weight; metrics",
     "autoscaling": "instances launch, register, drain and terminate over time; lifecycle hooks; "
     "suspended processes; replacement of the unhealthy; instance refresh",
-    "codedeploy": "deployments to EC2 instances, in place and blue/green, with their rollbacks",
+    "codedeploy": "deployments to EC2 instances, in place and blue/green, and to Lambda and ECS as "
+    "moving weights, with their rollbacks",
     "route53": "changes become INSYNC; five requests a second for an account",
     "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions",
 }
@@ -88,6 +89,7 @@ def sources() -> list[Source]:
             _names(deployments.OPERATIONS),
             "moto.codedeploy.responses:CodeDeployResponse",
         ),
+        Source("lambda", frozenset(), "moto.awslambda.responses:LambdaResponse"),
         Source("ecs", frozenset(), "moto.ecs.responses:EC2ContainerServiceResponse"),
     ]
 

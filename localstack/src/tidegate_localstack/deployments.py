@@ -1,25 +1,23 @@
-"""CodeDeploy: the operations, for deployments to EC2 instances.
+"""CodeDeploy: the operations.
 
 moto records a deployment and leaves it at `Created`. Here `rollout.py` carries it out, target by
-target; this module is what callers see of that. Deployments to Lambda and ECS are refused as not
-emulated, so that nobody takes a recorded deployment for one that ran.
+target; this module is what callers see of that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from botocore import xform_name
-from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.api import RequestContext
 from localstack.services.moto import call_moto
 from moto.codedeploy.models import codedeploy_backends
 
 from tidegate_localstack import deploy_configs, runs
+from tidegate_localstack.handlers import Handler, refuse
 from tidegate_localstack.runs import ACTIVE, Run, Target
-
-Handler = Callable[[RequestContext, Any], Any]
 
 MAX_TARGETS_DESCRIBED = 25
 
@@ -28,14 +26,10 @@ def _backend(context: RequestContext) -> Any:
     return codedeploy_backends[context.account_id][context.region]
 
 
-def _refuse(code: str, message: str) -> CommonServiceException:
-    return CommonServiceException(code, message, status_code=400, sender_fault=True)
-
-
 def _run(context: RequestContext, request: Any) -> Run:
     deployment = _backend(context).deployments.get(request["deploymentId"])
     if deployment is None:
-        raise _refuse(
+        raise refuse(
             "DeploymentDoesNotExistException",
             f"The deployment {request['deploymentId']} could not be found",
         )
@@ -47,14 +41,12 @@ def _create(context: RequestContext, request: Any) -> Any:
     name, group_name = request["applicationName"], request.get("deploymentGroupName") or ""
     group = backend.deployment_groups.get(name, {}).get(group_name)
     if group is not None:
-        if (group.application.compute_platform or "Server") != "Server":
-            raise NotImplementedError("only deployments to the platform Server are emulated")
         config = request.get("deploymentConfigName") or str(group.deployment_config_name)
         deploy_configs.config_named(backend, config)
         _check_target_instances(group, request.get("targetInstances"))
         for deployment in backend.deployments.values():
             if deployment.deployment_group is group and deployment.status in ACTIVE:
-                raise _refuse(
+                raise refuse(
                     "DeploymentLimitExceededException",
                     f"The Deployment Group '{group_name}' already has an active Deployment "
                     f"'{deployment.deployment_id}'",
@@ -70,7 +62,7 @@ def _check_target_instances(group: Any, given: Any) -> None:
     blue_green = (group.deployment_style or {}).get("deploymentType") == "BLUE_GREEN"
     discovers = blue_green and (option or {}).get("action") == "DISCOVER_EXISTING"
     if discovers != bool(given):
-        raise _refuse(
+        raise refuse(
             "InvalidTargetInstancesException",
             "Target instances must be given for a blue/green deployment that discovers existing "
             "instances, and for no other",
@@ -102,12 +94,12 @@ def _batch_get(context: RequestContext, request: Any) -> Any:
 
 def _group_named(backend: Any, application: str, name: str) -> Any:
     if application not in backend.applications:
-        raise _refuse(
+        raise refuse(
             "ApplicationDoesNotExistException", f"No application found for name: {application}"
         )
     group = backend.deployment_groups.get(application, {}).get(name)
     if group is None:
-        raise _refuse(
+        raise refuse(
             "DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}"
         )
     return group
@@ -145,7 +137,7 @@ def _get_group(context: RequestContext, request: Any) -> Any:
 def _stop(context: RequestContext, request: Any) -> Any:
     run = _run(context, request)
     if run.deployment.status not in ACTIVE:
-        raise _refuse(
+        raise refuse(
             "DeploymentAlreadyCompletedException",
             f"The deployment {run.deployment.deployment_id} has already completed",
         )
@@ -164,7 +156,7 @@ def _continue(context: RequestContext, request: Any) -> Any:
     run = _run(context, request)
     wait = request.get("deploymentWaitType") or "READY_WAIT"
     if run.waiting_for != wait:
-        raise _refuse(
+        raise refuse(
             "DeploymentIsNotInReadyStateException",
             f"The deployment {run.deployment.deployment_id} does not wait for {wait}",
         )
@@ -186,28 +178,30 @@ def _list_targets(context: RequestContext, request: Any) -> Any:
 
 
 def _described_target(run: Run, target: Target) -> dict[str, Any]:
-    instance = {
+    common = {
         "deploymentId": run.deployment.deployment_id,
         "targetId": target.id,
         "targetArn": target.id,
         "status": target.status,
         "lastUpdatedAt": target.updated,
         "lifecycleEvents": [event.described() for event in target.events],
-        "instanceLabel": target.label,
     }
-    return {"deploymentTargetType": "InstanceTarget", "instanceTarget": instance}
+    kind, key, own = "InstanceTarget", "instanceTarget", {"instanceLabel": target.label}
+    if run.shift is not None:
+        kind, key, own = run.shift.described()
+    return {"deploymentTargetType": kind, key: {**common, **own}}
 
 
 def _batch_get_targets(context: RequestContext, request: Any) -> Any:
     run, ids = _run(context, request), request.get("targetIds") or []
     if not 1 <= len(ids) <= MAX_TARGETS_DESCRIBED:
-        raise _refuse(
+        raise refuse(
             "DeploymentTargetListSizeExceededException",
             f"The number of target ids must be 1 to {MAX_TARGETS_DESCRIBED}, not {len(ids)}",
         )
     unknown = set(ids) - {target.id for target in run.targets}
     if unknown:
-        raise _refuse(
+        raise refuse(
             "DeploymentTargetDoesNotExistException",
             f"The deployment {run.deployment.deployment_id} has no target {min(unknown)}",
         )

@@ -8,7 +8,7 @@ where moto is not honest enough. An operation moto lacks answers 501, never a ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from localstack.aws.api import RequestContext
@@ -18,8 +18,7 @@ from localstack.services.moto import call_moto
 from localstack.services.plugins import Service, aws_provider
 
 from tidegate_localstack import engine
-
-Handler = Callable[[RequestContext, Any], Any]
+from tidegate_localstack.handlers import Handler
 
 
 def _moto(context: RequestContext, _request: Any) -> Any:
@@ -101,3 +100,9 @@ def codedeploy() -> Service:
 def ecs() -> Service:
     """ECS: clusters, services and task definitions."""
     return service_on_moto("ecs")
+
+
+@aws_provider(api="lambda", name="tidegate")
+def functions() -> Service:
+    """Lambda: LocalStack's own needs Docker to make a function ready; moto's never runs one."""
+    return service_on_moto("lambda")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from localstack.services.cloudwatch.models import cloudwatch_stores
 from moto.codedeploy.models import codedeploy_backends
 
-from tidegate_localstack import rollout_green
+from tidegate_localstack import rollout_green, shifts
 from tidegate_localstack.engine import backends
 from tidegate_localstack.runs import (
     ACTIVE,
@@ -40,6 +40,9 @@ def _firing_alarm(run: Run) -> str | None:
 
 def _begin(run: Run) -> None:
     run.deployment.status, run.started = "InProgress", datetime.now(UTC)
+    if run.platform != "Server":
+        shifts.begin(run)
+        return
     if run.is_blue_green:
         rollout_green.begin(run)
         return
@@ -58,6 +61,8 @@ def _advance(run: Run, now: float) -> None:
     elif (alarm := _firing_alarm(run)) and not run.is_rollback:
         error = ("ALARM_ACTIVE", f"One or more alarms have been activated: {alarm}")
         stop(run, "Stopped", error, "DEPLOYMENT_STOP_ON_ALARM")
+    elif run.platform != "Server":
+        shifts.advance(run, now)
     elif run.is_blue_green:
         rollout_green.PHASES[run.phase](run, now)
     elif not run.targets:

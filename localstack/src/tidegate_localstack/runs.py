@@ -114,6 +114,8 @@ class Run:
     """The name of the Auto Scaling group of the replacement environment."""
     traffic_moved: bool = False
     previous_revision: Any = None
+    shift: Any = None
+    """What moves where, for Lambda and ECS."""
 
     @property
     def group(self) -> Any:
@@ -256,7 +258,7 @@ def stop(
 def _roll_back(run: Run) -> None:
     backend, deployment = backend_of(run), run.deployment
     good = last_succeeded(backend, run.group)
-    if good is None:
+    if good is None and run.shift is None:
         run.rollback_info = {
             "rollbackMessage": "No deployment succeeded before; there is nothing to roll back to"
         }
@@ -264,15 +266,16 @@ def _roll_back(run: Run) -> None:
     created = backend.create_deployment(
         deployment.application_name,
         deployment.deployment_group_name,
-        good.revision,
+        (good or deployment).revision,
         str(deployment.deployment_config_name),
-        good.description,
+        (good or deployment).description,
     )
     other = register(backend, created)
     other.deployment.creator = "codeDeployRollback"
     other.rollback_info = {"rollbackTriggeringDeploymentId": deployment.deployment_id}
     run.rollback_info = {"rollbackDeploymentId": other.deployment.deployment_id}
     other.green, other.traffic_moved = run.green, run.traffic_moved
+    other.shift = run.shift.reversed() if run.shift else None
 
 
 def succeed(run: Run, *, label: str) -> None:
@@ -292,6 +295,9 @@ def _begin(run: Run, target: Target, event: Event) -> None:
 
 def _is_over(run: Run, target: Target, event: Event) -> bool | None:
     """Whether the event is done; None when it failed."""
+    if run.shift is not None:
+        over: bool | None = run.shift.is_over(run, event)
+        return over
     place = _place(run, target)
     if place is None:
         return True
@@ -309,7 +315,7 @@ def _is_over(run: Run, target: Target, event: Event) -> bool | None:
     return True
 
 
-def _work_on(run: Run, target: Target, until: tuple[str, ...], now: float) -> None:
+def work_on(run: Run, target: Target, until: tuple[str, ...], now: float) -> None:
     """Move a target through its events, one each time it is due."""
     if now < target.due:
         return
@@ -350,7 +356,7 @@ def deploy(
     working = [t for t in targets if t.status == "InProgress"]
     waiting = [t for t in targets if t.status not in ("InProgress", "Failed", *done)]
     for target in working + waiting[: max(0, room)]:
-        _work_on(run, target, until, now)
+        work_on(run, target, until, now)
     over = count("Failed", *done) == len(targets)
     too_few = len(targets) - count("Failed") < max(1, least)
     stuck = bool(waiting) and not working and room <= 0

@@ -14,10 +14,13 @@ from tidegate_localstack.world_codedeploy import CodeDeployWorld
 from tidegate_localstack.world_dns import DnsWorld
 from tidegate_localstack.world_network import NetworkWorld
 from tidegate_localstack.world_rolling import RollingWorld
+from tidegate_localstack.world_shift import EcsWorld, LambdaWorld
 
 KINDS: dict[str, type[World]] = {
     "alb": World,
     "codedeploy": CodeDeployWorld,
+    "ecs": EcsWorld,
+    "lambda": LambdaWorld,
     "nlb": NetworkWorld,
     "rolling": RollingWorld,
     "route53": DnsWorld,

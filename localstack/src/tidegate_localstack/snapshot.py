@@ -2,7 +2,8 @@
 
 A roll-back promises the world as it was. What was is compared with what is by two of these: the
 actions of every listener and rule, the sizes, suspensions and versions of every group, every DNS
-record, the last good revision of every deployment group, the number of targets. Names stand for
+record, the last good revision of every deployment group, the number of targets, Lambda aliases, ECS
+services. Names stand for
 ARNs, lists are sorted, and what moves by itself (ids of instances, health, times, the history of
 refreshes and deployments) is left out.
 """
@@ -35,6 +36,8 @@ class Snapshot:
             "records": dict(self._records()),
             "deployment_groups": dict(self._deployment_groups()),
             "targets": dict(self._targets()),
+            "aliases": dict(self._aliases()),
+            "services": dict(self._services()),
         }
 
     def _pages(self, service: str, operation: str, key: str, **options: Any) -> Iterator[Any]:
@@ -120,6 +123,28 @@ class Snapshot:
                 )
                 states = [d["TargetHealth"]["State"] for d in answer["TargetHealthDescriptions"]]
                 yield group["TargetGroupName"], len(states) - states.count("draining")
+
+    def _aliases(self) -> Iterator[tuple[str, Any]]:
+        """Where the aliases of Lambda functions lead."""
+        for function in self._pages("lambda", "list_functions", "Functions"):
+            name = function["FunctionName"]
+            if self._ours(name):
+                for alias in self._pages("lambda", "list_aliases", "Aliases", FunctionName=name):
+                    routing = alias.get("RoutingConfig") or {}
+                    weights = routing.get("AdditionalVersionWeights") or {}
+                    kept = {"version": alias["FunctionVersion"], "weights": weights}
+                    yield f"{name}:{alias['Name']}", kept
+
+    def _services(self) -> Iterator[tuple[str, Any]]:
+        """What the services of ECS run, and how often."""
+        for cluster in self._pages("ecs", "list_clusters", "clusterArns"):
+            for arn in self._pages("ecs", "list_services", "serviceArns", cluster=cluster):
+                name = arn.rpartition("/")[2]
+                if self._ours(name):
+                    found = self._aws.ecs.describe_services(cluster=cluster, services=[arn])
+                    service = found["services"][0]
+                    kept = {"definition": service["taskDefinition"]}
+                    yield name, kept | {"desired": service["desiredCount"]}
 
 
 def _name(target_group_arn: str) -> str:
