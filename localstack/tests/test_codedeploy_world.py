@@ -111,6 +111,24 @@ def test_a_bad_revision_never_serves_and_is_rolled_back(shop: Shop) -> None:
     assert shop.answers(shop.name) == {(200, "v1"): 20}
 
 
+def test_stopping_in_place_brings_the_last_revision_back_and_loses_no_request(shop: Shop) -> None:
+    identifier = shop.deploy("in-place", "v2")
+
+    def second_has_begun() -> bool:
+        info = shop.client.get_deployment(deploymentId=identifier)["deploymentInfo"]
+        overview = info["deploymentOverview"]
+        return (overview["Succeeded"], overview["InProgress"]) == (1, 1)
+
+    eventually(second_has_begun, within=30)
+    eventually(lambda: set(shop.answers(shop.name)) == {(200, "v2")})
+    shop.client.stop_deployment(deploymentId=identifier, autoRollbackEnabled=True)
+    stopped = shop.until(identifier, "Stopped")
+    rollback = stopped["rollbackInfo"]["rollbackDeploymentId"]
+    during = shop.answers(shop.name, while_running=rollback)
+    assert {status for status, _ in during} == {200}
+    assert shop.answers(shop.name) == {(200, "v1"): 20}
+
+
 def test_a_revision_with_errors_serves_and_fails_some(shop: Shop) -> None:
     shop.until(shop.deploy("in-place", "errors"), "Succeeded")
     answers: Counter[tuple[int, str]] = Counter()
