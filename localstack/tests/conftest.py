@@ -13,7 +13,7 @@ import pytest
 
 from tidegate_localstack.cli import aws_environment
 from tidegate_localstack.instance import Instance, Record
-from tidegate_localstack.seed import Clients, World
+from tidegate_localstack.world import Clients, World
 
 _numbers = itertools.count(1)
 

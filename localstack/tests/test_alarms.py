@@ -11,17 +11,14 @@ from botocore.exceptions import ClientError
 
 from conftest import eventually
 from tidegate_localstack.alarm_rules import RuleError, children, evaluate
-from tidegate_localstack.seed import alarm_specifications
+from tidegate_localstack.world import target_group_alarms
 
 Aws = Callable[[str], Any]
 BOTH = ["MetricAlarm", "CompositeAlarm"]
 
 
 def publish(aws: Aws, world: dict[str, Any], kind: str, value: float) -> None:
-    name = f"{world['prefix']}-{kind}"
-    spec = alarm_specifications(
-        world["prefix"], world["load_balancer"], world["target_groups"]["green"]
-    )[name]
+    spec = target_group_alarms(world["load_balancer"], world["target_groups"]["green"])[kind]
     datum = {"MetricName": spec["MetricName"], "Dimensions": spec["Dimensions"], "Value": value}
     aws("cloudwatch").put_metric_data(Namespace=spec["Namespace"], MetricData=[datum])
 
@@ -77,7 +74,7 @@ def test_changing_an_alarm_keeps_its_state(aws: Aws, world: dict[str, Any]) -> N
     publish(aws, world, "5xx", 50)
     eventually(lambda: states(aws, world)["5xx"] == "ALARM")
     name, groups = f"{world['prefix']}-5xx", world["target_groups"]
-    spec = alarm_specifications(world["prefix"], world["load_balancer"], groups["green"])[name]
+    spec = target_group_alarms(world["load_balancer"], groups["green"])["5xx"]
     aws("cloudwatch").put_metric_alarm(AlarmName=name, **{**spec, "Threshold": 4.0})
     assert states(aws, world)["5xx"] == "ALARM"
 

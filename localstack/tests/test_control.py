@@ -11,7 +11,8 @@ import pytest
 
 from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.instance import Instance, Record
-from tidegate_localstack.seed import Clients, World, wipe
+from tidegate_localstack.seed import wipe
+from tidegate_localstack.world import Clients, World
 
 Aws = Callable[[str], Any]
 

@@ -155,7 +155,7 @@ def test_blue_green_waits_for_approval_then_moves_and_ends_the_old_group(app: Ap
     before = served_by(app)
     identifier = blue_green(app)
     assert served_by(app) == before
-    green = {t["targetId"] for t in app.targets(identifier)}
+    green = {t["targetId"] for t in app.targets(identifier) if t["instanceLabel"] == "Green"}
     app.client.continue_deployment(deploymentId=identifier, deploymentWaitType="READY_WAIT")
     eventually(lambda: served_by(app) == green, within=20)
 
@@ -184,11 +184,42 @@ def test_stopping_a_ready_deployment_moves_nothing(app: App) -> None:
     assert served_by(app) == before
 
 
-def test_platforms_that_are_not_emulated_are_refused(aws: Aws, world: dict[str, Any]) -> None:
-    client, name = aws("codedeploy"), f"{world['prefix']}-lambda"
-    client.create_application(applicationName=name, computePlatform="Lambda")
-    client.create_deployment_group(
-        applicationName=name, deploymentGroupName=name, serviceRoleArn="arn:aws:iam::1:role/r"
+def test_a_custom_configuration_decides_how_many_at_once(app: App, aws: Aws) -> None:
+    aws("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=f"{app.name}-blue", DesiredCapacity=4
     )
-    with pytest.raises(ClientError, match="only deployments to the platform Server"):
-        client.create_deployment(applicationName=name, deploymentGroupName=name)
+    eventually(lambda: len(served_by(app)) == 4)
+    name = f"{app.name}-one-stays"
+    app.client.create_deployment_config(
+        deploymentConfigName=name, minimumHealthyHosts={"type": "HOST_COUNT", "value": 1}
+    )
+    app.group(deploymentConfigName=name)
+    identifier = app.deploy("abc1")
+    eventually(lambda: app.get(identifier)["deploymentOverview"]["InProgress"] == 3)
+    app.until(identifier, "Succeeded")
+
+
+def test_an_unknown_configuration_is_refused(app: App) -> None:
+    app.group()
+    with pytest.raises(ClientError) as refused:
+        app.client.create_deployment(
+            applicationName=app.name,
+            deploymentGroupName=app.name,
+            deploymentConfigName="CodeDeployDefault.AllAtNoon",
+        )
+    code = refused.value.response["Error"]["Code"]
+    assert code == "DeploymentConfigDoesNotExistException"
+
+
+def test_one_at_a_time_gives_up_at_the_first_failure_but_the_last(app: App) -> None:
+    app.group(deploymentConfigName="CodeDeployDefault.OneAtATime")
+    failed = app.until(app.deploy("abc1-bad"), "Failed")
+    overview = failed["deploymentOverview"]
+    assert (overview["Failed"], overview["Skipped"]) == (1, 1)
+    events = {
+        e["lifecycleEventName"]: e["status"]
+        for t in app.targets(failed["deploymentId"])
+        if t["status"] == "Failed"
+        for e in t["lifecycleEvents"]
+    }
+    assert events["ValidateService"] == "Failed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tidegate_localstack.seed import Clients, World
+from tidegate_localstack.world import Clients, World
 
 Aws = Callable[[str], Any]
 

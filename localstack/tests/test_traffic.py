@@ -16,7 +16,7 @@ import urllib3
 
 from conftest import eventually
 from tidegate_localstack.instance import Instance, Record
-from tidegate_localstack.seed import Clients, World
+from tidegate_localstack.world import Clients, World
 
 Aws = Callable[[str], Any]
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from localstack.aws.api import CommonServiceException, RequestContext, handler
+from localstack.aws.api import RequestContext, handler
 from localstack.services.cloudwatch.alarm_scheduler import COMPARISON_OPS
 from localstack.services.cloudwatch.models import (
     LocalStackCompositeAlarm,
@@ -26,6 +26,7 @@ from localstack.services.cloudwatch.models import (
 from localstack.services.cloudwatch.provider_v2 import CloudwatchProvider
 
 from tidegate_localstack import alarm_rules, engine
+from tidegate_localstack.handlers import refuse
 from tidegate_localstack.metric_store import MetricStore, series_of
 from tidegate_localstack.settings import SETTINGS
 
@@ -42,10 +43,6 @@ _store = MetricStore()
 def metric_store() -> MetricStore:
     """The one store of metrics."""
     return _store
-
-
-def _refuse(code: str, message: str) -> CommonServiceException:
-    return CommonServiceException(code, message, status_code=400, sender_fault=True)
 
 
 class _NoScheduler:
@@ -91,10 +88,10 @@ class Alarms(_Base):
                 mentioned = alarm_rules.children(request["AlarmRule"])
                 alarm_rules.evaluate(request["AlarmRule"], lambda _alarm: "OK")
             except alarm_rules.RuleError as error:
-                raise _refuse("ValidationError", f"AlarmRule: {error}") from error
+                raise refuse("ValidationError", f"AlarmRule: {error}") from error
             missing = [name for name in mentioned if self._find(context, name) is None]
             if missing:
-                raise _refuse("ValidationError", f"Could not find alarms: {', '.join(missing)}")
+                raise refuse("ValidationError", f"Could not find alarms: {', '.join(missing)}")
             before = self._find(context, request["AlarmName"])
             super().put_composite_alarm(context, request)
             self._keep_state(context, request["AlarmName"], before)
@@ -136,7 +133,7 @@ class Alarms(_Base):
         """As AWS: without AlarmTypes only metric alarms, at most 100 names, in pages."""
         alarm_names = request.get("AlarmNames") or []
         if len(alarm_names) > MAX_NAMES:
-            raise _refuse(
+            raise refuse(
                 "ValidationError",
                 "1 validation error detected: Value at 'alarmNames' failed to satisfy constraint: "
                 f"Member must have length less than or equal to {MAX_NAMES}",

@@ -23,7 +23,7 @@ from tidegate_localstack.instance import DEFAULT_PORT, REGION, Instance, Record
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code is 0 on success, 1 on a failure that was explained."""
     options, rest = _parser().parse_known_args(arguments)
-    if rest and options.run not in (_test,):
+    if rest and options.run not in (_test, _forward, _reset):
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     run: Callable[[argparse.Namespace], int] = options.run
@@ -36,13 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+FORWARDED = {
+    "seed": ("seed", "create one world unless it exists; prints its ARNs"),
+    "emit-errors": ("bad_metrics", "publish bad metric data"),
+    "release": ("release", "prepare a new version on one side"),
+    "load": ("load", "send users' requests until told to stop"),
+    "snapshot": ("snapshot", "print what a roll-out may change, as JSON"),
+}
+"""Verbs that a module in the environment carries out; it has a parser of its own."""
+
+
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     shared.add_argument("--port", type=int, help=f"default {DEFAULT_PORT}; 0 takes any free port")
     shared.add_argument("--state-dir", type=Path, help="default localstack/.state/<port>")
-    world = argparse.ArgumentParser(add_help=False)
-    world.add_argument("--prefix", default="checkout", help="name of the world (default: checkout)")
-
     parser = argparse.ArgumentParser(prog="tide-aws", description="A local AWS for tidegate.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -51,29 +58,26 @@ def _parser() -> argparse.ArgumentParser:
         run: Callable[[argparse.Namespace], int],
         text: str,
         *parents: argparse.ArgumentParser,
-    ) -> argparse.ArgumentParser:
-        added = verbs.add_parser(name, help=text, description=text, parents=list(parents))
+    ) -> None:
+        # The help of a forwarded verb is its module's.
+        own_help = run is not _forward
+        added = verbs.add_parser(
+            name,
+            help=text,
+            description=text,
+            parents=list(parents),
+            add_help=own_help,
+            allow_abbrev=False,
+        )
         added.set_defaults(run=run)
-        return added
 
     verb("up", _up, "start LocalStack unless it runs, wait until healthy", shared)
     verb("down", _down, "stop LocalStack, wait until it is gone", shared)
     verb("status", _status, "say whether LocalStack runs, and where", shared)
     verb("env", _env, "print the exports that point AWS tools at LocalStack", shared)
-    verb("seed", _seed, "create one world unless it exists; prints its ARNs", shared, world)
-    verb("reset", _reset, "empty the local AWS, then seed one world", shared, world)
-    errors = verb("emit-errors", _emit_errors, "publish bad metric data", shared, world)
-    errors.add_argument("--for", dest="seconds", type=float, default=30.0, help="how long (30)")
-    errors.add_argument("--until-alarm", action="store_true", help="stop once the alarm fires")
-    errors.add_argument("--metric", choices=("5xx", "latency"), default="5xx")
-    release = verb("release", _release, "prepare a new version on one side", shared, world)
-    release.add_argument("--side", choices=("blue", "green"), default="green")
-    release.add_argument("--version", default="2")
-    release.add_argument("--error-rate", type=float, default=0.0, help="0 to 1 (0)")
-    release.add_argument("--latency-ms", type=float, default=0.0)
-    load = verb("load", _load, "send users' requests until told to stop", shared, world)
-    load.add_argument("--rate", type=float, default=100.0, help="requests a second (100)")
-    load.add_argument("--for", dest="seconds", type=float, default=600.0, help="at most (600)")
+    for name, (_, text) in FORWARDED.items():
+        verb(name, _forward, text, shared)
+    verb("reset", _reset, "empty the local AWS, then seed one world", shared)
     verb("install", _install, "create or update the environment, start nothing")
     verb("test", _test, "run this package's tests and lints; further arguments go to pytest")
     return parser
@@ -143,41 +147,20 @@ def aws_environment(record: Record) -> dict[str, str]:
     }
 
 
-def _in_environment(record: Record, module: str, *arguments: str) -> int:
-    command = [str(environment.python()), "-m", f"tidegate_localstack.{module}", *arguments]
-    env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-    return subprocess.run(command, check=False, env=env | aws_environment(record)).returncode
-
-
-def _seed(options: argparse.Namespace) -> int:
-    return _in_environment(_running(options), "seed", "--prefix", options.prefix)
+def _forward(options: argparse.Namespace) -> int:
+    module, _ = FORWARDED[options.verb]
+    return _become(options, module, *options.rest)
 
 
 def _reset(options: argparse.Namespace) -> int:
-    return _in_environment(_running(options), "seed", "--prefix", options.prefix, "--wipe-first")
+    return _become(options, "seed", "--wipe-first", *options.rest)
 
 
-def _emit_errors(options: argparse.Namespace) -> int:
-    arguments = ["--prefix", options.prefix, "--for", str(options.seconds)]
-    arguments += ["--metric", options.metric]
-    arguments += ["--until-alarm"] if options.until_alarm else []
-    return _in_environment(_running(options), "bad_metrics", *arguments)
-
-
-def _release(options: argparse.Namespace) -> int:
-    arguments = ["--prefix", options.prefix, "--side", options.side]
-    arguments += ["--version", options.version, "--error-rate", str(options.error_rate)]
-    arguments += ["--latency-ms", str(options.latency_ms)]
-    return _in_environment(_running(options), "release", *arguments)
-
-
-def _load(options: argparse.Namespace) -> int:
-    # This process becomes the load, so that a signal to it reaches the load.
+def _become(options: argparse.Namespace, module: str, *arguments: str) -> int:
+    """Go on as a module of the environment, so that a signal to this process reaches it."""
     record = _running(options)
+    command = [str(environment.python()), "-m", f"tidegate_localstack.{module}", *arguments]
     env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-    arguments = ["--prefix", options.prefix, "--rate", str(options.rate)]
-    arguments += ["--for", str(options.seconds)]
-    command = [str(environment.python()), "-m", "tidegate_localstack.load", *arguments]
     os.execve(command[0], command, env | aws_environment(record))
 
 

@@ -34,10 +34,12 @@ from tidegate_localstack import (
 PAGE = environment.ROOT / "coverage.md"
 
 MACHINES = {
-    "elbv2": "target health by real checks, draining, traffic by rule, weight and cookie, metrics",
+    "elbv2": "target health by real checks, draining; requests by rule, weight and cookie, "
+    "connections by weight; metrics",
     "autoscaling": "instances launch, register, drain and terminate over time; lifecycle hooks; "
     "suspended processes; replacement of the unhealthy; instance refresh",
-    "codedeploy": "deployments to EC2 instances, in place and blue/green, with their rollbacks",
+    "codedeploy": "deployments to EC2 instances, in place and blue/green, and to Lambda and ECS as "
+    "moving weights, with their rollbacks",
     "route53": "changes become INSYNC; five requests a second for an account",
     "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions",
 }
@@ -87,6 +89,7 @@ def sources() -> list[Source]:
             _names(deployments.OPERATIONS),
             "moto.codedeploy.responses:CodeDeployResponse",
         ),
+        Source("lambda", frozenset(), "moto.awslambda.responses:LambdaResponse"),
         Source("ecs", frozenset(), "moto.ecs.responses:EC2ContainerServiceResponse"),
     ]
 

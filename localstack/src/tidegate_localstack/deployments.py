@@ -1,26 +1,23 @@
-"""CodeDeploy: the operations, for deployments to EC2 instances.
+"""CodeDeploy: the operations.
 
 moto records a deployment and leaves it at `Created`. Here `rollout.py` carries it out, target by
-target; this module is what callers see of that. Deployments to Lambda and ECS are refused as not
-emulated, so that nobody takes a recorded deployment for one that ran.
+target; this module is what callers see of that.
 """
 
 from __future__ import annotations
 
-import random
-import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from localstack.aws.api import CommonServiceException, RequestContext
+from botocore import xform_name
+from localstack.aws.api import RequestContext
 from localstack.services.moto import call_moto
 from moto.codedeploy.models import codedeploy_backends
 
-from tidegate_localstack import rollout
-from tidegate_localstack.rollout import ACTIVE, CONFIGURATIONS, Run
-
-Handler = Callable[[RequestContext, Any], Any]
+from tidegate_localstack import deploy_configs, runs
+from tidegate_localstack.handlers import Handler, refuse
+from tidegate_localstack.runs import ACTIVE, Run, Target
 
 MAX_TARGETS_DESCRIBED = 25
 
@@ -29,18 +26,14 @@ def _backend(context: RequestContext) -> Any:
     return codedeploy_backends[context.account_id][context.region]
 
 
-def _refuse(code: str, message: str) -> CommonServiceException:
-    return CommonServiceException(code, message, status_code=400, sender_fault=True)
-
-
 def _run(context: RequestContext, request: Any) -> Run:
     deployment = _backend(context).deployments.get(request["deploymentId"])
     if deployment is None:
-        raise _refuse(
+        raise refuse(
             "DeploymentDoesNotExistException",
             f"The deployment {request['deploymentId']} could not be found",
         )
-    return rollout.run_of(deployment)
+    return runs.run_of(deployment)
 
 
 def _create(context: RequestContext, request: Any) -> Any:
@@ -48,33 +41,32 @@ def _create(context: RequestContext, request: Any) -> Any:
     name, group_name = request["applicationName"], request.get("deploymentGroupName") or ""
     group = backend.deployment_groups.get(name, {}).get(group_name)
     if group is not None:
-        if (group.application.compute_platform or "Server") != "Server":
-            raise NotImplementedError("only deployments to the platform Server are emulated")
         config = request.get("deploymentConfigName") or str(group.deployment_config_name)
-        if config.rpartition(".")[2] not in CONFIGURATIONS:
-            raise _refuse(
-                "DeploymentConfigDoesNotExistException",
-                f"No deployment configuration found for name: {config}",
-            )
+        deploy_configs.config_named(backend, config)
+        _check_target_instances(group, request.get("targetInstances"))
         for deployment in backend.deployments.values():
             if deployment.deployment_group is group and deployment.status in ACTIVE:
-                raise _refuse(
+                raise refuse(
                     "DeploymentLimitExceededException",
                     f"The Deployment Group '{group_name}' already has an active Deployment "
                     f"'{deployment.deployment_id}'",
                 )
     answer = call_moto(context)
-    return {"deploymentId": register(backend, answer["deploymentId"])}
+    run = runs.register(backend, answer["deploymentId"])
+    return {"deploymentId": run.deployment.deployment_id}
 
 
-def register(backend: Any, deployment_id: str) -> str:
-    """Give a new deployment an id of AWS's form, and start it."""
-    deployment = backend.deployments.pop(deployment_id)
-    random_part = "".join(random.choices(string.ascii_uppercase + string.digits, k=9))
-    deployment.deployment_id = f"d-{random_part}"
-    backend.deployments[deployment.deployment_id] = deployment
-    rollout.run_of(deployment)
-    return str(deployment.deployment_id)
+def _check_target_instances(group: Any, given: Any) -> None:
+    """Only a blue/green deployment between existing environments names its instances."""
+    option = (group.blue_green_deployment_configuration or {}).get("greenFleetProvisioningOption")
+    blue_green = (group.deployment_style or {}).get("deploymentType") == "BLUE_GREEN"
+    discovers = blue_green and (option or {}).get("action") == "DISCOVER_EXISTING"
+    if discovers != bool(given):
+        raise refuse(
+            "InvalidTargetInstancesException",
+            "Target instances must be given for a blue/green deployment that discovers existing "
+            "instances, and for no other",
+        )
 
 
 def _described(run: Run) -> dict[str, Any]:
@@ -85,6 +77,8 @@ def _described(run: Run) -> dict[str, Any]:
         answer["errorInformation"] = {"code": run.error[0], "message": run.error[1]}
     if run.rollback_info:
         answer["rollbackInfo"] = run.rollback_info
+    if run.previous_revision:
+        answer["previousRevision"] = run.previous_revision
     return answer
 
 
@@ -94,42 +88,61 @@ def _get(context: RequestContext, request: Any) -> Any:
 
 def _batch_get(context: RequestContext, request: Any) -> Any:
     known = _backend(context).deployments
-    found = [rollout.run_of(known[i]) for i in request["deploymentIds"] if i in known]
+    found = [runs.run_of(known[i]) for i in request["deploymentIds"] if i in known]
     return {"deploymentsInfo": [_described(run) for run in found]}
 
 
+def _group_named(backend: Any, application: str, name: str) -> Any:
+    if application not in backend.applications:
+        raise refuse(
+            "ApplicationDoesNotExistException", f"No application found for name: {application}"
+        )
+    group = backend.deployment_groups.get(application, {}).get(name)
+    if group is None:
+        raise refuse(
+            "DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}"
+        )
+    return group
+
+
 def _get_group(context: RequestContext, request: Any) -> Any:
-    answer = call_moto(context)
     backend = _backend(context)
-    groups = backend.deployment_groups[request["applicationName"]]
-    group = groups[request["deploymentGroupName"]]
-    info = answer["deploymentGroupInfo"]
+    group = _group_named(backend, request["applicationName"], request["deploymentGroupName"])
+    info = {k: v for k, v in group.to_dict().items() if v not in (None, "", {}, [])}
+    # Created from names, described as pairs; moto gives the names back, which no SDK can read.
+    info["autoScalingGroups"] = [
+        {"name": name, "hook": f"CodeDeploy-managed-automatic-launch-deployment-hook-{name}"}
+        for name in group.auto_scaling_groups
+    ]
     if group.alarm_configuration:
         info["alarmConfiguration"] = group.alarm_configuration
-    runs = [rollout.run_of(d) for d in backend.deployments.values() if d.deployment_group is group]
+    mine = [runs.run_of(d) for d in backend.deployments.values() if d.deployment_group is group]
+    if mine:
+        info["targetRevision"] = mine[-1].deployment.revision
     for key, wanted in (
-        ("lastAttemptedDeployment", runs),
-        ("lastSuccessfulDeployment", [r for r in runs if r.deployment.status == "Succeeded"]),
+        ("lastAttemptedDeployment", mine),
+        ("lastSuccessfulDeployment", [r for r in mine if r.deployment.status == "Succeeded"]),
     ):
         if wanted:
-            last = wanted[-1].deployment
+            last = wanted[-1]
             info[key] = {
-                "deploymentId": last.deployment_id,
-                "status": last.status,
-                **{k: v for k, v in wanted[-1].times().items() if k != "startTime"},
+                "deploymentId": last.deployment.deployment_id,
+                "status": last.deployment.status,
+                "createTime": last.created,
+                **({"endTime": last.completed} if last.completed else {}),
             }
-    return answer
+    return {"deploymentGroupInfo": info}
 
 
 def _stop(context: RequestContext, request: Any) -> Any:
     run = _run(context, request)
     if run.deployment.status not in ACTIVE:
-        raise _refuse(
+        raise refuse(
             "DeploymentAlreadyCompletedException",
             f"The deployment {run.deployment.deployment_id} has already completed",
         )
     automatic = request.get("autoRollbackEnabled")
-    rollout.stop(
+    runs.stop(
         run,
         "Stopped",
         ("MANUAL_STOP", "The deployment was stopped on request"),
@@ -143,7 +156,7 @@ def _continue(context: RequestContext, request: Any) -> Any:
     run = _run(context, request)
     wait = request.get("deploymentWaitType") or "READY_WAIT"
     if run.waiting_for != wait:
-        raise _refuse(
+        raise refuse(
             "DeploymentIsNotInReadyStateException",
             f"The deployment {run.deployment.deployment_id} does not wait for {wait}",
         )
@@ -152,31 +165,67 @@ def _continue(context: RequestContext, request: Any) -> Any:
 
 
 def _list_targets(context: RequestContext, request: Any) -> Any:
-    wanted = (request.get("targetFilters") or {}).get("TargetStatus")
-    targets = _run(context, request).targets
-    return {"targetIds": [t.id for t in targets if not wanted or t.status in wanted]}
+    filters = request.get("targetFilters") or {}
+    statuses, labels = filters.get("TargetStatus"), filters.get("ServerInstanceLabel")
+    return {
+        "targetIds": [
+            target.id
+            for target in _run(context, request).targets
+            if (not statuses or target.status in statuses)
+            and (not labels or target.label in labels)
+        ]
+    }
+
+
+def _described_target(run: Run, target: Target) -> dict[str, Any]:
+    common = {
+        "deploymentId": run.deployment.deployment_id,
+        "targetId": target.id,
+        "targetArn": target.id,
+        "status": target.status,
+        "lastUpdatedAt": target.updated,
+        "lifecycleEvents": [event.described() for event in target.events],
+    }
+    kind, key, own = "InstanceTarget", "instanceTarget", {"instanceLabel": target.label}
+    if run.shift is not None:
+        kind, key, own = run.shift.described()
+    return {"deploymentTargetType": kind, key: {**common, **own}}
 
 
 def _batch_get_targets(context: RequestContext, request: Any) -> Any:
     run, ids = _run(context, request), request.get("targetIds") or []
     if not 1 <= len(ids) <= MAX_TARGETS_DESCRIBED:
-        raise _refuse(
+        raise refuse(
             "DeploymentTargetListSizeExceededException",
             f"The number of target ids must be 1 to {MAX_TARGETS_DESCRIBED}, not {len(ids)}",
         )
-    described = []
-    for target in run.targets:
-        if target.id in ids:
-            instance = {
-                "deploymentId": run.deployment.deployment_id,
-                "targetId": target.id,
-                "status": target.status,
-                "lastUpdatedAt": target.updated,
-                "lifecycleEvents": [event.described() for event in target.events],
-                "instanceLabel": target.label,
-            }
-            described.append({"deploymentTargetType": "InstanceTarget", "instanceTarget": instance})
-    return {"deploymentTargets": described}
+    unknown = set(ids) - {target.id for target in run.targets}
+    if unknown:
+        raise refuse(
+            "DeploymentTargetDoesNotExistException",
+            f"The deployment {run.deployment.deployment_id} has no target {min(unknown)}",
+        )
+    return {"deploymentTargets": [_described_target(run, t) for t in run.targets if t.id in ids]}
+
+
+def _get_target(context: RequestContext, request: Any) -> Any:
+    both = {"deploymentId": request["deploymentId"], "targetIds": [request["targetId"]]}
+    return {"deploymentTarget": _batch_get_targets(context, both)["deploymentTargets"][0]}
+
+
+def _update_group(context: RequestContext, request: Any) -> Any:
+    """moto has no UpdateDeploymentGroup; what is not given stays."""
+    backend, name = _backend(context), request["applicationName"]
+    group = _group_named(backend, name, request["currentDeploymentGroupName"])
+    for key, value in request.items():
+        attribute = xform_name(key)
+        if hasattr(group, attribute):
+            setattr(group, attribute, value)
+    if renamed := request.get("newDeploymentGroupName"):
+        del backend.deployment_groups[name][group.deployment_group_name]
+        group.deployment_group_name = renamed
+        backend.deployment_groups[name][renamed] = group
+    return {"hooksNotCleanedUp": []}
 
 
 def _list(context: RequestContext, request: Any) -> Any:
@@ -195,8 +244,8 @@ def _list(context: RequestContext, request: Any) -> Any:
             and (created.get("end") is None or moment <= created["end"])
         )
 
-    runs = [rollout.run_of(d) for d in reversed(_backend(context).deployments.values())]
-    return {"deployments": [run.deployment.deployment_id for run in runs if wanted(run)]}
+    known = [runs.run_of(d) for d in reversed(_backend(context).deployments.values())]
+    return {"deployments": [run.deployment.deployment_id for run in known if wanted(run)]}
 
 
 OPERATIONS: Mapping[str, Handler] = {
@@ -209,4 +258,7 @@ OPERATIONS: Mapping[str, Handler] = {
     "ListDeployments": _list,
     "ListDeploymentTargets": _list_targets,
     "BatchGetDeploymentTargets": _batch_get_targets,
+    "GetDeploymentTarget": _get_target,
+    "UpdateDeploymentGroup": _update_group,
+    **deploy_configs.OPERATIONS,
 }

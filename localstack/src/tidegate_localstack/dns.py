@@ -22,6 +22,7 @@ from localstack.services.route53.provider import Route53Provider
 from moto.route53.models import route53_backends
 
 from tidegate_localstack import engine
+from tidegate_localstack.handlers import refuse
 from tidegate_localstack.settings import SETTINGS
 
 MAX_WEIGHT = 255
@@ -29,10 +30,6 @@ KEPT_CHANGES = 1000
 BURST = 5.0
 
 _Base: Any = Route53Provider
-
-
-def _refuse(code: str, message: str) -> CommonServiceException:
-    return CommonServiceException(code, message, status_code=400, sender_fault=True)
 
 
 class Records(_Base):
@@ -51,7 +48,7 @@ class Records(_Base):
             changes = request["ChangeBatch"]["Changes"]
             problems = [p for change in changes if (p := _weight_problem(change))]
             if problems:
-                raise _refuse("InvalidChangeBatch", "; ".join(problems))
+                raise refuse("InvalidChangeBatch", "; ".join(problems))
             if zone is None:
                 return call_moto(context)  # which words the error
             before, journal = list(zone.rrsets), list(zone.rr_changes)
@@ -127,14 +124,14 @@ def _check_sets(records: Iterable[Any], changes: Iterable[Any]) -> None:
         found = sets[(name, kind)]
         policies = {_policy(record) for record in found}
         if len(policies) > 1:
-            raise _refuse(
+            raise refuse(
                 "InvalidChangeBatch",
                 f"RRSet of type {kind} with DNS name {name} cannot be created: it would mix the "
                 f"routing policies {', '.join(sorted(policies))}",
             )
         ttls = {str(record.ttl) for record in found if not record.alias_target}
         if policies == {"weighted"} and len(ttls) > 1:
-            raise _refuse(
+            raise refuse(
                 "InvalidChangeBatch",
                 f"RRSet of type {kind} with DNS name {name}: weighted sets must contain the same "
                 f"TTL, not {', '.join(sorted(ttls))}",
@@ -165,4 +162,4 @@ def throttle(chain: Any, context: RequestContext, response: Any) -> None:
         allowed = left >= 1
         _tokens[context.account_id] = (left - 1 if allowed else left, now)
     if not allowed:
-        raise _refuse("Throttling", "Rate exceeded")
+        raise refuse("Throttling", "Rate exceeded")

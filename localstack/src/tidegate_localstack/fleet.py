@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.api import RequestContext
 from localstack.services.moto import call_moto
 from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState, autoscaling_backends
 
 from tidegate_localstack import members
-
-Handler = Callable[[RequestContext, Any], Any]
-
-
-def refuse(code: str, message: str) -> CommonServiceException:
-    """An error as the Query protocol sends it."""
-    return CommonServiceException(code, message, status_code=400, sender_fault=True)
+from tidegate_localstack.handlers import Handler, refuse
 
 
 def group_named(context: RequestContext, name: str) -> FakeAutoScalingGroup:

@@ -161,6 +161,7 @@ def _child_environment(port: int, private_home: Path, files: Path) -> dict[str, 
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
         "PROVIDER_OVERRIDE_CLOUDWATCH": "tidegate",
+        "PROVIDER_OVERRIDE_LAMBDA": "tidegate",
         "PROVIDER_OVERRIDE_ROUTE53": "tidegate",
         "DNS_ADDRESS": "0",  # no DNS server of its own, which would want port 53
         **inherited,

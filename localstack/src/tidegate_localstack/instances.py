@@ -57,6 +57,7 @@ class Program:
     def __init__(self, instance_id: str, behaviour: Behaviour) -> None:
         self.instance_id = instance_id
         self.behaviour = behaviour
+        self._counts = (0, 0)
         # Bound here and not on the loop: whoever starts an instance holds the engine's lock and
         # must not wait for another thread.
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -83,7 +84,14 @@ class Program:
         who = {"version": self.behaviour.version, "instance": self.instance_id}
         if path.partition("?")[0] == HEALTH_PATH:
             return (200 if self.behaviour.healthy else 503), who
-        return (500 if random.random() < self.behaviour.error_rate else 200), who
+        failed = random.random() < self.behaviour.error_rate
+        self._counts = (self._counts[0] + 1, self._counts[1] + failed)
+        return (500 if failed else 200), who
+
+    def take_counts(self) -> tuple[int, int]:
+        """Requests and errors since this was last asked."""
+        taken, self._counts = self._counts, (0, 0)
+        return taken
 
 
 class _Connection(asyncio.Protocol):
@@ -154,9 +162,11 @@ def stop_all() -> None:
         stop_program(instance_id)
 
 
-async def _status_of(address: tuple[str, int], path: str) -> int:
+async def _status_of(address: tuple[str, int], path: str | None) -> int:
     reader, writer = await asyncio.open_connection(*address)
     try:
+        if path is None:
+            return 200
         request = f"GET {path} HTTP/1.1\r\nHost: {address[0]}\r\nConnection: close\r\n\r\n"
         writer.write(request.encode())
         return int((await reader.readline()).split(b" ")[1])
@@ -164,16 +174,16 @@ async def _status_of(address: tuple[str, int], path: str) -> int:
         writer.close()
 
 
-def check_http(address: tuple[str, int], path: str, timeout: float, into: list[int]) -> None:
-    """GET a path without waiting; the status is appended to `into`, 0 for no answer."""
+def check(address: tuple[str, int], path: str | None, timeout: float, into: list[int]) -> None:
+    """GET a path, or only connect, without waiting; `into` gets the status, 0 for no answer."""
 
-    async def check() -> None:
+    async def ask() -> None:
         try:
             into.append(await asyncio.wait_for(_status_of(address, path), timeout))
         except (OSError, TimeoutError, ValueError, IndexError):
             into.append(0)
 
-    asyncio.run_coroutine_threadsafe(check(), _loop())
+    asyncio.run_coroutine_threadsafe(ask(), _loop())
 
 
 _loop_lock = threading.Lock()

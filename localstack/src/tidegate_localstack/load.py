@@ -2,7 +2,10 @@
 
 A rehearsal means something when traffic flows: the weights split it, the targets answer it, the
 alarms see it. This sends it at a steady rate until it is told to stop, and counts by minute and
-version, so that a roll-out's cost to users can be read off afterwards.
+version, so that a roll-out's cost to users can be read off afterwards. Through a network load
+balancer every request has a connection of its own, since that is what the weights split. Where the
+world is a DNS name, every request comes from a user who has just resolved it, by the weights as
+they were when the TTL last ran out.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ import argparse
 import http.client
 import json
 import os
+import random
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -57,29 +62,77 @@ def main() -> None:
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     tally = Tally()
     gap = WORKERS / options.rate
+    way = _find_way(options.prefix)
     workers = [
-        threading.Thread(target=_send, args=(options.prefix, gap, i * gap / WORKERS, tally, stop))
+        threading.Thread(target=_send, args=(way, gap, i * gap / WORKERS, tally, stop))
         for i in range(WORKERS)
     ]
     for worker in workers:
         worker.start()
-    stop.wait(options.seconds)
+    end = time.monotonic() + options.seconds
+    while not stop.wait(max(0.0, min(way.ttl, end - time.monotonic()))):
+        if time.monotonic() >= end:
+            break
+        way.look_up()
     stop.set()
     for worker in workers:
         worker.join()
     print(json.dumps(_summary(tally, options.prefix)))
 
 
-def _send(prefix: str, gap: float, delay: float, tally: Tally, stop: threading.Event) -> None:
+@dataclass
+class Way:
+    """How users get to a world: host names with weights, and how long they remember these."""
+
+    shares: dict[str, int]
+    headers: dict[str, str] = field(default_factory=dict)
+    ttl: float = 3600.0
+    zone: str | None = None
+
+    def look_up(self) -> None:
+        """Ask Route 53 for the weights, unless there is but one name."""
+        if self.zone is not None:
+            answer = boto3.client("route53").list_resource_record_sets(HostedZoneId=self.zone)
+            records = [r for r in answer["ResourceRecordSets"] if "Weight" in r]
+            self.shares = {r["ResourceRecords"][0]["Value"]: r["Weight"] for r in records}
+            self.ttl = float(records[0]["TTL"])
+
+    def next_headers(self) -> dict[str, str]:
+        """The headers of one request."""
+        hosts, weights = list(self.shares), list(self.shares.values())
+        # All-zero weights mean equal ones in Route 53.
+        chosen = random.choices(hosts, weights if any(weights) else None)[0]
+        return {"Host": chosen, **self.headers}
+
+
+def _find_way(name: str) -> Way:
+    """The load balancer of this name, or else the zone of the world of this name."""
+    elbv2 = boto3.client("elbv2")
+    try:
+        found = elbv2.describe_load_balancers(Names=[name])["LoadBalancers"][0]
+    except elbv2.exceptions.LoadBalancerNotFoundException:
+        wanted = f"{name}.example.com."
+        answer = boto3.client("route53").list_hosted_zones_by_name(DNSName=wanted, MaxItems="1")
+        zones = [zone["Id"] for zone in answer["HostedZones"] if zone["Name"] == wanted]
+        if not zones:
+            sys.exit(f"tide-aws: there is no load balancer {name} and no zone {wanted}")
+        way = Way({}, zone=zones[0])
+        way.look_up()
+        return way
+    # A connection each, because that is what a network load balancer splits.
+    headers = {"Connection": "close"} if found["Type"] == "network" else {}
+    return Way({f"{name}.elb.localhost.localstack.cloud": 1}, headers)
+
+
+def _send(way: Way, gap: float, delay: float, tally: Tally, stop: threading.Event) -> None:
     endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"])
-    headers = {"Host": f"{prefix}.elb.localhost.localstack.cloud"}
     host, port = endpoint.hostname or "127.0.0.1", endpoint.port or 80
     due = time.monotonic() + delay
     connection = http.client.HTTPConnection(host, port, timeout=10)
     while not stop.wait(max(0.0, due - time.monotonic())):
         due = max(due + gap, time.monotonic() - 1.0)
         try:
-            connection.request("GET", "/", headers=headers)
+            connection.request("GET", "/", headers=way.next_headers())
             answer = connection.getresponse()
             version = _version(answer.read())
             tally.count(version, answer.status < 500)
@@ -115,9 +168,11 @@ def _first_alarm(prefix: str, since: float) -> float | None:
     """When one of the world's alarms first went off, by its history."""
     cloudwatch = boto3.client("cloudwatch")
     moments: list[float] = []
-    for name in ("5xx", "latency"):
+    for alarm in cloudwatch.describe_alarms(AlarmNamePrefix=f"{prefix}-")["MetricAlarms"]:
+        if "-" in alarm["AlarmName"].removeprefix(f"{prefix}-"):
+            continue  # it belongs to a world whose prefix only begins like this one's
         history = cloudwatch.describe_alarm_history(
-            AlarmName=f"{prefix}-{name}",
+            AlarmName=alarm["AlarmName"],
             HistoryItemType="StateUpdate",
             StartDate=datetime.fromtimestamp(since, UTC),
         )

@@ -1,13 +1,14 @@
 """Elastic Load Balancing v2, where moto is more lenient or less precise than AWS.
 
 moto accepts any weight, any number of target groups and stickiness that AWS refuses, calls every
-target healthy, and forgets which load balancers use a target group once a rule is modified.
+target healthy, forgets which load balancers use a target group once a rule is modified, and takes a
+network load balancer for an application's.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
@@ -15,9 +16,8 @@ from localstack.services.moto import call_moto
 from moto.elbv2.models import elbv2_backends
 
 from tidegate_localstack import targets
+from tidegate_localstack.handlers import Handler, refuse
 from tidegate_localstack.settings import SETTINGS
-
-Handler = Callable[[RequestContext, Any], Any]
 
 DOMAIN = "elb.localhost.localstack.cloud"
 MAX_WEIGHT = 999
@@ -29,16 +29,50 @@ def _backend(context: RequestContext) -> Any:
     return elbv2_backends[context.account_id][context.region]
 
 
-def _refuse(code: str, message: str) -> CommonServiceException:
-    return CommonServiceException(code, message, status_code=400, sender_fault=True)
-
-
 def _constraint(value: object, at: str, text: str) -> CommonServiceException:
-    return _refuse(
+    return refuse(
         "ValidationError",
         f"1 validation error detected: Value '{value}' at '{at}' failed to satisfy constraint: "
         f"Member must have {text}",
     )
+
+
+def _balancer_of(backend: Any, request: Any) -> Any:
+    """The load balancer whose actions a request sets, or None when it names nothing known."""
+    named = {request.get(key) for key in ("LoadBalancerArn", "ListenerArn", "RuleArn")} - {None}
+    for balancer in backend.load_balancers.values():
+        known = {balancer.arn, *balancer.listeners}
+        known |= {r.arn for each in balancer.listeners.values() for r in each.rules.values()}
+        if named & known:
+            return balancer
+    return None
+
+
+def _check_balancer(actions: list[Any], balancer: Any, backend: Any, *, for_rule: bool) -> None:
+    """Refuse what the kind of load balancer does not allow."""
+    network = balancer.type == "network"
+    if network and for_rule:
+        raise refuse("ValidationError", "Rules are unsupported for Network Load Balancers")
+    for action in actions:
+        if network and action["Type"] != "forward":
+            raise refuse(
+                "InvalidLoadBalancerAction",
+                f"Action type '{action['Type']}' is not supported for Network Load Balancers",
+            )
+        config = action.get("ForwardConfig") or {}
+        entries = config.get("TargetGroups") or [action]
+        for arn in [entry.get("TargetGroupArn") for entry in entries]:
+            group = backend.target_groups.get(arn)
+            if group is None and arn is not None:
+                raise refuse("TargetGroupNotFound", f"Target groups '{arn}' not found")
+            if group is None or group.protocol is None:
+                continue  # a target group of a Lambda function has no protocol
+            if network != (group.protocol not in ("HTTP", "HTTPS")):
+                raise refuse(
+                    "IncompatibleProtocols",
+                    f"The protocol {group.protocol} of target group {group.name} is not supported "
+                    f"by a load balancer of type '{balancer.type}'",
+                )
 
 
 def check_actions(actions: list[Any], parameter: str, backend: Any) -> None:
@@ -48,7 +82,7 @@ def check_actions(actions: list[Any], parameter: str, backend: Any) -> None:
         config = action.get("ForwardConfig") or {}
         groups = config.get("TargetGroups") or []
         if len(groups) > MAX_GROUPS_PER_FORWARD:
-            raise _refuse(
+            raise refuse(
                 "ValidationError",
                 f"A forward action can have at most {MAX_GROUPS_PER_FORWARD} target groups, "
                 f"not {len(groups)}",
@@ -74,7 +108,7 @@ def _check_target_stickiness(groups: list[Any], backend: Any) -> None:
     for entry in groups:
         group = backend.target_groups.get(entry["TargetGroupArn"])
         if group is not None and group.attributes.get("stickiness.enabled") == "true":
-            raise _refuse(
+            raise refuse(
                 "InvalidLoadBalancerAction",
                 "You must enable group stickiness on a rule if you enabled target stickiness on "
                 "one of its target groups",
@@ -89,6 +123,9 @@ def _changing_actions(parameter: str) -> Handler:
         given = request.get(parameter) or []
         path = parameter[0].lower() + parameter[1:]
         check_actions(given, path, backend)
+        balancer = _balancer_of(backend, request)
+        if balancer is not None:
+            _check_balancer(given, balancer, backend, for_rule=path == "actions")
         changed = request.get("RuleArn") or request.get("ListenerArn")
         for rule in _rules(backend):
             if given and changed in (rule.arn, rule.listener_arn if _is_default(rule) else None):
@@ -122,10 +159,17 @@ def actions_in_effect(rule: Any) -> list[Any]:
 
 
 def _create_load_balancer(context: RequestContext, _request: Any) -> Any:
-    answer = call_moto(context)
+    backend, answer = _backend(context), call_moto(context)
     for described in answer["LoadBalancers"]:
-        balancer = _backend(context).load_balancers[described["LoadBalancerArn"]]
+        balancer = backend.load_balancers.pop(described["LoadBalancerArn"])
         balancer.dns_name = described["DNSName"] = f"{balancer.name}.{DOMAIN}"
+        if balancer.type == "network":
+            # moto calls every load balancer an application's.
+            tags = backend.tagging_service.list_tags_for_resource(balancer.arn)["Tags"]
+            balancer.arn = balancer.arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
+            backend.tagging_service.tag_resource(balancer.arn, tags)
+        described["LoadBalancerArn"] = balancer.arn
+        backend.load_balancers[balancer.arn] = balancer
     return answer
 
 

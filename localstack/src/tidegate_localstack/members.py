@@ -24,7 +24,7 @@ from moto.autoscaling.models import (
 
 from tidegate_localstack import targets
 from tidegate_localstack.engine import backends
-from tidegate_localstack.instances import stop_program
+from tidegate_localstack.instances import program_of, stop_program
 from tidegate_localstack.settings import SETTINGS
 
 LOG = logging.getLogger(__name__)
@@ -44,6 +44,8 @@ class Member:
     born: float = field(default_factory=time.monotonic)
     hook_answer: str | None = None
     """CONTINUE or ABANDON, once CompleteLifecycleAction said so."""
+    blocked: bool = False
+    """Taken out of its target groups by a deployment."""
 
 
 def member(state: InstanceState) -> Member:
@@ -95,6 +97,10 @@ def launch(group: FakeAutoScalingGroup, count: int, now: float) -> None:
         group.ec2_launch_template, group.launch_template_version = own
     for state in group.instance_states[already:]:
         state.__dict__["tidegate"] = Member(now, version)
+        if revision := group.__dict__.get("tidegate_revision"):
+            # As CodeDeploy's lifecycle hook does it.
+            program = program_of(state.instance)
+            program.behaviour = program.behaviour.changed(revision)
         enter(state, "Pending", now)
 
 
@@ -143,7 +149,7 @@ def _advance(group: FakeAutoScalingGroup, state: InstanceState, now: float) -> N
             enter(state, "InService", now)
         elif answer == "ABANDON":
             terminate(state, now)
-    elif state.lifecycle_state == "Terminating" and not _is_registered(group, state.instance_id):
+    elif state.lifecycle_state == "Terminating" and not is_registered(group, state.instance_id):
         enter(state, "Terminating:Wait", now)
     elif state.lifecycle_state == "Terminating:Wait":
         if _hook_answer(group, state, TERMINATING, now):
@@ -159,7 +165,8 @@ def remove(group: FakeAutoScalingGroup, state: InstanceState) -> None:
     stop_program(state.instance_id)
 
 
-def _is_registered(group: FakeAutoScalingGroup, instance_id: str) -> bool:
+def is_registered(group: FakeAutoScalingGroup, instance_id: str) -> bool:
+    """Whether the instance is in a target group of its group, if only to drain."""
     return any(
         instance_id in target_group.targets or instance_id in targets.targets_of(target_group)
         for target_group in _target_groups(group)
@@ -186,7 +193,7 @@ def _hook_answer(
 
 def _register(group: FakeAutoScalingGroup) -> None:
     """Keep the target groups to the instances in service, however the group came to change."""
-    wanted = {s.instance_id for s in in_state(group, "InService")}
+    wanted = {s.instance_id for s in in_state(group, "InService") if not member(s).blocked}
     frozen = is_suspended(group, "AddToLoadBalancer")
     registered: dict[str, set[str]] = group.__dict__.setdefault("tidegate_registered", {})
     known = group.autoscaling_backend.elbv2_backend.target_groups

@@ -8,7 +8,7 @@ where moto is not honest enough. An operation moto lacks answers 501, never a ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from localstack.aws.api import RequestContext
@@ -18,8 +18,7 @@ from localstack.services.moto import call_moto
 from localstack.services.plugins import Service, aws_provider
 
 from tidegate_localstack import engine
-
-Handler = Callable[[RequestContext, Any], Any]
+from tidegate_localstack.handlers import Handler
 
 
 def _moto(context: RequestContext, _request: Any) -> Any:
@@ -59,11 +58,12 @@ def elbv2() -> Service:
 @aws_provider(api="autoscaling")
 def autoscaling() -> Service:
     """EC2 Auto Scaling: groups and their instances."""
-    from tidegate_localstack import fleet, members, refresh  # noqa: PLC0415
+    from tidegate_localstack import app_metrics, fleet, members, refresh  # noqa: PLC0415
 
     members.take_over_from_moto()
     engine.every_tick(refresh.tick)
     engine.every_tick(members.tick)
+    engine.every_tick(app_metrics.tick)
     return service_on_moto("autoscaling", {**fleet.OPERATIONS, **refresh.OPERATIONS})
 
 
@@ -100,3 +100,9 @@ def codedeploy() -> Service:
 def ecs() -> Service:
     """ECS: clusters, services and task definitions."""
     return service_on_moto("ecs")
+
+
+@aws_provider(api="lambda", name="tidegate")
+def functions() -> Service:
+    """Lambda: LocalStack's own needs Docker to make a function ready; moto's never runs one."""
+    return service_on_moto("lambda")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,10 +23,9 @@ from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState, autosca
 
 from tidegate_localstack import members
 from tidegate_localstack.engine import backends
-from tidegate_localstack.fleet import group_named, refuse
+from tidegate_localstack.fleet import group_named
+from tidegate_localstack.handlers import Handler, refuse
 from tidegate_localstack.settings import SETTINGS
-
-Handler = Callable[[RequestContext, Any], Any]
 
 ROLLING = ("InProgress", "Baking", "RollbackInProgress")
 ACTIVE = ("Pending", "Cancelling", *ROLLING)

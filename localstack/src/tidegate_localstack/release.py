@@ -11,7 +11,7 @@ import json
 
 import boto3
 
-from tidegate_localstack.seed import user_data
+from tidegate_localstack.world import user_data
 
 
 def main() -> None:
@@ -22,8 +22,14 @@ def main() -> None:
     parser.add_argument("--version", default="2")
     parser.add_argument("--error-rate", type=float, default=0.0)
     parser.add_argument("--latency-ms", type=float, default=0.0)
+    parser.add_argument("--unhealthy", action="store_true")
     options = parser.parse_args()
-    data = user_data(options.version, options.error_rate, options.latency_ms)
+    data = user_data(
+        options.version,
+        error_rate=options.error_rate,
+        latency_ms=options.latency_ms,
+        healthy=not options.unhealthy,
+    )
     created = boto3.client("ec2").create_launch_template_version(
         LaunchTemplateName=options.prefix,
         SourceVersion="1",

@@ -119,6 +119,15 @@ def _holds(condition: Mapping[str, Any], seen: Seen) -> bool:
     return _CONDITIONS[condition["Field"]](condition, seen)
 
 
+def forward(backend: Any, listener: Any) -> Forward | Answer:
+    """What becomes of a connection, of which nothing is looked at."""
+    default = next(rule for rule in listener.rules.values() if rule.is_default)
+    nothing = Seen("", "", "", "", {}, {}, "")
+    for action in actions_in_effect(default):
+        return _forward(backend, action.data, nothing)
+    return Answer(503, "no action applies", {})
+
+
 def decide(backend: Any, listener: Any, seen: Seen) -> Forward | Answer:
     """What becomes of a request."""
     for action in actions_in_effect(pick_rule(listener, seen)):

@@ -43,6 +43,8 @@ class Settings:
     """Pause between two decisions of an instance refresh."""
     lifecycle_event_seconds: float = 0.2
     """How long each lifecycle event of a CodeDeploy deployment takes."""
+    codedeploy_minute_seconds: float = 60.0
+    """How long a minute of CodeDeploy's waits, canaries and linear shifts lasts."""
 
     @staticmethod
     def from_environment() -> Settings:

@@ -2,8 +2,8 @@
 
 moto calls every target healthy at once. Here a target is `unused` until some rule or listener uses
 its target group, then `initial` until a health check passes, then `healthy` or `unhealthy` by real
-HTTP checks, and `draining` for the deregistration delay after it was taken out. moto keeps the list
-of registered targets; this module keeps what happens to them.
+checks over HTTP or TCP, and `draining` for the deregistration delay after it was taken out. moto
+keeps the list of registered targets; this module keeps what happens to them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moto.ec2.models import ec2_backends
 from moto.elbv2.models import FakeTargetGroup, elbv2_backends
 
 from tidegate_localstack.engine import backends
-from tidegate_localstack.instances import check_http, program_of
+from tidegate_localstack.instances import check, program_of
 from tidegate_localstack.settings import SETTINGS
 
 DESCRIPTIONS = {
@@ -48,6 +48,8 @@ class Target:
     passes: int = 0
     failures: int = 0
     answers: list[int] = field(default_factory=list)
+    instance: Any = None
+    """moto's instance, once it was found."""
 
     def becomes(self, state: str, reason: str | None = None) -> None:
         """Change state; counting starts anew."""
@@ -99,7 +101,11 @@ def address_of(group: FakeTargetGroup, target: Target) -> tuple[str, int] | None
     """Where a target listens: an instance's program, or an IP target's own address."""
     if not target.id.startswith("i-"):
         return (target.id, target.port) if group.target_type == "ip" else None
-    instance = ec2_backends[group.account_id][group.region_name].get_instance_by_id(target.id)
+    if target.instance is None:
+        # moto looks through all instances there ever were, which is too slow for every request.
+        backend = ec2_backends[group.account_id][group.region_name]
+        target.instance = backend.get_instance_by_id(target.id)
+    instance = target.instance
     if instance is None or instance.state != "running":
         return None
     return ("127.0.0.1", program_of(instance).port)
@@ -143,7 +149,8 @@ def _judge(group: FakeTargetGroup, target: Target, now: float) -> None:
     if target.checking and target.answers:
         target.checking = False
         code = target.answers.pop()
-        passed = _matches(code, (group.matcher or {}).get("HttpCode", "200"))
+        matcher = getattr(group, "matcher", None) or {}  # moto has none for TCP checks
+        passed = _matches(code, matcher.get("HttpCode", "200"))
         if passed:
             target.passes, target.failures = target.passes + 1, 0
         else:
@@ -170,7 +177,9 @@ def _judge(group: FakeTargetGroup, target: Target, now: float) -> None:
             target.answers.append(0)
         else:
             timeout = float(group.health_check_timeout_seconds)
-            check_http(address, group.health_check_path or "/", timeout, target.answers)
+            by_connecting = group.health_check_protocol not in ("HTTP", "HTTPS")
+            path = None if by_connecting else group.health_check_path or "/"
+            check(address, path, timeout, target.answers)
 
 
 def _matches(code: int, wanted: str) -> bool:

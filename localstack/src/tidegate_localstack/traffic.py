@@ -3,7 +3,7 @@
 A request whose Host is `<name>.elb.localhost.localstack.cloud` (any port) goes through the listener
 rules of the load balancer of that name to a program on a simulated instance, and what comes back is
 counted. Once a second the counts become CloudWatch metrics with AWS's names and dimensions, so that
-ordinary alarms see what users saw.
+ordinary alarms see what users saw. A port in the Host chooses among several listeners.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import urllib3
 from localstack.http import Request, Response, Router
 from moto.elbv2.models import elbv2_backends
 
-from tidegate_localstack import engine, targets
-from tidegate_localstack.routing import Answer, Seen, decide
+from tidegate_localstack import engine, flows, targets
+from tidegate_localstack.routing import Answer, Forward, Seen, decide
 from tidegate_localstack.settings import SETTINGS
 
 LOG = logging.getLogger(__name__)
@@ -63,13 +63,17 @@ _counts_lock = threading.Lock()
 _published = {"traffic": 0.0, "hosts": 0.0}
 
 
-def _find(name: str) -> tuple[Any, Any, Any] | None:
+def _find(host: str) -> tuple[Any, Any, Any] | None:
     """The backend, load balancer and listener a host name stands for."""
+    name, _, port = host.partition(":")
+    name = name.partition(".")[0]
     for backend in engine.backends(elbv2_backends):
         for balancer in backend.load_balancers.values():
             if balancer.name == name and balancer.listeners:
+                ports = (port, "80")
                 listeners = sorted(
-                    balancer.listeners.values(), key=lambda one: str(one.port) != "80"
+                    balancer.listeners.values(),
+                    key=lambda one: ports.index(str(one.port)) if str(one.port) in ports else 2,
                 )
                 return backend, balancer, listeners[0]
     return None
@@ -77,7 +81,6 @@ def _find(name: str) -> tuple[Any, Any, Any] | None:
 
 def handle(request: Request, host: str, path: str = "") -> Response:
     """Answer one request to a load balancer."""
-    name = host.partition(".")[0]
     seen = Seen(
         host=request.host,
         path=request.path,
@@ -88,41 +91,79 @@ def handle(request: Request, host: str, path: str = "") -> Response:
         source_ip=request.remote_addr or "127.0.0.1",
     )
     with engine.LOCK:
-        found = _find(name)
+        found = _find(host)
         if found is None:
-            return Response(f"there is no load balancer {name} with a listener\n", 404)
+            return Response(f"there is no load balancer at {host} with a listener\n", 404)
         backend, balancer, listener = found
-        decision = decide(backend, listener, seen)
+        client = (seen.source_ip, request.environ.get("REMOTE_PORT", ""))
+        if balancer.type == "network":
+            decision = flows.decide(backend, balancer, listener, client)
+        else:
+            decision = decide(backend, listener, seen)
+    if balancer.type == "network":
+        return _pass_on(request, decision, flows.key_of(listener, client))
     at = (backend.account_id, backend.region_name, dimension(balancer.arn))
+    return _forward(request, decision, at)
+
+
+def _forward(request: Request, decision: Forward | Answer, at: tuple[str, str, str]) -> Response:
+    """Carry out what an application load balancer decided."""
     if isinstance(decision, Answer):
         return Response(decision.body, decision.status, headers=decision.headers)
     if decision.address is None:
         return _own_error(at, 503, "no target is registered")
     started = time.perf_counter()
     try:
-        answer = _pool.request(
-            request.method,
-            f"http://{decision.address[0]}:{decision.address[1]}{request.full_path.rstrip('?')}",
-            headers=_forwarded_headers(request),
-            body=request.get_data() or None,
-            redirect=False,
-            decode_content=False,
-        )
+        answer = _ask(decision.address, request)
     except urllib3.exceptions.TimeoutError:
         return _own_error(at, 504, "the target did not answer in time")
     except urllib3.exceptions.HTTPError as error:
-        LOG.warning("target %s of %s failed: %s", decision.address, name, error)
+        LOG.warning("target %s of %s failed: %s", decision.address, at[2], error)
         return _own_error(at, 502, "the target closed the connection")
     with _counts_lock:
         counts = _counts[(*at, dimension(decision.group.arn))]
         counts.add(answer.status, time.perf_counter() - started)
+    response = _returned(answer)
+    if decision.set_cookie:
+        response.headers.add("Set-Cookie", decision.set_cookie)
+    return response
+
+
+def _pass_on(request: Request, decision: Forward | Answer, key: flows.FlowKey) -> Response:
+    """Send a request along its connection through a network load balancer.
+
+    AWS resets a connection it has no target for; here that is told with a 503, or a 502.
+    """
+    if isinstance(decision, Answer) or decision.address is None:
+        return Response("the connection has no target\n", 503)
+    try:
+        answer = _ask(decision.address, request)
+    except urllib3.exceptions.HTTPError as error:
+        LOG.warning("target %s failed: %s", decision.address, error)
+        flows.reset(key)
+        return Response("the target reset the connection\n", 502)
+    closing = request.headers.get("Connection", "").lower() == "close"
+    flows.passed(key, len(request.get_data()) + len(answer.data), closing=closing)
+    return _returned(answer)
+
+
+def _ask(address: tuple[str, int], request: Request) -> urllib3.BaseHTTPResponse:
+    return _pool.request(
+        request.method,
+        f"http://{address[0]}:{address[1]}{request.full_path.rstrip('?')}",
+        headers=_forwarded_headers(request),
+        body=request.get_data() or None,
+        redirect=False,
+        decode_content=False,
+    )
+
+
+def _returned(answer: urllib3.BaseHTTPResponse) -> Response:
     response = Response(answer.data, answer.status)
     response.headers.clear()
     for key, value in answer.headers.items():
         if key.lower() not in HOP_BY_HOP:
             response.headers.add(key, value)
-    if decision.set_cookie:
-        response.headers.add("Set-Cookie", decision.set_cookie)
     return response
 
 
@@ -152,10 +193,19 @@ def _dimensions(balancer: str, group: str | None) -> list[dict[str, str]]:
     return found + ([{"Name": "TargetGroup", "Value": group}] if group else [])
 
 
-def _publish(account: str, region: str, data: list[dict[str, Any]]) -> None:
+def _publish(
+    account: str, region: str, data: list[dict[str, Any]], namespace: str = NAMESPACE
+) -> None:
     from tidegate_localstack.alarms import metric_store  # noqa: PLC0415
 
-    metric_store().add_metric_data(account, region, NAMESPACE, data)
+    metric_store().add_metric_data(account, region, namespace, data)
+
+
+def _publish_flows() -> None:
+    for backend, balancer, values in flows.metric_data():
+        where = _dimensions(dimension(balancer.arn), None)
+        data = [{"MetricName": n, "Dimensions": where, "Value": v} for n, v in values.items()]
+        _publish(backend.account_id, backend.region_name, data, flows.NAMESPACE)
 
 
 def _publish_traffic() -> None:
@@ -208,6 +258,7 @@ def _publish_host_counts() -> None:
                         {"MetricName": m, "Dimensions": where, "Value": float(states.count(state))}
                         for m, state in counted.items()
                     ],
+                    flows.NAMESPACE if ":loadbalancer/net/" in balancer else NAMESPACE,
                 )
 
 
@@ -216,6 +267,7 @@ def tick(now: float) -> None:
     if now - _published["traffic"] >= SETTINGS.metrics_seconds:
         _published["traffic"] = now
         _publish_traffic()
+        _publish_flows()
     if now - _published["hosts"] >= max(HOST_COUNT_SECONDS, SETTINGS.metrics_seconds):
         _published["hosts"] = now
         _publish_host_counts()

@@ -1,0 +1,41 @@
+"""The DNS world: two weighted records, and users who follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tidegate_localstack.instance import Record
+from tidegate_localstack.load import _find_way
+from tidegate_localstack.world import Clients
+from tidegate_localstack.world_dns import DnsWorld
+
+Aws = Callable[[str], Any]
+
+
+@pytest.fixture
+def seeded(localstack: Record) -> dict[str, Any]:
+    return DnsWorld(Clients.from_environment(), "named").seed()
+
+
+def test_users_follow_the_records_once_they_ask_again(aws: Aws, seeded: dict[str, Any]) -> None:
+    route53, zone = aws("route53"), {"HostedZoneId": seeded["zone"]}
+    way = _find_way("named")
+    hosts = {side: f"named-{side}.elb.localhost.localstack.cloud" for side in ("blue", "green")}
+    assert (way.shares, way.ttl) == ({hosts["blue"]: 255, hosts["green"]: 0}, 5.0)
+    assert {way.next_headers()["Host"] for _ in range(50)} == {hosts["blue"]}
+    records = route53.list_resource_record_sets(**zone)["ResourceRecordSets"]
+    weighted = [record for record in records if "Weight" in record]
+    for record in weighted:
+        record["Weight"] = 255 - record["Weight"]
+    changes = [{"Action": "UPSERT", "ResourceRecordSet": record} for record in weighted]
+    route53.change_resource_record_sets(**zone, ChangeBatch={"Changes": changes})
+    assert {way.next_headers()["Host"] for _ in range(50)} == {hosts["blue"]}
+    way.look_up()
+    assert {way.next_headers()["Host"] for _ in range(50)} == {hosts["green"]}
+
+
+def test_seeding_again_keeps_the_zone(seeded: dict[str, Any]) -> None:
+    assert DnsWorld(Clients.from_environment(), "named").seed() == seeded

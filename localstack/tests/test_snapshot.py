@@ -1,0 +1,79 @@
+"""A snapshot shows what a roll-out changed, and is the same when nothing did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from conftest import eventually
+from tidegate_localstack.snapshot import Snapshot
+from tidegate_localstack.world import Clients
+from tidegate_localstack.world_codedeploy import CodeDeployWorld
+from tidegate_localstack.world_dns import DnsWorld
+from tidegate_localstack.world_shift import EcsWorld, LambdaWorld
+
+Aws = Callable[[str], Any]
+
+
+def take(prefix: str) -> dict[str, Any]:
+    return Snapshot(Clients.from_environment(), prefix).take()
+
+
+def test_it_shows_weights_sizes_and_suspensions(aws: Aws, world: dict[str, Any]) -> None:
+    prefix = world["prefix"]
+    before = take(prefix)
+    assert before["rules"][f"{prefix}:80 10"]["actions"] == [
+        {"weights": {f"{prefix}-blue": 999, f"{prefix}-green": 0}}
+    ]
+    assert before["auto_scaling_groups"][f"{prefix}-blue"] == {
+        "min": 2,
+        "max": 8,
+        "desired": 2,
+        "suspended": [],
+        "template_version": "1",
+        "instances_by_version": {"1": 2},
+        "target_groups": [f"{prefix}-blue"],
+    }
+    assert before["targets"] == {f"{prefix}-blue": 2, f"{prefix}-green": 0}
+    group = {"AutoScalingGroupName": f"{prefix}-blue"}
+    process = {**group, "ScalingProcesses": ["Terminate"]}
+    aws("autoscaling").suspend_processes(**process)
+    assert take(prefix) != before
+    aws("autoscaling").resume_processes(**process)
+    assert take(prefix) == before
+
+
+def test_a_replaced_instance_changes_nothing(aws: Aws, world: dict[str, Any]) -> None:
+    before = take(world["prefix"])
+    groups = aws("autoscaling").describe_auto_scaling_groups(
+        AutoScalingGroupNames=[f"{world['prefix']}-blue"]
+    )["AutoScalingGroups"]
+    aws("autoscaling").terminate_instance_in_auto_scaling_group(
+        InstanceId=groups[0]["Instances"][0]["InstanceId"], ShouldDecrementDesiredCapacity=False
+    )
+    assert take(world["prefix"]) != before
+    eventually(lambda: take(world["prefix"]) == before)
+
+
+def test_it_knows_revisions_and_records(localstack: Any) -> None:
+    clients = Clients.from_environment()
+    CodeDeployWorld(clients, "snap").seed()
+    DnsWorld(clients, "snapped").seed()
+    revision = take("snap")["deployment_groups"]["snap/in-place"]["revision"]
+    assert revision["s3Location"]["key"] == "v1.zip"
+    assert take("snap")["records"] == {}
+    records = take("snapped")["records"]
+    weights = {key: record["Weight"] for key, record in records.items()}
+    name = "app.snapped.example.com. CNAME"
+    assert weights == {f"{name} blue": 255, f"{name} green": 0}
+
+
+def test_it_knows_aliases_and_services(localstack: Any) -> None:
+    clients = Clients.from_environment()
+    LambdaWorld(clients, "snapshot-function").seed()
+    EcsWorld(clients, "snapshot-service").seed()
+    aliases = take("snapshot-function")["aliases"]
+    assert aliases == {"snapshot-function:live": {"version": "1", "weights": {}}}
+    service = take("snapshot-service")["services"]["snapshot-service"]
+    assert service["definition"].endswith(":1")
+    assert service["desired"] == 2
