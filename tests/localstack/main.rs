@@ -10,5 +10,8 @@
     reason = "a test says what went wrong by panicking, and prepares its own files"
 )]
 
+mod load;
+mod replacements;
 mod rollouts;
+mod traffic;
 mod world;

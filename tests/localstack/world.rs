@@ -35,11 +35,21 @@ fn tide_aws(args: &[&str]) -> Output {
 }
 
 impl World {
-    /// Seeds the world `prefix`.
+    /// Seeds the world `prefix`, with a canary's load balancer and groups.
     pub(crate) fn new(prefix: &str) -> Self {
-        let seeded = tide_aws(&["seed", "--prefix", prefix]);
+        Self::of_kind("alb", prefix)
+    }
+
+    /// Seeds a world of another kind.
+    pub(crate) fn of_kind(kind: &str, prefix: &str) -> Self {
+        let seeded = tide_aws(&["seed", "--kind", kind, "--prefix", prefix]);
         let talk = String::from_utf8_lossy(&seeded.stderr);
         assert!(seeded.status.success(), "the world {prefix} could not be seeded: {talk}");
+        Self::again(prefix)
+    }
+
+    /// A world that is there already, seen from a journal of its own.
+    pub(crate) fn again(prefix: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let settings = runtime.block_on(aws_config::from_env().load());
         let cloud = runtime.block_on(connect(&Settings::default(), &Calls::default())).unwrap();
@@ -72,6 +82,38 @@ impl World {
         let path = self.journal.path().join(name);
         std::fs::write(&path, changed).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// A plan of this world's own, changed further.
+    pub(crate) fn plan_text(&self, path: &str, change: impl Fn(String) -> String) -> String {
+        let text = std::fs::read_to_string(path).unwrap();
+        let changed = change(text.clone());
+        assert_ne!(changed, text, "nothing was changed in {path}");
+        let path = self.journal.path().join("changed.yaml");
+        std::fs::write(&path, changed).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// A URL that answers 200 as long as there is a cloud.
+    pub(crate) fn health_url(&self) -> String {
+        let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap();
+        format!("{endpoint}/_localstack/health")
+    }
+
+    /// Every resource that a rollout may change, as AWS describes it, in one document.
+    pub(crate) fn described(&self) -> String {
+        let taken = tide_aws(&["snapshot", "--prefix", &self.prefix]);
+        let talk = String::from_utf8_lossy(&taken.stderr);
+        assert!(taken.status.success(), "no snapshot of {}: {talk}", self.prefix);
+        String::from_utf8_lossy(&taken.stdout).into_owned()
+    }
+
+    /// What a deployment group has deployed last with success. (A blue/green deployment leaves other instances behind.)
+    pub(crate) fn deployed(&self, group: &str) -> String {
+        let all: serde_json::Value = serde_json::from_str(&self.described()).unwrap();
+        let groups = all["deployment_groups"].as_object().unwrap();
+        let mut ours = groups.iter().filter(|(name, _)| name.ends_with(group));
+        ours.next().unwrap_or_else(|| panic!("no group {group} in {groups:?}")).1.to_string()
     }
 
     pub(crate) fn start(&self, args: &[&str]) -> Child {
