@@ -44,15 +44,18 @@ def test_it_shows_weights_sizes_and_suspensions(aws: Aws, world: dict[str, Any])
 
 
 def test_a_replaced_instance_changes_nothing(aws: Aws, world: dict[str, Any]) -> None:
-    before = take(world["prefix"])
-    groups = aws("autoscaling").describe_auto_scaling_groups(
-        AutoScalingGroupNames=[f"{world['prefix']}-blue"]
-    )["AutoScalingGroups"]
-    aws("autoscaling").terminate_instance_in_auto_scaling_group(
-        InstanceId=groups[0]["Instances"][0]["InstanceId"], ShouldDecrementDesiredCapacity=False
+    autoscaling, name = aws("autoscaling"), f"{world['prefix']}-blue"
+
+    def instances() -> set[str]:
+        answer = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        return {i["InstanceId"] for i in answer["AutoScalingGroups"][0]["Instances"]}
+
+    before, old = take(world["prefix"]), instances()
+    autoscaling.terminate_instance_in_auto_scaling_group(
+        InstanceId=min(old), ShouldDecrementDesiredCapacity=False
     )
-    assert take(world["prefix"]) != before
-    eventually(lambda: take(world["prefix"]) == before)
+    eventually(lambda: len(instances()) == 2 and min(old) not in instances(), within=20)
+    eventually(lambda: take(world["prefix"]) == before, within=20)
 
 
 def test_it_knows_revisions_and_records(localstack: Any) -> None:
