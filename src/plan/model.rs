@@ -285,6 +285,25 @@ pub struct Gate {
     pub kind: GateKind,
     /// How often it is read.
     pub every: Duration,
+    pub tolerance: Tolerance,
+}
+
+/// What a gate may say before it stops a run. By default the first failure does, and unknown only keeps traffic where
+/// it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tolerance {
+    /// Failed readings in a row that are tolerated.
+    pub consecutive: u32,
+    /// Failed readings in all that are tolerated, until a person resumes the run after a hold; at least `consecutive`.
+    pub total: u32,
+    pub unknown: Option<Patience>,
+}
+
+/// How long a gate may stay unknown, and what happens then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    pub lasts: Duration,
+    pub then: OnFailure,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

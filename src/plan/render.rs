@@ -10,8 +10,8 @@ use super::{
     measure::{Bound, CompareGate, Measure, MetricGate, Statistic},
     model::{
         Component, ComponentName, Fleet, FleetKind, Gate, GateKind, GateName, InsufficientData,
-        ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, Route, RouteKind,
-        RouteName, Side, Sides, Size, Step, Until, Verb,
+        ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, Route,
+        RouteKind, RouteName, Side, Sides, Size, Step, Tolerance, Until, Verb,
     },
     units::{Percent, format_duration},
 };
@@ -208,7 +208,19 @@ fn gate(gate: &Gate) -> Flow {
         GateKind::Metric(gate) => ("metric", metric(gate)),
         GateKind::Compare(gate) => ("compare", compare(gate)),
     };
-    Flow::new().with(kind, body).with("every", duration(gate.every))
+    tolerance(Flow::new().with(kind, body).with("every", duration(gate.every)), gate.tolerance)
+}
+
+/// Not spelled out where nothing is tolerated, so that the digests of older plans stay.
+fn tolerance(mut flow: Flow, tolerance: Tolerance) -> Flow {
+    let Tolerance { consecutive, total, unknown } = tolerance;
+    if total > 0 {
+        flow.put("failures", Flow::new().with("consecutive", consecutive).with("total", total));
+    }
+    if let Some(Patience { lasts, then }) = unknown {
+        flow.put("unknown-for", duration(lasts)).put("on-unknown", on_failure(then));
+    }
+    flow
 }
 
 fn metric(gate: &MetricGate) -> Flow {

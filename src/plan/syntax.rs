@@ -144,6 +144,23 @@ record! {
         /// How often the gate is read: `15s` for alarms, `60s` for `metric` and `compare` and `10s` for the others
         /// unless told, at least `1s`.
         "every" every: Optional Duration,
+        /// Failed readings that are tolerated, such as `{ consecutive: 1, total: 3 }`; none unless told.
+        "failures" failures: Optional FailuresForm,
+        /// How long the gate may be unknown before `on-unknown` happens; unless told, until its step runs out of time.
+        "unknown-for" unknown_for: Optional Duration,
+        /// After `unknown-for`: `hold` (the default) or `roll-back`.
+        "on-unknown" on_unknown: Optional OnFailure,
+    }
+}
+
+record! {
+    /// Failed readings that are tolerated before the gate fails its step. While the last one failed, traffic stays
+    /// where it is all the same.
+    FailuresForm, "`failures`" {
+        /// In a row; as many as `total` unless told.
+        "consecutive" consecutive: Optional Whole<0, 1_000>,
+        /// In all; as many as `consecutive` unless told.
+        "total" total: Optional Whole<0, 1_000>,
     }
 }
 

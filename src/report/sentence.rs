@@ -61,7 +61,7 @@ impl Teller<'_> {
             Event::StepStarted { step, deadline } => self.step_started(step, *deadline),
             Event::StepCleared { .. } | Event::CallReturned { .. } => return None,
             Event::Observed { target, live } => self.observed(target, live)?,
-            Event::Read { check, reading } => read(check, reading)?,
+            Event::Read { check, reading } => self.read(check, reading)?,
             Event::ChangeIntended { purpose, target, before, after } => {
                 self.intended(purpose, target, before, after)?
             }
@@ -279,6 +279,33 @@ impl Teller<'_> {
         self.on(target, Sign::Good, format!("{}: {how}", words::target(target)))
     }
 
+    fn read(&self, check: &Check, reading: &Reading) -> Option<Sentence> {
+        let tolerated = self.tolerated(check).filter(|_| reading.outcome == Outcome::Fail);
+        let sign = match reading.outcome {
+            // That a target still stands as set is the rule; when it does not, that is drift.
+            Outcome::Pass if matches!(check, Check::Stands(_)) => return None,
+            Outcome::Pass => Sign::Good,
+            Outcome::Fail if tolerated.is_some() => Sign::Warning,
+            Outcome::Fail => Sign::Bad,
+            Outcome::Wait => Sign::Note,
+            Outcome::Unknown => Sign::Question,
+        };
+        let text = format!("{check}: {}, {}", reading.outcome, evidence(reading));
+        Some(Sentence::new(sign, text + &tolerated.unwrap_or_default()))
+    }
+
+    /// In words, how often a gate has failed, while that is tolerated.
+    fn tolerated(&self, check: &Check) -> Option<String> {
+        let Check::Gate(gate) = check else { return None };
+        let tolerance = self.plan.gates.get(gate)?.tolerance;
+        let tally = self.after.tallies.get(gate).filter(|tally| !tally.is_beyond(&tolerance))?;
+        let (row, all) = (tolerance.consecutive, tolerance.total);
+        Some(format!(
+            "; tolerated, {} of {row} in a row and {} of {all} in all",
+            tally.consecutive, tally.total
+        ))
+    }
+
     fn unless_said(&self, what: &str, cause: &Cause) -> String {
         if self.said == Some(cause) { what.to_owned() } else { format!("{what}: {cause}") }
     }
@@ -301,19 +328,6 @@ impl Teller<'_> {
         let component = owner.map(|(component, _)| component.name.clone());
         Sentence { component, ..Sentence::new(sign, text) }
     }
-}
-
-fn read(check: &Check, reading: &Reading) -> Option<Sentence> {
-    let sign = match reading.outcome {
-        // That a target still stands as set is the rule; when it does not, that is drift.
-        Outcome::Pass if matches!(check, Check::Stands(_)) => return None,
-        Outcome::Pass => Sign::Good,
-        Outcome::Fail => Sign::Bad,
-        Outcome::Wait => Sign::Note,
-        Outcome::Unknown => Sign::Question,
-    };
-    let text = format!("{check}: {}, {}", reading.outcome, evidence(reading));
-    Some(Sentence::new(sign, text))
 }
 
 fn found_line(bindings: &Bindings, found: &Found) -> String {

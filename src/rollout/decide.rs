@@ -259,7 +259,8 @@ fn drift(target: &Target, expected: &Picture, found: &Picture) -> Vec<Event> {
     ]
 }
 
-/// A check was answered. Answers nobody waits for are dropped; those that change nothing are not kept.
+/// A check was answered. Answers nobody waits for are dropped; those that change nothing are not kept, but a gate's
+/// failures all are: they are counted. What follows from them is `stopped`'s business.
 fn answered(
     plan: &Plan,
     state: &State,
@@ -285,15 +286,40 @@ fn answered(
     }
     let last = state.readings.get(check);
     let new = last.is_none_or(|l| l.outcome != reading.outcome || l.at < watched.since);
-    let mut events = Vec::new();
     if new || failed {
-        events.push(Event::Read { check: check.clone(), reading: reading.clone() });
+        vec![Event::Read { check: check.clone(), reading: reading.clone() }]
+    } else {
+        Vec::new()
     }
-    if let (true, None, Check::Gate(gate)) = (failed, rolling_back, check) {
-        let cause = Cause::GateFailed { gate: gate.clone(), because: reading.because.clone() };
-        events.extend(fail(&watched.step, cause));
+}
+
+/// Gates that have failed, or stayed unknown, for longer than is tolerated stop the step they watch. This follows from
+/// the state, so a crash after the last straw changes nothing.
+fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+    let has_failed = |step: &StepState| matches!(step.stage, Stage::Failed(_));
+    if state.steps.values().any(has_failed) {
+        return Vec::new();
     }
-    events
+    let stops = watch::forward(plan, state, now).into_iter().find_map(|watched| {
+        let Check::Gate(gate) = &watched.check else { return None };
+        let (tally, tolerance) = (state.tallies.get(gate)?, &plan.gates.get(gate)?.tolerance);
+        let because = || {
+            let last = state.readings.get(&watched.check);
+            last.map_or_else(String::new, |reading| reading.because.clone())
+        };
+        let ran_out =
+            tally.patience_ends(tolerance, watched.covering).is_some_and(|end| now >= end);
+        if tally.is_beyond(tolerance) {
+            let cause = Cause::GateFailed { gate: gate.clone(), because: because() };
+            Some(fail(&watched.step, cause))
+        } else if ran_out && state.paused.is_none() {
+            let cause = Cause::GateUnknown { gate: gate.clone(), because: because() };
+            Some(fail(&watched.step, cause))
+        } else {
+            None
+        }
+    });
+    stops.unwrap_or_default()
 }
 
 /// A step has failed. What follows from that is not decided here but by [`consequence`], so that a crash between the two
@@ -306,6 +332,10 @@ fn fail(step: &StepId, cause: Cause) -> Vec<Event> {
 fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
     let policy = match (cause, &step.verb) {
         (Cause::ApprovalExpired { .. }, Verb::Approve { on_expiry, .. }) => *on_expiry,
+        (Cause::GateUnknown { gate, .. }, _) => {
+            let patience = plan.gates.get(gate).and_then(|gate| gate.tolerance.unknown);
+            patience.map_or(plan.on_failure, |patience| patience.then)
+        }
         _ => plan.on_failure,
     };
     let cause = cause.clone();
@@ -330,6 +360,10 @@ fn advance(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
 }
 
 fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+    let stopped = stopped(plan, state, now);
+    if !stopped.is_empty() {
+        return stopped;
+    }
     let is_done = |step: &Step| state.steps.get(&step.id).is_some_and(|s| s.stage == Stage::Done);
     let is_complete = |component: &Component| component.steps.iter().all(is_done);
     for component in &plan.components {

@@ -200,6 +200,11 @@ pub enum Cause {
         gate: GateName,
         because: String,
     },
+    /// It could not be measured for longer than the plan bears.
+    GateUnknown {
+        gate: GateName,
+        because: String,
+    },
     /// Whatever it was still waiting for, in words.
     TimedOut {
         step: StepId,

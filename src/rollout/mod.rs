@@ -13,6 +13,7 @@ mod reading;
 mod rollback;
 mod splits;
 mod state;
+mod tally;
 mod watch;
 mod why;
 
@@ -28,4 +29,5 @@ pub use picture::*;
 pub use reading::*;
 pub use splits::*;
 pub use state::*;
+pub use tally::*;
 pub use why::*;

@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
-    Bindings, CallProblem, Cause, Check, Ending, Event, Picture, Purpose, Reading, Signal, Target,
-    Timestamp,
+    Bindings, CallProblem, Cause, Check, Ending, Event, Outcome, Picture, Purpose, Reading, Signal,
+    Tally, Target, Timestamp,
 };
-use crate::plan::{RouteName, Side, StepId, units::Weight};
+use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
 
 /// Failed calls after which a change is given up.
 pub const MAX_ATTEMPTS: u8 = 5;
@@ -33,6 +33,8 @@ pub struct State {
     pub restores: BTreeMap<Target, Restore>,
     /// The last answer to each check that was worth keeping.
     pub readings: BTreeMap<Check, Reading>,
+    /// What has to be counted of the gates that did not always pass.
+    pub tallies: BTreeMap<GateName, Tally>,
     /// The shift whose gates watch over a route: the last one that changed it. They stay armed through the steps that
     /// follow, a wait for approval too.
     pub armed: BTreeMap<RouteName, Armed>,
@@ -170,7 +172,7 @@ impl State {
             }
             Event::RunnerStarted { .. } => {
                 self.interrupted = None;
-                self.forgive(at.since(self.at));
+                self.forgive(at.since(self.at), at);
                 if let Mode::RollingBack { since, .. } = &mut self.mode {
                     *since = at;
                 }
@@ -187,6 +189,9 @@ impl State {
             Event::StepCleared { step } => self.enter(step, Stage::Cleared),
             Event::Observed { target, live } => self.learn(target, live, at),
             Event::Read { check, reading } => {
+                if let Check::Gate(gate) = check {
+                    self.count(gate, reading);
+                }
                 self.readings.insert(check.clone(), reading.clone());
             }
             Event::ChangeIntended { purpose, target, before, after } => {
@@ -240,9 +245,18 @@ impl State {
     }
 
     /// Time in which nothing could move, because the run was paused or nobody ran it, burns no deadline.
-    fn forgive(&mut self, lost: Duration) {
+    fn forgive(&mut self, lost: Duration, at: Timestamp) {
         for step in self.steps.values_mut().filter(|step| step.stage.is_active()) {
             step.deadline = step.deadline.map(|deadline| deadline.plus(lost));
+        }
+        for since in self.tallies.values_mut().filter_map(|tally| tally.unknown_since.as_mut()) {
+            *since = since.plus(lost).min(at);
+        }
+    }
+
+    fn count(&mut self, gate: &GateName, reading: &Reading) {
+        if reading.outcome != Outcome::Pass || self.tallies.contains_key(gate) {
+            self.tallies.entry(gate.clone()).or_default().count(reading);
         }
     }
 
@@ -318,12 +332,13 @@ impl State {
     /// gates saw before is forgiven: a person has looked at it.
     fn resume(&mut self, at: Timestamp) {
         if let Some(paused) = self.paused.take() {
-            self.forgive(at.since(paused));
+            self.forgive(at.since(paused), at);
         }
         if matches!(self.mode, Mode::Held(_)) {
             self.mode = Mode::Forward;
             self.steps.retain(|_, step| step.stage == Stage::Done);
             self.readings.clear();
+            self.tallies.clear();
             for armed in self.armed.values_mut() {
                 armed.since = at;
             }

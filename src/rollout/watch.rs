@@ -48,6 +48,12 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
         }
         None => all.push(new),
     };
+    // What a gate has failed by and was forgiven is not held against it again.
+    let covering = |check: &Check, from: Timestamp| {
+        let Check::Gate(gate) = check else { return from };
+        let failed_at = state.tallies.get(gate).and_then(|tally| tally.failed_at);
+        failed_at.map_or(from, |at| from.max(at.plus(Duration::from_millis(1))))
+    };
     for (_, step, active) in active_steps(plan, state) {
         for check in checks_of(plan, state, step, active) {
             let since = match &check {
@@ -59,7 +65,7 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
                 every: every(plan, &check),
                 step: step.id.clone(),
                 since,
-                covering: active.started,
+                covering: covering(&check, active.started),
                 check,
             });
         }
@@ -72,7 +78,7 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
                 every: every(plan, &check),
                 step: culprit(component, state, &armed.step),
                 since: armed.since,
-                covering: armed.since,
+                covering: covering(&check, armed.since),
                 check,
             });
         }
@@ -241,6 +247,21 @@ pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timest
     let Some(settled) = settled_at(plan, state, route, *side) else { return false };
     let check = Check::Drained { route: route.clone(), side: *side };
     outcome(state, &check, since.max(settled)) == Some(Outcome::Pass)
+}
+
+/// When gates that are watched will have been unknown for longer than is tolerated.
+pub(super) fn patience_ends(plan: &Plan, state: &State, now: Timestamp) -> Vec<Timestamp> {
+    if state.paused.is_some() {
+        return Vec::new();
+    }
+    let ends = |watched: Watched| match &watched.check {
+        Check::Gate(gate) => {
+            let tolerance = &plan.gates.get(gate)?.tolerance;
+            state.tallies.get(gate)?.patience_ends(tolerance, watched.covering)
+        }
+        Check::Healthy { .. } | Check::Drained { .. } | Check::Stands(_) => None,
+    };
+    forward(plan, state, now).into_iter().filter_map(ends).collect()
 }
 
 /// When sides that steps wait for to drain will have settled.

@@ -66,6 +66,9 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::GateFailed { gate, because } => write!(f, "gate {gate} failed: {because}"),
+            Self::GateUnknown { gate, because } => {
+                write!(f, "gate {gate} was unknown for too long: {because}")
+            }
             Self::TimedOut { step, waiting_for } => {
                 write!(f, "{step} ran out of time waiting for {waiting_for}")
             }

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::{
         cloud::Alarm,
-        plan::{Gate, InsufficientData, MissingAlarm},
+        plan::{Gate, InsufficientData, MissingAlarm, Tolerance},
         testkit::sample_plan,
     };
 
@@ -121,7 +121,10 @@ mod tests {
             };
             let name = GateName::new(format!("gate-{i}"));
             let every = std::time::Duration::from_secs(15);
-            plan.gates.insert(name.clone(), Gate { kind: GateKind::Alarms(gate), every });
+            plan.gates.insert(
+                name.clone(),
+                Gate { kind: GateKind::Alarms(gate), every, tolerance: Tolerance::default() },
+            );
             due.push(Due { gate: name, covering: Timestamp::default() });
         }
         let asked = Asked::default();

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::plan::{
     AlarmsGate, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind,
     GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan,
-    PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Until, Verb,
+    PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Tolerance, Until, Verb,
     units::Percent,
 };
 
@@ -72,6 +72,7 @@ pub fn sample_plan() -> Plan {
                     insufficient_data: InsufficientData::Wait,
                 }),
                 every: Duration::from_secs(15),
+                tolerance: Tolerance::default(),
             },
         )]),
         components: vec![Component {

@@ -69,6 +69,8 @@ pub(crate) struct Node {
     /// What each gate last said, as the world knows it.
     pub(crate) said: BTreeMap<Check, (Outcome, Timestamp)>,
     pub(crate) strange: Option<Target>,
+    /// How often each gate has failed since a person last resumed the run, as the world knows it.
+    pub(crate) failed: BTreeMap<Check, u32>,
 }
 
 pub(crate) struct Report {
@@ -94,6 +96,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         budget,
         said: BTreeMap::new(),
         strange: None,
+        failed: BTreeMap::new(),
         world,
     };
     let started = Event::RunStarted {
@@ -350,6 +353,9 @@ impl Search<'_> {
                             next.budget = budget;
                         }
                         next.said.insert(check.clone(), (outcome, node.now));
+                        if is_gate && outcome == Outcome::Fail {
+                            *next.failed.entry(check.clone()).or_default() += 1;
+                        }
                         let told = match (self.rules, outcome, &check) {
                             (Rules::UnknownPasses, Outcome::Unknown, _)
                             | (Rules::AlwaysDrained, _, Check::Drained { .. }) => Outcome::Pass,
@@ -382,7 +388,11 @@ impl Search<'_> {
             _ => Some(node.budget),
         };
         if let Some(budget) = resumed {
-            fresh |= ask(self, Node { budget, ..node.clone() }, Command::Resume)?;
+            let mut next = Node { budget, ..node.clone() };
+            if matches!(node.state.mode, Mode::Held(_)) {
+                next.failed.clear();
+            }
+            fresh |= ask(self, next, Command::Resume)?;
         }
         if let Some(budget) = node.budget.spend(|b| &mut b.pauses) {
             let next = Node { budget, ..node.clone() };

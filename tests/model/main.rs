@@ -65,6 +65,13 @@ fn approvals_pauses_and_holds_wait_for_a_person() {
     assert!(states > 5_000, "the search space has shrunk to {states} states");
 }
 
+#[test]
+fn a_gate_may_fail_as_often_as_is_tolerated_and_unknown_ends_in_a_hold() {
+    let budget = Budget { crashes: 1, gates: 2, pauses: 1, total: 2, ..Budget::default() };
+    let states = run("tolerant", &plans::tolerant(), budget);
+    assert!(states > 3_000, "the search space has shrunk to {states} states");
+}
+
 /// The test of the test: a rule that takes an unknown gate for a passing one must be caught.
 #[test]
 fn a_weight_raised_while_a_gate_is_unknown_is_caught() {

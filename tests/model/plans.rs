@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
     AlarmsGate, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind,
-    GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan,
-    PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Until, Verb,
-    units::Percent,
+    GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
+    Patience, Plan, PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId,
+    Tolerance, Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -40,7 +40,7 @@ fn gate(name: &str) -> (GateName, Gate) {
         missing: MissingAlarm::Fail,
         insufficient_data: InsufficientData::Wait,
     });
-    (GateName::new(name), Gate { kind, every: seconds(10) })
+    (GateName::new(name), Gate { kind, every: seconds(10), tolerance: Tolerance::default() })
 }
 
 fn component(name: &str, needs: &[&str], verbs: Vec<Verb>) -> Component {
@@ -105,6 +105,22 @@ pub(crate) fn canary() -> Plan {
         scale("web", Side::Stable, Size::Instances(0)),
     ];
     plan(&["web"], &["errors"], vec![component("main", &[], steps)])
+}
+
+/// One failure is tolerated, and five minutes of not knowing.
+pub(crate) fn tolerant() -> Plan {
+    let steps = vec![
+        scale("web", Side::Candidate, Size::Instances(2)),
+        shift("web", 5, 60, &["errors"]),
+        shift("web", 100, 60, &["errors"]),
+    ];
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
+    let unknown = Some(Patience { lasts: seconds(300), then: OnFailure::Hold });
+    let tolerance = Tolerance { consecutive: 1, total: 1, unknown };
+    for gate in plan.gates.values_mut() {
+        gate.tolerance = tolerance;
+    }
+    plan
 }
 
 /// A plan the language would refuse: it takes the stable side away while that serves.

@@ -10,8 +10,8 @@ use crate::plan::{
     defaults::{ALARMS_EVERY, HTTP_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY},
     form::{Named, Slot},
     model::{
-        AlarmsGate, Gate, GateKind, GateName, HttpGate, InsufficientData, MissingAlarm, RouteName,
-        Side,
+        AlarmsGate, Gate, GateKind, GateName, HttpGate, InsufficientData, MissingAlarm, OnFailure,
+        Patience, RouteName, Side, Tolerance,
     },
     problem::Problem,
     scalar::Whole,
@@ -55,7 +55,41 @@ fn gate(form: &GateForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<G
     } else {
         form.http.given().and_then(|form| http(&form.value, problems)).map(GateKind::Http)
     };
-    Some(Gate { kind: kind?, every })
+    let tolerance = tolerance(form, problems);
+    Some(Gate { kind: kind?, every, tolerance })
+}
+
+fn tolerance(form: &GateForm, problems: &mut Vec<Problem>) -> Tolerance {
+    let (consecutive, total) = form.failures.given().map_or((0, 0), |failures| {
+        let (row, all) = (&failures.value.consecutive, &failures.value.total);
+        let number = |slot: &Slot<Whole<0, 1_000>>| slot.value().map(|number| number.0);
+        let consecutive = number(row).or(number(all)).unwrap_or(0);
+        let total = number(all).unwrap_or(consecutive);
+        if total < consecutive {
+            problems.push(
+                Problem::error("plan::out-of-range", "so many in a row are more than in all")
+                    .at(row.span_or(failures.span), format!("more than {total}"))
+                    .help("write a `total` that is at least `consecutive`"),
+            );
+        }
+        (consecutive, total)
+    });
+    let unknown = match (&form.unknown_for, form.on_unknown.given()) {
+        (Slot::Absent, Some(on_unknown)) => {
+            problems.push(
+                Problem::error("plan::stray-field", "unknown is borne until the step's timeout")
+                    .at(on_unknown.span, "never comes about")
+                    .help("add `unknown-for:`, such as `unknown-for: 5m`, or remove `on-unknown`"),
+            );
+            None
+        }
+        (Slot::Absent | Slot::Broken, _) => None,
+        (Slot::Given(lasts), on_unknown) => Some(Patience {
+            lasts: lasts.value,
+            then: on_unknown.map_or(OnFailure::Hold, |then| then.value),
+        }),
+    };
+    Tolerance { consecutive, total, unknown }
 }
 
 fn every(form: &GateForm, problems: &mut Vec<Problem>) -> Duration {
@@ -139,4 +173,44 @@ fn check_url(url: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<Strin
         return None;
     }
     Some(text.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::plan::{
+        OnFailure, Patience, Tolerance,
+        sample::{HEAD, codes, plan},
+    };
+
+    fn with(keys: &str) -> String {
+        let head = HEAD.replace("health\" } }", &format!("health\" }}{keys} }}"));
+        format!("{head}steps: [probe: smoke]\n")
+    }
+
+    fn tolerance(keys: &str) -> Tolerance {
+        plan(&with(keys)).gates["smoke"].tolerance
+    }
+
+    #[test]
+    fn nothing_is_tolerated_unless_told_and_one_number_stands_for_both() {
+        assert_eq!(tolerance(""), Tolerance::default());
+        let twice = Tolerance { consecutive: 2, total: 2, unknown: None };
+        assert_eq!(tolerance(", failures: { consecutive: 2 }"), twice);
+        assert_eq!(tolerance(", failures: { total: 2 }"), twice);
+        let unknown = Some(Patience { lasts: Duration::from_mins(5), then: OnFailure::Hold });
+        let expected = Tolerance { unknown, ..Tolerance::default() };
+        assert_eq!(tolerance(", unknown-for: 5m"), expected);
+    }
+
+    #[test]
+    fn tolerances_that_never_come_about_are_refused() {
+        let refused = |keys: &str, code: &str| {
+            let codes = codes(&with(keys));
+            assert!(codes.contains(&code), "{keys}: {codes:?}");
+        };
+        refused(", failures: { consecutive: 3, total: 2 }", "plan::out-of-range");
+        refused(", on-unknown: hold", "plan::stray-field");
+    }
 }
