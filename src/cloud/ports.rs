@@ -129,6 +129,8 @@ pub struct Alarm {
     pub actions_enabled: bool,
     /// Target group dimension values of its metric (`targetgroup/name/id`), where it has any.
     pub target_groups: Vec<String>,
+    /// Load balancer dimension values of its metric (`app/name/id`), where it has any.
+    pub load_balancers: Vec<String>,
     /// How long it takes to react at the least: period times the datapoints it takes to alarm. Not known of a composite
     /// alarm.
     pub reacts_in: Option<Duration>,

@@ -320,6 +320,19 @@ pub struct AlarmsGate {
     pub names: Vec<String>,
     pub missing: MissingAlarm,
     pub insufficient_data: InsufficientData,
+    pub already: AlreadyInAlarm,
+}
+
+/// What becomes of an alarm that is in `ALARM` before a run starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AlreadyInAlarm {
+    /// The run does not start.
+    #[default]
+    Refuse,
+    /// It does not count until it has been `OK` once.
+    IgnoreUntilOk,
+    /// It does not count for the whole run; the journal says so.
+    Ignore,
 }
 
 /// What a gate says when an alarm it names is not there any more. (At preflight a missing alarm always refuses.)

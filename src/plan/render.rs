@@ -9,9 +9,9 @@ use std::{
 use super::{
     measure::{Bound, CompareGate, Measure, MetricGate, Statistic},
     model::{
-        Component, ComponentName, Fleet, FleetKind, Gate, GateKind, GateName, InsufficientData,
-        ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, Route,
-        RouteKind, RouteName, Side, Sides, Size, Step, Tolerance, Until, Verb,
+        AlreadyInAlarm, Component, ComponentName, Fleet, FleetKind, Gate, GateKind, GateName,
+        InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Patience,
+        Plan, Route, RouteKind, RouteName, Side, Sides, Size, Step, Tolerance, Until, Verb,
     },
     units::{Percent, format_duration},
 };
@@ -195,7 +195,17 @@ fn gate(gate: &Gate) -> Flow {
             };
             let names = list(alarms.names.iter().map(String::as_str));
             let flow = Flow::new().with("names", names).with("missing", missing);
-            ("alarms", flow.with("insufficient-data", insufficient))
+            let mut flow = flow.with("insufficient-data", insufficient);
+            match alarms.already {
+                AlreadyInAlarm::Refuse => {}
+                AlreadyInAlarm::IgnoreUntilOk => {
+                    flow.put("already-in-alarm", "ignore-until-ok");
+                }
+                AlreadyInAlarm::Ignore => {
+                    flow.put("already-in-alarm", "ignore");
+                }
+            }
+            ("alarms", flow)
         }
         GateKind::Healthy { route, side, at_least } => {
             ("healthy", healthy(route, *side, *at_least))

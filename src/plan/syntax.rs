@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     form::{Definitions, Form, Named, Short, record},
     measure_form::{CompareForm, MetricForm},
-    model::{InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
+    model::{AlreadyInAlarm, InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
     problem::Problem,
     scalar::{Literal, Whole, words},
     source::Spanned,
@@ -174,6 +174,9 @@ record! {
         "missing" missing: Optional MissingAlarm,
         /// While an alarm lacks data: `wait` (the default), `pass` or `fail`.
         "insufficient-data" insufficient_data: Optional InsufficientData,
+        /// When an alarm is in alarm before the run starts: `refuse` to start (the default), `ignore-until-ok`, after
+        /// which it counts, or `ignore` it for the whole run, which the journal tells.
+        "already-in-alarm" already: Optional AlreadyInAlarm,
     }
 }
 
@@ -388,6 +391,10 @@ words! {
     MissingAlarm, "an answer of a gate" { "fail" => MissingAlarm::Fail, "unknown" => MissingAlarm::Unknown }
     InsufficientData, "an answer of a gate" {
         "wait" => InsufficientData::Wait, "pass" => InsufficientData::Pass, "fail" => InsufficientData::Fail,
+    }
+    AlreadyInAlarm, "a way to start" {
+        "refuse" => AlreadyInAlarm::Refuse, "ignore-until-ok" => AlreadyInAlarm::IgnoreUntilOk,
+        "ignore" => AlreadyInAlarm::Ignore,
     }
     OldFleet, "something to do with a fleet" { "scale-to-zero" => Self::ScaleToZero, "keep" => Self::Keep }
 }

@@ -114,6 +114,7 @@ impl Story {
         Self::default().at(
             0,
             Event::RunStarted {
+                excused: Vec::new(),
                 plan: plan.name,
                 digest: plan.digest,
                 params: std::collections::BTreeMap::new(),

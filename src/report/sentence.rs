@@ -5,14 +5,14 @@ use super::{
     NextCommand, Sign, Standing,
     next::next,
     standing::approvals_awaited,
-    words::{self, clock, evidence, place, placed, span},
+    words::{self, clock, evidence, place, placed, printable, span},
 };
 use crate::{
     journal::RunId,
     plan::{ComponentName, OnFailure, Plan, Side, StepId, Verb},
     rollout::{
-        Actor, Bindings, Cause, Check, Ending, Event, Found, Outcome, Picture, Progress, Purpose,
-        Reading, State, Target, Timestamp, target_of,
+        Actor, Bindings, Cause, Check, Ending, Event, Excused, ExcusedUntil, Found, Outcome,
+        Picture, Progress, Purpose, Reading, State, Target, Timestamp, target_of,
     },
 };
 
@@ -51,10 +51,11 @@ impl Teller<'_> {
     /// `None` for what the events around it tell as well.
     pub(super) fn tell(&self, event: &Event) -> Option<Sentence> {
         Some(match event {
-            Event::RunStarted { plan, digest, by, bindings, found, .. } => {
+            Event::RunStarted { plan, digest, by, bindings, found, excused, .. } => {
                 let digest: String = digest.chars().take(12).collect();
                 let text = format!("run {} of plan {plan} ({digest}) started by {by}", self.run);
-                let more = found.iter().map(|found| found_line(bindings, found)).collect();
+                let found = found.iter().map(|found| found_line(bindings, found));
+                let more = found.chain(excused.iter().map(excused_line)).collect();
                 Sentence::new(Sign::Note, text).with(more)
             }
             Event::RunnerStarted { by } => self.runner_started(by),
@@ -333,6 +334,15 @@ impl Teller<'_> {
 fn found_line(bindings: &Bindings, found: &Found) -> String {
     let picture = words::picture(bindings, &found.target, &found.picture);
     format!("{}: {picture}", words::target(&found.target))
+}
+
+fn excused_line(excused: &Excused) -> String {
+    let Excused { gate, alarm, until, reason } = excused;
+    let what = match until {
+        ExcusedUntil::Ok => "does not count until it has been OK",
+        ExcusedUntil::TheEnd => "does not count in this run",
+    };
+    format!("alarm {alarm} is in ALARM already and {what} (gate {gate}): {}", printable(reason))
 }
 
 /// Commands with their effects in two columns.

@@ -285,7 +285,8 @@ fn answered(
         return Vec::new();
     }
     let last = state.readings.get(check);
-    let new = last.is_none_or(|l| l.outcome != reading.outcome || l.at < watched.since);
+    let new = last.is_none_or(|l| l.outcome != reading.outcome || l.at < watched.since)
+        || !reading.recovered.is_empty();
     if new || failed {
         vec![Event::Read { check: check.clone(), reading: reading.clone() }]
     } else {

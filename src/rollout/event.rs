@@ -25,6 +25,9 @@ pub enum Event {
         by: Actor,
         bindings: Bindings,
         found: Vec<Found>,
+        /// Alarms that were in `ALARM` already and do not count, or not yet, because the plan says so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        excused: Vec<Excused>,
     },
     /// A runner took the journal over (a first runner starts with `RunStarted`). A call that had no answer yet is
     /// in doubt from here on.
@@ -190,6 +193,23 @@ impl Bound {
 pub struct Found {
     pub target: Target,
     pub picture: Picture,
+}
+
+/// An alarm that was in `ALARM` when the run started, and what the plan says about that.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Excused {
+    pub gate: GateName,
+    pub alarm: String,
+    pub until: ExcusedUntil,
+    /// CloudWatch's own words for its state.
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExcusedUntil {
+    Ok,
+    TheEnd,
 }
 
 /// Why a step failed, a run was held, or a roll-back began.

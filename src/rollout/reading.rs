@@ -68,11 +68,31 @@ pub struct Reading {
     /// The figures behind it, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evidence: BTreeMap<String, String>,
+    /// Alarms that were excused until they are `OK`, and when they first were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recovered: BTreeMap<String, Timestamp>,
+}
+
+/// Why what an alarm says does not count, or did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Excuse {
+    /// It was in `ALARM` at this moment and has not been `OK` since.
+    UntilOk(Timestamp),
+    /// It was, but has been `OK` at this moment: what it said before does not count.
+    Recovered(Timestamp),
+    /// It does not count in this run.
+    ForGood,
 }
 
 impl Reading {
     pub fn new(outcome: Outcome, at: Timestamp, because: impl Into<String>) -> Self {
-        Self { outcome, at, because: because.into(), evidence: BTreeMap::new() }
+        Self {
+            outcome,
+            at,
+            because: because.into(),
+            evidence: BTreeMap::new(),
+            recovered: BTreeMap::new(),
+        }
     }
 
     #[must_use]

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Bindings, CallProblem, Cause, Check, Ending, Event, Outcome, Picture, Purpose, Reading, Signal,
-    Tally, Target, Timestamp,
+    Bindings, CallProblem, Cause, Check, Ending, Event, Excuse, Excused, ExcusedUntil, Outcome,
+    Picture, Purpose, Reading, Signal, Tally, Target, Timestamp,
 };
 use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
 
@@ -35,6 +35,8 @@ pub struct State {
     pub readings: BTreeMap<Check, Reading>,
     /// What has to be counted of the gates that did not always pass.
     pub tallies: BTreeMap<GateName, Tally>,
+    /// Alarms of each gate that were in `ALARM` before the run started.
+    pub excuses: BTreeMap<GateName, BTreeMap<String, Excuse>>,
     /// The shift whose gates watch over a route: the last one that changed it. They stay armed through the steps that
     /// follow, a wait for approval too.
     pub armed: BTreeMap<RouteName, Armed>,
@@ -163,7 +165,14 @@ impl State {
     /// The fact `event` happened at `at`.
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
         match event {
-            Event::RunStarted { bindings, found, .. } => {
+            Event::RunStarted { bindings, found, excused, .. } => {
+                for Excused { gate, alarm, until, .. } in excused {
+                    let excuse = match until {
+                        ExcusedUntil::Ok => Excuse::UntilOk(at),
+                        ExcusedUntil::TheEnd => Excuse::ForGood,
+                    };
+                    self.excuses.entry(gate.clone()).or_default().insert(alarm.clone(), excuse);
+                }
                 self.mode = Mode::Forward;
                 self.bindings = bindings.clone();
                 for found in found {
@@ -191,6 +200,13 @@ impl State {
             Event::Read { check, reading } => {
                 if let Check::Gate(gate) = check {
                     self.count(gate, reading);
+                    let excuses = self.excuses.get_mut(gate);
+                    let alarms = excuses.into_iter().flat_map(BTreeMap::iter_mut);
+                    for (alarm, excuse) in alarms {
+                        if let Some(at) = reading.recovered.get(alarm) {
+                            *excuse = Excuse::Recovered(*at);
+                        }
+                    }
                 }
                 self.readings.insert(check.clone(), reading.clone());
             }

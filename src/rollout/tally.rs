@@ -87,6 +87,7 @@ mod tests {
                 by: Actor("test".into()),
                 bindings: Bindings::default(),
                 found: Vec::new(),
+                excused: Vec::new(),
             };
             story.state.apply(&started, at(0));
             story.put(&Input::Tick, 0);

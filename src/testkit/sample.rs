@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::plan::{
-    AlarmsGate, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind,
-    GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan,
-    PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Tolerance, Until, Verb,
-    units::Percent,
+    AlarmsGate, AlreadyInAlarm, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName,
+    Gate, GateKind, GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure,
+    OnInterrupt, Plan, PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId,
+    Tolerance, Until, Verb, units::Percent,
 };
 
 /// The ARN of the sample plan's rule.
@@ -70,6 +70,7 @@ pub fn sample_plan() -> Plan {
                     names: vec!["checkout-5xx".into()],
                     missing: MissingAlarm::Fail,
                     insufficient_data: InsufficientData::Wait,
+                    already: AlreadyInAlarm::Refuse,
                 }),
                 every: Duration::from_secs(15),
                 tolerance: Tolerance::default(),

@@ -106,6 +106,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         by: Actor("model".to_owned()),
         bindings: bindings(plan),
         found: root.world.found(),
+        excused: Vec::new(),
     };
     root.state.apply(&started, root.now);
     let (first, now) = (root.clone(), root.now);

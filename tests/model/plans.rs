@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
-    AlarmsGate, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind,
-    GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
-    Patience, Plan, PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId,
-    Tolerance, Until, Verb, units::Percent,
+    AlarmsGate, AlreadyInAlarm, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName,
+    Gate, GateKind, GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure,
+    OnInterrupt, Patience, Plan, PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step,
+    StepId, Tolerance, Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -39,6 +39,7 @@ fn gate(name: &str) -> (GateName, Gate) {
         names: vec![name.to_owned()],
         missing: MissingAlarm::Fail,
         insufficient_data: InsufficientData::Wait,
+        already: AlreadyInAlarm::Refuse,
     });
     (GateName::new(name), Gate { kind, every: seconds(10), tolerance: Tolerance::default() })
 }

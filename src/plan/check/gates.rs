@@ -10,8 +10,8 @@ use crate::plan::{
     defaults::{ALARMS_EVERY, HTTP_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY},
     form::{Named, Slot},
     model::{
-        AlarmsGate, Gate, GateKind, GateName, HttpGate, InsufficientData, MissingAlarm, OnFailure,
-        Patience, RouteName, Side, Tolerance,
+        AlarmsGate, AlreadyInAlarm, Gate, GateKind, GateName, HttpGate, InsufficientData,
+        MissingAlarm, OnFailure, Patience, RouteName, Side, Tolerance,
     },
     problem::Problem,
     scalar::Whole,
@@ -130,7 +130,8 @@ fn alarms(form: &AlarmsForm, problems: &mut Vec<Problem>) -> Option<AlarmsGate> 
         );
     }
     let names = names.value.iter().map(|name| name.value.clone()).collect();
-    Some(AlarmsGate { names, missing, insufficient_data })
+    let already = form.already.value_or(AlreadyInAlarm::Refuse);
+    Some(AlarmsGate { names, missing, insufficient_data, already })
 }
 
 /// The same condition as a gate and in a wait step.
