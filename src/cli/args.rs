@@ -90,6 +90,8 @@ pub(super) enum Verb {
     Status(RunName),
     /// Let a waiting `approve` step pass
     Approve(ApproveCommand),
+    /// Fail a waiting `approve` step, with a reason
+    Deny(DenyCommand),
     /// Start nothing new; gates stay armed
     Pause(RunName),
     /// Go on after a pause, a hold, an interrupt or a crash
@@ -177,6 +179,21 @@ pub(super) struct ApproveCommand {
     /// Why; kept in the journal
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Approve this plan only: its digest, or at least eight characters of its beginning
+    #[arg(long, value_name = "DIGEST")]
+    pub digest: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DenyCommand {
+    #[command(flatten)]
+    pub name: RunName,
+    /// The step to deny, where several wait
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    /// Why; kept in the journal
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 #[derive(Debug, Args)]

@@ -55,10 +55,10 @@ pub fn judge_alarms(
     let mut verdicts = Vec::new();
     for name in &gate.names {
         let alarm = sighting.alarms.iter().find(|alarm| alarm.name == *name);
+        let mut excuse = excuses.get(name).copied();
         let (outcome, because) = match alarm {
             None => missing(gate, name),
             Some(alarm) => {
-                let mut excuse = excuses.get(name).copied();
                 if let Some(Excuse::UntilOk(start)) = excuse
                     && let Some(ok) = first_ok(alarm, sighting, start)
                 {
@@ -68,19 +68,17 @@ pub fn judge_alarms(
                 one(gate, alarm, sighting, counts_from(covering, excuse), excuse)
             }
         };
-        let excused = recovered.get(name).is_none() && excuses.contains_key(name);
-        verdicts.push((name, outcome, because, alarm.map(|alarm| shown(alarm, excused))));
+        verdicts.push((name, outcome, because, alarm.map(|alarm| shown(alarm, excuse))));
     }
     let worst = verdicts.iter().max_by_key(|(_, outcome, ..)| severity(*outcome));
     let mut reading = match worst {
         None => Reading::new(Outcome::Unknown, at, "the gate names no alarm"),
         Some((_, Outcome::Pass, ..)) => {
-            let excused = |name: &&String| {
+            let is_on = |name: &&String| {
                 let state = sighting.alarms.iter().find(|alarm| alarm.name == **name);
                 state.is_some_and(|alarm| alarm.value == AlarmValue::Alarm)
             };
-            let (ignored, fine): (Vec<&String>, Vec<&String>) =
-                gate.names.iter().partition(excused);
+            let (ignored, fine): (Vec<&String>, Vec<&String>) = gate.names.iter().partition(is_on);
             Reading::new(Outcome::Pass, at, all_well(&fine, &ignored))
         }
         Some((_, outcome, because, _)) => Reading::new(*outcome, at, because.clone()),
@@ -105,7 +103,7 @@ fn all_well(fine: &[&String], ignored: &[&String]) -> String {
 }
 
 /// An alarm's state with what makes it less worth, for the evidence.
-fn shown(alarm: &Alarm, excused: bool) -> String {
+fn shown(alarm: &Alarm, excuse: Option<Excuse>) -> String {
     let mut state = alarm.value.name().to_owned();
     if let Some(evaluation) = &alarm.evaluation {
         state = format!("{state} with {evaluation}");
@@ -113,8 +111,11 @@ fn shown(alarm: &Alarm, excused: bool) -> String {
     if !alarm.actions_enabled {
         state.push_str(", its actions disabled");
     }
-    if excused && alarm.value == AlarmValue::Alarm {
-        state.push_str(", ignored");
+    match excuse {
+        Some(Excuse::UntilOk(_) | Excuse::ForGood) if alarm.value == AlarmValue::Alarm => {
+            state.push_str(", ignored");
+        }
+        Some(_) | None => {}
     }
     state
 }
@@ -369,6 +370,6 @@ mod tests {
             actions_enabled: false,
             ..alarm("a", AlarmValue::Ok, 0)
         };
-        assert_eq!(shown(&doubtful, false), "OK with PARTIAL_DATA, its actions disabled");
+        assert_eq!(shown(&doubtful, None), "OK with PARTIAL_DATA, its actions disabled");
     }
 }

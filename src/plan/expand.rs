@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     defaults::{PATIENCE, PROBE_PATIENCE, shift_timeout},
-    model::{FleetName, GateName, OnFailure, RouteName, Side, Size, Until, Verb},
+    model::{Approvers, FleetName, GateName, OnFailure, RouteName, Side, Size, Until, Verb},
     syntax::OldFleet,
     units::Percent,
 };
@@ -40,7 +40,12 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
     for candidate in strategy.shares.into_iter().chain([Percent::HUNDRED]) {
         if strategy.approve_before == Some(candidate) {
             let message = format!("{route} to {candidate} next.");
-            let verb = Verb::Approve { message, expires: None, on_expiry: OnFailure::Hold };
+            let verb = Verb::Approve {
+                message,
+                expires: None,
+                on_expiry: OnFailure::Hold,
+                approvers: Approvers::default(),
+            };
             steps.push((verb, None));
         }
         let verb = Verb::Shift { route: route.clone(), candidate, bake, gates: gates.clone() };

@@ -246,6 +246,7 @@ pub enum Verb {
         message: String,
         expires: Option<Duration>,
         on_expiry: OnFailure,
+        approvers: Approvers,
     },
     /// Without a duration the pause ends when somebody resumes the run.
     Pause {
@@ -263,6 +264,21 @@ impl Verb {
             Self::Approve { .. } => "approve",
             Self::Pause { .. } => "pause",
         }
+    }
+}
+
+/// Whose approval counts, and how many it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approvers {
+    /// Patterns for the ARNs of those who may; anybody may when there are none.
+    pub from: Vec<String>,
+    /// Different people; at least 1.
+    pub quorum: u32,
+}
+
+impl Default for Approvers {
+    fn default() -> Self {
+        Self { from: Vec::new(), quorum: 1 }
     }
 }
 

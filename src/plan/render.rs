@@ -9,9 +9,10 @@ use std::{
 use super::{
     measure::{Bound, CompareGate, Measure, MetricGate, Statistic},
     model::{
-        AlreadyInAlarm, Component, ComponentName, Fleet, FleetKind, Gate, GateKind, GateName,
-        InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Patience,
-        Plan, Route, RouteKind, RouteName, Side, Sides, Size, Step, Tolerance, Until, Verb,
+        AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
+        GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
+        Patience, Plan, Route, RouteKind, RouteName, Side, Sides, Size, Step, Tolerance, Until,
+        Verb,
     },
     units::{Percent, format_duration},
 };
@@ -293,8 +294,14 @@ fn body(step: &Step) -> String {
             flow.put("route", text(route.as_str())).put("candidate", candidate);
             flow.put("bake", duration(*bake)).put("gates", names(gates));
         }
-        Verb::Approve { message, expires, on_expiry } => {
+        Verb::Approve { message, expires, on_expiry, approvers: Approvers { from, quorum } } => {
             flow.put("message", text(message));
+            if !from.is_empty() {
+                flow.put("from", list(from.iter().map(String::as_str)));
+            }
+            if *quorum > 1 {
+                flow.put("quorum", quorum);
+            }
             if let Some(expires) = expires {
                 flow.put("expires", duration(*expires)).put("on-expiry", on_failure(*on_expiry));
             }

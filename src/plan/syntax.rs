@@ -297,6 +297,11 @@ record! {
         "message" message: Required String,
         /// How long the question stands; for ever unless told.
         "expires" expires: Optional Duration,
+        /// Who may approve: ARNs as the Security Token Service tells them, `*` and `?` as placeholders, such as
+        /// `[arn:aws:sts::111122223333:assumed-role/release/*]`; anybody unless told.
+        "from" from: Optional List<String>,
+        /// How many different people have to approve; 1 unless told.
+        "quorum" quorum: Optional Whole<1, 100>,
         /// When nobody answered in time: `hold` (the default) or `roll-back`.
         "on-expiry" on_expiry: Optional OnFailure,
     }

@@ -14,7 +14,8 @@ use crate::{
     journal::{Envelope, RunId},
     plan::{Component, FleetName, GateName, Member, Plan, RouteName, Side, Step, StepId, Verb},
     rollout::{
-        Actor, Bound, Check, Event, Mode, Picture, Restore, Stage, State, Target, Timestamp, why,
+        Actor, Bound, Check, Event, Mode, Picture, Restore, Stage, State, Target, Timestamp, Voter,
+        why,
     },
 };
 
@@ -72,10 +73,10 @@ impl Fold {
                 self.step_ends.insert(step.clone(), at);
                 self.cause = Some(cause.to_string());
             }
-            Event::Approved { step, by, reason } => {
-                let (step, by, reason) = (step.clone(), by.clone(), reason.clone());
-                self.step_ends.insert(step.clone(), at);
-                self.approvals.push(ApprovalView { step, by, at, reason });
+            Event::Approved { step, voter, reason, .. } => {
+                let (step, reason) = (step.clone(), reason.clone());
+                let Voter { by, identity } = voter.clone();
+                self.approvals.push(ApprovalView { step, by, identity, at, reason });
             }
             Event::DriftFound { target, expected, found } => {
                 self.seen.insert(target.clone(), (found.clone(), at));

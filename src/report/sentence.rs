@@ -12,7 +12,7 @@ use crate::{
     plan::{ComponentName, OnFailure, Plan, Side, StepId, Verb},
     rollout::{
         Actor, Bindings, Cause, Check, Ending, Event, Excused, ExcusedUntil, Found, Outcome,
-        Picture, Progress, Purpose, Reading, State, Target, Timestamp, target_of,
+        Picture, Progress, Purpose, Reading, State, Target, Timestamp, approvals_of, target_of,
     },
 };
 
@@ -85,9 +85,15 @@ impl Teller<'_> {
                     format!("found    {}", self.picture(target, found)),
                 ])
             }
-            Event::Approved { step, by, reason } => {
+            Event::Approved { step, voter, reason, .. } => {
                 let reason = reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                self.at_step(step, Sign::Good, format!("approved by {by}{reason}"))
+                let quorum = match self.plan.step(step).map(|(_, step)| &step.verb) {
+                    Some(Verb::Approve { approvers, .. }) if approvers.quorum > 1 => {
+                        format!(" ({} of {})", approvals_of(self.after, step), approvers.quorum)
+                    }
+                    _ => String::new(),
+                };
+                self.at_step(step, Sign::Good, format!("approved by {voter}{quorum}{reason}"))
             }
             Event::Paused { by } => Sentence::new(Sign::Halt, format!("paused by {by}"))
                 .with(self.to_type(Standing::Paused)),

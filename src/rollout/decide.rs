@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::{
     CallProblem, Cause, Change, Check, Ending, Event, Input, Mode, Outcome, Picture, ProblemKind,
-    Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp,
+    Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp, approvals_of,
     change::{self, Seen},
     command, rollback,
     state::MAX_ATTEMPTS,
@@ -429,6 +429,12 @@ fn proceed(
     let is_late = active.deadline.is_some_and(|deadline| now >= deadline);
     match (&step.verb, &active.stage) {
         (Verb::Pause { .. }, Stage::Entered) if is_late => done(),
+        (Verb::Approve { approvers, .. }, Stage::Entered)
+            if usize::try_from(approvers.quorum)
+                .is_ok_and(|q| approvals_of(state, &step.id) >= q) =>
+        {
+            done()
+        }
         (Verb::Approve { .. }, Stage::Entered) if is_late => {
             fail(&step.id, Cause::ApprovalExpired { step: step.id.clone() })
         }

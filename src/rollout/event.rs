@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Picture, Reading, Target, Timestamp};
+use super::{Check, Picture, Reading, Target, Timestamp, Voter};
 use crate::plan::{FleetName, GateName, Member, PlanName, RouteName, Side, StepId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +91,12 @@ pub enum Event {
     },
     Approved {
         step: StepId,
-        by: Actor,
+        #[serde(flatten)]
+        voter: Voter,
         reason: Option<String>,
+        /// Of the plan that was approved.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        digest: String,
     },
     Paused {
         by: Actor,
@@ -236,6 +240,12 @@ pub enum Cause {
     },
     ApprovalExpired {
         step: StepId,
+    },
+    Denied {
+        step: StepId,
+        #[serde(flatten)]
+        voter: Voter,
+        reason: Option<String>,
     },
     Drift {
         target: Target,

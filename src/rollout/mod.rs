@@ -1,5 +1,6 @@
 //! The decisions. Facts go in, facts come out: no clock, no IO, no async. Start reading at `decide.rs`.
 
+mod approval;
 mod change;
 mod command;
 mod decide;
@@ -17,6 +18,7 @@ mod tally;
 mod watch;
 mod why;
 
+pub use approval::{Vote, Voter, approvals_of};
 pub use change::change_of;
 pub use command::*;
 pub use decide::{handle, target_of};

@@ -42,6 +42,8 @@ pub struct State {
     pub armed: BTreeMap<RouteName, Armed>,
     /// Since when a side of a route is known to receive nothing.
     pub idle_since: BTreeMap<(RouteName, Side), Timestamp>,
+    /// Who has approved each step since it began; see [`Voter::key`].
+    pub approvals: BTreeMap<StepId, BTreeSet<String>>,
     pub paused: Option<Timestamp>,
     pub interrupted: Option<Signal>,
     /// When the last event happened.
@@ -194,6 +196,7 @@ impl State {
             Event::StepStarted { step, deadline } => {
                 let fresh = StepState { started: at, deadline: *deadline, stage: Stage::Entered };
                 self.steps.insert(step.clone(), fresh);
+                self.approvals.remove(step);
             }
             Event::StepCleared { step } => self.enter(step, Stage::Cleared),
             Event::Observed { target, live } => self.learn(target, live, at),
@@ -234,8 +237,10 @@ impl State {
                 self.learn(target, live, at);
             }
             Event::BakeStarted { step, until } => self.enter(step, Stage::Baking { until: *until }),
-            Event::StepDone { step } | Event::Approved { step, .. } => {
-                self.enter(step, Stage::Done);
+            Event::StepDone { step } => self.enter(step, Stage::Done),
+            Event::Approved { step, voter, .. } => {
+                let key = voter.key().to_owned();
+                self.approvals.entry(step.clone()).or_default().insert(key);
             }
             Event::StepFailed { step, cause } => self.enter(step, Stage::Failed(cause.clone())),
             Event::Paused { .. } => self.paused = Some(at),

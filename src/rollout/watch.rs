@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, Timestamp, change,
+    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, Timestamp,
+    approvals_of, change,
     decide::{active_steps, target_of},
 };
 use crate::plan::{
@@ -293,6 +294,10 @@ pub(super) fn waiting_for(
         })
         .collect();
     match (&step.verb, &active.stage) {
+        (Verb::Approve { message, approvers, .. }, _) if approvers.quorum > 1 => {
+            let (given, needed) = (approvals_of(state, &step.id), approvers.quorum);
+            format!("approval ({given} of {needed} given): {message}")
+        }
         (Verb::Approve { message, .. }, _) => format!("approval: {message}"),
         (Verb::Pause { duration: None }, _) => "`tidegate resume`".to_owned(),
         (Verb::Pause { duration: Some(_) }, _) => "the pause to end".to_owned(),

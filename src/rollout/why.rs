@@ -76,6 +76,10 @@ impl fmt::Display for Cause {
                 write!(f, "{target} could not be changed: {}", problem.message)
             }
             Self::ApprovalExpired { step } => write!(f, "nobody approved {step} in time"),
+            Self::Denied { step, voter, reason: None } => write!(f, "{voter} denied {step}"),
+            Self::Denied { step, voter, reason: Some(reason) } => {
+                write!(f, "{voter} denied {step}: {reason}")
+            }
             Self::Drift { target } => write!(f, "somebody else changed {target}"),
             Self::Asked { by, reason: None } => write!(f, "{by} asked for it"),
             Self::Asked { by, reason: Some(reason) } => write!(f, "{by} asked for it: {reason}"),

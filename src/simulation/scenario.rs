@@ -185,6 +185,7 @@ fn somebody() -> String {
 #[serde(rename_all = "kebab-case")]
 pub enum OperatorCommand {
     Approve,
+    Deny,
     Pause,
     Resume,
     Abort,

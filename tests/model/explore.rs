@@ -9,8 +9,8 @@ use tidegate::{
     plan::{Plan, PlanName, Side},
     rollout::{
         Actor, CallProblem, Check, Command, Ending, Event, Input, Mode, Outcome, Picture,
-        ProblemKind, Reading, Signal, State, Subject, Target, Timestamp, awaits_person, handle,
-        outstanding,
+        ProblemKind, Reading, Signal, State, Subject, Target, Timestamp, Vote, awaits_person,
+        handle, outstanding,
     },
 };
 
@@ -382,7 +382,14 @@ impl Search<'_> {
             let input = Input::Command { by: by.clone(), command };
             search.step(Some(id), node, next, &input, node.now, &label)
         };
-        fresh |= ask(self, node.clone(), Command::Approve { step: None, reason: None })?;
+        for who in ["ann", "bob"] {
+            let vote = Vote { identity: Some(who.to_owned()), ..Vote::default() };
+            fresh |= ask(self, node.clone(), Command::Approve(vote))?;
+        }
+        if let Some(budget) = node.budget.spend(|b| &mut b.aborts) {
+            let next = Node { budget, ..node.clone() };
+            fresh |= ask(self, next, Command::Deny(Vote::default()))?;
+        }
         // A hold that is resumed may end in the same hold again, for ever: those are counted.
         let resumed = match node.state.mode {
             Mode::Held(_) => node.budget.spend(|b| &mut b.pauses),

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
-    AlarmsGate, AlreadyInAlarm, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName,
-    Gate, GateKind, GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure,
-    OnInterrupt, Patience, Plan, PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step,
-    StepId, Tolerance, Until, Verb, units::Percent,
+    AlarmsGate, AlreadyInAlarm, Approvers, AwsTarget, Component, ComponentName, Fleet, FleetKind,
+    FleetName, Gate, GateKind, GateName, InsufficientData, ListenerRule, Member, MissingAlarm,
+    OnFailure, OnInterrupt, Patience, Plan, PlanName, Route, RouteKind, RouteName, Side, Sides,
+    Size, Step, StepId, Tolerance, Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -153,6 +153,7 @@ pub(crate) fn approval_and_hold() -> Plan {
             message: "go on".to_owned(),
             expires: Some(seconds(3600)),
             on_expiry: OnFailure::RollBack,
+            approvers: Approvers { from: Vec::new(), quorum: 2 },
         },
         Verb::Pause { duration: None },
         shift("web", 100, 0, &[]),
