@@ -19,7 +19,9 @@ fn alarm_gates(plan: &Plan) -> impl Iterator<Item = (&GateName, &AlarmsGate)> {
         GateKind::Healthy { .. }
         | GateKind::Http(_)
         | GateKind::Metric(_)
-        | GateKind::Compare(_) => None,
+        | GateKind::Compare(_)
+        | GateKind::ErrorBudget(_)
+        | GateKind::Window(_) => None,
     })
 }
 
@@ -121,7 +123,9 @@ fn guarded_by<'a>(plan: &'a Plan, alarm: &str) -> Vec<Guarded<'a>> {
             GateKind::Healthy { .. }
             | GateKind::Http(_)
             | GateKind::Metric(_)
-            | GateKind::Compare(_),
+            | GateKind::Compare(_)
+            | GateKind::ErrorBudget(_)
+            | GateKind::Window(_),
         )
         | None => false,
     };

@@ -41,8 +41,11 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         actions.insert("cloudwatch:DescribeAlarmHistory");
     }
     let measures = |gate: &Gate| match gate.kind {
-        GateKind::Metric(_) | GateKind::Compare(_) => true,
-        GateKind::Alarms(_) | GateKind::Healthy { .. } | GateKind::Http(_) => false,
+        GateKind::Metric(_) | GateKind::Compare(_) | GateKind::ErrorBudget(_) => true,
+        GateKind::Alarms(_)
+        | GateKind::Healthy { .. }
+        | GateKind::Http(_)
+        | GateKind::Window(_) => false,
     };
     if plan.gates.values().any(measures) {
         actions.insert("cloudwatch:GetMetricData");

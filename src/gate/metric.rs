@@ -59,7 +59,7 @@ pub async fn poll_metric(
 }
 
 /// Periods in which there was something to measure, oldest first.
-fn rows(queries: &[Query; 2], answers: &[Series]) -> Result<Vec<Row>, String> {
+pub(super) fn rows(queries: &[Query; 2], answers: &[Series]) -> Result<Vec<Row>, String> {
     if let Some(words) = lacking(queries, answers) {
         return Err(words);
     }

@@ -3,6 +3,7 @@
 
 mod alarm;
 mod compare;
+mod error_budget;
 mod health;
 mod http;
 mod measured;
@@ -11,6 +12,7 @@ mod poll;
 
 pub use alarm::*;
 pub use compare::*;
+pub use error_budget::*;
 pub use health::*;
 pub use http::*;
 pub use metric::*;

@@ -7,7 +7,8 @@ use std::{borrow::Borrow, collections::BTreeMap, fmt, sync::Arc, time::Duration}
 use serde::{Deserialize, Serialize};
 
 use super::{
-    measure::{CompareGate, MetricGate},
+    calendar::Window,
+    measure::{CompareGate, ErrorBudgetGate, MetricGate},
     units::Percent,
 };
 
@@ -325,10 +326,17 @@ pub struct Patience {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GateKind {
     Alarms(AlarmsGate),
-    Healthy { route: RouteName, side: Side, at_least: Percent },
+    Healthy {
+        route: RouteName,
+        side: Side,
+        at_least: Percent,
+    },
     Http(HttpGate),
     Metric(MetricGate),
     Compare(CompareGate),
+    ErrorBudget(ErrorBudgetGate),
+    /// Not read but told by the clock: when the steps that name it may start.
+    Window(Window),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    measure::{Bound, CompareGate, Measure, MetricGate, Statistic},
+    calendar::Window,
+    measure::{Bound, CompareGate, ErrorBudgetGate, Measure, MetricGate, Statistic},
     model::{
         AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
         GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
@@ -218,6 +219,8 @@ fn gate(gate: &Gate) -> Flow {
         }
         GateKind::Metric(gate) => ("metric", metric(gate)),
         GateKind::Compare(gate) => ("compare", compare(gate)),
+        GateKind::ErrorBudget(gate) => ("error-budget", error_budget(gate)),
+        GateKind::Window(gate) => ("window", window(gate)),
     };
     tolerance(Flow::new().with(kind, body).with("every", duration(gate.every)), gate.tolerance)
 }
@@ -268,6 +271,28 @@ fn compare(gate: &CompareGate) -> Flow {
         .with("warmup", duration(gate.warmup))
         .with("min-canary-requests", gate.min_canary_requests)
         .with("deadline", duration(gate.deadline))
+}
+
+fn error_budget(gate: &ErrorBudgetGate) -> Flow {
+    let burns: Vec<String> = gate.burns.iter().map(ToString::to_string).collect();
+    Flow::new()
+        .with("route", text(gate.route.as_str()))
+        .with("side", gate.side)
+        .with("objective", gate.objective)
+        .with("ratio", Flow::new().with("of", text(&gate.of)).with("to", text(&gate.to)))
+        .with("burn", list(burns.iter().map(String::as_str)))
+        .with("min-samples", gate.min_samples)
+}
+
+fn window(gate: &Window) -> Flow {
+    let days: Vec<String> = gate.days.iter().map(ToString::to_string).collect();
+    let mut flow = Flow::new().with("days", list(days.iter().map(String::as_str)));
+    flow.put("hours", text(&gate.hours.to_string())).put("zone", text(&gate.zone.to_string()));
+    if !gate.except.is_empty() {
+        let except: Vec<String> = gate.except.iter().map(ToString::to_string).collect();
+        flow.put("except", list(except.iter().map(String::as_str)));
+    }
+    flow
 }
 
 fn healthy(route: &RouteName, side: Side, at_least: Percent) -> Flow {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     form::{Definitions, Form, Named, Short, record},
-    measure_form::{CompareForm, MetricForm},
+    measure_form::{CompareForm, ErrorBudgetForm, MetricForm, WindowForm},
     model::{AlreadyInAlarm, InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
     problem::Problem,
     scalar::{Literal, Whole, words},
@@ -141,7 +141,11 @@ record! {
         "metric" metric: Choice MetricForm,
         /// Passes when the candidate is shown to be no worse than the stable side.
         "compare" compare: Choice CompareForm,
-        /// How often the gate is read: `15s` for alarms, `60s` for `metric` and `compare` and `10s` for the others
+        /// Passes while the errors of a side use up their budget no faster than allowed.
+        "error-budget" error_budget: Choice ErrorBudgetForm,
+        /// Says when the steps that name it may start.
+        "window" window: Choice WindowForm,
+        /// How often the gate is read: `15s` for alarms, `60s` for `metric`, `compare` and `error-budget` and `10s` for the others
         /// unless told, at least `1s`.
         "every" every: Optional Duration,
         /// Failed readings that are tolerated, such as `{ consecutive: 1, total: 3 }`; none unless told.

@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::{
     CallProblem, Cause, Change, Check, Ending, Event, Input, Mode, Outcome, Picture, ProblemKind,
     Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp, approvals_of,
+    calendar,
     change::{self, Seen},
     command, rollback,
     state::MAX_ATTEMPTS,
@@ -365,17 +366,10 @@ fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     if !stopped.is_empty() {
         return stopped;
     }
-    let is_done = |step: &Step| state.steps.get(&step.id).is_some_and(|s| s.stage == Stage::Done);
-    let is_complete = |component: &Component| component.steps.iter().all(is_done);
-    for component in &plan.components {
-        let needed = |name: &ComponentName| plan.components.iter().find(|c| c.name == *name);
-        if !component.needs.iter().filter_map(needed).all(is_complete) {
-            continue;
-        }
-        let Some(step) = component.steps.iter().find(|step| !is_done(step)) else { continue };
+    for (_, step) in next_steps(plan, state) {
         let events = match state.steps.get(&step.id) {
             None if state.paused.is_some() => Vec::new(),
-            None => vec![start(step, now)],
+            None => begin(plan, state, step, now),
             Some(StepState { stage: Stage::Failed(cause), .. }) => {
                 vec![consequence(plan, step, cause)]
             }
@@ -385,10 +379,42 @@ fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
             return events;
         }
     }
-    if plan.components.iter().all(is_complete) {
+    if plan.components.iter().all(|component| is_complete(state, component)) {
         return vec![Event::RunEnded { ending: Ending::Promoted }];
     }
     Vec::new()
+}
+
+fn is_done(state: &State, step: &Step) -> bool {
+    state.steps.get(&step.id).is_some_and(|step| step.stage == Stage::Done)
+}
+
+fn is_complete(state: &State, component: &Component) -> bool {
+    component.steps.iter().all(|step| is_done(state, step))
+}
+
+/// The step each component is at or would start next, where all that the component needs is done.
+pub(super) fn next_steps<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+) -> impl Iterator<Item = (&'a Component, &'a Step)> {
+    plan.components.iter().filter_map(|component| {
+        let needed = |name: &ComponentName| plan.components.iter().find(|c| c.name == *name);
+        if !component.needs.iter().filter_map(needed).all(|needed| is_complete(state, needed)) {
+            return None;
+        }
+        let step = component.steps.iter().find(|step| !is_done(state, step))?;
+        Some((component, step))
+    })
+}
+
+/// A step starts once its windows are open; its time begins to run then.
+fn begin(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Vec<Event> {
+    let mut events = calendar::news(plan, state, step, now);
+    if calendar::closed_until(plan, step, now).is_none() {
+        events.push(start(step, now));
+    }
+    events
 }
 
 fn start(step: &Step, now: Timestamp) -> Event {

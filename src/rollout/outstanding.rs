@@ -97,6 +97,9 @@ fn wakes<'a>(
 ) -> impl Iterator<Item = Timestamp> + 'a {
     let settles = watch::settles(plan, state);
     let patience = watch::patience_ends(plan, state, now);
+    let openings = watch::shut_out(plan, state, now)
+        .filter(|_| state.paused.is_none())
+        .map(|(_, opens)| opens);
     let steps = active_steps(plan, state).flat_map(move |(_, step, active)| {
         let deadline = active.deadline.filter(|_| state.paused.is_none());
         let bake = match active.stage {
@@ -112,5 +115,5 @@ fn wakes<'a>(
             });
         [deadline, bake, retry].into_iter().flatten()
     });
-    steps.chain(settles).chain(patience)
+    steps.chain(settles).chain(patience).chain(openings)
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::{
     Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, Timestamp,
-    approvals_of, change,
-    decide::{active_steps, target_of},
+    approvals_of, calendar, change,
+    decide::{active_steps, next_steps, target_of},
 };
 use crate::plan::{
-    Component, GateName, Plan, RouteName, Side, Step, StepId, Until, Verb, units::Percent,
+    Component, GateKind, GateName, Plan, RouteName, Side, Step, StepId, Until, Verb, units::Percent,
 };
 
 /// How often target health and drained sides are looked at.
@@ -73,7 +73,7 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
     }
     for armed in state.armed.values() {
         let Some((component, step)) = plan.step(&armed.step) else { continue };
-        for gate in gates_of(step) {
+        for gate in gates_of(plan, step) {
             let check = Check::Gate(gate.clone());
             add(Watched {
                 every: every(plan, &check),
@@ -101,7 +101,7 @@ pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
     }
 }
 
-fn gates_of(step: &Step) -> &[GateName] {
+pub(super) fn named_by(step: &Step) -> &[GateName] {
     match &step.verb {
         Verb::Shift { gates, .. } => gates,
         Verb::Probe { gate } => std::slice::from_ref(gate),
@@ -109,9 +109,17 @@ fn gates_of(step: &Step) -> &[GateName] {
     }
 }
 
+/// The gates that are read while a step is under way; windows have let it start.
+fn gates_of<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = &'a GateName> {
+    let is_window = |gate: &&GateName| {
+        plan.gates.get(*gate).is_some_and(|gate| matches!(gate.kind, GateKind::Window(_)))
+    };
+    named_by(step).iter().filter(move |gate| !is_window(gate))
+}
+
 /// What a step waits for at the stage it is at.
 fn checks_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec<Check> {
-    let mut checks: Vec<Check> = gates_of(step).iter().cloned().map(Check::Gate).collect();
+    let mut checks: Vec<Check> = gates_of(plan, step).cloned().map(Check::Gate).collect();
     match (&step.verb, &active.stage) {
         (Verb::Wait { until: Until::Healthy { route, side, at_least } }, _) => {
             checks.push(Check::Healthy { route: route.clone(), side: *side, at_least: *at_least });
@@ -263,6 +271,16 @@ pub(super) fn patience_ends(plan: &Plan, state: &State, now: Timestamp) -> Vec<T
         Check::Healthy { .. } | Check::Drained { .. } | Check::Stands(_) => None,
     };
     forward(plan, state, now).into_iter().filter_map(ends).collect()
+}
+
+/// The steps that would start if their windows were open, and when those open.
+pub(super) fn shut_out<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a Step, Timestamp)> {
+    let waiting = next_steps(plan, state).filter(|(_, step)| !state.steps.contains_key(&step.id));
+    waiting.filter_map(move |(_, step)| Some((step, calendar::closed_until(plan, step, now)?)))
 }
 
 /// When sides that steps wait for to drain will have settled.

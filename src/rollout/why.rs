@@ -44,7 +44,10 @@ pub fn why(plan: &Plan, state: &State, now: Timestamp) -> Vec<String> {
                     watch::waiting_for(plan, state, step, active, now)
                 )
             });
-            paused.into_iter().chain(steps).collect()
+            let shut = watch::shut_out(plan, state, now).map(|(step, opens)| {
+                format!("{} may not start before its window opens at {opens}", step.id)
+            });
+            paused.into_iter().chain(steps).chain(shut).collect()
         }
     }
 }

@@ -39,7 +39,9 @@ pub async fn poll_alarms(
             GateKind::Healthy { .. }
             | GateKind::Http(_)
             | GateKind::Metric(_)
-            | GateKind::Compare(_) => None,
+            | GateKind::Compare(_)
+            | GateKind::ErrorBudget(_)
+            | GateKind::Window(_) => None,
         })
         .collect();
     let names: BTreeSet<&String> = gates.iter().flat_map(|(_, gate)| &gate.names).collect();

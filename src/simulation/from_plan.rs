@@ -273,7 +273,9 @@ impl Landscape {
                 GateKind::Healthy { .. }
                 | GateKind::Http(_)
                 | GateKind::Metric(_)
-                | GateKind::Compare(_) => Vec::new(),
+                | GateKind::Compare(_)
+                | GateKind::ErrorBudget(_)
+                | GateKind::Window(_) => Vec::new(),
             });
             self.gated_rises.push(GatedRise {
                 resource: resource.clone(),

@@ -269,7 +269,9 @@ fn alarm_names(plan: &Plan) -> impl Iterator<Item = &str> {
         GateKind::Healthy { .. }
         | GateKind::Http(_)
         | GateKind::Metric(_)
-        | GateKind::Compare(_) => &[],
+        | GateKind::Compare(_)
+        | GateKind::ErrorBudget(_)
+        | GateKind::Window(_) => &[],
     });
     names.map(String::as_str)
 }

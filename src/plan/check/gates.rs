@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    measure::{compare, metric},
+    measure::{compare, error_budget, metric, window},
     scope::{Scope, positive, refuse_repetition},
 };
 use crate::plan::{
@@ -52,6 +52,10 @@ fn gate(form: &GateForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<G
         metric(form, scope, problems).map(GateKind::Metric)
     } else if let Some(form) = form.compare.given() {
         compare(form, scope, problems).map(GateKind::Compare)
+    } else if let Some(form) = form.error_budget.given() {
+        error_budget(&form.value, scope, problems).map(GateKind::ErrorBudget)
+    } else if let Some(form) = form.window.given() {
+        Some(GateKind::Window(window(&form.value, problems)))
     } else {
         form.http.given().and_then(|form| http(&form.value, problems)).map(GateKind::Http)
     };
@@ -100,7 +104,8 @@ fn every(form: &GateForm, problems: &mut Vec<Problem>) -> Duration {
                 .help("write `every: 1s` or more; `10s` and more spare the API"),
         );
     }
-    let measures = !(form.metric.is_absent() && form.compare.is_absent());
+    let measures =
+        !(form.metric.is_absent() && form.compare.is_absent() && form.error_budget.is_absent());
     form.every.value_or(if measures {
         MEASURED_EVERY
     } else if form.alarms.is_absent() {
