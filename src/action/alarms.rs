@@ -21,6 +21,7 @@ fn alarm_gates(plan: &Plan) -> impl Iterator<Item = (&GateName, &AlarmsGate)> {
         | GateKind::Metric(_)
         | GateKind::Compare(_)
         | GateKind::ErrorBudget(_)
+        | GateKind::Command(_)
         | GateKind::Window(_) => None,
     })
 }
@@ -125,6 +126,7 @@ fn guarded_by<'a>(plan: &'a Plan, alarm: &str) -> Vec<Guarded<'a>> {
             | GateKind::Metric(_)
             | GateKind::Compare(_)
             | GateKind::ErrorBudget(_)
+            | GateKind::Command(_)
             | GateKind::Window(_),
         )
         | None => false,

@@ -45,6 +45,7 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         GateKind::Alarms(_)
         | GateKind::Healthy { .. }
         | GateKind::Http(_)
+        | GateKind::Command(_)
         | GateKind::Window(_) => false,
     };
     if plan.gates.values().any(measures) {

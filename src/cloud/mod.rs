@@ -6,9 +6,11 @@ mod error;
 mod http;
 mod metrics;
 mod ports;
+mod process;
 
 pub use calls::*;
 pub use error::*;
 pub use http::*;
 pub use metrics::*;
 pub use ports::*;
+pub use process::*;

@@ -2,6 +2,7 @@
 //! a reading leads to.
 
 mod alarm;
+mod command;
 mod compare;
 mod error_budget;
 mod health;
@@ -11,6 +12,7 @@ mod metric;
 mod poll;
 
 pub use alarm::*;
+pub use command::*;
 pub use compare::*;
 pub use error_budget::*;
 pub use health::*;

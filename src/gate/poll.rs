@@ -1,7 +1,7 @@
 //! One poll of one check. Alarm gates do not poll by themselves: they are answered from what the shared alarm poller
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
-use super::{judge_health, poll_compare, poll_error_budget, poll_metric, probe};
+use super::{judge_health, poll_compare, poll_error_budget, poll_metric, probe, run_command};
 use crate::{
     cloud::{Error, Reads},
     plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
@@ -34,6 +34,9 @@ pub async fn poll(
                 Ok(bound) => poll_error_budget(reads, gate, bound, splits.began, at).await,
                 Err(error) => Err(error),
             },
+            Some(GateKind::Command(gate)) => {
+                Ok(run_command(reads.commands.as_ref(), gate, at).await)
+            }
             Some(GateKind::Window(window)) => Ok(window_reading(window, at)),
             Some(GateKind::Alarms(_)) | None => {
                 Ok(Reading::new(Outcome::Unknown, at, format!("gate {name} cannot be polled")))

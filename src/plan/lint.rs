@@ -206,7 +206,10 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
             GateKind::Metric(gate) => Some(&gate.route),
             GateKind::Compare(gate) => Some(&gate.route),
             GateKind::ErrorBudget(gate) => Some(&gate.route),
-            GateKind::Alarms(_) | GateKind::Http(_) | GateKind::Window(_) => None,
+            GateKind::Alarms(_)
+            | GateKind::Http(_)
+            | GateKind::Command(_)
+            | GateKind::Window(_) => None,
         };
         if let (Some(route), true) = (route, used.contains(&("gate", name.as_str()))) {
             used.insert(("route", route.as_str()));

@@ -335,6 +335,7 @@ pub enum GateKind {
     Metric(MetricGate),
     Compare(CompareGate),
     ErrorBudget(ErrorBudgetGate),
+    Command(CommandGate),
     /// Not read but told by the clock: when the steps that name it may start.
     Window(Window),
 }
@@ -381,6 +382,15 @@ pub struct HttpGate {
     /// How many answers in a row it takes to pass.
     pub consecutive: u32,
     /// For one request.
+    pub timeout: Duration,
+}
+
+/// A command that is run where the run is driven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandGate {
+    /// The program and its arguments; at least the program.
+    pub run: Vec<String>,
+    /// After which it is killed, with all it has started.
     pub timeout: Duration,
 }
 

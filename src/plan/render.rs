@@ -220,6 +220,10 @@ fn gate(gate: &Gate) -> Flow {
         GateKind::Metric(gate) => ("metric", metric(gate)),
         GateKind::Compare(gate) => ("compare", compare(gate)),
         GateKind::ErrorBudget(gate) => ("error-budget", error_budget(gate)),
+        GateKind::Command(gate) => {
+            let flow = Flow::new().with("run", list(gate.run.iter().map(String::as_str)));
+            ("command", flow.with("timeout", duration(gate.timeout)))
+        }
         GateKind::Window(gate) => ("window", window(gate)),
     };
     tolerance(Flow::new().with(kind, body).with("every", duration(gate.every)), gate.tolerance)

@@ -143,6 +143,8 @@ record! {
         "compare" compare: Choice CompareForm,
         /// Passes while the errors of a side use up their budget no faster than allowed.
         "error-budget" error_budget: Choice ErrorBudgetForm,
+        /// Passes when a command on this machine ends well.
+        "command" command: Choice CommandForm,
         /// Says when the steps that name it may start.
         "window" window: Choice WindowForm,
         /// How often the gate is read: `15s` for alarms, `60s` for `metric`, `compare` and `error-budget` and `10s` for the others
@@ -206,6 +208,17 @@ record! {
         /// How many good answers in a row it takes; 1 unless told.
         "consecutive" consecutive: Optional Whole<1, 1_000>,
         /// How long one request may take; `5s` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// A command that is run on the machine that drives the run, without a shell. Exit code 0 passes, any other fails; JSON
+    /// on its output, `{"outcome": "wait", "because": "…"}`, may say more.
+    CommandForm, "a command gate" {
+        /// The program and its arguments, such as `[./check.sh, "--strict"]`.
+        "run" run: Required List<String>,
+        /// After which it is killed and the gate is unknown; `30s` unless told.
         "timeout" timeout: Optional Duration,
     }
 }

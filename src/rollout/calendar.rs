@@ -28,7 +28,8 @@ fn windows<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = (&'a Gate
         | GateKind::Http(_)
         | GateKind::Metric(_)
         | GateKind::Compare(_)
-        | GateKind::ErrorBudget(_) => None,
+        | GateKind::ErrorBudget(_)
+        | GateKind::Command(_) => None,
     })
 }
 

@@ -41,6 +41,7 @@ pub async fn poll_alarms(
             | GateKind::Metric(_)
             | GateKind::Compare(_)
             | GateKind::ErrorBudget(_)
+            | GateKind::Command(_)
             | GateKind::Window(_) => None,
         })
         .collect();

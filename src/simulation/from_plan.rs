@@ -275,6 +275,7 @@ impl Landscape {
                 | GateKind::Metric(_)
                 | GateKind::Compare(_)
                 | GateKind::ErrorBudget(_)
+                | GateKind::Command(_)
                 | GateKind::Window(_) => Vec::new(),
             });
             self.gated_rises.push(GatedRise {

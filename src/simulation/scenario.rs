@@ -46,6 +46,8 @@ pub struct Scenario {
     pub stickiness: Option<Duration>,
     /// What a probed URL answers.
     pub probe: ProbeScript,
+    /// How a command of a gate ends.
+    pub command: CommandScript,
     /// By alarm name; the entry `all` is for every alarm that has none of its own.
     pub alarms: BTreeMap<String, AlarmScript>,
     /// Alarms that do not exist, though the plan names them.
@@ -67,6 +69,7 @@ impl Default for Scenario {
             metric_delay: Duration::from_secs(15),
             stickiness: None,
             probe: ProbeScript::default(),
+            command: CommandScript::default(),
             alarms: BTreeMap::new(),
             missing_alarms: Names::default(),
             faults: Vec::new(),
@@ -143,6 +146,14 @@ impl Default for ProbeScript {
     fn default() -> Self {
         Self { status: 200 }
     }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CommandScript {
+    pub exit: i32,
+    #[serde(deserialize_with = "duration")]
+    pub takes: Duration,
 }
 
 /// Calls that go wrong.
@@ -271,6 +282,7 @@ fn alarm_names(plan: &Plan) -> impl Iterator<Item = &str> {
         | GateKind::Metric(_)
         | GateKind::Compare(_)
         | GateKind::ErrorBudget(_)
+        | GateKind::Command(_)
         | GateKind::Window(_) => &[],
     });
     names.map(String::as_str)

@@ -7,16 +7,16 @@ use super::{
     scope::{Scope, positive, refuse_repetition},
 };
 use crate::plan::{
-    defaults::{ALARMS_EVERY, HTTP_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY},
+    defaults::{ALARMS_EVERY, COMMAND_TIMEOUT, HTTP_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY},
     form::{Named, Slot},
     model::{
-        AlarmsGate, AlreadyInAlarm, Gate, GateKind, GateName, HttpGate, InsufficientData,
-        MissingAlarm, OnFailure, Patience, RouteName, Side, Tolerance,
+        AlarmsGate, AlreadyInAlarm, CommandGate, Gate, GateKind, GateName, HttpGate,
+        InsufficientData, MissingAlarm, OnFailure, Patience, RouteName, Side, Tolerance,
     },
     problem::Problem,
     scalar::Whole,
     source::{Span, Spanned},
-    syntax::{AlarmsForm, GateForm, HealthyForm, HttpForm},
+    syntax::{AlarmsForm, CommandForm, GateForm, HealthyForm, HttpForm},
     units::Percent,
 };
 
@@ -54,6 +54,8 @@ fn gate(form: &GateForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<G
         compare(form, scope, problems).map(GateKind::Compare)
     } else if let Some(form) = form.error_budget.given() {
         error_budget(&form.value, scope, problems).map(GateKind::ErrorBudget)
+    } else if let Some(form) = form.command.given() {
+        command(&form.value, problems).map(GateKind::Command)
     } else if let Some(form) = form.window.given() {
         Some(GateKind::Window(window(&form.value, problems)))
     } else {
@@ -148,6 +150,19 @@ pub(super) fn healthy(
     let route = scope.route(&form.route, problems);
     let at_least = form.at_least.value_or(Percent::HUNDRED);
     Some((route?, form.side.value()?, at_least))
+}
+
+fn command(form: &CommandForm, problems: &mut Vec<Problem>) -> Option<CommandGate> {
+    let timeout = positive(&form.timeout, COMMAND_TIMEOUT, problems);
+    let run = form.run.given()?;
+    if run.value.first().is_none_or(|program| program.value.trim().is_empty()) {
+        problems.push(
+            Problem::error("plan::blank", "a command gate needs a program to run")
+                .at(run.span, "no program")
+                .help("write the program and its arguments: `run: [./check.sh, \"--strict\"]`"),
+        );
+    }
+    Some(CommandGate { run: run.value.iter().map(|word| word.value.clone()).collect(), timeout })
 }
 
 fn http(form: &HttpForm, problems: &mut Vec<Problem>) -> Option<HttpGate> {
