@@ -76,6 +76,19 @@ pub(super) async fn reads(
     read_only(plan.aws.region.as_deref(), &global.aws).await
 }
 
+/// The same, with the clock they go by.
+pub(super) async fn reads_and_clock(
+    plan: &Plan,
+    global: &Global,
+    simulation: &Simulation,
+) -> Result<(Reads, Clock), Failure> {
+    if simulation.simulate {
+        let wiring = simulated(plan, simulation)?;
+        return Ok((wiring.cloud.reads, wiring.clock));
+    }
+    Ok((reads(plan, global, simulation).await?, Clock::System))
+}
+
 /// Whose credentials these are.
 pub(super) async fn identity(plan: &Plan, global: &Global) -> Result<Caller, Failure> {
     let reads = read_only(plan.aws.region.as_deref(), &global.aws).await?;

@@ -28,8 +28,7 @@ pub async fn poll_error_budget(
     let source = Source::of(reads, bound, gate.side).await?;
     let queries = [source.query(&gate.of, Statistic::Sum), source.query(&gate.to, Statistic::Sum)];
     let to = last_whole(at, MINUTE);
-    let longest = gate.burns.iter().map(|burn| burn.long).max().unwrap_or(MINUTE);
-    let earliest = before(to, longest);
+    let earliest = to.before(longest(gate));
     let from = match gate.side {
         Side::Stable => earliest,
         Side::Candidate => earliest.max(last_whole(began, MINUTE).plus(MINUTE)),
@@ -45,9 +44,8 @@ pub async fn poll_error_budget(
     })
 }
 
-fn before(at: Timestamp, window: Duration) -> Timestamp {
-    let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(at.as_millis().saturating_sub(window))
+pub(super) fn longest(gate: &ErrorBudgetGate) -> Duration {
+    gate.burns.iter().map(|burn| burn.long).max().unwrap_or(MINUTE)
 }
 
 /// What happened within a window: how many times faster than allowed the budget was used, and out of how many requests.
@@ -59,7 +57,7 @@ struct Used {
 }
 
 fn used(rows: &[Row], gate: &ErrorBudgetGate, to: Timestamp, window: Duration) -> Used {
-    let from = before(to, window);
+    let from = to.before(window);
     let within = rows.iter().filter(|row| (from..to).contains(&row.start) && row.samples > 0.0);
     let (errors, requests) = within.fold((0.0, 0.0), |(errors, requests), row| {
         (errors + row.value.unwrap_or_default(), requests + row.samples)

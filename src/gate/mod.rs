@@ -10,6 +10,7 @@ mod http;
 mod measured;
 mod metric;
 mod poll;
+mod replay;
 
 pub use alarm::*;
 pub use command::*;
@@ -19,3 +20,4 @@ pub use health::*;
 pub use http::*;
 pub use metric::*;
 pub use poll::*;
+pub use replay::*;

@@ -109,7 +109,9 @@ mod tests {
 
     fn put(plan: &Plan, state: &mut State, input: &Input, at: Timestamp) -> Vec<Event> {
         let events = handle(plan, state, input, at).unwrap();
-        events.iter().for_each(|event| state.apply(event, at));
+        for event in &events {
+            state.apply(event, at);
+        }
         events
     }
 
@@ -128,7 +130,7 @@ mod tests {
         assert!(state.steps.is_empty(), "nothing has started");
         assert_eq!(outstanding(&plan, &state, SIX).wake, Some(NINE));
         assert_eq!(
-            put(&plan, &mut state, &Input::Tick, SIX.plus(std::time::Duration::from_secs(60))),
+            put(&plan, &mut state, &Input::Tick, SIX.plus(std::time::Duration::from_mins(1))),
             []
         );
         let events = put(&plan, &mut state, &Input::Tick, NINE);

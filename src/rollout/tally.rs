@@ -18,7 +18,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn count(&mut self, reading: &Reading) {
+    /// Takes the next reading in.
+    pub fn count(&mut self, reading: &Reading) {
         match reading.outcome {
             Outcome::Unknown => {
                 self.unknown_since.get_or_insert(reading.at);

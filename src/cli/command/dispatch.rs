@@ -2,10 +2,10 @@
 
 use clap::{CommandFactory, Parser};
 
-use super::{check, history, judge, operate, plan, run as run_command, status};
+use super::{check, gate, history, judge, operate, plan, run as run_command, status};
 use crate::{
     cli::{
-        args::{Cli, Verb},
+        args::{Cli, GateCommand, GateVerb, Verb},
         exit::{Exit, Failure},
         output::Output,
     },
@@ -69,6 +69,9 @@ async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Verb::Rollback(command) => {
             let asked = Command::Rollback { reason: command.reason };
             operate::go_back(&command.name, asked, global, output).await
+        }
+        Verb::Gate(GateCommand { verb: GateVerb::Test(command) }) => {
+            gate::test(&command, global, output).await
         }
         Verb::Judge(command) => judge::judge(&command, output),
         Verb::Schema => {
