@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Gate, GateKind, Plan, RouteKind, Verb};
+use crate::plan::{Gate, GateKind, Plan, RouteKind, Step, Verb};
 
 /// Actions in the form `service:Operation`, sorted.
 pub fn permissions(plan: &Plan) -> Vec<String> {
@@ -48,7 +48,8 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         | GateKind::Command(_)
         | GateKind::Window(_) => false,
     };
-    if plan.gates.values().any(measures) {
+    let counts = |step: &Step| matches!(&step.verb, Verb::Shift { min_requests: Some(_), .. });
+    if plan.gates.values().any(measures) || plan.steps().any(|(_, step)| counts(step)) {
         actions.insert("cloudwatch:GetMetricData");
     }
     actions.into_iter().map(str::to_owned).collect()

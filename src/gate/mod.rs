@@ -11,6 +11,7 @@ mod measured;
 mod metric;
 mod poll;
 mod replay;
+mod requests;
 
 pub use alarm::*;
 pub use command::*;
@@ -21,3 +22,4 @@ pub use http::*;
 pub use metric::*;
 pub use poll::*;
 pub use replay::*;
+pub use requests::*;

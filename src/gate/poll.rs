@@ -1,7 +1,9 @@
 //! One poll of one check. Alarm gates do not poll by themselves: they are answered from what the shared alarm poller
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
-use super::{judge_health, poll_compare, poll_error_budget, poll_metric, probe, run_command};
+use super::{
+    judge_health, poll_compare, poll_error_budget, poll_metric, poll_requests, probe, run_command,
+};
 use crate::{
     cloud::{Error, Reads},
     plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
@@ -46,6 +48,13 @@ pub async fn poll(
             health(plan, reads, bindings, (route, *side), *at_least, at).await
         }
         Check::Drained { route, side } => drained(reads, bindings, route, *side, at).await,
+        Check::Requests { route, since, at_least } => match bound_to(bindings, route) {
+            Ok(bound) => {
+                let split = splits.of(route).last().map(|(_, split)| split);
+                poll_requests(reads, bound, split, (*since, *at_least), at).await
+            }
+            Err(error) => Err(error),
+        },
         Check::Stands(target) => {
             Ok(Reading::new(Outcome::Unknown, at, format!("{target} is observed, not polled")))
         }

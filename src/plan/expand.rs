@@ -48,7 +48,8 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
             };
             steps.push((verb, None));
         }
-        let verb = Verb::Shift { route: route.clone(), candidate, bake, gates: gates.clone() };
+        let (route, gates) = (route.clone(), gates.clone());
+        let verb = Verb::Shift { route, candidate, bake, gates, min_requests: None };
         steps.push((verb, Some(shift_timeout(bake))));
     }
     match strategy.old_fleet {

@@ -56,7 +56,7 @@ struct Shift<'a> {
 
 fn shifts<'a>(steps: impl IntoIterator<Item = &'a Draft>) -> impl Iterator<Item = Shift<'a>> {
     steps.into_iter().filter_map(|step| match &step.verb {
-        Verb::Shift { route, candidate, bake, gates } => {
+        Verb::Shift { route, candidate, bake, gates, .. } => {
             Some(Shift { route, candidate: *candidate, bake: *bake, gates, span: step.span })
         }
         Verb::Scale { .. }

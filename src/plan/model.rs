@@ -242,6 +242,8 @@ pub enum Verb {
         candidate: Percent,
         bake: Duration,
         gates: Vec<GateName>,
+        /// Requests to the candidate before the bake may end.
+        min_requests: Option<u32>,
     },
     Approve {
         message: String,

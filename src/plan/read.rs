@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(shift("gates: [errors, errors]"), ["plan::repeated"]);
         assert_eq!(shift("bake: 1h, gates: [errors], timeout: 1h"), ["plan::timeout"]);
         assert_eq!(shift("bake: soon"), ["plan::duration"]);
-        assert_eq!(shift("min-requests: 5"), ["plan::unknown-field"]);
+        assert_eq!(shift("min-request: 5"), ["plan::unknown-field"]);
         assert_eq!(
             steps("  - shift: { route: web, candidate: 5.55%, bake: 0s }\n"),
             ["plan::too-fine"]

@@ -319,9 +319,10 @@ fn body(step: &Step) -> String {
         Verb::Probe { gate } => {
             flow.put("gate", text(gate.as_str()));
         }
-        Verb::Shift { route, candidate, bake, gates } => {
+        Verb::Shift { route, candidate, bake, gates, min_requests } => {
             flow.put("route", text(route.as_str())).put("candidate", candidate);
             flow.put("bake", duration(*bake)).put("gates", names(gates));
+            flow.some("min-requests", min_requests.as_ref());
         }
         Verb::Approve { message, expires, on_expiry, approvers: Approvers { from, quorum } } => {
             flow.put("message", text(message));

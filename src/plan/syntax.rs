@@ -302,6 +302,8 @@ record! {
         "bake" bake: Optional Duration,
         /// The gates that have to hold, by name.
         "gates" gates: Optional List<String>,
+        /// How many requests the candidate has to be sent before the bake may end, however long that takes.
+        "min-requests" min_requests: Optional Whole<1, 1_000_000_000>,
         /// How long the step may take with its bake; 30 minutes more than the bake unless told.
         "timeout" timeout: Optional Duration,
     }

@@ -247,10 +247,11 @@ impl Teller<'_> {
     }
 
     fn bake_started(&self, id: &StepId, until: Timestamp) -> Sentence {
-        let gates = match self.plan.step(id).map(|(_, step)| &step.verb) {
-            Some(Verb::Shift { gates, .. }) => gates.as_slice(),
-            _ => &[],
+        let (gates, requests) = match self.plan.step(id).map(|(_, step)| &step.verb) {
+            Some(Verb::Shift { gates, min_requests, .. }) => (gates.as_slice(), *min_requests),
+            _ => (&[][..], None),
         };
+        let and = requests.map_or_else(String::new, |n| format!(" and for at least {n} requests"));
         let names = || gates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let gates = match gates {
             [] => "no gates".to_owned(),
@@ -259,9 +260,9 @@ impl Teller<'_> {
         };
         let bake = until.since(self.at);
         let text = if bake.is_zero() {
-            format!("no bake, {gates}")
+            format!("no bake{and}, {gates}")
         } else {
-            format!("bakes {} until {}, {gates}", span(bake), clock(until))
+            format!("bakes {} until {}{and}, {gates}", span(bake), clock(until))
         };
         self.at_step(id, Sign::Note, text)
     }

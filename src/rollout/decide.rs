@@ -443,7 +443,9 @@ fn proceed(
         && change.progress == Progress::Confirmed
     {
         return match &step.verb {
-            Verb::Shift { bake, gates, .. } if !bake.is_zero() || !gates.is_empty() => {
+            Verb::Shift { bake, gates, min_requests, .. }
+                if !bake.is_zero() || !gates.is_empty() || min_requests.is_some() =>
+            {
                 vec![Event::BakeStarted { step: step.id.clone(), until: now.plus(*bake) }]
             }
             _ => done(),

@@ -18,6 +18,8 @@ pub enum Check {
     Healthy { route: RouteName, side: Side, at_least: Percent },
     /// The route sends this side nothing.
     Drained { route: RouteName, side: Side },
+    /// The candidate was sent so many requests since a moment.
+    Requests { route: RouteName, since: Timestamp, at_least: u32 },
     /// The target still looks the way this run left it.
     Stands(Target),
 }
@@ -30,6 +32,9 @@ impl fmt::Display for Check {
                 write!(f, "{at_least} of {side} targets on {route} healthy")
             }
             Self::Drained { route, side } => write!(f, "{side} drained on {route}"),
+            Self::Requests { route, at_least, .. } => {
+                write!(f, "{at_least} requests to the candidate on {route}")
+            }
             Self::Stands(target) => write!(f, "{target} as set"),
         }
     }

@@ -15,6 +15,8 @@ use crate::plan::{
 
 /// How often target health and drained sides are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often requests are counted; figures come by the minute.
+const COUNT_EVERY: Duration = Duration::from_secs(30);
 /// How often a baking target is compared with what was set.
 pub(super) const STANDS_EVERY: Duration = Duration::from_secs(15);
 
@@ -97,6 +99,7 @@ pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
     match check {
         Check::Gate(gate) => plan.gates.get(gate).map_or(LOOK_EVERY, |gate| gate.every),
         Check::Healthy { .. } | Check::Drained { .. } => LOOK_EVERY,
+        Check::Requests { .. } => COUNT_EVERY,
         Check::Stands(_) => STANDS_EVERY,
     }
 }
@@ -133,8 +136,13 @@ fn checks_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec
                 at_least: enough(plan, route, Side::Candidate),
             });
         }
-        (Verb::Shift { route, .. }, Stage::Baking { .. }) => {
+        (Verb::Shift { route, bake, min_requests, .. }, Stage::Baking { until }) => {
             checks.push(Check::Stands(Target::Route(route.clone())));
+            checks.extend(min_requests.map(|at_least| Check::Requests {
+                route: route.clone(),
+                since: until.before(*bake),
+                at_least,
+            }));
         }
         (Verb::Scale { fleet, side, .. }, Stage::Cleared) => {
             let behind = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref());
@@ -268,7 +276,10 @@ pub(super) fn patience_ends(plan: &Plan, state: &State, now: Timestamp) -> Vec<T
             let tolerance = &plan.gates.get(gate)?.tolerance;
             state.tallies.get(gate)?.patience_ends(tolerance, watched.covering)
         }
-        Check::Healthy { .. } | Check::Drained { .. } | Check::Stands(_) => None,
+        Check::Healthy { .. }
+        | Check::Drained { .. }
+        | Check::Requests { .. }
+        | Check::Stands(_) => None,
     };
     forward(plan, state, now).into_iter().filter_map(ends).collect()
 }

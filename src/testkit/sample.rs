@@ -24,6 +24,7 @@ pub fn sample_plan() -> Plan {
         candidate: Percent::from_basis_points(basis_points).unwrap_or(Percent::ZERO),
         bake: Duration::from_mins(5),
         gates: vec![gate.clone()],
+        min_requests: None,
     };
     let verbs = vec![
         Verb::Scale { fleet: fleet.clone(), side: Side::Candidate, to: Size::SameAs(Side::Stable) },

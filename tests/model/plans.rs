@@ -85,6 +85,7 @@ fn shift(route: &str, to: u16, bake: u64, gates: &[&str]) -> Verb {
         candidate: percent(to),
         bake: seconds(bake),
         gates: gates.iter().map(|n| GateName::new(*n)).collect(),
+        min_requests: (to == 5).then_some(100),
     }
 }
 

@@ -129,7 +129,8 @@ fn shift(form: &Spanned<ShiftForm>, scope: &Scope, problems: &mut Vec<Problem>) 
                 )),
         );
     }
-    let verb = Verb::Shift { route: route?, candidate: candidate?, bake, gates };
+    let min_requests = form.min_requests.value().map(|number| number.0);
+    let verb = Verb::Shift { route: route?, candidate: candidate?, bake, gates, min_requests };
     Some(Draft { verb, timeout: Some(timeout), span: *span })
 }
 
