@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{FleetKind, Gate, GateKind, How, Plan, Replace, RouteKind, Verb};
+use crate::plan::{FleetKind, Gate, GateKind, How, Plan, Replace, RouteKind, Step, Verb};
 
 /// Actions in the form `service:Operation`, sorted.
 pub fn permissions(plan: &Plan) -> Vec<String> {
@@ -62,10 +62,15 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         actions.insert("cloudwatch:DescribeAlarmHistory");
     }
     let measures = |gate: &Gate| match gate.kind {
-        GateKind::Metric(_) | GateKind::Compare(_) => true,
-        GateKind::Alarms(_) | GateKind::Healthy { .. } | GateKind::Http(_) => false,
+        GateKind::Metric(_) | GateKind::Compare(_) | GateKind::ErrorBudget(_) => true,
+        GateKind::Alarms(_)
+        | GateKind::Healthy { .. }
+        | GateKind::Http(_)
+        | GateKind::Command(_)
+        | GateKind::Window(_) => false,
     };
-    if plan.gates.values().any(measures) {
+    let counts = |step: &Step| matches!(&step.verb, Verb::Shift { min_requests: Some(_), .. });
+    if plan.gates.values().any(measures) || plan.steps().any(|(_, step)| counts(step)) {
         actions.insert("cloudwatch:GetMetricData");
     }
     actions.into_iter().map(str::to_owned).collect()

@@ -1,15 +1,16 @@
 //! Before a run starts: are these the right account and region, does everything the plan names exist, which side is
 //! which, may the first step begin? Only reads are made, and every refusal is collected, so that one attempt tells all.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use super::alarms::check_alarms;
 use crate::{
-    cloud::{AlarmValue, Error, Forward, Group, Obstacle, Reads},
+    cloud::{Error, Forward, Group, Obstacle, Reads},
     plan::{
-        Fleet, FleetName, GateKind, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Verb,
+        Fleet, FleetName, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Verb,
         units::Weight, units::format_duration,
     },
-    rollout::{Bindings, Bound, Flow, Found, Picture, Target},
+    rollout::{Bindings, Bound, Excused, Flow, Found, Picture, Target},
 };
 
 use super::replacement::{self, kind_name};
@@ -19,6 +20,8 @@ use super::replacement::{self, kind_name};
 pub struct Settled {
     pub bindings: Bindings,
     pub found: Vec<Found>,
+    /// Alarms that are in `ALARM` and do not count, or not yet, because the plan says so.
+    pub excused: Vec<Excused>,
     /// Sentences worth knowing that stop nothing.
     pub warnings: Vec<String>,
 }
@@ -31,28 +34,34 @@ pub struct Objection {
 }
 
 impl Objection {
-    fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { problem: problem.into(), hint: hint.into() }
     }
 
-    fn error(what: &str, error: &Error) -> Self {
+    pub(super) fn error(what: &str, error: &Error) -> Self {
         let hint = error.hint().unwrap_or_else(|| "try again".to_owned());
         Self::new(format!("{what}: {error}"), hint)
     }
 }
 
 #[derive(Default)]
-struct Notes {
-    objections: Vec<Objection>,
-    warnings: Vec<String>,
+pub(super) struct Notes {
+    pub(super) objections: Vec<Objection>,
+    pub(super) warnings: Vec<String>,
+    /// The ARNs of the target groups that were found.
+    pub(super) target_groups: BTreeMap<Member, String>,
 }
 
 /// Looks at all the plan names; either a run may start from what was found, or here is everything against it.
 pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Objection>> {
     let mut notes = Notes::default();
     check_account(plan, reads, &mut notes).await;
-    let mut settled =
-        Settled { bindings: Bindings::default(), found: Vec::new(), warnings: Vec::new() };
+    let mut settled = Settled {
+        bindings: Bindings::default(),
+        found: Vec::new(),
+        excused: Vec::new(),
+        warnings: Vec::new(),
+    };
     for (name, route) in &plan.routes {
         let Some(forward) = find_route(name, route, reads, &mut notes).await else { continue };
         if let Some(bound) = settle_route(name, route, &forward, &mut notes) {
@@ -66,7 +75,7 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
     for (name, fleet) in &plan.fleets {
         settle_fleet(plan, name, fleet, reads, &mut settled, &mut notes).await;
     }
-    check_alarms(plan, reads, &mut notes).await;
+    settled.excused = check_alarms(plan, reads, &settled.bindings, &mut notes).await;
     if notes.objections.is_empty() {
         settled.warnings = notes.warnings;
         Ok(settled)
@@ -115,9 +124,14 @@ async fn find_route(
         }
     };
     for member in route.sides.members() {
-        if let Err(error) = reads.load_balancers.target_group(member).await {
-            notes.objections.push(Objection::error(&format!("route {name}"), &error));
-            forward = None;
+        match reads.load_balancers.target_group(member).await {
+            Ok(group) => {
+                notes.target_groups.insert(member.clone(), group.arn);
+            }
+            Err(error) => {
+                notes.objections.push(Objection::error(&format!("route {name}"), &error));
+                forward = None;
+            }
         }
     }
     forward
@@ -321,46 +335,5 @@ fn check_group(
             ),
             "resume these processes first",
         ));
-    }
-}
-
-async fn check_alarms(plan: &Plan, reads: &Reads, notes: &mut Notes) {
-    let named: BTreeSet<String> = plan
-        .gates
-        .values()
-        .filter_map(|gate| match &gate.kind {
-            GateKind::Alarms(alarms) => Some(alarms.names.iter().cloned()),
-            GateKind::Healthy { .. }
-            | GateKind::Http(_)
-            | GateKind::Metric(_)
-            | GateKind::Compare(_) => None,
-        })
-        .flatten()
-        .collect();
-    if named.is_empty() {
-        return;
-    }
-    let asked: Vec<String> = named.iter().cloned().collect();
-    let alarms = match reads.alarms.alarms(&asked).await {
-        Ok(alarms) => alarms,
-        Err(error) => {
-            notes.objections.push(Objection::error("cannot read the alarms", &error));
-            return;
-        }
-    };
-    for name in &named {
-        match alarms.iter().find(|alarm| alarm.name == *name) {
-            None => notes.objections.push(Objection::new(
-                format!("alarm {name} does not exist"),
-                "check its name and region; reading a composite alarm needs cloudwatch:DescribeAlarms on `*`",
-            )),
-            Some(alarm) if alarm.value == AlarmValue::Alarm => {
-                notes.objections.push(Objection::new(
-                    format!("alarm {name} is in ALARM already: {}", alarm.reason),
-                    "wait until it is OK; a gate that fails from the start would roll back at once",
-                ));
-            }
-            Some(_) => {}
-        }
     }
 }

@@ -30,6 +30,7 @@ pub fn preview(plan: &Plan, settled: &Settled) -> Vec<Planned> {
         by: Actor(String::new()),
         bindings: settled.bindings.clone(),
         found: settled.found.clone(),
+        excused: Vec::new(),
     };
     let now = Timestamp::default();
     state.apply(&begin, now);

@@ -13,7 +13,7 @@ use super::{
     load_balancers::ElasticLoadBalancing,
     tally::Tally,
 };
-use crate::cloud::{Calls, Cloud, Error, Reads, WebProbe};
+use crate::cloud::{Calls, Cloud, Error, LocalCommands, Reads, WebProbe};
 
 /// What was said on the command line or in the plan; what is `None` comes from the environment or the profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,6 +121,7 @@ impl Services {
             metrics: self.cloudwatch,
             identity: self.identity,
             http: Arc::new(WebProbe::new()?),
+            commands: Arc::new(LocalCommands),
             region,
         })
     }

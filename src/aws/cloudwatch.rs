@@ -120,7 +120,8 @@ fn metric_alarm(of: &MetricAlarm) -> Alarm {
         reason: of.state_reason().unwrap_or_default().to_owned(),
         evaluation: of.evaluation_state().map(|state| state.as_str().to_owned()),
         actions_enabled: of.actions_enabled().unwrap_or(false),
-        target_groups: target_groups(of.dimensions().iter().chain(dimensions)),
+        target_groups: values("TargetGroup", of.dimensions().iter().chain(dimensions.clone())),
+        load_balancers: values("LoadBalancer", of.dimensions().iter().chain(dimensions)),
         reacts_in: seconds.and_then(|s| u64::try_from(s).ok()).map(Duration::from_secs),
     }
 }
@@ -134,6 +135,7 @@ fn composite_alarm(of: &CompositeAlarm) -> Alarm {
         evaluation: None,
         actions_enabled: of.actions_enabled().unwrap_or(false),
         target_groups: Vec::new(),
+        load_balancers: Vec::new(),
         reacts_in: None,
     }
 }
@@ -151,9 +153,9 @@ fn moment(of: Option<&DateTime>) -> Option<Timestamp> {
     of.and_then(|at| at.to_millis().ok()).map(Timestamp::from_millis)
 }
 
-fn target_groups<'a>(dimensions: impl Iterator<Item = &'a Dimension>) -> Vec<String> {
-    let groups = dimensions.filter(|d| d.name() == Some("TargetGroup")).filter_map(|d| d.value());
-    groups.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+fn values<'a>(name: &str, dimensions: impl Iterator<Item = &'a Dimension>) -> Vec<String> {
+    let values = dimensions.filter(|d| d.name() == Some(name)).filter_map(|d| d.value());
+    values.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// `HistoryData` of a `StateUpdate`, as far as it matters.

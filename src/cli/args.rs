@@ -90,6 +90,8 @@ pub(super) enum Verb {
     Status(RunName),
     /// Let a waiting `approve` step pass
     Approve(ApproveCommand),
+    /// Fail a waiting `approve` step, with a reason
+    Deny(DenyCommand),
     /// Start nothing new; gates stay armed
     Pause(RunName),
     /// Go on after a pause, a hold, an interrupt or a crash
@@ -100,6 +102,8 @@ pub(super) enum Verb {
     Rollback(AbortCommand),
     /// List runs, or tell the story of one again
     History(HistoryCommand),
+    /// Try a plan's gates without a rollout (`gate test`)
+    Gate(GateCommand),
     /// Judge without a rollout: a file as Kayenta would, or how long a `compare` gate takes (`judge plan`)
     Judge(JudgeCommand),
     /// Print the JSON schema of the plan language, for editors
@@ -177,6 +181,21 @@ pub(super) struct ApproveCommand {
     /// Why; kept in the journal
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Approve this plan only: its digest, or at least eight characters of its beginning
+    #[arg(long, value_name = "DIGEST")]
+    pub digest: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DenyCommand {
+    #[command(flatten)]
+    pub name: RunName,
+    /// The step to deny, where several wait
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    /// Why; kept in the journal
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -201,6 +220,33 @@ pub(super) struct AbortCommand {
 pub(super) struct HistoryCommand {
     #[command(flatten)]
     pub name: RunName,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GateCommand {
+    #[command(subcommand)]
+    pub verb: GateVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum GateVerb {
+    /// Tell what a plan's gates say now: exit code 0 when all pass, 4 when one fails, 7 when one waits or is unknown
+    Test(GateTestCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GateTestCommand {
+    #[command(flatten)]
+    pub file: PlanFile,
+    /// Only this gate
+    #[arg(long, value_name = "NAME")]
+    pub gate: Option<String>,
+    /// Replay alarms and metrics over so long, such as `24h`, and tell when a run would have stopped; figures of now count
+    /// over the last hour unless told
+    #[arg(long, value_name = "TIME", value_parser = crate::plan::units::parse_duration)]
+    pub since: Option<std::time::Duration>,
+    #[command(flatten)]
+    pub simulation: Simulation,
 }
 
 #[derive(Debug, Args)]

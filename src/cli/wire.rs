@@ -8,7 +8,7 @@ use super::{
     files,
 };
 use crate::{
-    cloud::{Calls, Cloud, Reads},
+    cloud::{Caller, Calls, Cloud, Reads},
     journal::{Files, Locks, Memory, Store},
     plan::{self, Plan, SourceFile},
     runner::{Clock, WhenAwaiting},
@@ -74,6 +74,25 @@ pub(super) async fn reads(
         return Ok(simulated(plan, simulation)?.cloud.reads);
     }
     read_only(plan.aws.region.as_deref(), &global.aws).await
+}
+
+/// The same, with the clock they go by.
+pub(super) async fn reads_and_clock(
+    plan: &Plan,
+    global: &Global,
+    simulation: &Simulation,
+) -> Result<(Reads, Clock), Failure> {
+    if simulation.simulate {
+        let wiring = simulated(plan, simulation)?;
+        return Ok((wiring.cloud.reads, wiring.clock));
+    }
+    Ok((reads(plan, global, simulation).await?, Clock::System))
+}
+
+/// Whose credentials these are.
+pub(super) async fn identity(plan: &Plan, global: &Global) -> Result<Caller, Failure> {
+    let reads = read_only(plan.aws.region.as_deref(), &global.aws).await?;
+    Ok(reads.identity.caller().await?)
 }
 
 pub(super) fn files_of(global: &Global) -> Arc<Files> {

@@ -6,6 +6,7 @@ mod error;
 mod http;
 mod metrics;
 mod ports;
+mod process;
 mod software;
 
 pub use calls::*;
@@ -13,4 +14,5 @@ pub use error::*;
 pub use http::*;
 pub use metrics::*;
 pub use ports::*;
+pub use process::*;
 pub use software::*;

@@ -129,6 +129,8 @@ pub struct Alarm {
     pub actions_enabled: bool,
     /// Target group dimension values of its metric (`targetgroup/name/id`), where it has any.
     pub target_groups: Vec<String>,
+    /// Load balancer dimension values of its metric (`app/name/id`), where it has any.
+    pub load_balancers: Vec<String>,
     /// How long it takes to react at the least: period times the datapoints it takes to alarm. Not known of a composite
     /// alarm.
     pub reacts_in: Option<Duration>,
@@ -177,6 +179,30 @@ pub trait Http: Send + Sync {
     async fn get(&self, url: &str, timeout: Duration) -> Answer;
 }
 
+/// What came of one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ran {
+    Exited {
+        code: i32,
+        /// The beginning of what it wrote.
+        stdout: String,
+        stderr: String,
+    },
+    /// By a signal.
+    Killed,
+    /// And was killed.
+    TimedOut,
+    /// The words for why.
+    NotStarted(String),
+}
+
+/// Commands of a plan's own. They are meant to look and not to touch, which nobody can enforce.
+#[async_trait]
+pub trait Commands: Send + Sync {
+    /// The program and its arguments; no shell looks at them.
+    async fn run(&self, argv: &[String], timeout: Duration) -> Ran;
+}
+
 /// All that can be read.
 #[derive(Clone)]
 pub struct Reads {
@@ -190,6 +216,7 @@ pub struct Reads {
     pub metrics: Arc<dyn Metrics>,
     pub identity: Arc<dyn Identity>,
     pub http: Arc<dyn Http>,
+    pub commands: Arc<dyn Commands>,
     /// The region the clients are bound to.
     pub region: String,
 }

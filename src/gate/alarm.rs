@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::{
     cloud::{Alarm, AlarmValue, Transition},
     plan::{AlarmsGate, InsufficientData, MissingAlarm},
-    rollout::{Outcome, Reading, Timestamp},
+    rollout::{Excuse, Outcome, Reading, Timestamp},
 };
 
 /// What is known about the alarms of one gate at one poll.
@@ -19,9 +19,28 @@ pub struct Sighting {
     pub histories: BTreeMap<String, Result<Vec<Transition>, String>>,
 }
 
-/// Whether an alarm's state has changed since `covering`, so that only its history can tell whether it was on meanwhile.
-pub fn may_have_flickered(alarm: &Alarm, covering: Timestamp) -> bool {
-    alarm.value != AlarmValue::Alarm && alarm.since.is_some_and(|since| since >= covering)
+/// Why some alarms of a gate do not count, or not yet, by name.
+pub type Excuses = BTreeMap<String, Excuse>;
+
+/// From when on an alarm's history has to be read, because its state alone does not tell what it was meanwhile.
+pub fn look_back(alarm: &Alarm, covering: Timestamp, excuse: Option<Excuse>) -> Option<Timestamp> {
+    match excuse {
+        Some(Excuse::ForGood) => None,
+        Some(Excuse::UntilOk(start)) => alarm.since.filter(|since| *since > start).map(|_| start),
+        Some(Excuse::Recovered(_)) | None => {
+            let from = counts_from(covering, excuse);
+            let changed = alarm.since.is_some_and(|since| since >= from);
+            (alarm.value != AlarmValue::Alarm && changed).then_some(from)
+        }
+    }
+}
+
+/// What an alarm said before it recovered from an alarm that is excused does not count.
+fn counts_from(covering: Timestamp, excuse: Option<Excuse>) -> Timestamp {
+    match excuse {
+        Some(Excuse::Recovered(at)) => covering.max(at),
+        Some(Excuse::UntilOk(_) | Excuse::ForGood) | None => covering,
+    }
 }
 
 /// The worst that any alarm of the gate says, with every alarm's state as evidence.
@@ -29,32 +48,87 @@ pub fn judge_alarms(
     gate: &AlarmsGate,
     sighting: &Sighting,
     covering: Timestamp,
+    excuses: &Excuses,
     at: Timestamp,
 ) -> Reading {
-    let verdicts = gate.names.iter().map(|name| {
+    let mut recovered = BTreeMap::new();
+    let mut verdicts = Vec::new();
+    for name in &gate.names {
         let alarm = sighting.alarms.iter().find(|alarm| alarm.name == *name);
+        let mut excuse = excuses.get(name).copied();
         let (outcome, because) = match alarm {
             None => missing(gate, name),
-            Some(alarm) => one(gate, alarm, sighting, covering),
+            Some(alarm) => {
+                if let Some(Excuse::UntilOk(start)) = excuse
+                    && let Some(ok) = first_ok(alarm, sighting, start)
+                {
+                    recovered.insert(name.clone(), ok);
+                    excuse = Some(Excuse::Recovered(ok));
+                }
+                one(gate, alarm, sighting, counts_from(covering, excuse), excuse)
+            }
         };
-        let state = alarm.map_or("absent", |alarm| alarm.value.name());
-        (name, outcome, because, state)
-    });
-    let verdicts: Vec<_> = verdicts.collect();
+        verdicts.push((name, outcome, because, alarm.map(|alarm| shown(alarm, excuse))));
+    }
     let worst = verdicts.iter().max_by_key(|(_, outcome, ..)| severity(*outcome));
     let mut reading = match worst {
         None => Reading::new(Outcome::Unknown, at, "the gate names no alarm"),
         Some((_, Outcome::Pass, ..)) => {
-            let all = gate.names.join(", ");
-            let is = if gate.names.len() == 1 { "is" } else { "are" };
-            Reading::new(Outcome::Pass, at, format!("{all} {is} OK"))
+            let is_on = |name: &&String| {
+                let state = sighting.alarms.iter().find(|alarm| alarm.name == **name);
+                state.is_some_and(|alarm| alarm.value == AlarmValue::Alarm)
+            };
+            let (ignored, fine): (Vec<&String>, Vec<&String>) = gate.names.iter().partition(is_on);
+            Reading::new(Outcome::Pass, at, all_well(&fine, &ignored))
         }
         Some((_, outcome, because, _)) => Reading::new(*outcome, at, because.clone()),
     };
     for (name, _, _, state) in &verdicts {
-        reading = reading.with(name, state);
+        reading = reading.with(name, state.as_deref().unwrap_or("absent"));
     }
-    reading
+    Reading { recovered, ..reading }
+}
+
+fn all_well(fine: &[&String], ignored: &[&String]) -> String {
+    let list = |names: &[&String]| {
+        let is = if names.len() == 1 { "is" } else { "are" };
+        format!("{} {is}", names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", "))
+    };
+    let before = "in ALARM since before the run, which the plan ignores";
+    match (fine, ignored) {
+        (fine, []) => format!("{} OK", list(fine)),
+        ([], ignored) => format!("{} {before}", list(ignored)),
+        (fine, ignored) => format!("{} OK; {} {before}", list(fine), list(ignored)),
+    }
+}
+
+/// An alarm's state with what makes it less worth, for the evidence.
+fn shown(alarm: &Alarm, excuse: Option<Excuse>) -> String {
+    let mut state = alarm.value.name().to_owned();
+    if let Some(evaluation) = &alarm.evaluation {
+        state = format!("{state} with {evaluation}");
+    }
+    if !alarm.actions_enabled {
+        state.push_str(", its actions disabled");
+    }
+    match excuse {
+        Some(Excuse::UntilOk(_) | Excuse::ForGood) if alarm.value == AlarmValue::Alarm => {
+            state.push_str(", ignored");
+        }
+        Some(_) | None => {}
+    }
+    state
+}
+
+/// When an alarm that was on at `start` was first OK, as far as is known.
+fn first_ok(alarm: &Alarm, sighting: &Sighting, start: Timestamp) -> Option<Timestamp> {
+    let history = sighting.histories.get(&alarm.name).and_then(|history| history.as_ref().ok());
+    let seen = history.into_iter().flatten().find(|t| t.to == AlarmValue::Ok && t.at >= start);
+    match seen {
+        Some(transition) => Some(transition.at),
+        None if alarm.value == AlarmValue::Ok => Some(alarm.since.unwrap_or(start).max(start)),
+        None => None,
+    }
 }
 
 fn severity(outcome: Outcome) -> u8 {
@@ -79,13 +153,30 @@ fn one(
     alarm: &Alarm,
     sighting: &Sighting,
     covering: Timestamp,
+    excuse: Option<Excuse>,
 ) -> (Outcome, String) {
     let name = &alarm.name;
     let since = alarm.since.map(|since| format!(" since {since}")).unwrap_or_default();
+    match excuse {
+        Some(Excuse::ForGood) => return (Outcome::Pass, format!("{name} is ignored")),
+        Some(Excuse::UntilOk(start)) if alarm.value == AlarmValue::Alarm => {
+            let unread = alarm.since.is_some_and(|since| since > start)
+                && !matches!(sighting.histories.get(name), Some(Ok(_)));
+            return if unread {
+                let why = "may have been OK meanwhile, but its history could not be read";
+                (Outcome::Unknown, format!("{name} {why}"))
+            } else {
+                (Outcome::Pass, format!("{name} has been in ALARM since before the run"))
+            };
+        }
+        // What it went through on its way does not count before it was OK.
+        Some(Excuse::UntilOk(_)) => return by_value(gate, alarm),
+        Some(Excuse::Recovered(_)) | None => {}
+    }
     if alarm.value == AlarmValue::Alarm {
         return (Outcome::Fail, format!("{name} is in ALARM{since}: {}", alarm.reason));
     }
-    if may_have_flickered(alarm, covering) {
+    if look_back(alarm, covering, excuse).is_some() {
         match sighting.histories.get(name) {
             Some(Ok(transitions)) => {
                 let on = |t: &&Transition| t.to == AlarmValue::Alarm && t.at >= covering;
@@ -109,6 +200,13 @@ fn one(
             }
         }
     }
+    by_value(gate, alarm)
+}
+
+/// What an alarm that is not in `ALARM` says.
+fn by_value(gate: &AlarmsGate, alarm: &Alarm) -> (Outcome, String) {
+    let name = &alarm.name;
+    let since = alarm.since.map(|since| format!(" since {since}")).unwrap_or_default();
     if let Some(state) = &alarm.evaluation {
         return (Outcome::Unknown, format!("{name} cannot be trusted: its evaluation is {state}"));
     }
@@ -129,12 +227,14 @@ fn one(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::AlreadyInAlarm;
 
     fn gate(insufficient_data: InsufficientData) -> AlarmsGate {
         AlarmsGate {
             names: vec!["a".into(), "b".into()],
             missing: MissingAlarm::Fail,
             insufficient_data,
+            already: AlreadyInAlarm::Refuse,
         }
     }
 
@@ -147,6 +247,7 @@ mod tests {
             evaluation: None,
             actions_enabled: true,
             target_groups: Vec::new(),
+            load_balancers: Vec::new(),
             reacts_in: None,
         }
     }
@@ -157,6 +258,7 @@ mod tests {
             &gate(InsufficientData::Wait),
             sighting,
             covering,
+            &Excuses::new(),
             Timestamp::from_millis(9_000),
         )
         .outcome
@@ -202,6 +304,72 @@ mod tests {
     fn a_gate_without_alarms_never_passes() {
         let empty = AlarmsGate { names: Vec::new(), ..gate(InsufficientData::Pass) };
         let now = Timestamp::from_millis(1);
-        assert_eq!(judge_alarms(&empty, &Sighting::default(), now, now).outcome, Outcome::Unknown);
+        let reading = judge_alarms(&empty, &Sighting::default(), now, &Excuses::new(), now);
+        assert_eq!(reading.outcome, Outcome::Unknown);
+    }
+
+    /// What a gate says of an alarm that is excused, `changes` after the run's start at 500.
+    fn excused(excuse: Excuse, now: AlarmValue, changes: &[(i64, AlarmValue)]) -> Reading {
+        let since = changes.last().map_or(100, |(at, _)| *at);
+        let transition = |(at, to): &(i64, AlarmValue)| Transition {
+            at: Timestamp::from_millis(*at),
+            to: *to,
+            reason: String::new(),
+        };
+        let history = changes.iter().map(transition).collect();
+        let sighting = Sighting {
+            alarms: vec![alarm("a", now, since)],
+            histories: BTreeMap::from([("a".into(), Ok(history))]),
+        };
+        let gate = AlarmsGate { names: vec!["a".into()], ..gate(InsufficientData::Wait) };
+        let excuses = Excuses::from([("a".into(), excuse)]);
+        let at = Timestamp::from_millis;
+        judge_alarms(&gate, &sighting, at(1_000), &excuses, at(9_000))
+    }
+
+    const UNTIL_OK: Excuse = Excuse::UntilOk(Timestamp::from_millis(500));
+
+    #[test]
+    fn an_alarm_from_before_the_run_counts_once_it_has_been_ok() {
+        use AlarmValue::{Alarm, InsufficientData, Ok};
+        let still = excused(UNTIL_OK, Alarm, &[]);
+        assert_eq!((still.outcome, still.recovered.len()), (Outcome::Pass, 0));
+        assert_eq!(still.because, "a is in ALARM since before the run, which the plan ignores");
+        let back = excused(UNTIL_OK, Ok, &[(2_000, Ok)]);
+        assert_eq!(back.outcome, Outcome::Pass);
+        assert_eq!(back.recovered["a"], Timestamp::from_millis(2_000));
+        let again = excused(UNTIL_OK, Alarm, &[(2_000, Ok), (3_000, Alarm)]);
+        assert_eq!(again.outcome, Outcome::Fail);
+        let silent = excused(UNTIL_OK, Alarm, &[(2_000, InsufficientData), (3_000, Alarm)]);
+        assert_eq!(silent.outcome, Outcome::Pass, "it has not been OK");
+        let flicker = excused(UNTIL_OK, Ok, &[(2_000, Ok), (3_000, Alarm), (4_000, Ok)]);
+        assert_eq!(flicker.outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn what_an_alarm_said_before_it_recovered_does_not_count_afterwards() {
+        use AlarmValue::{Alarm, Ok};
+        let recovered = Excuse::Recovered(Timestamp::from_millis(2_000));
+        let calm = excused(recovered, Ok, &[(1_500, Alarm), (2_000, Ok)]);
+        assert_eq!(calm.outcome, Outcome::Pass);
+        let again = excused(recovered, Ok, &[(2_000, Ok), (3_000, Alarm), (4_000, Ok)]);
+        assert_eq!(again.outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn an_alarm_that_is_ignored_for_good_is_still_shown() {
+        let reading = excused(Excuse::ForGood, AlarmValue::Alarm, &[(3_000, AlarmValue::Alarm)]);
+        assert_eq!(reading.outcome, Outcome::Pass);
+        assert_eq!(reading.evidence["a"], "ALARM, ignored");
+    }
+
+    #[test]
+    fn what_makes_a_state_less_worth_is_evidence() {
+        let doubtful = Alarm {
+            evaluation: Some("PARTIAL_DATA".into()),
+            actions_enabled: false,
+            ..alarm("a", AlarmValue::Ok, 0)
+        };
+        assert_eq!(shown(&doubtful, None), "OK with PARTIAL_DATA, its actions disabled");
     }
 }

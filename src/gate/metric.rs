@@ -30,14 +30,7 @@ pub async fn poll_metric(
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let source = Source::of(reads, bound, gate.side).await?;
-    let queries = match &gate.measure {
-        Measure::One { name, statistic } => {
-            [source.query(name, *statistic), source.query(REQUESTS, Statistic::Sum)]
-        }
-        Measure::Ratio { of, to } => {
-            [source.query(of, Statistic::Sum), source.query(to, Statistic::Sum)]
-        }
-    };
+    let queries = queries(&source, gate);
     let to = last_whole(at, gate.period);
     // One more than is judged: the latest may not have arrived.
     let window = gate.period.saturating_mul(gate.periods.of.saturating_add(1));
@@ -58,8 +51,20 @@ pub async fn poll_metric(
     })
 }
 
+/// What stands above the line, and what below.
+pub(super) fn queries(source: &Source, gate: &MetricGate) -> [Query; 2] {
+    match &gate.measure {
+        Measure::One { name, statistic } => {
+            [source.query(name, *statistic), source.query(REQUESTS, Statistic::Sum)]
+        }
+        Measure::Ratio { of, to } => {
+            [source.query(of, Statistic::Sum), source.query(to, Statistic::Sum)]
+        }
+    }
+}
+
 /// Periods in which there was something to measure, oldest first.
-fn rows(queries: &[Query; 2], answers: &[Series]) -> Result<Vec<Row>, String> {
+pub(super) fn rows(queries: &[Query; 2], answers: &[Series]) -> Result<Vec<Row>, String> {
     if let Some(words) = lacking(queries, answers) {
         return Err(words);
     }

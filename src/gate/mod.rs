@@ -2,16 +2,24 @@
 //! a reading leads to.
 
 mod alarm;
+mod command;
 mod compare;
+mod error_budget;
 mod health;
 mod http;
 mod measured;
 mod metric;
 mod poll;
+mod replay;
+mod requests;
 
 pub use alarm::*;
+pub use command::*;
 pub use compare::*;
+pub use error_budget::*;
 pub use health::*;
 pub use http::*;
 pub use metric::*;
 pub use poll::*;
+pub use replay::*;
+pub use requests::*;

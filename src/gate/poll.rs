@@ -1,11 +1,13 @@
 //! One poll of one check. Alarm gates do not poll by themselves: they are answered from what the shared alarm poller
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
-use super::{judge_health, poll_compare, poll_metric, probe};
+use super::{
+    judge_health, poll_compare, poll_error_budget, poll_metric, poll_requests, probe, run_command,
+};
 use crate::{
     cloud::{Error, Reads},
     plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
-    rollout::{Bindings, Bound, Check, Outcome, Reading, Splits, Timestamp},
+    rollout::{Bindings, Bound, Check, Outcome, Reading, Splits, Timestamp, window_reading},
 };
 
 /// The answer to a check that is not an alarm gate. `splits` is how the run's traffic was split so far.
@@ -30,6 +32,14 @@ pub async fn poll(
                 Ok(bound) => poll_compare(reads, gate, bound, splits.of(&gate.route), at).await,
                 Err(error) => Err(error),
             },
+            Some(GateKind::ErrorBudget(gate)) => match bound_to(bindings, &gate.route) {
+                Ok(bound) => poll_error_budget(reads, gate, bound, splits.began, at).await,
+                Err(error) => Err(error),
+            },
+            Some(GateKind::Command(gate)) => {
+                Ok(run_command(reads.commands.as_ref(), gate, at).await)
+            }
+            Some(GateKind::Window(window)) => Ok(window_reading(window, at)),
             Some(GateKind::Alarms(_)) | None => {
                 Ok(Reading::new(Outcome::Unknown, at, format!("gate {name} cannot be polled")))
             }
@@ -38,6 +48,13 @@ pub async fn poll(
             health(plan, reads, bindings, (route, *side), *at_least, at).await
         }
         Check::Drained { route, side } => drained(reads, bindings, route, *side, at).await,
+        Check::Requests { route, since, at_least } => match bound_to(bindings, route) {
+            Ok(bound) => {
+                let split = splits.of(route).last().map(|(_, split)| split);
+                poll_requests(reads, bound, split, (*since, *at_least), at).await
+            }
+            Err(error) => Err(error),
+        },
         Check::Stands(target) => {
             Ok(Reading::new(Outcome::Unknown, at, format!("{target} is observed, not polled")))
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     defaults::{PATIENCE, PROBE_PATIENCE, replace_timeout, shift_timeout},
-    model::{FleetName, GateName, OnFailure, RouteName, Side, Size, Until, Verb},
+    model::{Approvers, FleetName, GateName, OnFailure, RouteName, Side, Size, Until, Verb},
     replacement::{Extent, How, Refresh, Replace},
     syntax::OldFleet,
     units::Percent,
@@ -41,10 +41,16 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
     for candidate in strategy.shares.into_iter().chain([Percent::HUNDRED]) {
         if strategy.approve_before == Some(candidate) {
             let message = format!("{route} to {candidate} next.");
-            let verb = Verb::Approve { message, expires: None, on_expiry: OnFailure::Hold };
+            let verb = Verb::Approve {
+                message,
+                expires: None,
+                on_expiry: OnFailure::Hold,
+                approvers: Approvers::default(),
+            };
             steps.push((verb, None));
         }
-        let verb = Verb::Shift { route: route.clone(), candidate, bake, gates: gates.clone() };
+        let (route, gates) = (route.clone(), gates.clone());
+        let verb = Verb::Shift { route, candidate, bake, gates, min_requests: None };
         steps.push((verb, Some(shift_timeout(bake))));
     }
     match strategy.old_fleet {
@@ -72,7 +78,12 @@ pub(super) fn expand_rolling(rolling: &Rolling) -> Vec<(Verb, Option<Duration>)>
     for share in rolling.checkpoints.iter().copied().chain([Percent::HUNDRED]) {
         if rolling.approve_before == Some(share) {
             let message = format!("{fleet} to {share} of version {} next.", refresh.version);
-            let verb = Verb::Approve { message, expires: None, on_expiry: OnFailure::Hold };
+            let verb = Verb::Approve {
+                message,
+                expires: None,
+                on_expiry: OnFailure::Hold,
+                approvers: Approvers::default(),
+            };
             steps.push((verb, None));
         }
         let replace = Replace {

@@ -58,7 +58,7 @@ struct Shift<'a> {
 
 fn shifts<'a>(steps: impl IntoIterator<Item = &'a Draft>) -> impl Iterator<Item = Shift<'a>> {
     steps.into_iter().filter_map(|step| match &step.verb {
-        Verb::Shift { route, candidate, bake, gates } => {
+        Verb::Shift { route, candidate, bake, gates, .. } => {
             Some(Shift { route, candidate: *candidate, bake: *bake, gates, span: step.span })
         }
         Verb::Scale { .. }
@@ -228,7 +228,11 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
             GateKind::Healthy { route, .. } => Some(route),
             GateKind::Metric(gate) => Some(&gate.route),
             GateKind::Compare(gate) => Some(&gate.route),
-            GateKind::Alarms(_) | GateKind::Http(_) => None,
+            GateKind::ErrorBudget(gate) => Some(&gate.route),
+            GateKind::Alarms(_)
+            | GateKind::Http(_)
+            | GateKind::Command(_)
+            | GateKind::Window(_) => None,
         };
         if let (Some(route), true) = (route, used.contains(&("gate", name.as_str()))) {
             used.insert(("route", route.as_str()));

@@ -142,6 +142,47 @@ pub struct CompareGate {
     pub deadline: Duration,
 }
 
+/// How fast the errors of one side may use up what a service level objective leaves for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorBudgetGate {
+    pub route: RouteName,
+    pub side: Side,
+    /// What is counted as an error.
+    pub of: String,
+    /// Out of what.
+    pub to: String,
+    /// The share that has to go well; below 100 %.
+    pub objective: Percent,
+    /// At least one.
+    pub burns: Vec<Burn>,
+    /// Requests within the longest window below which nothing is said.
+    pub min_samples: u32,
+}
+
+/// `14.4x in 1h and 5m`: so many times faster than allowed, within both windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burn {
+    /// In thousandths; above zero.
+    pub rate: u32,
+    /// Both in whole minutes, `short` below `long`.
+    pub long: Duration,
+    pub short: Duration,
+}
+
+impl Burn {
+    pub fn rate(&self) -> f64 {
+        f64::from(self.rate) / 1_000.0
+    }
+}
+
+impl fmt::Display for Burn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = decimal(u64::from(self.rate), 3);
+        let (long, short) = (format_duration(self.long), format_duration(self.short));
+        write!(f, "{rate}x in {long} and {short}")
+    }
+}
+
 /// `1.1x + 0.05pp`: a multiple of the stable side's rate, and percentage points on top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {

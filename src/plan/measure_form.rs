@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
+    calendar::{Dates, Day, Hours, Zone},
     form::{Definitions, Form, record},
-    measure::{Allowance, Limit, Periods, Statistic},
+    measure::{Allowance, Burn, Limit, Periods, Statistic},
     model::Side,
     problem::Problem,
-    scalar::{Whole, or_parameter},
+    scalar::{Whole, or_parameter, words},
+    source::Spanned,
     tree::Node,
     units::{Percent, parse_duration},
 };
@@ -83,6 +85,39 @@ record! {
     }
 }
 
+record! {
+    /// How fast the errors of one side use up the error budget of an objective, over a long and a short window at once:
+    /// the gate fails when both are faster than the rate. Only whole minutes count, the candidate's since the run began.
+    ErrorBudgetForm, "an error-budget gate" {
+        /// The route whose traffic is measured.
+        "route" route: Required String,
+        /// Whose: `stable` or `candidate`.
+        "side" side: Required Side,
+        /// The share that has to go well, such as `99.9%`.
+        "objective" objective: Required Percent,
+        /// What goes wrong out of what; `HTTPCode_Target_5XX_Count` of `RequestCount` unless told.
+        "ratio" ratio: Optional RatioForm,
+        /// Rates with their windows; `[14.4x in 1h and 5m, 6x in 6h and 30m]` unless told.
+        "burn" burn: Optional Vec<Spanned<Burn>>,
+        /// Requests in the longest window below which the gate waits; 100 unless told.
+        "min-samples" min_samples: Optional Whole<1, 1_000_000_000>,
+    }
+}
+
+record! {
+    /// When the steps that name this gate may start. A step that has started is not stopped by it.
+    WindowForm, "a window gate" {
+        /// Days of the week, such as `[mon, tue, wed, thu]`; all of them unless told.
+        "days" days: Optional Vec<Spanned<Day>>,
+        /// Hours of the day, such as `09:00-16:30`, up to `24:00`; all day unless told.
+        "hours" hours: Optional Hours,
+        /// `UTC`, an offset such as `+02:00`, or a name such as `Europe/Berlin`; `UTC` unless told.
+        "zone" zone: Optional Zone,
+        /// Dates on which nothing starts, such as `[2026-12-24 to 2027-01-02]`.
+        "except" except: Optional Vec<Spanned<Dates>>,
+    }
+}
+
 /// Forms that are one word, read by a function that says nothing but no.
 macro_rules! single {
     ($($type:ty, $what:literal, $json:tt, $pattern:literal, $help:literal, $parse:path;)*) => {$(
@@ -120,7 +155,37 @@ single! {
         "write `2 of 3`: at most 100, the first not above the second", periods;
     Allowance, "an allowance", "string", "^[0-9.]+ ?(x|pp)( ?\\+ ?[0-9.]+ ?pp)?$",
         "write `1.1x + 0.05pp`, `1.1x` or `0.05pp`", allowance;
+    Burn, "a burn rate", "string", "^[0-9.]+x in [0-9a-z]+ and [0-9a-z]+$",
+        "write `14.4x in 1h and 5m`: whole minutes, the longer window first", burn;
+    Hours, "hours of a day", "string", "^[0-9]{2}:[0-9]{2} ?- ?[0-9]{2}:[0-9]{2}$",
+        "write `09:00-16:30`: two digits each, the earlier first, at most `24:00`", Hours::parse;
+    Zone, "a time zone", "string", "^(UTC|[+-][0-9]{2}:[0-9]{2}|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+)$",
+        "write `UTC`, an offset such as `+02:00`, or a name such as `Europe/Berlin`", Zone::parse;
+    Dates, "a date or a span of dates", "string",
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}( to [0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+        "write `2026-12-24` or `2026-12-24 to 2027-01-02`", Dates::parse;
 }
+
+words! {
+    Day, "a day of the week" {
+        "mon" => Day::Mon, "tue" => Day::Tue, "wed" => Day::Wed, "thu" => Day::Thu, "fri" => Day::Fri,
+        "sat" => Day::Sat, "sun" => Day::Sun,
+    }
+}
+
+fn burn(text: &str) -> Option<Burn> {
+    let (rate, windows) = text.split_once("x in ")?;
+    let (long, short) = windows.split_once(" and ")?;
+    let rate = u32::try_from(decimal(rate.trim_end(), 3)?).ok().filter(|rate| *rate > 0)?;
+    let (long, short) = (parse_duration(long.trim()).ok()?, parse_duration(short.trim()).ok()?);
+    let minutes = |window: Duration| !window.is_zero() && window.as_millis().is_multiple_of(60_000);
+    // More minutes than one call answers are not asked for.
+    let fits = minutes(long) && minutes(short) && short < long && long <= LONGEST_WINDOW;
+    fits.then_some(Burn { rate, long, short })
+}
+
+/// `GetMetricData` keeps minutes for 15 days, and answers this many well within one call.
+const LONGEST_WINDOW: Duration = Duration::from_hours(72);
 
 fn statistic(text: &str) -> Option<Statistic> {
     match text {
@@ -195,6 +260,7 @@ mod tests {
         assert_eq!(statistic("p99.9").unwrap().to_string(), "p99.9");
         assert_eq!(statistic("p50").unwrap().to_string(), "p50");
         assert_eq!(periods("2 of 3").unwrap().to_string(), "2 of 3");
+        assert_eq!(burn("14.4x in 1h and 5m").unwrap().to_string(), "14.4x in 1h and 5m");
     }
 
     #[test]
@@ -204,6 +270,9 @@ mod tests {
         }
         for text in ["3 of 2", "0 of 1", "2", "1 of 1000"] {
             assert_eq!(periods(text), None, "{text}");
+        }
+        for text in ["0x in 1h and 5m", "2x in 5m and 1h", "2x in 1h", "2x in 90s and 30s", "2x"] {
+            assert_eq!(burn(text), None, "{text}");
         }
         for text in ["p0", "p101", "median", "p"] {
             assert_eq!(statistic(text), None, "{text}");

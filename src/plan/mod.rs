@@ -1,5 +1,6 @@
 //! The language: bytes in, a validated [`Plan`] or every problem at once out. No IO and no clock.
 
+mod calendar;
 mod check;
 mod defaults;
 mod digest;
@@ -25,6 +26,7 @@ mod syntax;
 mod tree;
 pub mod units;
 
+pub use calendar::*;
 pub use measure::*;
 pub use model::*;
 pub use params::declared;

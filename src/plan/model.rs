@@ -7,7 +7,8 @@ use std::{borrow::Borrow, collections::BTreeMap, fmt, sync::Arc, time::Duration}
 use serde::{Deserialize, Serialize};
 
 use super::{
-    measure::{CompareGate, MetricGate},
+    calendar::Window,
+    measure::{CompareGate, ErrorBudgetGate, MetricGate},
     replacement::{How, Replace},
     units::Percent,
 };
@@ -254,6 +255,8 @@ pub enum Verb {
         candidate: Percent,
         bake: Duration,
         gates: Vec<GateName>,
+        /// Requests to the candidate before the bake may end.
+        min_requests: Option<u32>,
     },
     /// Replaces the software of a fleet where it stands.
     Replace(Replace),
@@ -261,6 +264,7 @@ pub enum Verb {
         message: String,
         expires: Option<Duration>,
         on_expiry: OnFailure,
+        approvers: Approvers,
     },
     /// Without a duration the pause ends when somebody resumes the run.
     Pause {
@@ -296,6 +300,21 @@ impl Verb {
     }
 }
 
+/// Whose approval counts, and how many it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approvers {
+    /// Patterns for the ARNs of those who may; anybody may when there are none.
+    pub from: Vec<String>,
+    /// Different people; at least 1.
+    pub quorum: u32,
+}
+
+impl Default for Approvers {
+    fn default() -> Self {
+        Self { from: Vec::new(), quorum: 1 }
+    }
+}
+
 /// How large a fleet's side becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
@@ -315,15 +334,42 @@ pub struct Gate {
     pub kind: GateKind,
     /// How often it is read.
     pub every: Duration,
+    pub tolerance: Tolerance,
+}
+
+/// What a gate may say before it stops a run. By default the first failure does, and unknown only keeps traffic where
+/// it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tolerance {
+    /// Failed readings in a row that are tolerated.
+    pub consecutive: u32,
+    /// Failed readings in all that are tolerated, until a person resumes the run after a hold; at least `consecutive`.
+    pub total: u32,
+    pub unknown: Option<Patience>,
+}
+
+/// How long a gate may stay unknown, and what happens then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    pub lasts: Duration,
+    pub then: OnFailure,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GateKind {
     Alarms(AlarmsGate),
-    Healthy { route: RouteName, side: Side, at_least: Percent },
+    Healthy {
+        route: RouteName,
+        side: Side,
+        at_least: Percent,
+    },
     Http(HttpGate),
     Metric(MetricGate),
     Compare(CompareGate),
+    ErrorBudget(ErrorBudgetGate),
+    Command(CommandGate),
+    /// Not read but told by the clock: when the steps that name it may start.
+    Window(Window),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -331,6 +377,19 @@ pub struct AlarmsGate {
     pub names: Vec<String>,
     pub missing: MissingAlarm,
     pub insufficient_data: InsufficientData,
+    pub already: AlreadyInAlarm,
+}
+
+/// What becomes of an alarm that is in `ALARM` before a run starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AlreadyInAlarm {
+    /// The run does not start.
+    #[default]
+    Refuse,
+    /// It does not count until it has been `OK` once.
+    IgnoreUntilOk,
+    /// It does not count for the whole run; the journal says so.
+    Ignore,
 }
 
 /// What a gate says when an alarm it names is not there any more. (At preflight a missing alarm always refuses.)
@@ -355,6 +414,15 @@ pub struct HttpGate {
     /// How many answers in a row it takes to pass.
     pub consecutive: u32,
     /// For one request.
+    pub timeout: Duration,
+}
+
+/// A command that is run where the run is driven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandGate {
+    /// The program and its arguments; at least the program.
+    pub run: Vec<String>,
+    /// After which it is killed, with all it has started.
     pub timeout: Duration,
 }
 

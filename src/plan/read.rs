@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(shift("gates: [errors, errors]"), ["plan::repeated"]);
         assert_eq!(shift("bake: 1h, gates: [errors], timeout: 1h"), ["plan::timeout"]);
         assert_eq!(shift("bake: soon"), ["plan::duration"]);
-        assert_eq!(shift("min-requests: 5"), ["plan::unknown-field"]);
+        assert_eq!(shift("min-request: 5"), ["plan::unknown-field"]);
         assert_eq!(
             steps("  - shift: { route: web, candidate: 5.55%, bake: 0s }\n"),
             ["plan::too-fine"]
@@ -144,6 +144,10 @@ mod tests {
         assert_eq!(steps("  - probe: { gate: smoke, timeout: 0s }\n"), ["plan::out-of-range"]);
         assert_eq!(steps("  - approve: { message: ' ' }\n"), ["plan::blank"]);
         assert_eq!(steps("  - approve: { message: go, on-expiry: hold }\n"), ["plan::stray-field"]);
+        assert_eq!(steps("  - approve: { message: go, from: [ann] }\n"), ["plan::arn"]);
+        let two = "  - approve: { message: go, from: ['arn:aws:iam::1:user/ann'], quorum: 2 }\n";
+        assert_eq!(steps(two), ["plan::quorum"]);
+        assert_eq!(steps(&two.replace("ann", "*")), [""; 0]);
         assert_eq!(codes_with("steps: []\n"), ["plan::no-steps"]);
         assert_eq!(codes_with("components: {}\n"), ["plan::no-steps"]);
         assert_eq!(codes_with(""), ["plan::missing-field"]);
@@ -218,6 +222,18 @@ mod tests {
         assert_eq!(gate("http: { url: example.com }"), ["plan::url"]);
         assert_eq!(gate("http: { url: 'https://me:secret@example.com/' }"), ["plan::url"]);
         assert_eq!(gate("healthy: { route: r, side: stable }"), ["plan::unknown-route"]);
+        assert_eq!(
+            gate("alarms: { names: [a], already-in-alarm: forgive }"),
+            ["plan::unknown-word"]
+        );
+        assert_eq!(gate("command: { run: [./check.sh] }"), [""; 0]);
+        assert_eq!(gate("command: { run: [] }"), ["plan::blank"]);
+        assert_eq!(gate("command: { run: [' '], timeout: 5s }"), ["plan::blank"]);
+        assert_eq!(gate("window: {}"), [""; 0]);
+        assert_eq!(gate("window: { days: [] }"), ["plan::blank"]);
+        assert_eq!(gate("window: { hours: '17:00-09:00' }"), ["plan::measure"]);
+        assert_eq!(gate("window: { zone: Mars/Olympus }"), ["plan::measure"]);
+        assert_eq!(gate("window: { except: [2026-02-30] }"), ["plan::measure"]);
     }
 
     #[test]
@@ -235,6 +251,15 @@ mod tests {
         assert_eq!(metric(&format!("{p99}, below: 500ms")), [""; 0]);
         assert_eq!(metric("ratio: { of: A, to: B }, above: 1%"), [""; 0]);
         assert_eq!(metric(p99), ["plan::limit"]);
+        let budget =
+            |rest: &str| gate(&format!("error-budget: {{ route: web, side: stable, {rest} }}"));
+        assert_eq!(budget("objective: 99.9%"), [""; 0]);
+        assert_eq!(budget("objective: 100%"), ["plan::out-of-range"]);
+        assert_eq!(budget("objective: 99%, burn: []"), ["plan::blank"]);
+        assert_eq!(
+            budget("objective: 99%, burn: [2x in 1h and 5m, 2x in 5m and 1h]"),
+            ["plan::measure"]
+        );
         assert_eq!(metric(&format!("{p99}, below: 1, above: 2")), ["plan::limit"]);
         assert_eq!(metric("name: A, below: 1"), ["plan::statistic"]);
         assert_eq!(

@@ -7,11 +7,13 @@ use std::{
 };
 
 use super::{
-    measure::{Bound, CompareGate, Measure, MetricGate, Statistic},
+    calendar::Window,
+    measure::{Bound, CompareGate, ErrorBudgetGate, Measure, MetricGate, Statistic},
     model::{
-        Component, ComponentName, Fleet, FleetKind, Gate, GateKind, GateName, InsufficientData,
-        ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, Route, RouteKind,
-        RouteName, Side, Sides, Size, Step, Until, Verb,
+        AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
+        GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
+        Patience, Plan, Route, RouteKind, RouteName, Side, Sides, Size, Step, Tolerance, Until,
+        Verb,
     },
     replacement::{Extent, How, Matching, Protected, Replace, Revision, Standby},
     units::{Percent, format_duration},
@@ -206,7 +208,17 @@ fn gate(gate: &Gate) -> Flow {
             };
             let names = list(alarms.names.iter().map(String::as_str));
             let flow = Flow::new().with("names", names).with("missing", missing);
-            ("alarms", flow.with("insufficient-data", insufficient))
+            let mut flow = flow.with("insufficient-data", insufficient);
+            match alarms.already {
+                AlreadyInAlarm::Refuse => {}
+                AlreadyInAlarm::IgnoreUntilOk => {
+                    flow.put("already-in-alarm", "ignore-until-ok");
+                }
+                AlreadyInAlarm::Ignore => {
+                    flow.put("already-in-alarm", "ignore");
+                }
+            }
+            ("alarms", flow)
         }
         GateKind::Healthy { route, side, at_least } => {
             ("healthy", healthy(route, *side, *at_least))
@@ -218,8 +230,26 @@ fn gate(gate: &Gate) -> Flow {
         }
         GateKind::Metric(gate) => ("metric", metric(gate)),
         GateKind::Compare(gate) => ("compare", compare(gate)),
+        GateKind::ErrorBudget(gate) => ("error-budget", error_budget(gate)),
+        GateKind::Command(gate) => {
+            let flow = Flow::new().with("run", list(gate.run.iter().map(String::as_str)));
+            ("command", flow.with("timeout", duration(gate.timeout)))
+        }
+        GateKind::Window(gate) => ("window", window(gate)),
     };
-    Flow::new().with(kind, body).with("every", duration(gate.every))
+    tolerance(Flow::new().with(kind, body).with("every", duration(gate.every)), gate.tolerance)
+}
+
+/// Not spelled out where nothing is tolerated, so that the digests of older plans stay.
+fn tolerance(mut flow: Flow, tolerance: Tolerance) -> Flow {
+    let Tolerance { consecutive, total, unknown } = tolerance;
+    if total > 0 {
+        flow.put("failures", Flow::new().with("consecutive", consecutive).with("total", total));
+    }
+    if let Some(Patience { lasts, then }) = unknown {
+        flow.put("unknown-for", duration(lasts)).put("on-unknown", on_failure(then));
+    }
+    flow
 }
 
 fn metric(gate: &MetricGate) -> Flow {
@@ -258,6 +288,28 @@ fn compare(gate: &CompareGate) -> Flow {
         .with("deadline", duration(gate.deadline))
 }
 
+fn error_budget(gate: &ErrorBudgetGate) -> Flow {
+    let burns: Vec<String> = gate.burns.iter().map(ToString::to_string).collect();
+    Flow::new()
+        .with("route", text(gate.route.as_str()))
+        .with("side", gate.side)
+        .with("objective", gate.objective)
+        .with("ratio", Flow::new().with("of", text(&gate.of)).with("to", text(&gate.to)))
+        .with("burn", list(burns.iter().map(String::as_str)))
+        .with("min-samples", gate.min_samples)
+}
+
+fn window(gate: &Window) -> Flow {
+    let days: Vec<String> = gate.days.iter().map(ToString::to_string).collect();
+    let mut flow = Flow::new().with("days", list(days.iter().map(String::as_str)));
+    flow.put("hours", text(&gate.hours.to_string())).put("zone", text(&gate.zone.to_string()));
+    if !gate.except.is_empty() {
+        let except: Vec<String> = gate.except.iter().map(ToString::to_string).collect();
+        flow.put("except", list(except.iter().map(String::as_str)));
+    }
+    flow
+}
+
 fn healthy(route: &RouteName, side: Side, at_least: Percent) -> Flow {
     Flow::new().with("route", text(route.as_str())).with("side", side).with("at-least", at_least)
 }
@@ -278,13 +330,20 @@ fn body(step: &Step) -> String {
         Verb::Probe { gate } => {
             flow.put("gate", text(gate.as_str()));
         }
-        Verb::Shift { route, candidate, bake, gates } => {
+        Verb::Shift { route, candidate, bake, gates, min_requests } => {
             flow.put("route", text(route.as_str())).put("candidate", candidate);
             flow.put("bake", duration(*bake)).put("gates", names(gates));
+            flow.some("min-requests", min_requests.as_ref());
         }
         Verb::Replace(replace) => flow = replacement(replace),
-        Verb::Approve { message, expires, on_expiry } => {
+        Verb::Approve { message, expires, on_expiry, approvers: Approvers { from, quorum } } => {
             flow.put("message", text(message));
+            if !from.is_empty() {
+                flow.put("from", list(from.iter().map(String::as_str)));
+            }
+            if *quorum > 1 {
+                flow.put("quorum", quorum);
+            }
             if let Some(expires) = expires {
                 flow.put("expires", duration(*expires)).put("on-expiry", on_failure(*on_expiry));
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{
     form::{Definitions, Form, Named, Short, record},
-    measure_form::{CompareForm, MetricForm},
-    model::{InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
+    measure_form::{CompareForm, ErrorBudgetForm, MetricForm, WindowForm},
+    model::{AlreadyInAlarm, InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
     problem::Problem,
     replacement_form::{DeployForm, RefreshForm, RollingForm},
     scalar::{Literal, Whole, words},
@@ -157,9 +157,32 @@ record! {
         "metric" metric: Choice MetricForm,
         /// Passes when the candidate is shown to be no worse than the stable side.
         "compare" compare: Choice CompareForm,
-        /// How often the gate is read: `15s` for alarms, `60s` for `metric` and `compare` and `10s` for the others
+        /// Passes while the errors of a side use up their budget no faster than allowed.
+        "error-budget" error_budget: Choice ErrorBudgetForm,
+        /// Passes when a command on this machine ends well.
+        "command" command: Choice CommandForm,
+        /// Says when the steps that name it may start.
+        "window" window: Choice WindowForm,
+        /// How often the gate is read: `15s` for alarms, `60s` for `metric`, `compare` and `error-budget` and `10s` for the others
         /// unless told, at least `1s`.
         "every" every: Optional Duration,
+        /// Failed readings that are tolerated, such as `{ consecutive: 1, total: 3 }`; none unless told.
+        "failures" failures: Optional FailuresForm,
+        /// How long the gate may be unknown before `on-unknown` happens; unless told, until its step runs out of time.
+        "unknown-for" unknown_for: Optional Duration,
+        /// After `unknown-for`: `hold` (the default) or `roll-back`.
+        "on-unknown" on_unknown: Optional OnFailure,
+    }
+}
+
+record! {
+    /// Failed readings that are tolerated before the gate fails its step. While the last one failed, traffic stays
+    /// where it is all the same.
+    FailuresForm, "`failures`" {
+        /// In a row; as many as `total` unless told.
+        "consecutive" consecutive: Optional Whole<0, 1_000>,
+        /// In all; as many as `consecutive` unless told.
+        "total" total: Optional Whole<0, 1_000>,
     }
 }
 
@@ -173,6 +196,9 @@ record! {
         "missing" missing: Optional MissingAlarm,
         /// While an alarm lacks data: `wait` (the default), `pass` or `fail`.
         "insufficient-data" insufficient_data: Optional InsufficientData,
+        /// When an alarm is in alarm before the run starts: `refuse` to start (the default), `ignore-until-ok`, after
+        /// which it counts, or `ignore` it for the whole run, which the journal tells.
+        "already-in-alarm" already: Optional AlreadyInAlarm,
     }
 }
 
@@ -198,6 +224,17 @@ record! {
         /// How many good answers in a row it takes; 1 unless told.
         "consecutive" consecutive: Optional Whole<1, 1_000>,
         /// How long one request may take; `5s` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// A command that is run on the machine that drives the run, without a shell. Exit code 0 passes, any other fails; JSON
+    /// on its output, `{"outcome": "wait", "because": "…"}`, may say more.
+    CommandForm, "a command gate" {
+        /// The program and its arguments, such as `[./check.sh, "--strict"]`.
+        "run" run: Required List<String>,
+        /// After which it is killed and the gate is unknown; `30s` unless told.
         "timeout" timeout: Optional Duration,
     }
 }
@@ -285,6 +322,8 @@ record! {
         "bake" bake: Optional Duration,
         /// The gates that have to hold, by name.
         "gates" gates: Optional List<String>,
+        /// How many requests the candidate has to be sent before the bake may end, however long that takes.
+        "min-requests" min_requests: Optional Whole<1, 1_000_000_000>,
         /// How long the step may take with its bake; 30 minutes more than the bake unless told.
         "timeout" timeout: Optional Duration,
     }
@@ -297,6 +336,11 @@ record! {
         "message" message: Required String,
         /// How long the question stands; for ever unless told.
         "expires" expires: Optional Duration,
+        /// Who may approve: ARNs as the Security Token Service tells them, `*` and `?` as placeholders, such as
+        /// `[arn:aws:sts::111122223333:assumed-role/release/*]`; anybody unless told.
+        "from" from: Optional List<String>,
+        /// How many different people have to approve; 1 unless told.
+        "quorum" quorum: Optional Whole<1, 100>,
         /// When nobody answered in time: `hold` (the default) or `roll-back`.
         "on-expiry" on_expiry: Optional OnFailure,
     }
@@ -393,6 +437,10 @@ words! {
     MissingAlarm, "an answer of a gate" { "fail" => MissingAlarm::Fail, "unknown" => MissingAlarm::Unknown }
     InsufficientData, "an answer of a gate" {
         "wait" => InsufficientData::Wait, "pass" => InsufficientData::Pass, "fail" => InsufficientData::Fail,
+    }
+    AlreadyInAlarm, "a way to start" {
+        "refuse" => AlreadyInAlarm::Refuse, "ignore-until-ok" => AlreadyInAlarm::IgnoreUntilOk,
+        "ignore" => AlreadyInAlarm::Ignore,
     }
     OldFleet, "something to do with a fleet" { "scale-to-zero" => Self::ScaleToZero, "keep" => Self::Keep }
 }

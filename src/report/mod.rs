@@ -24,4 +24,4 @@ pub use standing::*;
 pub use style::*;
 pub use timeline::*;
 pub use view::*;
-pub use words::describe;
+pub use words::{describe, evidence};

@@ -16,7 +16,8 @@ use crate::{
         Component, FleetName, GateName, Member, Plan, Replace, RouteName, Side, Step, StepId, Verb,
     },
     rollout::{
-        Actor, Bound, Check, Event, Mode, Picture, Restore, Stage, State, Target, Timestamp, why,
+        Actor, Bound, Check, Event, Mode, Picture, Restore, Stage, State, Target, Timestamp, Voter,
+        why,
     },
 };
 
@@ -74,10 +75,10 @@ impl Fold {
                 self.step_ends.insert(step.clone(), at);
                 self.cause = Some(cause.to_string());
             }
-            Event::Approved { step, by, reason } => {
-                let (step, by, reason) = (step.clone(), by.clone(), reason.clone());
-                self.step_ends.insert(step.clone(), at);
-                self.approvals.push(ApprovalView { step, by, at, reason });
+            Event::Approved { step, voter, reason, .. } => {
+                let (step, reason) = (step.clone(), reason.clone());
+                let Voter { by, identity } = voter.clone();
+                self.approvals.push(ApprovalView { step, by, identity, at, reason });
             }
             Event::DriftFound { target, expected, found } => {
                 self.seen.insert(target.clone(), (found.clone(), at));

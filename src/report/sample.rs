@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::{
     journal::{Envelope, RunId, Seq},
     plan::{
-        Component, ComponentName, FleetName, GateName, Member, OnFailure, Plan, RouteName, Side,
-        Step, StepId, Verb, units::Weight,
+        Approvers, Component, ComponentName, FleetName, GateName, Member, OnFailure, Plan,
+        RouteName, Side, Step, StepId, Verb, units::Weight,
     },
     rollout::{
         Actor, Bindings, Bound, CallProblem, Capacity, Cause, Check, Ending, Event, Found, Outcome,
@@ -29,7 +29,8 @@ pub(super) fn plan_with_approval() -> Plan {
     if let Some(component) = plan.components.first_mut() {
         let message = "all of production next".to_owned();
         let expires = Some(Duration::from_hours(2));
-        let verb = Verb::Approve { message, expires, on_expiry: OnFailure::RollBack };
+        let approvers = Approvers::default();
+        let verb = Verb::Approve { message, expires, on_expiry: OnFailure::RollBack, approvers };
         let id = StepId::of(&main, 4, "approve");
         component.steps.insert(3, Step { id, verb, timeout: None });
     }
@@ -114,6 +115,7 @@ impl Story {
         Self::default().at(
             0,
             Event::RunStarted {
+                excused: Vec::new(),
                 plan: plan.name,
                 digest: plan.digest,
                 params: std::collections::BTreeMap::new(),

@@ -5,14 +5,14 @@ use super::{
     NextCommand, Sign, Standing,
     next::next,
     standing::approvals_awaited,
-    words::{self, clock, evidence, place, placed, span},
+    words::{self, clock, evidence, place, placed, printable, span},
 };
 use crate::{
     journal::RunId,
     plan::{ComponentName, OnFailure, Plan, Replace, Side, StepId, Verb},
     rollout::{
-        Actor, Bindings, Cause, Check, Ending, Event, Found, Outcome, Picture, Progress, Purpose,
-        Reading, State, Target, Timestamp, target_of,
+        Actor, Bindings, Cause, Check, Ending, Event, Excused, ExcusedUntil, Found, Outcome,
+        Picture, Progress, Purpose, Reading, State, Target, Timestamp, approvals_of, target_of,
     },
 };
 
@@ -51,17 +51,18 @@ impl Teller<'_> {
     /// `None` for what the events around it tell as well.
     pub(super) fn tell(&self, event: &Event) -> Option<Sentence> {
         Some(match event {
-            Event::RunStarted { plan, digest, by, bindings, found, .. } => {
+            Event::RunStarted { plan, digest, by, bindings, found, excused, .. } => {
                 let digest: String = digest.chars().take(12).collect();
                 let text = format!("run {} of plan {plan} ({digest}) started by {by}", self.run);
-                let more = found.iter().map(|found| found_line(bindings, found)).collect();
+                let found = found.iter().map(|found| found_line(bindings, found));
+                let more = found.chain(excused.iter().map(excused_line)).collect();
                 Sentence::new(Sign::Note, text).with(more)
             }
             Event::RunnerStarted { by } => self.runner_started(by),
             Event::StepStarted { step, deadline } => self.step_started(step, *deadline),
             Event::StepCleared { .. } | Event::CallReturned { .. } => return None,
             Event::Observed { target, live } => self.observed(target, live)?,
-            Event::Read { check, reading } => read(check, reading)?,
+            Event::Read { check, reading } => self.read(check, reading)?,
             Event::ChangeIntended { purpose, target, before, after } => {
                 self.intended(purpose, target, before, after)?
             }
@@ -84,9 +85,15 @@ impl Teller<'_> {
                     format!("found    {}", self.picture(target, found)),
                 ])
             }
-            Event::Approved { step, by, reason } => {
+            Event::Approved { step, voter, reason, .. } => {
                 let reason = reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                self.at_step(step, Sign::Good, format!("approved by {by}{reason}"))
+                let quorum = match self.plan.step(step).map(|(_, step)| &step.verb) {
+                    Some(Verb::Approve { approvers, .. }) if approvers.quorum > 1 => {
+                        format!(" ({} of {})", approvals_of(self.after, step), approvers.quorum)
+                    }
+                    _ => String::new(),
+                };
+                self.at_step(step, Sign::Good, format!("approved by {voter}{quorum}{reason}"))
             }
             Event::Paused { by } => Sentence::new(Sign::Halt, format!("paused by {by}"))
                 .with(self.to_type(Standing::Paused)),
@@ -246,12 +253,12 @@ impl Teller<'_> {
     }
 
     fn bake_started(&self, id: &StepId, until: Timestamp) -> Sentence {
-        let gates = match self.plan.step(id).map(|(_, step)| &step.verb) {
-            Some(Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. })) => {
-                gates.as_slice()
-            }
-            _ => &[],
+        let (gates, requests) = match self.plan.step(id).map(|(_, step)| &step.verb) {
+            Some(Verb::Shift { gates, min_requests, .. }) => (gates.as_slice(), *min_requests),
+            Some(Verb::Replace(Replace { gates, .. })) => (gates.as_slice(), None),
+            _ => (&[][..], None),
         };
+        let and = requests.map_or_else(String::new, |n| format!(" and for at least {n} requests"));
         let names = || gates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let gates = match gates {
             [] => "no gates".to_owned(),
@@ -260,9 +267,9 @@ impl Teller<'_> {
         };
         let bake = until.since(self.at);
         let text = if bake.is_zero() {
-            format!("no bake, {gates}")
+            format!("no bake{and}, {gates}")
         } else {
-            format!("bakes {} until {}, {gates}", span(bake), clock(until))
+            format!("bakes {} until {}{and}, {gates}", span(bake), clock(until))
         };
         self.at_step(id, Sign::Note, text)
     }
@@ -285,6 +292,33 @@ impl Teller<'_> {
         });
         let how = if confirmed { "restored, read back, matches" } else { "as it was already" };
         self.on(target, Sign::Good, format!("{}: {how}", words::target(target)))
+    }
+
+    fn read(&self, check: &Check, reading: &Reading) -> Option<Sentence> {
+        let tolerated = self.tolerated(check).filter(|_| reading.outcome == Outcome::Fail);
+        let sign = match reading.outcome {
+            // That a target still stands as set is the rule; when it does not, that is drift.
+            Outcome::Pass if matches!(check, Check::Stands(_)) => return None,
+            Outcome::Pass => Sign::Good,
+            Outcome::Fail if tolerated.is_some() => Sign::Warning,
+            Outcome::Fail => Sign::Bad,
+            Outcome::Wait => Sign::Note,
+            Outcome::Unknown => Sign::Question,
+        };
+        let text = format!("{check}: {}, {}", reading.outcome, evidence(reading));
+        Some(Sentence::new(sign, text + &tolerated.unwrap_or_default()))
+    }
+
+    /// In words, how often a gate has failed, while that is tolerated.
+    fn tolerated(&self, check: &Check) -> Option<String> {
+        let Check::Gate(gate) = check else { return None };
+        let tolerance = self.plan.gates.get(gate)?.tolerance;
+        let tally = self.after.tallies.get(gate).filter(|tally| !tally.is_beyond(&tolerance))?;
+        let (row, all) = (tolerance.consecutive, tolerance.total);
+        Some(format!(
+            "; tolerated, {} of {row} in a row and {} of {all} in all",
+            tally.consecutive, tally.total
+        ))
     }
 
     fn unless_said(&self, what: &str, cause: &Cause) -> String {
@@ -311,22 +345,18 @@ impl Teller<'_> {
     }
 }
 
-fn read(check: &Check, reading: &Reading) -> Option<Sentence> {
-    let sign = match reading.outcome {
-        // That a target still stands as set is the rule; when it does not, that is drift.
-        Outcome::Pass if matches!(check, Check::Stands(_)) => return None,
-        Outcome::Pass => Sign::Good,
-        Outcome::Fail => Sign::Bad,
-        Outcome::Wait => Sign::Note,
-        Outcome::Unknown => Sign::Question,
-    };
-    let text = format!("{check}: {}, {}", reading.outcome, evidence(reading));
-    Some(Sentence::new(sign, text))
-}
-
 fn found_line(bindings: &Bindings, found: &Found) -> String {
     let picture = words::picture(bindings, &found.target, &found.picture);
     format!("{}: {picture}", words::target(&found.target))
+}
+
+fn excused_line(excused: &Excused) -> String {
+    let Excused { gate, alarm, until, reason } = excused;
+    let what = match until {
+        ExcusedUntil::Ok => "does not count until it has been OK",
+        ExcusedUntil::TheEnd => "does not count in this run",
+    };
+    format!("alarm {alarm} is in ALARM already and {what} (gate {gate}): {}", printable(reason))
 }
 
 /// Commands with their effects in two columns.

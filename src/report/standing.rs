@@ -107,7 +107,7 @@ impl fmt::Display for Standing {
 }
 
 /// The steps under way that wait for somebody's approval.
-pub(super) fn approvals_awaited(plan: &Plan, state: &State) -> Vec<StepId> {
+pub fn approvals_awaited(plan: &Plan, state: &State) -> Vec<StepId> {
     plan.steps()
         .filter(|(_, step)| matches!(step.verb, Verb::Approve { .. }))
         .filter(|(_, step)| state.steps.get(&step.id).is_some_and(|s| s.stage.is_active()))

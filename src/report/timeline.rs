@@ -93,7 +93,7 @@ mod tests {
             sample::{Story, ann, gate_failed, later, plan_of_two, plan_with_approval, step, web},
             status,
         },
-        rollout::{CallProblem, ProblemKind, Signal},
+        rollout::{CallProblem, ProblemKind, Signal, Voter},
         testkit::sample_plan,
     };
 
@@ -227,7 +227,15 @@ mod tests {
             .at(400, refused)
             .at(450, Event::Interrupted { signal: Signal::SigTerm })
             .at(500, Event::RunnerStarted { by: ann() })
-            .at(510, Event::Approved { step: step(4, "approve"), by: ann(), reason })
+            .at(
+                510,
+                Event::Approved {
+                    step: step(4, "approve"),
+                    voter: Voter { by: ann(), identity: None },
+                    reason,
+                    digest: String::new(),
+                },
+            )
             .at(510, Event::StepDone { step: step(4, "approve") })
             .told()
     }

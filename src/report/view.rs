@@ -140,6 +140,9 @@ pub struct GateView {
 pub struct ApprovalView {
     pub step: StepId,
     pub by: Actor,
+    /// The ARN of the approver's credentials, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     pub at: Timestamp,
     pub reason: Option<String>,
 }

@@ -109,7 +109,7 @@ pub(super) fn share(split: &Split, bound: &Bound, side: Side) -> Percent {
 }
 
 /// The sentence of a reading and the figures behind it that the sentence does not name itself.
-pub(super) fn evidence(reading: &Reading) -> String {
+pub fn evidence(reading: &Reading) -> String {
     let because = &reading.because;
     let figures: Vec<String> = reading
         .evidence

@@ -3,19 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Cause, Ending, Event, Mode, State, decide};
-use crate::plan::{Plan, StepId, Verb};
+use super::{Actor, Cause, Ending, Event, Mode, State, Vote, Voter, approval, decide};
+use crate::plan::{Plan, Step, StepId, Verb};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Command {
-    /// Lets an `approve` step pass; without a step, the one that waits.
-    Approve {
-        #[serde(default)]
-        step: Option<StepId>,
-        #[serde(default)]
-        reason: Option<String>,
-    },
+    /// Lets an `approve` step pass, once enough people have said so.
+    Approve(Vote),
+    /// Fails an `approve` step.
+    Deny(Vote),
     /// Starts nothing new; gates stay armed.
     Pause,
     /// Ends a pause, or goes on after a hold by taking the failed step again.
@@ -35,7 +32,8 @@ pub enum Command {
 impl Command {
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Approve { .. } => "approve",
+            Self::Approve(_) => "approve",
+            Self::Deny(_) => "deny",
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Abort { .. } => "abort",
@@ -63,6 +61,12 @@ pub enum Refusal {
     NothingToApprove,
     #[error("step {0} does not wait for an approval")]
     NotAwaiting(StepId),
+    #[error("it is about plan {given}, and this run is of plan {digest}")]
+    OtherPlan { given: String, digest: String },
+    #[error("{who} may not approve this step; those who may: {}", .from.join(", "))]
+    NotAnApprover { who: String, from: Vec<String> },
+    #[error("{0} has approved it already")]
+    ApprovedAlready(String),
     #[error("several steps wait for an approval, name one with --step: {}", join(.0))]
     Ambiguous(Vec<StepId>),
 }
@@ -104,7 +108,9 @@ pub(super) fn obey(
         (Mode::Ended(ending), _) => Err(Refusal::Ended(*ending)),
         (Mode::RollingBack { .. }, _) => Err(Refusal::RollingBack),
         (Mode::Held(_), Command::Resume) => Ok(vec![Event::Resumed { by }]),
-        (Mode::Held(_), Command::Approve { .. } | Command::Pause) => Err(Refusal::IsHeld),
+        (Mode::Held(_), Command::Approve(_) | Command::Deny(_) | Command::Pause) => {
+            Err(Refusal::IsHeld)
+        }
         (Mode::Forward, Command::Pause) => match state.paused {
             Some(_) => Err(Refusal::AlreadyPaused),
             None => Ok(vec![Event::Paused { by }]),
@@ -120,21 +126,36 @@ pub(super) fn obey(
                 Ok(done.chain([Event::Resumed { by }]).collect())
             }
         }
-        (Mode::Forward, Command::Approve { step, reason }) => {
-            let waiting = waiting(plan, state, |verb| matches!(verb, Verb::Approve { .. }));
-            let step = match (step, waiting.as_slice()) {
-                (_, []) => return Err(Refusal::NothingToApprove),
-                (Some(step), all) if all.contains(step) => step.clone(),
-                (Some(step), _) => return Err(Refusal::NotAwaiting(step.clone())),
-                (None, [only]) => only.clone(),
-                (None, several) => return Err(Refusal::Ambiguous(several.to_vec())),
-            };
-            Ok(vec![
-                Event::Approved { step: step.clone(), by, reason: reason.clone() },
-                Event::StepDone { step },
-            ])
+        (Mode::Forward, Command::Approve(vote)) => {
+            approval::is_about(plan, vote)?;
+            let step = asked_about(plan, state, vote)?;
+            let voter = Voter { by, identity: vote.identity.clone() };
+            approval::may_approve(state, step, &voter)?;
+            let (step, digest) = (step.id.clone(), plan.digest.clone());
+            Ok(vec![Event::Approved { step, voter, reason: vote.reason.clone(), digest }])
+        }
+        (Mode::Forward, Command::Deny(vote)) => {
+            approval::is_about(plan, vote)?;
+            let step = asked_about(plan, state, vote)?.id.clone();
+            let voter = Voter { by, identity: vote.identity.clone() };
+            let reason = vote.reason.clone();
+            let cause = Cause::Denied { step: step.clone(), voter, reason };
+            Ok(vec![Event::StepFailed { step, cause }])
         }
     }
+}
+
+/// The step that a vote is about.
+fn asked_about<'a>(plan: &'a Plan, state: &State, vote: &Vote) -> Result<&'a Step, Refusal> {
+    let waiting = waiting(plan, state, |verb| matches!(verb, Verb::Approve { .. }));
+    let step = match (&vote.step, waiting.as_slice()) {
+        (_, []) => return Err(Refusal::NothingToApprove),
+        (Some(step), all) if all.contains(step) => step,
+        (Some(step), _) => return Err(Refusal::NotAwaiting(step.clone())),
+        (None, [only]) => only,
+        (None, several) => return Err(Refusal::Ambiguous(several.to_vec())),
+    };
+    plan.step(step).map(|(_, step)| step).ok_or(Refusal::NothingToApprove)
 }
 
 fn waiting(plan: &Plan, state: &State, wanted: impl Fn(&Verb) -> bool) -> Vec<StepId> {

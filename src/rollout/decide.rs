@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use super::{
     CallProblem, Cause, Change, Check, Ending, Event, Input, Mode, Outcome, Picture, ProblemKind,
-    Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp,
+    Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp, approvals_of,
+    calendar,
     change::{self, Seen},
     command,
     replace::{self, Next},
@@ -347,7 +348,8 @@ fn drift(target: &Target, expected: &Picture, found: &Picture) -> Vec<Event> {
     ]
 }
 
-/// A check was answered. Answers nobody waits for are dropped; those that change nothing are not kept.
+/// A check was answered. Answers nobody waits for are dropped; those that change nothing are not kept, but a gate's
+/// failures all are: they are counted. What follows from them is `stopped`'s business.
 fn answered(
     plan: &Plan,
     state: &State,
@@ -372,16 +374,42 @@ fn answered(
         return Vec::new();
     }
     let last = state.readings.get(check);
-    let new = last.is_none_or(|l| l.outcome != reading.outcome || l.at < watched.since);
-    let mut events = Vec::new();
+    let new = last.is_none_or(|l| l.outcome != reading.outcome || l.at < watched.since)
+        || !reading.recovered.is_empty();
     if new || failed {
-        events.push(Event::Read { check: check.clone(), reading: reading.clone() });
+        vec![Event::Read { check: check.clone(), reading: reading.clone() }]
+    } else {
+        Vec::new()
     }
-    if let (true, None, Check::Gate(gate)) = (failed, rolling_back, check) {
-        let cause = Cause::GateFailed { gate: gate.clone(), because: reading.because.clone() };
-        events.extend(fail(&watched.step, cause));
+}
+
+/// Gates that have failed, or stayed unknown, for longer than is tolerated stop the step they watch. This follows from
+/// the state, so a crash after the last straw changes nothing.
+fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+    let has_failed = |step: &StepState| matches!(step.stage, Stage::Failed(_));
+    if state.steps.values().any(has_failed) {
+        return Vec::new();
     }
-    events
+    let stops = watch::forward(plan, state, now).into_iter().find_map(|watched| {
+        let Check::Gate(gate) = &watched.check else { return None };
+        let (tally, tolerance) = (state.tallies.get(gate)?, &plan.gates.get(gate)?.tolerance);
+        let because = || {
+            let last = state.readings.get(&watched.check);
+            last.map_or_else(String::new, |reading| reading.because.clone())
+        };
+        let ran_out =
+            tally.patience_ends(tolerance, watched.covering).is_some_and(|end| now >= end);
+        if tally.is_beyond(tolerance) {
+            let cause = Cause::GateFailed { gate: gate.clone(), because: because() };
+            Some(fail(&watched.step, cause))
+        } else if ran_out && state.paused.is_none() {
+            let cause = Cause::GateUnknown { gate: gate.clone(), because: because() };
+            Some(fail(&watched.step, cause))
+        } else {
+            None
+        }
+    });
+    stops.unwrap_or_default()
 }
 
 /// A step has failed. What follows from that is not decided here but by [`consequence`], so that a crash between the two
@@ -394,6 +422,10 @@ fn fail(step: &StepId, cause: Cause) -> Vec<Event> {
 fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
     let policy = match (cause, &step.verb) {
         (Cause::ApprovalExpired { .. }, Verb::Approve { on_expiry, .. }) => *on_expiry,
+        (Cause::GateUnknown { gate, .. }, _) => {
+            let patience = plan.gates.get(gate).and_then(|gate| gate.tolerance.unknown);
+            patience.map_or(plan.on_failure, |patience| patience.then)
+        }
         _ => plan.on_failure,
     };
     let cause = cause.clone();
@@ -420,17 +452,14 @@ fn advance(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
 }
 
 fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
-    let is_done = |step: &Step| state.steps.get(&step.id).is_some_and(|s| s.stage == Stage::Done);
-    let is_complete = |component: &Component| component.steps.iter().all(is_done);
-    for component in &plan.components {
-        let needed = |name: &ComponentName| plan.components.iter().find(|c| c.name == *name);
-        if !component.needs.iter().filter_map(needed).all(is_complete) {
-            continue;
-        }
-        let Some(step) = component.steps.iter().find(|step| !is_done(step)) else { continue };
+    let stopped = stopped(plan, state, now);
+    if !stopped.is_empty() {
+        return stopped;
+    }
+    for (_, step) in next_steps(plan, state) {
         let events = match state.steps.get(&step.id) {
             None if state.paused.is_some() => Vec::new(),
-            None => vec![start(step, now)],
+            None => begin(plan, state, step, now),
             Some(StepState { stage: Stage::Failed(cause), .. }) => {
                 vec![consequence(plan, step, cause)]
             }
@@ -440,10 +469,42 @@ fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
             return events;
         }
     }
-    if plan.components.iter().all(is_complete) {
+    if plan.components.iter().all(|component| is_complete(state, component)) {
         return vec![Event::RunEnded { ending: Ending::Promoted }];
     }
     Vec::new()
+}
+
+fn is_done(state: &State, step: &Step) -> bool {
+    state.steps.get(&step.id).is_some_and(|step| step.stage == Stage::Done)
+}
+
+fn is_complete(state: &State, component: &Component) -> bool {
+    component.steps.iter().all(|step| is_done(state, step))
+}
+
+/// The step each component is at or would start next, where all that the component needs is done.
+pub(super) fn next_steps<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+) -> impl Iterator<Item = (&'a Component, &'a Step)> {
+    plan.components.iter().filter_map(|component| {
+        let needed = |name: &ComponentName| plan.components.iter().find(|c| c.name == *name);
+        if !component.needs.iter().filter_map(needed).all(|needed| is_complete(state, needed)) {
+            return None;
+        }
+        let step = component.steps.iter().find(|step| !is_done(state, step))?;
+        Some((component, step))
+    })
+}
+
+/// A step starts once its windows are open; its time begins to run then.
+fn begin(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Vec<Event> {
+    let mut events = calendar::news(plan, state, step, now);
+    if calendar::closed_until(plan, step, now).is_none() {
+        events.push(start(step, now));
+    }
+    events
 }
 
 fn start(step: &Step, now: Timestamp) -> Event {
@@ -467,8 +528,8 @@ fn proceed(
     now: Timestamp,
 ) -> Vec<Event> {
     let done = || vec![Event::StepDone { step: step.id.clone() }];
-    let reached = |bake: Duration, gates: &[GateName]| {
-        if bake.is_zero() && gates.is_empty() {
+    let reached = |bake: Duration, gates: &[GateName], min_requests: Option<u32>| {
+        if bake.is_zero() && gates.is_empty() && min_requests.is_none() {
             done()
         } else {
             vec![Event::BakeStarted { step: step.id.clone(), until: now.plus(bake) }]
@@ -484,7 +545,7 @@ fn proceed(
             }
             Next::Reached => {
                 let mut events = replace::confirmed(state, &replacement.fleet);
-                events.extend(reached(replacement.bake, &replacement.gates));
+                events.extend(reached(replacement.bake, &replacement.gates, None));
                 return events;
             }
         }
@@ -497,7 +558,7 @@ fn proceed(
         && change.progress == Progress::Confirmed
     {
         return match &step.verb {
-            Verb::Shift { bake, gates, .. } => reached(*bake, gates),
+            Verb::Shift { bake, gates, min_requests, .. } => reached(*bake, gates, *min_requests),
             _ => done(),
         };
     }
@@ -507,6 +568,12 @@ fn proceed(
     let is_late = active.deadline.is_some_and(|deadline| now >= deadline);
     match (&step.verb, &active.stage) {
         (Verb::Pause { .. }, Stage::Entered) if is_late => done(),
+        (Verb::Approve { approvers, .. }, Stage::Entered)
+            if usize::try_from(approvers.quorum)
+                .is_ok_and(|q| approvals_of(state, &step.id) >= q) =>
+        {
+            done()
+        }
         (Verb::Approve { .. }, Stage::Entered) if is_late => {
             fail(&step.id, Cause::ApprovalExpired { step: step.id.clone() })
         }

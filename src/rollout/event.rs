@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Picture, Reading, Target, Timestamp};
+use super::{Check, Picture, Reading, Target, Timestamp, Voter};
 use crate::plan::{FleetName, GateName, Member, PlanName, RouteName, Side, StepId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub enum Event {
         by: Actor,
         bindings: Bindings,
         found: Vec<Found>,
+        /// Alarms that were in `ALARM` already and do not count, or not yet, because the plan says so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        excused: Vec<Excused>,
     },
     /// A runner took the journal over (a first runner starts with `RunStarted`). A call that had no answer yet is
     /// in doubt from here on.
@@ -88,8 +91,12 @@ pub enum Event {
     },
     Approved {
         step: StepId,
-        by: Actor,
+        #[serde(flatten)]
+        voter: Voter,
         reason: Option<String>,
+        /// Of the plan that was approved.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        digest: String,
     },
     Paused {
         by: Actor,
@@ -194,11 +201,33 @@ pub struct Found {
     pub picture: Picture,
 }
 
+/// An alarm that was in `ALARM` when the run started, and what the plan says about that.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Excused {
+    pub gate: GateName,
+    pub alarm: String,
+    pub until: ExcusedUntil,
+    /// CloudWatch's own words for its state.
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExcusedUntil {
+    Ok,
+    TheEnd,
+}
+
 /// Why a step failed, a run was held, or a roll-back began.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     GateFailed {
+        gate: GateName,
+        because: String,
+    },
+    /// It could not be measured for longer than the plan bears.
+    GateUnknown {
         gate: GateName,
         because: String,
     },
@@ -213,6 +242,12 @@ pub enum Cause {
     },
     ApprovalExpired {
         step: StepId,
+    },
+    Denied {
+        step: StepId,
+        #[serde(flatten)]
+        voter: Voter,
+        reason: Option<String>,
     },
     Drift {
         target: Target,

@@ -1,5 +1,7 @@
 //! The decisions. Facts go in, facts come out: no clock, no IO, no async. Start reading at `decide.rs`.
 
+mod approval;
+mod calendar;
 mod change;
 mod command;
 mod decide;
@@ -15,9 +17,12 @@ mod rollback;
 mod software;
 mod splits;
 mod state;
+mod tally;
 mod watch;
 mod why;
 
+pub use approval::{Vote, Voter, approvals_of};
+pub use calendar::window_reading;
 pub use change::change_of;
 pub use command::*;
 pub use decide::{handle, target_of};
@@ -31,4 +36,5 @@ pub use reading::*;
 pub use software::*;
 pub use splits::*;
 pub use state::*;
+pub use tally::*;
 pub use why::*;

@@ -44,7 +44,7 @@ pub fn outstanding(plan: &Plan, state: &State, now: Timestamp) -> Outstanding {
             Outstanding { calls, ..Outstanding::default() }
         }
         Mode::Forward => {
-            let wake = wakes(plan, state).filter(|at| *at > now).min();
+            let wake = wakes(plan, state, now).filter(|at| *at > now).min();
             Outstanding { calls, polls: forward_polls(plan, state, now), wake }
         }
         Mode::RollingBack { since, .. } => {
@@ -121,8 +121,16 @@ pub(super) fn known_since(state: &State, target: &Target, since: Timestamp) -> b
     state.known_at.get(target).is_some_and(|at| *at >= since)
 }
 
-fn wakes<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator<Item = Timestamp> + 'a {
+fn wakes<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+    now: Timestamp,
+) -> impl Iterator<Item = Timestamp> + 'a {
     let settles = watch::settles(plan, state);
+    let patience = watch::patience_ends(plan, state, now);
+    let openings = watch::shut_out(plan, state, now)
+        .filter(|_| state.paused.is_none())
+        .map(|(_, opens)| opens);
     let steps = active_steps(plan, state).flat_map(move |(_, step, active)| {
         let deadline = active.deadline.filter(|_| state.paused.is_none());
         let bake = match active.stage {
@@ -138,5 +146,5 @@ fn wakes<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator<Item = Timestamp
             });
         [deadline, bake, retry].into_iter().flatten()
     });
-    steps.chain(settles)
+    steps.chain(settles).chain(patience).chain(openings)
 }

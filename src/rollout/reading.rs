@@ -18,6 +18,8 @@ pub enum Check {
     Healthy { route: RouteName, side: Side, at_least: Percent },
     /// The route sends this side nothing.
     Drained { route: RouteName, side: Side },
+    /// The candidate was sent so many requests since a moment.
+    Requests { route: RouteName, since: Timestamp, at_least: u32 },
     /// The target still looks the way this run left it.
     Stands(Target),
 }
@@ -30,6 +32,9 @@ impl fmt::Display for Check {
                 write!(f, "{at_least} of {side} targets on {route} healthy")
             }
             Self::Drained { route, side } => write!(f, "{side} drained on {route}"),
+            Self::Requests { route, at_least, .. } => {
+                write!(f, "{at_least} requests to the candidate on {route}")
+            }
             Self::Stands(target) => write!(f, "{target} as set"),
         }
     }
@@ -68,11 +73,31 @@ pub struct Reading {
     /// The figures behind it, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evidence: BTreeMap<String, String>,
+    /// Alarms that were excused until they are `OK`, and when they first were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recovered: BTreeMap<String, Timestamp>,
+}
+
+/// Why what an alarm says does not count, or did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Excuse {
+    /// It was in `ALARM` at this moment and has not been `OK` since.
+    UntilOk(Timestamp),
+    /// It was, but has been `OK` at this moment: what it said before does not count.
+    Recovered(Timestamp),
+    /// It does not count in this run.
+    ForGood,
 }
 
 impl Reading {
     pub fn new(outcome: Outcome, at: Timestamp, because: impl Into<String>) -> Self {
-        Self { outcome, at, because: because.into(), evidence: BTreeMap::new() }
+        Self {
+            outcome,
+            at,
+            because: because.into(),
+            evidence: BTreeMap::new(),
+            recovered: BTreeMap::new(),
+        }
     }
 
     #[must_use]

@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
-    Bindings, CallProblem, Cause, Check, Ending, Event, Picture, Purpose, Reading, Signal, Target,
-    Timestamp, Version,
+    Bindings, CallProblem, Cause, Check, Ending, Event, Excuse, Excused, ExcusedUntil, Outcome,
+    Picture, Purpose, Reading, Signal, Tally, Target, Timestamp, Version,
 };
-use crate::plan::{RouteName, Side, StepId, units::Weight};
+use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
 
 /// Failed calls after which a change is given up.
 pub const MAX_ATTEMPTS: u8 = 5;
@@ -33,11 +33,17 @@ pub struct State {
     pub restores: BTreeMap<Target, Restore>,
     /// The last answer to each check that was worth keeping.
     pub readings: BTreeMap<Check, Reading>,
+    /// What has to be counted of the gates that did not always pass.
+    pub tallies: BTreeMap<GateName, Tally>,
+    /// Alarms of each gate that were in `ALARM` before the run started.
+    pub excuses: BTreeMap<GateName, BTreeMap<String, Excuse>>,
     /// The step whose gates watch over a route or fleet: the last one that changed it. They stay armed through the steps that
     /// follow, a wait for approval too.
     pub armed: BTreeMap<Target, Armed>,
     /// Since when a side of a route is known to receive nothing.
     pub idle_since: BTreeMap<(RouteName, Side), Timestamp>,
+    /// Who has approved each step since it began; see [`Voter::key`].
+    pub approvals: BTreeMap<StepId, BTreeSet<String>>,
     pub paused: Option<Timestamp>,
     pub interrupted: Option<Signal>,
     /// When the last event happened.
@@ -176,7 +182,14 @@ impl State {
     /// The fact `event` happened at `at`.
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
         match event {
-            Event::RunStarted { bindings, found, .. } => {
+            Event::RunStarted { bindings, found, excused, .. } => {
+                for Excused { gate, alarm, until, .. } in excused {
+                    let excuse = match until {
+                        ExcusedUntil::Ok => Excuse::UntilOk(at),
+                        ExcusedUntil::TheEnd => Excuse::ForGood,
+                    };
+                    self.excuses.entry(gate.clone()).or_default().insert(alarm.clone(), excuse);
+                }
                 self.mode = Mode::Forward;
                 self.bindings = bindings.clone();
                 for found in found {
@@ -185,7 +198,7 @@ impl State {
             }
             Event::RunnerStarted { .. } => {
                 self.interrupted = None;
-                self.forgive(at.since(self.at));
+                self.forgive(at.since(self.at), at);
                 if let Mode::RollingBack { since, .. } = &mut self.mode {
                     *since = at;
                 }
@@ -198,10 +211,21 @@ impl State {
             Event::StepStarted { step, deadline } => {
                 let fresh = StepState { started: at, deadline: *deadline, stage: Stage::Entered };
                 self.steps.insert(step.clone(), fresh);
+                self.approvals.remove(step);
             }
             Event::StepCleared { step } => self.enter(step, Stage::Cleared),
             Event::Observed { target, live } => self.learn(target, live, at),
             Event::Read { check, reading } => {
+                if let Check::Gate(gate) = check {
+                    self.count(gate, reading);
+                    let excuses = self.excuses.get_mut(gate);
+                    let alarms = excuses.into_iter().flat_map(BTreeMap::iter_mut);
+                    for (alarm, excuse) in alarms {
+                        if let Some(at) = reading.recovered.get(alarm) {
+                            *excuse = Excuse::Recovered(*at);
+                        }
+                    }
+                }
                 self.readings.insert(check.clone(), reading.clone());
             }
             Event::ChangeIntended { purpose, target, before, after } => {
@@ -228,8 +252,10 @@ impl State {
                 self.learn(target, live, at);
             }
             Event::BakeStarted { step, until } => self.enter(step, Stage::Baking { until: *until }),
-            Event::StepDone { step } | Event::Approved { step, .. } => {
-                self.enter(step, Stage::Done);
+            Event::StepDone { step } => self.enter(step, Stage::Done),
+            Event::Approved { step, voter, .. } => {
+                let key = voter.key().to_owned();
+                self.approvals.entry(step.clone()).or_default().insert(key);
             }
             Event::StepFailed { step, cause } => self.enter(step, Stage::Failed(cause.clone())),
             Event::Paused { .. } => self.paused = Some(at),
@@ -255,9 +281,18 @@ impl State {
     }
 
     /// Time in which nothing could move, because the run was paused or nobody ran it, burns no deadline.
-    fn forgive(&mut self, lost: Duration) {
+    fn forgive(&mut self, lost: Duration, at: Timestamp) {
         for step in self.steps.values_mut().filter(|step| step.stage.is_active()) {
             step.deadline = step.deadline.map(|deadline| deadline.plus(lost));
+        }
+        for since in self.tallies.values_mut().filter_map(|tally| tally.unknown_since.as_mut()) {
+            *since = since.plus(lost).min(at);
+        }
+    }
+
+    fn count(&mut self, gate: &GateName, reading: &Reading) {
+        if reading.outcome != Outcome::Pass || self.tallies.contains_key(gate) {
+            self.tallies.entry(gate.clone()).or_default().count(reading);
         }
     }
 
@@ -333,12 +368,13 @@ impl State {
     /// gates saw before is forgiven: a person has looked at it.
     fn resume(&mut self, at: Timestamp) {
         if let Some(paused) = self.paused.take() {
-            self.forgive(at.since(paused));
+            self.forgive(at.since(paused), at);
         }
         if matches!(self.mode, Mode::Held(_)) {
             self.mode = Mode::Forward;
             self.steps.retain(|_, step| step.stage == Stage::Done);
             self.readings.clear();
+            self.tallies.clear();
             for armed in self.armed.values_mut() {
                 armed.since = at;
             }

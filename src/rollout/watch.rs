@@ -5,15 +5,19 @@
 use std::time::Duration;
 
 use super::{
-    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, Timestamp, change,
-    decide::{active_steps, target_of},
+    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, Timestamp,
+    approvals_of, calendar, change,
+    decide::{active_steps, next_steps, target_of},
 };
 use crate::plan::{
-    Component, GateName, Plan, Replace, RouteName, Side, Step, StepId, Until, Verb, units::Percent,
+    Component, GateKind, GateName, Plan, Replace, RouteName, Side, Step, StepId, Until, Verb,
+    units::Percent,
 };
 
 /// How often target health and drained sides are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often requests are counted; figures come by the minute.
+const COUNT_EVERY: Duration = Duration::from_secs(30);
 /// How often a baking target is compared with what was set.
 pub(super) const STANDS_EVERY: Duration = Duration::from_secs(15);
 
@@ -48,6 +52,12 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
         }
         None => all.push(new),
     };
+    // What a gate has failed by and was forgiven is not held against it again.
+    let covering = |check: &Check, from: Timestamp| {
+        let Check::Gate(gate) = check else { return from };
+        let failed_at = state.tallies.get(gate).and_then(|tally| tally.failed_at);
+        failed_at.map_or(from, |at| from.max(at.plus(Duration::from_millis(1))))
+    };
     for (_, step, active) in active_steps(plan, state) {
         for check in checks_of(plan, state, step, active) {
             let since = match &check {
@@ -59,20 +69,20 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
                 every: every(plan, &check),
                 step: step.id.clone(),
                 since,
-                covering: active.started,
+                covering: covering(&check, active.started),
                 check,
             });
         }
     }
     for armed in state.armed.values() {
         let Some((component, step)) = plan.step(&armed.step) else { continue };
-        for gate in gates_of(step) {
+        for gate in gates_of(plan, step) {
             let check = Check::Gate(gate.clone());
             add(Watched {
                 every: every(plan, &check),
                 step: culprit(component, state, &armed.step),
                 since: armed.since,
-                covering: armed.since,
+                covering: covering(&check, armed.since),
                 check,
             });
         }
@@ -90,11 +100,12 @@ pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
     match check {
         Check::Gate(gate) => plan.gates.get(gate).map_or(LOOK_EVERY, |gate| gate.every),
         Check::Healthy { .. } | Check::Drained { .. } => LOOK_EVERY,
+        Check::Requests { .. } => COUNT_EVERY,
         Check::Stands(_) => STANDS_EVERY,
     }
 }
 
-fn gates_of(step: &Step) -> &[GateName] {
+pub(super) fn named_by(step: &Step) -> &[GateName] {
     match &step.verb {
         Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates,
         Verb::Probe { gate } => std::slice::from_ref(gate),
@@ -102,9 +113,17 @@ fn gates_of(step: &Step) -> &[GateName] {
     }
 }
 
+/// The gates that are read while a step is under way; windows have let it start.
+fn gates_of<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = &'a GateName> {
+    let is_window = |gate: &&GateName| {
+        plan.gates.get(*gate).is_some_and(|gate| matches!(gate.kind, GateKind::Window(_)))
+    };
+    named_by(step).iter().filter(move |gate| !is_window(gate))
+}
+
 /// What a step waits for at the stage it is at.
 fn checks_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec<Check> {
-    let mut checks: Vec<Check> = gates_of(step).iter().cloned().map(Check::Gate).collect();
+    let mut checks: Vec<Check> = gates_of(plan, step).cloned().map(Check::Gate).collect();
     match (&step.verb, &active.stage) {
         (Verb::Wait { until: Until::Healthy { route, side, at_least } }, _) => {
             checks.push(Check::Healthy { route: route.clone(), side: *side, at_least: *at_least });
@@ -118,8 +137,13 @@ fn checks_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec
                 at_least: enough(plan, route, Side::Candidate),
             });
         }
-        (Verb::Shift { route, .. }, Stage::Baking { .. }) => {
+        (Verb::Shift { route, bake, min_requests, .. }, Stage::Baking { until }) => {
             checks.push(Check::Stands(Target::Route(route.clone())));
+            checks.extend(min_requests.map(|at_least| Check::Requests {
+                route: route.clone(),
+                since: until.before(*bake),
+                at_least,
+            }));
         }
         (Verb::Replace(replace), Stage::Baking { .. }) => {
             checks.push(Check::Stands(Target::Software(replace.fleet.clone())));
@@ -252,6 +276,34 @@ pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timest
     outcome(state, &check, since.max(settled)) == Some(Outcome::Pass)
 }
 
+/// When gates that are watched will have been unknown for longer than is tolerated.
+pub(super) fn patience_ends(plan: &Plan, state: &State, now: Timestamp) -> Vec<Timestamp> {
+    if state.paused.is_some() {
+        return Vec::new();
+    }
+    let ends = |watched: Watched| match &watched.check {
+        Check::Gate(gate) => {
+            let tolerance = &plan.gates.get(gate)?.tolerance;
+            state.tallies.get(gate)?.patience_ends(tolerance, watched.covering)
+        }
+        Check::Healthy { .. }
+        | Check::Drained { .. }
+        | Check::Requests { .. }
+        | Check::Stands(_) => None,
+    };
+    forward(plan, state, now).into_iter().filter_map(ends).collect()
+}
+
+/// The steps that would start if their windows were open, and when those open.
+pub(super) fn shut_out<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a Step, Timestamp)> {
+    let waiting = next_steps(plan, state).filter(|(_, step)| !state.steps.contains_key(&step.id));
+    waiting.filter_map(move |(_, step)| Some((step, calendar::closed_until(plan, step, now)?)))
+}
+
 /// When sides that steps wait for to drain will have settled.
 pub(super) fn settles(plan: &Plan, state: &State) -> Vec<Timestamp> {
     active_steps(plan, state)
@@ -281,6 +333,10 @@ pub(super) fn waiting_for(
         })
         .collect();
     match (&step.verb, &active.stage) {
+        (Verb::Approve { message, approvers, .. }, _) if approvers.quorum > 1 => {
+            let (given, needed) = (approvals_of(state, &step.id), approvers.quorum);
+            format!("approval ({given} of {needed} given): {message}")
+        }
         (Verb::Approve { message, .. }, _) => format!("approval: {message}"),
         (Verb::Pause { duration: None }, _) => "`tidegate resume`".to_owned(),
         (Verb::Pause { duration: Some(_) }, _) => "the pause to end".to_owned(),

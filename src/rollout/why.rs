@@ -44,7 +44,10 @@ pub fn why(plan: &Plan, state: &State, now: Timestamp) -> Vec<String> {
                     watch::waiting_for(plan, state, step, active, now)
                 )
             });
-            paused.into_iter().chain(steps).collect()
+            let shut = watch::shut_out(plan, state, now).map(|(step, opens)| {
+                format!("{} may not start before its window opens at {opens}", step.id)
+            });
+            paused.into_iter().chain(steps).chain(shut).collect()
         }
     }
 }
@@ -66,6 +69,9 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::GateFailed { gate, because } => write!(f, "gate {gate} failed: {because}"),
+            Self::GateUnknown { gate, because } => {
+                write!(f, "gate {gate} was unknown for too long: {because}")
+            }
             Self::TimedOut { step, waiting_for } => {
                 write!(f, "{step} ran out of time waiting for {waiting_for}")
             }
@@ -73,6 +79,10 @@ impl fmt::Display for Cause {
                 write!(f, "{target} could not be changed: {}", problem.message)
             }
             Self::ApprovalExpired { step } => write!(f, "nobody approved {step} in time"),
+            Self::Denied { step, voter, reason: None } => write!(f, "{voter} denied {step}"),
+            Self::Denied { step, voter, reason: Some(reason) } => {
+                write!(f, "{voter} denied {step}: {reason}")
+            }
             Self::Drift { target } => write!(f, "somebody else changed {target}"),
             Self::Asked { by, reason: None } => write!(f, "{by} asked for it"),
             Self::Asked { by, reason: Some(reason) } => write!(f, "{by} asked for it: {reason}"),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::{Alarms, Error, Transition},
-    gate::{Sighting, judge_alarms, may_have_flickered, unknown},
+    gate::{Excuses, Sighting, judge_alarms, look_back, unknown},
     plan::{AlarmsGate, GateKind, GateName, Plan},
     rollout::{Check, Reading, Timestamp},
 };
@@ -16,6 +16,8 @@ use crate::{
 pub struct Due {
     pub gate: GateName,
     pub covering: Timestamp,
+    /// Its alarms that were in `ALARM` before the run started.
+    pub excuses: Excuses,
 }
 
 /// What has been read of histories, so that one change of state is looked up once.
@@ -37,7 +39,10 @@ pub async fn poll_alarms(
             GateKind::Healthy { .. }
             | GateKind::Http(_)
             | GateKind::Metric(_)
-            | GateKind::Compare(_) => None,
+            | GateKind::Compare(_)
+            | GateKind::ErrorBudget(_)
+            | GateKind::Command(_)
+            | GateKind::Window(_) => None,
         })
         .collect();
     let names: BTreeSet<&String> = gates.iter().flat_map(|(_, gate)| &gate.names).collect();
@@ -55,14 +60,15 @@ pub async fn poll_alarms(
     for (due, gate) in gates {
         let mut sighting = Sighting::default();
         for alarm in seen.iter().filter(|alarm| gate.names.contains(&alarm.name)) {
-            if may_have_flickered(alarm, due.covering) {
-                let key = (alarm.name.clone(), due.covering, alarm.since.unwrap_or(at));
+            let excuse = due.excuses.get(&alarm.name).copied();
+            if let Some(from) = look_back(alarm, due.covering, excuse) {
+                let key = (alarm.name.clone(), from, alarm.since.unwrap_or(at));
                 let history = history(alarms, &mut histories, key).await;
                 sighting.histories.insert(alarm.name.clone(), history.map_err(|e| e.to_string()));
             }
             sighting.alarms.push(alarm.clone());
         }
-        let reading = judge_alarms(gate, &sighting, due.covering, at);
+        let reading = judge_alarms(gate, &sighting, due.covering, &due.excuses, at);
         answers.push((Check::Gate(due.gate.clone()), reading));
     }
     (answers, histories)
@@ -90,7 +96,7 @@ mod tests {
     use super::*;
     use crate::{
         cloud::Alarm,
-        plan::{Gate, InsufficientData, MissingAlarm},
+        plan::{AlreadyInAlarm, Gate, InsufficientData, MissingAlarm, Tolerance},
         testkit::sample_plan,
     };
 
@@ -118,11 +124,15 @@ mod tests {
                 names: vec!["shared".to_owned(), format!("alarm-{}", i % 5)],
                 missing: MissingAlarm::Fail,
                 insufficient_data: InsufficientData::Wait,
+                already: AlreadyInAlarm::Refuse,
             };
             let name = GateName::new(format!("gate-{i}"));
             let every = std::time::Duration::from_secs(15);
-            plan.gates.insert(name.clone(), Gate { kind: GateKind::Alarms(gate), every });
-            due.push(Due { gate: name, covering: Timestamp::default() });
+            plan.gates.insert(
+                name.clone(),
+                Gate { kind: GateKind::Alarms(gate), every, tolerance: Tolerance::default() },
+            );
+            due.push(Due { gate: name, covering: Timestamp::default(), excuses: Excuses::new() });
         }
         let asked = Asked::default();
         let (answers, _) =

@@ -387,7 +387,8 @@ impl Loop<'_> {
                 && self.is_alarm_gate(gate.as_str())
                 && self.polls.is_near(poll, now)
             {
-                due.push(Due { gate: gate.clone(), covering: poll.covering });
+                let excuses = self.state.excuses.get(gate).cloned().unwrap_or_default();
+                due.push(Due { gate: gate.clone(), covering: poll.covering, excuses });
                 asked.push(poll.subject.clone());
             }
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    alarm_script::{AlarmScript, MissingPoints, ScriptedState},
+    alarm_script::{AlarmScript, MissingPoints, StateScript},
     metric::{Figures, Point},
     phrases::Moment,
 };
@@ -58,14 +58,17 @@ impl SimulatedAlarm {
             }
             MissingPoints::Missing => AlarmValue::InsufficientData,
         };
+        let at_start = |script: &&StateScript| script.at == Moment::Start(Duration::ZERO);
+        let scripted = script.states.iter().find(at_start).map(|script| script.state.value());
         let shown = Alarm {
             name,
-            value: judged,
+            value: scripted.unwrap_or(judged),
             since: Some(start),
-            reason: "no figures yet".into(),
+            reason: scripted.map_or("no figures yet", |_| "set by the scenario").into(),
             evaluation: None,
             actions_enabled: true,
             target_groups: dimensions,
+            load_balancers: Vec::new(),
             reacts_in: (!script.is_composite()).then_some(reacts_in),
         };
         Self {
@@ -184,11 +187,7 @@ impl SimulatedAlarm {
         let applies = |from: Timestamp, lasts| from <= now && now < from.plus(lasts);
         let mut scripts = self.script.states.iter().rev();
         let script = scripts.find(|s| moment(s.at).is_some_and(|from| applies(from, s.lasts)))?;
-        Some(match script.state {
-            ScriptedState::Ok => AlarmValue::Ok,
-            ScriptedState::Alarm => AlarmValue::Alarm,
-            ScriptedState::InsufficientData => AlarmValue::InsufficientData,
-        })
+        Some(script.state.value())
     }
 
     fn show(
@@ -220,7 +219,7 @@ mod tests {
     use crate::{
         plan::units::Percent,
         simulation::{
-            alarm_script::StateScript,
+            alarm_script::ScriptedState,
             phrases::Evaluation,
             traffic::{Requests, Served},
         },

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::phrases::{Evaluation, Moment, duration, optional_duration};
-use crate::plan::{Side, units::Percent};
+use crate::{
+    cloud::AlarmValue,
+    plan::{Side, units::Percent},
+};
 
 /// What an alarm watches, and when it lies. Without any threshold: an error share above 1 %.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -82,4 +85,14 @@ pub enum ScriptedState {
     Ok,
     Alarm,
     InsufficientData,
+}
+
+impl ScriptedState {
+    pub(super) fn value(self) -> AlarmValue {
+        match self {
+            Self::Ok => AlarmValue::Ok,
+            Self::Alarm => AlarmValue::Alarm,
+            Self::InsufficientData => AlarmValue::InsufficientData,
+        }
+    }
 }

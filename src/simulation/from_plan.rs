@@ -22,8 +22,8 @@ use super::{
 use crate::{
     cloud::{Forward, TargetGroup},
     plan::{
-        Extent, Fleet, FleetKind, FleetName, GateKind, GateName, ListenerRule, Member, Plan, Route,
-        RouteKind, RouteName, Side, Sides, Verb, units::Weight,
+        AlreadyInAlarm, Extent, Fleet, FleetKind, FleetName, GateKind, GateName, ListenerRule,
+        Member, Plan, Route, RouteKind, RouteName, Side, Sides, Verb, units::Weight,
     },
     rollout::{Capacity, Split, Timestamp},
     testkit::draw,
@@ -307,6 +307,8 @@ impl Landscape {
             let (stable, share) = Weight::split(*candidate);
             let gates = gates.iter().filter_map(|name| plan.gates.get(name));
             let alarms = gates.flat_map(|gate| match &gate.kind {
+                // Whether an excused alarm counts yet is not for the world to say.
+                GateKind::Alarms(alarms) if alarms.already != AlreadyInAlarm::Refuse => Vec::new(),
                 GateKind::Alarms(alarms) => {
                     // A run may have asked just before the alarm went off, and acts on that answer.
                     let patience = gate.every.saturating_mul(2) + Duration::from_secs(5);
@@ -315,7 +317,10 @@ impl Landscape {
                 GateKind::Healthy { .. }
                 | GateKind::Http(_)
                 | GateKind::Metric(_)
-                | GateKind::Compare(_) => Vec::new(),
+                | GateKind::Compare(_)
+                | GateKind::ErrorBudget(_)
+                | GateKind::Command(_)
+                | GateKind::Window(_) => Vec::new(),
             });
             self.gated_rises.push(GatedRise {
                 resource: resource.clone(),

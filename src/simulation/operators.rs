@@ -13,7 +13,7 @@ use super::{Moment, OperatorCommand, OperatorScript, Scenario, World};
 use crate::{
     journal::{self, Request, RunId, Store, send},
     plan::{Plan, Verb},
-    rollout::{Actor, Command, Event, Timestamp},
+    rollout::{Actor, Command, Event, Timestamp, Vote},
     runner::Clock,
 };
 
@@ -95,10 +95,17 @@ fn asked(plan: &Plan, run: &RunId, store: &dyn Store) -> Result<Vec<Timestamp>, 
     Ok(asked.collect())
 }
 
+/// Whoever is called by an ARN has that identity.
+fn vote(script: &OperatorScript) -> Vote {
+    let identity = Some(script.by.clone()).filter(|by| by.starts_with("arn:"));
+    Vote { reason: script.reason.clone(), identity, ..Vote::default() }
+}
+
 fn command(script: &OperatorScript) -> Command {
     let reason = script.reason.clone();
     match script.command {
-        OperatorCommand::Approve => Command::Approve { step: None, reason },
+        OperatorCommand::Approve => Command::Approve(vote(script)),
+        OperatorCommand::Deny => Command::Deny(vote(script)),
         OperatorCommand::Pause => Command::Pause,
         OperatorCommand::Resume => Command::Resume,
         OperatorCommand::Abort => Command::Abort { reason },

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 
 use super::{
     alarm::SimulatedAlarm, change::Effect, landscape::Landscape, phrases::Healthy,
-    target_group::SimulatedTargetGroup, world::World,
+    scenario::CommandScript, target_group::SimulatedTargetGroup, world::World,
 };
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Caller, Error, Forward, Group, Groups, Health, Http, Identity,
-        LoadBalancers, ResizeGroups, SetWeights, TargetGroup, Transition,
+        Alarm, Alarms, Answer, Caller, Commands, Error, Forward, Group, Groups, Health, Http,
+        Identity, LoadBalancers, Ran, ResizeGroups, SetWeights, TargetGroup, Transition,
     },
     plan::{ListenerRule, Member, Side},
     rollout::{Capacity, Split, Timestamp},
@@ -146,6 +146,20 @@ impl Identity for World {
         let account = self.account().to_owned();
         let arn = format!("arn:aws:sts::{account}:assumed-role/simulated/tidegate");
         Ok(Caller { account, arn })
+    }
+}
+
+#[async_trait]
+impl Commands for World {
+    /// Nothing is started: the scenario says how a command would end.
+    async fn run(&self, _argv: &[String], timeout: Duration) -> Ran {
+        self.look(|landscape, _| {
+            let CommandScript { exit, takes } = landscape.scenario.command;
+            if takes > timeout {
+                return Ran::TimedOut;
+            }
+            Ran::Exited { code: exit, stdout: String::new(), stderr: String::new() }
+        })
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Scenario {
     pub probe: ProbeScript,
     /// How instance refreshes and deployments go.
     pub replacement: ReplacementScript,
+    /// How a command of a gate ends.
+    pub command: CommandScript,
     /// By alarm name; the entry `all` is for every alarm that has none of its own.
     pub alarms: BTreeMap<String, AlarmScript>,
     /// Alarms that do not exist, though the plan names them.
@@ -71,6 +73,7 @@ impl Default for Scenario {
             stickiness: None,
             probe: ProbeScript::default(),
             replacement: ReplacementScript::default(),
+            command: CommandScript::default(),
             alarms: BTreeMap::new(),
             missing_alarms: Names::default(),
             faults: Vec::new(),
@@ -149,6 +152,14 @@ impl Default for ProbeScript {
     }
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CommandScript {
+    pub exit: i32,
+    #[serde(deserialize_with = "duration")]
+    pub takes: Duration,
+}
+
 /// Calls that go wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -189,6 +200,7 @@ fn somebody() -> String {
 #[serde(rename_all = "kebab-case")]
 pub enum OperatorCommand {
     Approve,
+    Deny,
     Pause,
     Resume,
     Abort,
@@ -274,7 +286,10 @@ fn alarm_names(plan: &Plan) -> impl Iterator<Item = &str> {
         GateKind::Healthy { .. }
         | GateKind::Http(_)
         | GateKind::Metric(_)
-        | GateKind::Compare(_) => &[],
+        | GateKind::Compare(_)
+        | GateKind::ErrorBudget(_)
+        | GateKind::Command(_)
+        | GateKind::Window(_) => &[],
     });
     names.map(String::as_str)
 }

@@ -69,6 +69,7 @@ impl World {
                 metrics: world.clone(),
                 identity: world.clone(),
                 http: world.clone(),
+                commands: world.clone(),
                 region: self.0.home.region.clone(),
             },
             weights: world.clone(),

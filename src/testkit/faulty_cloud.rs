@@ -44,6 +44,8 @@ impl Faults {
             metrics: self.wrap(&reads.metrics),
             identity: self.wrap(&reads.identity),
             http: self.wrap(&reads.http),
+            // No request of anybody's: what a command does may go wrong by its script.
+            commands: reads.commands.clone(),
             region: reads.region.clone(),
         }
     }

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::plan::{
-    AlarmsGate, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind,
-    GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan,
-    PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Until, Verb,
-    units::Percent,
+    AlarmsGate, AlreadyInAlarm, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName,
+    Gate, GateKind, GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure,
+    OnInterrupt, Plan, PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId,
+    Tolerance, Until, Verb, units::Percent,
 };
 
 /// The ARN of the sample plan's rule.
@@ -24,6 +24,7 @@ pub fn sample_plan() -> Plan {
         candidate: Percent::from_basis_points(basis_points).unwrap_or(Percent::ZERO),
         bake: Duration::from_mins(5),
         gates: vec![gate.clone()],
+        min_requests: None,
     };
     let verbs = vec![
         Verb::Scale { fleet: fleet.clone(), side: Side::Candidate, to: Size::SameAs(Side::Stable) },
@@ -70,8 +71,10 @@ pub fn sample_plan() -> Plan {
                     names: vec!["checkout-5xx".into()],
                     missing: MissingAlarm::Fail,
                     insufficient_data: InsufficientData::Wait,
+                    already: AlreadyInAlarm::Refuse,
                 }),
                 every: Duration::from_secs(15),
+                tolerance: Tolerance::default(),
             },
         )]),
         components: vec![Component {

@@ -117,8 +117,7 @@ fn a_deployment_that_serves_errors_is_stopped_and_the_earlier_revision_comes_bac
 fn a_blue_green_deployment_waits_for_its_probe_and_can_be_taken_back() {
     let world = World::of_kind("codedeploy", "deploybg");
     let before = world.deployed("blue-green");
-    let plan =
-        deploying(&world, "codedeploy-blue-green.yaml", "blue-green", "bg-5xx", "v2.zip");
+    let plan = deploying(&world, "codedeploy-blue-green.yaml", "blue-green", "bg-5xx", "v2.zip");
     let told = world.run(&["run", &plan]).expect(0).told.clone();
     assert!(told.contains("ready to move traffic"), "{told}");
     assert_ne!(world.deployed("blue-green"), before);
@@ -130,9 +129,8 @@ fn a_blue_green_deployment_waits_for_its_probe_and_can_be_taken_back() {
 fn a_deployment_under_way_is_named_to_whoever_comes_second() {
     let world = World::of_kind("codedeploy", "deploytwo");
     let plan = deploying(&world, "codedeploy-blue-green.yaml", "blue-green", "bg-5xx", "v2.zip");
-    let waiting = world.plan_text(&plan, |text| {
-        text.replace("  - probe:", "  - pause: {}\n  - probe:")
-    });
+    let waiting =
+        world.plan_text(&plan, |text| text.replace("  - probe:", "  - pause: {}\n  - probe:"));
     world.run(&["run", &waiting, "--no-wait"]).expect(7);
     let other = World::again("deploytwo");
     let refused = other.run(&["run", &plan]);

@@ -9,8 +9,8 @@ use tidegate::{
     plan::{Plan, PlanName, Side},
     rollout::{
         Actor, CallProblem, Check, Command, Ending, Event, Input, Mode, Outcome, Picture,
-        ProblemKind, Reading, Signal, State, Subject, Target, Timestamp, awaits_person, handle,
-        outstanding,
+        ProblemKind, Reading, Signal, State, Subject, Target, Timestamp, Vote, awaits_person,
+        handle, outstanding,
     },
 };
 
@@ -69,6 +69,8 @@ pub(crate) struct Node {
     /// What each gate last said, as the world knows it.
     pub(crate) said: BTreeMap<Check, (Outcome, Timestamp)>,
     pub(crate) strange: Option<Target>,
+    /// How often each gate has failed since a person last resumed the run, as the world knows it.
+    pub(crate) failed: BTreeMap<Check, u32>,
 }
 
 pub(crate) struct Report {
@@ -94,6 +96,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         budget,
         said: BTreeMap::new(),
         strange: None,
+        failed: BTreeMap::new(),
         world,
     };
     let started = Event::RunStarted {
@@ -103,6 +106,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         by: Actor("model".to_owned()),
         bindings: bindings(plan),
         found: root.world.found(),
+        excused: Vec::new(),
     };
     root.state.apply(&started, root.now);
     let (first, now) = (root.clone(), root.now);
@@ -377,6 +381,9 @@ impl Search<'_> {
                             next.budget = budget;
                         }
                         next.said.insert(check.clone(), (outcome, node.now));
+                        if is_gate && outcome == Outcome::Fail {
+                            *next.failed.entry(check.clone()).or_default() += 1;
+                        }
                         let told = match (self.rules, outcome, &check) {
                             (Rules::UnknownPasses, Outcome::Unknown, _)
                             | (Rules::AlwaysDrained, _, Check::Drained { .. }) => Outcome::Pass,
@@ -402,14 +409,25 @@ impl Search<'_> {
             let input = Input::Command { by: by.clone(), command };
             search.step(Some(id), node, next, &input, node.now, &label)
         };
-        fresh |= ask(self, node.clone(), Command::Approve { step: None, reason: None })?;
+        for who in ["ann", "bob"] {
+            let vote = Vote { identity: Some(who.to_owned()), ..Vote::default() };
+            fresh |= ask(self, node.clone(), Command::Approve(vote))?;
+        }
+        if let Some(budget) = node.budget.spend(|b| &mut b.aborts) {
+            let next = Node { budget, ..node.clone() };
+            fresh |= ask(self, next, Command::Deny(Vote::default()))?;
+        }
         // A hold that is resumed may end in the same hold again, for ever: those are counted.
         let resumed = match node.state.mode {
             Mode::Held(_) => node.budget.spend(|b| &mut b.pauses),
             _ => Some(node.budget),
         };
         if let Some(budget) = resumed {
-            fresh |= ask(self, Node { budget, ..node.clone() }, Command::Resume)?;
+            let mut next = Node { budget, ..node.clone() };
+            if matches!(node.state.mode, Mode::Held(_)) {
+                next.failed.clear();
+            }
+            fresh |= ask(self, next, Command::Resume)?;
         }
         if let Some(budget) = node.budget.spend(|b| &mut b.pauses) {
             let next = Node { budget, ..node.clone() };

@@ -3,8 +3,8 @@
 use tidegate::{
     plan::{Plan, Side, Verb, units::Weight},
     rollout::{
-        Call, Check, Ending, Event, Flow, Mode, Outcome, Picture, Progress, Purpose, Restore,
-        Stage, Target, Timestamp, Version,
+        Call, Cause, Check, Ending, Event, Flow, Mode, Outcome, Picture, Progress, Purpose,
+        Restore, Stage, Target, Timestamp, Version,
     },
 };
 
@@ -27,10 +27,31 @@ pub(crate) fn check(plan: &Plan, node: &Node, event: &Event, now: Timestamp) -> 
         Event::ChangeIntended { purpose, target, before, after } => {
             intended(plan, node, purpose, target, before, after)
         }
-        Event::StepDone { step } => done(plan, node, step, now),
+        Event::StepDone { step } => {
+            failures_count(plan, node)?;
+            done(plan, node, step, now)
+        }
+        Event::StepFailed { cause: Cause::GateFailed { gate, .. }, .. } => {
+            match failures_count(plan, node) {
+                Ok(()) => Err(format!("{gate} failed a step within what it may fail")),
+                Err(_) => Ok(()),
+            }
+        }
         Event::RunEnded { ending } => ended(plan, node, *ending),
         _ => Ok(()),
     }
+}
+
+/// No gate has failed more often than the plan tolerates; in the model's plans, in a row or not.
+fn failures_count(plan: &Plan, node: &Node) -> Result<(), String> {
+    for (check, failed) in &node.failed {
+        if let Check::Gate(gate) = check
+            && *failed > plan.gates[gate].tolerance.total
+        {
+            return Err(format!("the run goes on though {check} has failed {failed} times"));
+        }
+    }
+    Ok(())
 }
 
 fn intended(
@@ -52,7 +73,7 @@ fn intended(
             ));
         }
         (Purpose::Restore | Purpose::Hold, _) => return Ok(()),
-        (Purpose::Step(_), Mode::Forward) => {}
+        (Purpose::Step(_), Mode::Forward) => failures_count(plan, node)?,
         (Purpose::Step(step), mode) => {
             return Err(format!("invariant 4: {step} moves forward in {mode:?}"));
         }

@@ -75,6 +75,13 @@ fn a_replacement_is_held_or_taken_back_whatever_happens_on_the_way() {
     assert!(back + hold > 5_000, "the search space has shrunk to {back} and {hold} states");
 }
 
+#[test]
+fn a_gate_may_fail_as_often_as_is_tolerated_and_unknown_ends_in_a_hold() {
+    let budget = Budget { crashes: 1, gates: 2, pauses: 1, total: 2, ..Budget::default() };
+    let states = run("tolerant", &plans::tolerant(), budget);
+    assert!(states > 3_000, "the search space has shrunk to {states} states");
+}
+
 /// The test of the test: a rule that takes an unknown gate for a passing one must be caught.
 #[test]
 fn a_weight_raised_while_a_gate_is_unknown_is_caught() {

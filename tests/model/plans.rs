@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
-    AlarmsGate, AwsTarget, Component, ComponentName, Extent, Fleet, FleetKind, FleetName, Gate,
-    GateKind, GateName, How, InsufficientData, ListenerRule, Matching, Member, MissingAlarm,
-    OnFailure, OnInterrupt, Plan, PlanName, Protected, Refresh, Replace, Route, RouteKind,
-    RouteName, Side, Sides, Size, Standby, Step, StepId, Until, Verb, units::Percent,
+    AlarmsGate, AlreadyInAlarm, Approvers, AwsTarget, Component, ComponentName, Extent, Fleet,
+    FleetKind, FleetName, Gate, GateKind, GateName, How, InsufficientData, ListenerRule, Matching,
+    Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, PlanName, Protected, Refresh,
+    Replace, Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance,
+    Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -39,8 +40,9 @@ fn gate(name: &str) -> (GateName, Gate) {
         names: vec![name.to_owned()],
         missing: MissingAlarm::Fail,
         insufficient_data: InsufficientData::Wait,
+        already: AlreadyInAlarm::Refuse,
     });
-    (GateName::new(name), Gate { kind, every: seconds(10) })
+    (GateName::new(name), Gate { kind, every: seconds(10), tolerance: Tolerance::default() })
 }
 
 fn component(name: &str, needs: &[&str], verbs: Vec<Verb>) -> Component {
@@ -84,6 +86,7 @@ fn shift(route: &str, to: u16, bake: u64, gates: &[&str]) -> Verb {
         candidate: percent(to),
         bake: seconds(bake),
         gates: gates.iter().map(|n| GateName::new(*n)).collect(),
+        min_requests: (to == 5).then_some(100),
     }
 }
 
@@ -105,6 +108,22 @@ pub(crate) fn canary() -> Plan {
         scale("web", Side::Stable, Size::Instances(0)),
     ];
     plan(&["web"], &["errors"], vec![component("main", &[], steps)])
+}
+
+/// One failure is tolerated, and five minutes of not knowing.
+pub(crate) fn tolerant() -> Plan {
+    let steps = vec![
+        scale("web", Side::Candidate, Size::Instances(2)),
+        shift("web", 5, 60, &["errors"]),
+        shift("web", 100, 60, &["errors"]),
+    ];
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
+    let unknown = Some(Patience { lasts: seconds(300), then: OnFailure::Hold });
+    let tolerance = Tolerance { consecutive: 1, total: 1, unknown };
+    for gate in plan.gates.values_mut() {
+        gate.tolerance = tolerance;
+    }
+    plan
 }
 
 /// A plan the language would refuse: it takes the stable side away while that serves.
@@ -139,7 +158,12 @@ fn refresh(extent: Extent) -> Verb {
 pub(crate) fn rolling(on_failure: OnFailure) -> Plan {
     let steps = vec![
         refresh(Extent::UpTo(percent(50))),
-        Verb::Approve { message: "go on".into(), expires: None, on_expiry: OnFailure::Hold },
+        Verb::Approve {
+            message: "go on".into(),
+            expires: None,
+            on_expiry: OnFailure::Hold,
+            approvers: Approvers::default(),
+        },
         refresh(Extent::Whole),
     ];
     let mut plan = plan(&[], &["errors"], vec![component("main", &[], steps)]);
@@ -169,6 +193,7 @@ pub(crate) fn approval_and_hold() -> Plan {
             message: "go on".to_owned(),
             expires: Some(seconds(3600)),
             on_expiry: OnFailure::RollBack,
+            approvers: Approvers { from: Vec::new(), quorum: 2 },
         },
         Verb::Pause { duration: None },
         shift("web", 100, 0, &[]),

@@ -82,7 +82,7 @@ impl World {
                 plan.fleets_behind(route).all(|fleet| self.desired(fleet, *side) > 0)
             }
             Check::Drained { route, side } => self.weight(plan, route, *side) == Weight::ZERO,
-            Check::Gate(_) | Check::Stands(_) => true,
+            Check::Gate(_) | Check::Requests { .. } | Check::Stands(_) => true,
         };
         if yes { Outcome::Pass } else { Outcome::Wait }
     }

@@ -158,6 +158,7 @@ pub(crate) fn play(
             by: by.clone(),
             bindings: settled.bindings.clone(),
             found: settled.found.clone(),
+            excused: settled.excused.clone(),
         };
         let mut crashes = 0;
         let state = loop {

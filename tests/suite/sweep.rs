@@ -2,7 +2,7 @@
 //! every event. Each story must end promoted or rolled back with the world as it was, or say what it could not do.
 
 use tidegate::{
-    plan::Plan,
+    plan::{AlreadyInAlarm, GateKind, Plan},
     rollout::{Ending, Mode},
     simulation::Scenario,
     testkit::{Fault, Faults},
@@ -80,6 +80,27 @@ fn a_crash_between_any_two_events_ends_as_without_it() {
         }
     }
     println!("crash sweep: {stories} stories");
+}
+
+#[test]
+fn an_alarm_from_before_the_run_is_excused_until_it_was_ok_whatever_crashes() {
+    let mut plan = read_plan(&repository().join("plans/canary-alb.yaml"));
+    for gate in plan.gates.values_mut() {
+        if let GateKind::Alarms(alarms) = &mut gate.kind {
+            alarms.already = AlreadyInAlarm::IgnoreUntilOk;
+        }
+    }
+    let on_again = "alarms: { all: { states: [{ at: 0s, state: alarm, for: 150s }, { at: 5m, state: alarm, for: 4s }] } }";
+    let once = read_scenario(&repository().join("plans/scenarios/alarm-before.yaml"));
+    let again: Scenario = serde_saphyr::from_str(on_again).unwrap();
+    for (scenario, ending) in [(once, "Promoted"), (again, "RolledBack")] {
+        let clean = play(&plan, &scenario, &Faults::none(), None);
+        assert_eq!(rest(&clean.state), ending, "{}", clean.story());
+        for events in 0..clean.journal.len() {
+            let end = play(&plan, &scenario, &Faults::none(), Some(events));
+            assert_eq!(rest(&end.state), ending, "crash after {events}\n{}", end.story());
+        }
+    }
 }
 
 #[test]

@@ -2,15 +2,15 @@
 
 use clap::{CommandFactory, Parser};
 
-use super::{check, history, judge, operate, plan, run as run_command, status};
+use super::{check, gate, history, judge, operate, plan, run as run_command, status};
 use crate::{
     cli::{
-        args::{Cli, Verb},
+        args::{Cli, GateCommand, GateVerb, Verb},
         exit::{Exit, Failure},
         output::Output,
     },
     plan as language,
-    rollout::Command,
+    rollout::{Command, Vote},
 };
 
 /// Parses the command line, does what it says, and tells how it went.
@@ -51,8 +51,14 @@ async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Verb::History(command) => history::history(&command.name, global, output),
         Verb::Approve(command) => {
             let step = command.step.map(language::StepId::new);
-            let asked = Command::Approve { step, reason: command.reason };
-            operate::send(&command.name, asked, global, output).await
+            let (reason, digest) = (command.reason, command.digest);
+            let vote = Vote { step, reason, digest, identity: None };
+            operate::vote(&command.name, vote, Command::Approve, global, output).await
+        }
+        Verb::Deny(command) => {
+            let step = command.step.map(language::StepId::new);
+            let vote = Vote { step, reason: Some(command.reason), ..Vote::default() };
+            operate::vote(&command.name, vote, Command::Deny, global, output).await
         }
         Verb::Pause(name) => operate::send(&name, Command::Pause, global, output).await,
         Verb::Resume(takeover) => operate::resume(&takeover, global, output).await,
@@ -63,6 +69,9 @@ async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Verb::Rollback(command) => {
             let asked = Command::Rollback { reason: command.reason };
             operate::go_back(&command.name, asked, global, output).await
+        }
+        Verb::Gate(GateCommand { verb: GateVerb::Test(command) }) => {
+            gate::test(&command, global, output).await
         }
         Verb::Judge(command) => judge::judge(&command, output),
         Verb::Schema => {

@@ -3,6 +3,7 @@
 mod check;
 mod dispatch;
 mod found;
+mod gate;
 mod history;
 mod judge;
 mod operate;

@@ -9,10 +9,11 @@ use crate::{
         args::{Format, Global, RunName, Takeover},
         exit::{Exit, Failure},
         output::Output,
-        settings,
+        settings, wire,
     },
     journal::{Request, Store, requests, send as put},
-    rollout::{Command, Ending, Event, Mode},
+    report::approvals_awaited,
+    rollout::{Command, Ending, Event, Mode, Vote},
     runner::{Clock, WhenAwaiting},
 };
 
@@ -82,6 +83,40 @@ pub(super) async fn send(
         return Err(over(&found, *ending));
     }
     deliver(&found, command, output).await
+}
+
+/// A yes or a no about what can be seen now: this plan, and the step that waits. Who says it is told by AWS, where that
+/// can be reached.
+pub(super) async fn vote(
+    name: &RunName,
+    vote: Vote,
+    command: fn(Vote) -> Command,
+    global: &Global,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let found = Found::find(name, global)?;
+    if let Mode::Ended(ending) = &found.state.mode {
+        return Err(over(&found, *ending));
+    }
+    let identity = tokio::time::timeout(PATIENCE, wire::identity(&found.plan, global)).await;
+    let identity = match identity {
+        Ok(Ok(caller)) => Some(caller.arn),
+        Ok(Err(failure)) => {
+            let error = failure.error;
+            output.talk(&format!("AWS does not tell who you are ({error}); going by your name"));
+            None
+        }
+        Err(_) => {
+            output.talk("AWS does not tell who you are in time; going by your name");
+            None
+        }
+    };
+    let step = vote.step.or_else(|| match &approvals_awaited(&found.plan, &found.state)[..] {
+        [only] => Some(only.clone()),
+        _ => None,
+    });
+    let digest = vote.digest.or_else(|| Some(found.plan.digest.clone()));
+    deliver(&found, command(Vote { step, identity, digest, ..vote }), output).await
 }
 
 async fn deliver(found: &Found, command: Command, output: &Output) -> Result<Exit, Failure> {

@@ -50,6 +50,7 @@ pub(super) async fn run(
         by,
         bindings: settled.bindings,
         found: settled.found,
+        excused: settled.excused,
     }));
     let leave = if command.no_wait { WhenAwaiting::Leave } else { WhenAwaiting::Stay };
     let exit = drive(&plan, &wiring, run, hold, begin, leave, output).await?;

@@ -3,20 +3,20 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    measure::{compare, metric},
+    measure::{compare, error_budget, metric, window},
     scope::{Scope, positive, refuse_repetition},
 };
 use crate::plan::{
-    defaults::{ALARMS_EVERY, HTTP_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY},
+    defaults::{ALARMS_EVERY, COMMAND_TIMEOUT, HTTP_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY},
     form::{Named, Slot},
     model::{
-        AlarmsGate, Gate, GateKind, GateName, HttpGate, InsufficientData, MissingAlarm, RouteName,
-        Side,
+        AlarmsGate, AlreadyInAlarm, CommandGate, Gate, GateKind, GateName, HttpGate,
+        InsufficientData, MissingAlarm, OnFailure, Patience, RouteName, Side, Tolerance,
     },
     problem::Problem,
     scalar::Whole,
     source::{Span, Spanned},
-    syntax::{AlarmsForm, GateForm, HealthyForm, HttpForm},
+    syntax::{AlarmsForm, CommandForm, GateForm, HealthyForm, HttpForm},
     units::Percent,
 };
 
@@ -52,10 +52,50 @@ fn gate(form: &GateForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<G
         metric(form, scope, problems).map(GateKind::Metric)
     } else if let Some(form) = form.compare.given() {
         compare(form, scope, problems).map(GateKind::Compare)
+    } else if let Some(form) = form.error_budget.given() {
+        error_budget(&form.value, scope, problems).map(GateKind::ErrorBudget)
+    } else if let Some(form) = form.command.given() {
+        command(&form.value, problems).map(GateKind::Command)
+    } else if let Some(form) = form.window.given() {
+        Some(GateKind::Window(window(&form.value, problems)))
     } else {
         form.http.given().and_then(|form| http(&form.value, problems)).map(GateKind::Http)
     };
-    Some(Gate { kind: kind?, every })
+    let tolerance = tolerance(form, problems);
+    Some(Gate { kind: kind?, every, tolerance })
+}
+
+fn tolerance(form: &GateForm, problems: &mut Vec<Problem>) -> Tolerance {
+    let (consecutive, total) = form.failures.given().map_or((0, 0), |failures| {
+        let (row, all) = (&failures.value.consecutive, &failures.value.total);
+        let number = |slot: &Slot<Whole<0, 1_000>>| slot.value().map(|number| number.0);
+        let consecutive = number(row).or(number(all)).unwrap_or(0);
+        let total = number(all).unwrap_or(consecutive);
+        if total < consecutive {
+            problems.push(
+                Problem::error("plan::out-of-range", "so many in a row are more than in all")
+                    .at(row.span_or(failures.span), format!("more than {total}"))
+                    .help("write a `total` that is at least `consecutive`"),
+            );
+        }
+        (consecutive, total)
+    });
+    let unknown = match (&form.unknown_for, form.on_unknown.given()) {
+        (Slot::Absent, Some(on_unknown)) => {
+            problems.push(
+                Problem::error("plan::stray-field", "unknown is borne until the step's timeout")
+                    .at(on_unknown.span, "never comes about")
+                    .help("add `unknown-for:`, such as `unknown-for: 5m`, or remove `on-unknown`"),
+            );
+            None
+        }
+        (Slot::Absent | Slot::Broken, _) => None,
+        (Slot::Given(lasts), on_unknown) => Some(Patience {
+            lasts: lasts.value,
+            then: on_unknown.map_or(OnFailure::Hold, |then| then.value),
+        }),
+    };
+    Tolerance { consecutive, total, unknown }
 }
 
 fn every(form: &GateForm, problems: &mut Vec<Problem>) -> Duration {
@@ -66,7 +106,8 @@ fn every(form: &GateForm, problems: &mut Vec<Problem>) -> Duration {
                 .help("write `every: 1s` or more; `10s` and more spare the API"),
         );
     }
-    let measures = !(form.metric.is_absent() && form.compare.is_absent());
+    let measures =
+        !(form.metric.is_absent() && form.compare.is_absent() && form.error_budget.is_absent());
     form.every.value_or(if measures {
         MEASURED_EVERY
     } else if form.alarms.is_absent() {
@@ -96,7 +137,8 @@ fn alarms(form: &AlarmsForm, problems: &mut Vec<Problem>) -> Option<AlarmsGate> 
         );
     }
     let names = names.value.iter().map(|name| name.value.clone()).collect();
-    Some(AlarmsGate { names, missing, insufficient_data })
+    let already = form.already.value_or(AlreadyInAlarm::Refuse);
+    Some(AlarmsGate { names, missing, insufficient_data, already })
 }
 
 /// The same condition as a gate and in a wait step.
@@ -108,6 +150,19 @@ pub(super) fn healthy(
     let route = scope.route(&form.route, problems);
     let at_least = form.at_least.value_or(Percent::HUNDRED);
     Some((route?, form.side.value()?, at_least))
+}
+
+fn command(form: &CommandForm, problems: &mut Vec<Problem>) -> Option<CommandGate> {
+    let timeout = positive(&form.timeout, COMMAND_TIMEOUT, problems);
+    let run = form.run.given()?;
+    if run.value.first().is_none_or(|program| program.value.trim().is_empty()) {
+        problems.push(
+            Problem::error("plan::blank", "a command gate needs a program to run")
+                .at(run.span, "no program")
+                .help("write the program and its arguments: `run: [./check.sh, \"--strict\"]`"),
+        );
+    }
+    Some(CommandGate { run: run.value.iter().map(|word| word.value.clone()).collect(), timeout })
 }
 
 fn http(form: &HttpForm, problems: &mut Vec<Problem>) -> Option<HttpGate> {
@@ -139,4 +194,44 @@ fn check_url(url: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<Strin
         return None;
     }
     Some(text.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::plan::{
+        OnFailure, Patience, Tolerance,
+        sample::{HEAD, codes, plan},
+    };
+
+    fn with(keys: &str) -> String {
+        let head = HEAD.replace("health\" } }", &format!("health\" }}{keys} }}"));
+        format!("{head}steps: [probe: smoke]\n")
+    }
+
+    fn tolerance(keys: &str) -> Tolerance {
+        plan(&with(keys)).gates["smoke"].tolerance
+    }
+
+    #[test]
+    fn nothing_is_tolerated_unless_told_and_one_number_stands_for_both() {
+        assert_eq!(tolerance(""), Tolerance::default());
+        let twice = Tolerance { consecutive: 2, total: 2, unknown: None };
+        assert_eq!(tolerance(", failures: { consecutive: 2 }"), twice);
+        assert_eq!(tolerance(", failures: { total: 2 }"), twice);
+        let unknown = Some(Patience { lasts: Duration::from_mins(5), then: OnFailure::Hold });
+        let expected = Tolerance { unknown, ..Tolerance::default() };
+        assert_eq!(tolerance(", unknown-for: 5m"), expected);
+    }
+
+    #[test]
+    fn tolerances_that_never_come_about_are_refused() {
+        let refused = |keys: &str, code: &str| {
+            let codes = codes(&with(keys));
+            assert!(codes.contains(&code), "{keys}: {codes:?}");
+        };
+        refused(", failures: { consecutive: 3, total: 2 }", "plan::out-of-range");
+        refused(", on-unknown: hold", "plan::stray-field");
+    }
 }

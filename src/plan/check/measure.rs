@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::scope::{Scope, filled, positive};
 use crate::plan::{
+    calendar::{Day, Hours, Window, Zone},
     defaults::MEASURED_EVERY,
-    measure::{Allowance, Bound, CompareGate, Limit, Measure, MetricGate, Periods},
-    measure_form::{CompareForm, ErrorsForm, MetricForm, RatioForm},
+    measure::{
+        Allowance, Bound, Burn, CompareGate, ErrorBudgetGate, Limit, Measure, MetricGate, Periods,
+    },
+    measure_form::{CompareForm, ErrorBudgetForm, ErrorsForm, MetricForm, RatioForm, WindowForm},
     problem::Problem,
     scalar::Whole,
     source::{Span, Spanned},
@@ -120,6 +123,73 @@ pub(super) fn compare(
         min_canary_requests: form.min_canary_requests.value_or(Whole(200)).0,
         deadline,
     })
+}
+
+pub(super) fn error_budget(
+    form: &ErrorBudgetForm,
+    scope: &Scope,
+    problems: &mut Vec<Problem>,
+) -> Option<ErrorBudgetGate> {
+    let route = scope.route(&form.route, problems);
+    let (of, to) = match form.ratio.given() {
+        Some(ratio) => (filled(&ratio.value.of, problems)?, filled(&ratio.value.to, problems)?),
+        None => ("HTTPCode_Target_5XX_Count".to_owned(), "RequestCount".to_owned()),
+    };
+    if let Some(objective) = form.objective.given().filter(|o| o.value == Percent::HUNDRED) {
+        problems.push(
+            Problem::error("plan::out-of-range", "an objective of 100% leaves no budget")
+                .at(objective.span, "nothing may ever go wrong")
+                .help("write what has to go well, such as `99.9%`"),
+        );
+    }
+    let burn = |rate, long, short| Burn {
+        rate,
+        long: Duration::from_mins(long),
+        short: Duration::from_mins(short),
+    };
+    let burns = match form.burn.given() {
+        None => vec![burn(14_400, 60, 5), burn(6_000, 360, 30)],
+        Some(given) => given.value.iter().map(|burn| burn.value).collect(),
+    };
+    if let (true, Some(given)) = (burns.is_empty(), form.burn.given()) {
+        problems.push(
+            Problem::error("plan::blank", "an error-budget gate without rates would always pass")
+                .at(given.span, "no rates")
+                .help("write at least one: `burn: [14.4x in 1h and 5m]`"),
+        );
+    }
+    Some(ErrorBudgetGate {
+        route: route?,
+        side: form.side.value()?,
+        of,
+        to,
+        objective: form.objective.value()?,
+        burns,
+        min_samples: form.min_samples.value_or(Whole(100)).0,
+    })
+}
+
+pub(super) fn window(form: &WindowForm, problems: &mut Vec<Problem>) -> Window {
+    let mut days: Vec<Day> = match form.days.given() {
+        None => Day::ALL.to_vec(),
+        Some(days) => days.value.iter().map(|day| day.value).collect(),
+    };
+    days.sort_unstable();
+    days.dedup();
+    if let (true, Some(given)) = (days.is_empty(), form.days.given()) {
+        problems.push(
+            Problem::error("plan::blank", "a window without days never opens")
+                .at(given.span, "no days")
+                .help("write `days: [mon, tue, wed, thu]`, or leave `days` out for all of them"),
+        );
+    }
+    let except = form.except.given().map_or(&[][..], |except| &except.value);
+    Window {
+        days,
+        hours: form.hours.value_or(Hours::ALL_DAY),
+        zone: form.zone.value_or(Zone::utc()),
+        except: except.iter().map(|dates| dates.value).collect(),
+    }
 }
 
 fn allowances(

@@ -92,7 +92,7 @@ pub(super) fn find<'n>(
 }
 
 /// Reports what stands in a list twice.
-pub(super) fn refuse_repetition(list: &List<String>, problems: &mut Vec<Problem>) {
+pub(super) fn refuse_repetition(list: &[Spanned<String>], problems: &mut Vec<Problem>) {
     for (i, item) in list.iter().enumerate() {
         if let Some(first) = list.iter().take(i).find(|other| other.value == item.value) {
             problems.push(

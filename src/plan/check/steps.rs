@@ -5,13 +5,14 @@ use std::time::Duration;
 use super::{
     gates::healthy,
     replacement,
-    scope::{Scope, filled, positive},
+    scope::{Scope, filled, positive, refuse_repetition},
 };
 use crate::plan::{
     defaults::{PATIENCE, PROBE_PATIENCE, shift_timeout},
     form::{Short, Slot},
-    model::{ComponentName, OnFailure, Size, Until, Verb},
+    model::{Approvers, ComponentName, OnFailure, Size, Until, Verb},
     problem::Problem,
+    scalar::Whole,
     source::{Span, Spanned},
     syntax::{ApproveForm, ProbeForm, ScaleForm, ShiftForm, StepForm, WaitForm},
     units::{Percent, format_duration},
@@ -133,7 +134,8 @@ fn shift(form: &Spanned<ShiftForm>, scope: &Scope, problems: &mut Vec<Problem>) 
                 )),
         );
     }
-    let verb = Verb::Shift { route: route?, candidate: candidate?, bake, gates };
+    let min_requests = form.min_requests.value().map(|number| number.0);
+    let verb = Verb::Shift { route: route?, candidate: candidate?, bake, gates, min_requests };
     Some(Draft { verb, timeout: Some(timeout), span: *span })
 }
 
@@ -165,8 +167,42 @@ fn approve(form: &Spanned<ApproveForm>, problems: &mut Vec<Problem>) -> Option<D
     let expires = form.expires.given().map(|_| positive(&form.expires, PATIENCE, problems));
     let on_expiry = form.on_expiry.value_or(OnFailure::Hold);
     Some(Draft {
-        verb: Verb::Approve { message: message?, expires, on_expiry },
+        verb: Verb::Approve {
+            message: message?,
+            expires,
+            on_expiry,
+            approvers: approvers(form, problems),
+        },
         timeout: None,
         span: *span,
     })
+}
+
+fn approvers(form: &ApproveForm, problems: &mut Vec<Problem>) -> Approvers {
+    let from = form.from.given().map_or(&[][..], |from| &from.value);
+    refuse_repetition(from, problems);
+    for pattern in from.iter().filter(|pattern| !pattern.value.starts_with("arn:")) {
+        problems.push(
+            Problem::error("plan::arn", format!("`{}` is not an ARN", pattern.value))
+                .at(pattern.span, "nobody is called so")
+                .help("write `arn:aws:sts::111122223333:assumed-role/release/*`; `tidegate approve` tells yours"),
+        );
+    }
+    let quorum = form.quorum.value_or(Whole(1)).0;
+    let is_exact = |pattern: &Spanned<String>| !pattern.value.contains(['*', '?']);
+    if !from.is_empty() && from.iter().all(is_exact) && from.len() < saturating_usize(quorum) {
+        problems.push(
+            Problem::error("plan::quorum", "nobody could ever give so many approvals")
+                .at(
+                    form.quorum.span_or(Span::default()),
+                    format!("only {} may approve", from.len()),
+                )
+                .help("name more people in `from`, or write a smaller `quorum`"),
+        );
+    }
+    Approvers { from: from.iter().map(|pattern| pattern.value.clone()).collect(), quorum }
+}
+
+fn saturating_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -1,0 +1,211 @@
+//! `tidegate gate test`: what the gates of a plan say now, and with `--since` what they would have said. Nothing is
+//! changed; an `http` or `command` gate is asked as a run would ask it.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use serde::Serialize;
+
+use super::check;
+use crate::{
+    action::preflight,
+    cli::{
+        args::{Format, GateTestCommand, Global},
+        exit::{Exit, Failure},
+        output::Output,
+        wire,
+    },
+    cloud::Reads,
+    gate::{Excuses, Replay, past_readings, poll, replay},
+    plan::{Gate, GateKind, GateName, Plan},
+    report,
+    rollout::{Actor, Bindings, Check, Event, Outcome, Reading, Splits, Timestamp},
+    runner::{Due, Histories, poll_alarms},
+};
+
+/// How far back figures count for a reading that belongs to no run.
+const LOOK_BACK: Duration = Duration::from_hours(1);
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Tested<'a> {
+    gate: &'a GateName,
+    #[serde(flatten)]
+    reading: Reading,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    past: Option<Past>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case", tag = "replay")]
+enum Past {
+    Replayed {
+        readings: usize,
+        failed: usize,
+        unknown: usize,
+        /// When a run would have stopped, and why.
+        stopped: Option<Reading>,
+    },
+    /// In words, why there is none.
+    None { because: String },
+}
+
+pub(super) async fn test(
+    command: &GateTestCommand,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let (source, params) = check::open(&command.file)?;
+    let plan = check::read(&source, &params, output)?.plan;
+    let chosen = chosen(&plan, command.gate.as_deref())?;
+    let (reads, clock) = wire::reads_and_clock(&plan, global, &command.simulation).await?;
+    let since = command.since.unwrap_or(LOOK_BACK);
+    if command.simulation.simulate {
+        // A world that has only begun has no past.
+        clock.sleep(since).await;
+    }
+    // Routes and fleets have to be there; whether a run might start is not the question.
+    let bare = Plan { gates: std::collections::BTreeMap::new(), ..plan.clone() };
+    let settled = preflight(&bare, &reads).await.map_err(|objections| {
+        for objection in &objections {
+            output.talk(&format!("refused: {}\n   hint: {}", objection.problem, objection.hint));
+        }
+        let error = anyhow!("the gates of plan {} cannot be read", plan.name);
+        Failure { exit: Exit::Refused, error, hint: None }
+    })?;
+    let now = clock.now();
+    let from = now.before(since);
+    let mut splits = Splits::default();
+    let begun = Event::RunStarted {
+        plan: plan.name.clone(),
+        digest: plan.digest.clone(),
+        params,
+        by: Actor(String::new()),
+        bindings: settled.bindings.clone(),
+        found: settled.found,
+        excused: Vec::new(),
+    };
+    splits.apply(&begun, from);
+    let mut outcomes = Vec::new();
+    for (name, gate) in chosen {
+        let reading = read(&plan, &reads, (&settled.bindings, &splits), name, gate, now).await;
+        let past = match command.since {
+            None => None,
+            Some(_) => Some(past(&reads, &settled.bindings, gate, from, now).await),
+        };
+        outcomes.push(reading.outcome);
+        tell(&Tested { gate: name, reading, past }, output);
+    }
+    Ok(exit(&outcomes))
+}
+
+fn chosen<'a>(
+    plan: &'a Plan,
+    name: Option<&str>,
+) -> Result<Vec<(&'a GateName, &'a Gate)>, Failure> {
+    let chosen: Vec<_> =
+        plan.gates.iter().filter(|(n, _)| name.is_none_or(|name| n.as_str() == name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = plan.gates.keys().map(GateName::as_str).collect();
+        return Err(Failure::usage(
+            name.map_or("the plan has no gates".to_owned(), |n| {
+                format!("the plan has no gate {n}")
+            }),
+            format!("its gates: {}", names.join(", ")),
+        ));
+    }
+    Ok(chosen)
+}
+
+async fn read(
+    plan: &Plan,
+    reads: &Reads,
+    (bindings, splits): (&Bindings, &Splits),
+    name: &GateName,
+    gate: &Gate,
+    now: Timestamp,
+) -> Reading {
+    match &gate.kind {
+        GateKind::Alarms(_) => {
+            let due = [Due { gate: name.clone(), covering: now, excuses: Excuses::new() }];
+            let alarms = reads.alarms.as_ref();
+            let (answers, _) = poll_alarms(plan, alarms, &due, Histories::default(), now).await;
+            let reading = answers.into_iter().next().map(|(_, reading)| reading);
+            reading.unwrap_or_else(|| Reading::new(Outcome::Unknown, now, "not answered"))
+        }
+        GateKind::Healthy { .. }
+        | GateKind::Http(_)
+        | GateKind::Metric(_)
+        | GateKind::Compare(_)
+        | GateKind::ErrorBudget(_)
+        | GateKind::Command(_)
+        | GateKind::Window(_) => {
+            poll(plan, reads, (bindings, splits), &Check::Gate(name.clone()), now).await
+        }
+    }
+}
+
+async fn past(
+    reads: &Reads,
+    bindings: &Bindings,
+    gate: &Gate,
+    from: Timestamp,
+    now: Timestamp,
+) -> Past {
+    match past_readings(reads, bindings, gate, from, now).await {
+        Ok(Some(readings)) => {
+            let Replay { readings, failed, unknown, stops } = replay(readings, &gate.tolerance);
+            Past::Replayed { readings, failed, unknown, stopped: stops }
+        }
+        Ok(None) => Past::None { because: "nobody keeps what it would have said".to_owned() },
+        Err(error) => Past::None { because: error.to_string() },
+    }
+}
+
+fn tell(tested: &Tested<'_>, output: &Output) {
+    match output.format {
+        Format::Json => output.json(tested),
+        Format::Text => {
+            let Tested { gate, reading, past } = tested;
+            output.data(&format!("{gate}: {}, {}", reading.outcome, report::evidence(reading)));
+            match past {
+                None => {}
+                Some(Past::None { because }) => output.data(&format!("  no replay: {because}")),
+                Some(Past::Replayed { readings, failed, unknown, stopped }) => {
+                    output.data(&format!(
+                        "  replay: {readings} readings, {failed} failed, {unknown} unknown"
+                    ));
+                    output.data(&match stopped {
+                        None => "  no run would have stopped".to_owned(),
+                        Some(r) => format!("  a run would have stopped at {}: {}", r.at, r.because),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// As a run would end: 4 when a gate fails, 7 when one waits or is unknown.
+fn exit(outcomes: &[Outcome]) -> Exit {
+    if outcomes.contains(&Outcome::Fail) {
+        Exit::RolledBack
+    } else if outcomes.iter().all(|outcome| *outcome == Outcome::Pass) {
+        Exit::Success
+    } else {
+        Exit::Held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_reading_decides_the_exit_code() {
+        use Outcome::{Fail, Pass, Unknown, Wait};
+        assert_eq!(exit(&[Pass, Pass]), Exit::Success);
+        assert_eq!(exit(&[Pass, Wait]), Exit::Held);
+        assert_eq!(exit(&[Unknown]), Exit::Held);
+        assert_eq!(exit(&[Unknown, Fail, Pass]), Exit::RolledBack);
+    }
+}
