@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use crate::{
     cloud::{AlarmValue, Error, Forward, Group, Reads},
     plan::{
-        Fleet, FleetKind, FleetName, GateKind, Member, Plan, Route, RouteKind, RouteName, Side,
-        Sides, Verb, units::Weight, units::format_duration,
+        Family, Fleet, FleetKind, FleetName, GateKind, Member, Plan, Route, RouteKind, RouteName,
+        Side, Sides, Verb, units::Weight, units::format_duration,
     },
     rollout::{Bindings, Bound, Found, Picture, Target},
 };
@@ -104,7 +104,11 @@ async fn find_route(
     reads: &Reads,
     notes: &mut Notes,
 ) -> Option<Forward> {
-    let RouteKind::Alb(at) = &route.kind;
+    let (family, rules) = match &route.kind {
+        RouteKind::Alb(rules) => (Family::Application, rules),
+        RouteKind::Nlb(listeners) => (Family::Network, listeners),
+    };
+    let at = rules.first()?;
     let mut forward = match reads.load_balancers.find(at).await {
         Ok(forward) => Some(forward),
         Err(error) => {
@@ -112,6 +116,15 @@ async fn find_route(
             None
         }
     };
+    if let Some(found) = &forward
+        && !found.resource.contains(&format!("/{}/", family.in_arns()))
+    {
+        notes.objections.push(Objection::new(
+            format!("route {name}: {} is not on a {family}", found.resource),
+            "write `alb:` for an Application and `nlb:` for a Network Load Balancer",
+        ));
+        forward = None;
+    }
     for member in route.sides.members() {
         if let Err(error) = reads.load_balancers.target_group(member).await {
             notes.objections.push(Objection::error(&format!("route {name}"), &error));

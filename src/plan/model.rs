@@ -176,9 +176,39 @@ pub struct Route {
     pub settle: Duration,
 }
 
+/// What splits the traffic. The places of one route are moved together; there is always at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteKind {
-    Alb(ListenerRule),
+    /// Rules or default actions of Application Load Balancers.
+    Alb(Vec<ListenerRule>),
+    /// Listeners of Network Load Balancers, which have no rules.
+    Nlb(Vec<ListenerRule>),
+}
+
+/// The two kinds of load balancers that weights can be given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Application,
+    Network,
+}
+
+impl Family {
+    /// How the ARNs of its parts begin their resource: `listener/app/…`.
+    pub const fn in_arns(self) -> &'static str {
+        match self {
+            Self::Application => "app",
+            Self::Network => "net",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Application => "Application Load Balancer",
+            Self::Network => "Network Load Balancer",
+        })
+    }
 }
 
 /// Where on a load balancer the forward action stands.

@@ -161,17 +161,26 @@ fn sides(flow: Flow, sides: &Sides) -> Flow {
 }
 
 fn route(route: &Route) -> Flow {
-    let RouteKind::Alb(rule) = &route.kind;
-    let mut flow = Flow::new();
-    match rule {
-        ListenerRule::Rule(arn) => flow.put("rule", text(arn)),
-        ListenerRule::DefaultOf(arn) => flow.put("listener", text(arn)),
-        ListenerRule::Named { load_balancer, port, priority } => flow
-            .put("load-balancer", text(load_balancer))
-            .put("port", port)
-            .some("priority", priority.as_ref()),
+    let (kind, flow) = match &route.kind {
+        RouteKind::Alb(rules) => ("alb", places(rules)),
+        RouteKind::Nlb(rules) => ("nlb", places(rules)),
     };
-    Flow::new().with("alb", sides(flow, &route.sides).with("settle", duration(route.settle)))
+    Flow::new().with(kind, sides(flow, &route.sides).with("settle", duration(route.settle)))
+}
+
+fn places(rules: &[ListenerRule]) -> Flow {
+    let mut flow = Flow::new();
+    for rule in rules {
+        match rule {
+            ListenerRule::Rule(arn) => flow.put("rule", text(arn)),
+            ListenerRule::DefaultOf(arn) => flow.put("listener", text(arn)),
+            ListenerRule::Named { load_balancer, port, priority } => flow
+                .put("load-balancer", text(load_balancer))
+                .put("port", port)
+                .some("priority", priority.as_ref()),
+        };
+    }
+    flow
 }
 
 fn fleet(fleet: &Fleet) -> Flow {

@@ -78,6 +78,8 @@ record! {
     RouteForm, "a route", choice "kind of route" "plan::unknown-route-kind" {
         /// The forward action of an Application Load Balancer.
         "alb" alb: Choice AlbForm,
+        /// The listener of a Network Load Balancer.
+        "nlb" nlb: Choice NlbForm,
     }
 }
 
@@ -102,6 +104,28 @@ record! {
         /// Two target groups (blue and green). Whichever has all the weight when a run starts is stable.
         "pair" pair: Optional List<String>,
         /// How long connections may still reach a side after its weight was taken away; `30s` unless told.
+        "settle" settle: Optional Duration,
+    }
+}
+
+record! {
+    /// The listener of a Network Load Balancer that splits new connections between two target groups. Name the sides
+    /// with `stable` and `candidate`, or name a `pair` and let the weights tell.
+    NlbForm, "an nlb route", choice "`listener` or `load-balancer`" "plan::unknown-field" {
+        /// The ARN of a listener.
+        "listener" listener: Choice String,
+        /// The name of a load balancer; its listener is told by `port`.
+        "load-balancer" load_balancer: Choice String,
+        /// The port of the listener, with `load-balancer`.
+        "port" port: Optional Whole<1, 65_535>,
+        /// The target group that serves today, by name or ARN.
+        "stable" stable: Optional String,
+        /// The target group of the new version.
+        "candidate" candidate: Optional String,
+        /// Two target groups (blue and green). Whichever has all the weight when a run starts is stable.
+        "pair" pair: Optional List<String>,
+        /// How long connections may still reach a side after its weight was taken away; `30s` unless told. A weight
+        /// moves new connections only: make this as long as the connections that matter.
         "settle" settle: Optional Duration,
     }
 }

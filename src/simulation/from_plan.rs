@@ -21,8 +21,8 @@ use super::{
 use crate::{
     cloud::{Forward, TargetGroup},
     plan::{
-        Fleet, GateKind, GateName, ListenerRule, Member, Plan, Route, RouteKind, RouteName, Side,
-        Sides, Verb, units::Weight,
+        Family, Fleet, GateKind, GateName, ListenerRule, Member, Plan, Route, RouteKind, RouteName,
+        Side, Sides, Verb, units::Weight,
     },
     rollout::{Capacity, Split, Timestamp},
     testkit::draw,
@@ -58,18 +58,19 @@ impl Home {
         format!("{name}/{hash:016x}")
     }
 
-    fn rule_arn(&self, place: &ListenerRule) -> String {
+    fn rule_arn(&self, family: Family, place: &ListenerRule) -> String {
         match place {
             ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => arn.clone(),
             ListenerRule::Named { load_balancer, port, priority } => {
                 let load_balancer = Self::with_id(load_balancer);
                 let listener = draw(u64::from(*port), 0);
+                let family = family.in_arns();
                 match priority {
-                    None => self.arn(&format!("listener/app/{load_balancer}/{listener:016x}")),
+                    None => self.arn(&format!("listener/{family}/{load_balancer}/{listener:016x}")),
                     Some(priority) => {
                         let rule = draw(listener, u64::from(*priority));
                         let end = format!("{load_balancer}/{listener:016x}/{rule:016x}");
-                        self.arn(&format!("listener-rule/app/{end}"))
+                        self.arn(&format!("listener-rule/{family}/{end}"))
                     }
                 }
             }
@@ -130,8 +131,10 @@ impl Landscape {
     }
 
     fn add_route(&mut self, home: &Home, name: &RouteName, route: &Route) {
-        let RouteKind::Alb(place) = &route.kind;
-        let resource = home.rule_arn(place);
+        let (family, places) = match &route.kind {
+            RouteKind::Alb(rules) => (Family::Application, rules),
+            RouteKind::Nlb(listeners) => (Family::Network, listeners),
+        };
         let sides = standing(&route.sides);
         let mut split = Split::default();
         for side in SIDES {
@@ -157,16 +160,21 @@ impl Landscape {
                 .entry(member.clone())
                 .or_insert_with(|| SimulatedTargetGroup::new(described, side));
         }
-        let forward = Forward {
-            resource: resource.clone(),
-            load_balancer: load_balancer(&resource),
-            split,
-            sticky_for: self.scenario.stickiness,
-        };
-        self.rules
-            .entry(resource.clone())
-            .or_insert_with(|| SimulatedRule::new(place.clone(), forward));
-        self.routes.insert(name.clone(), (resource, sides));
+        let mut resources = Vec::new();
+        for place in places {
+            let resource = home.rule_arn(family, place);
+            let forward = Forward {
+                resource: resource.clone(),
+                load_balancer: load_balancer(&resource),
+                split: split.clone(),
+                sticky_for: self.scenario.stickiness,
+            };
+            self.rules
+                .entry(resource.clone())
+                .or_insert_with(|| SimulatedRule::new(place.clone(), forward));
+            resources.push(resource);
+        }
+        self.routes.insert(name.clone(), (resources, sides));
     }
 
     fn add_fleet(&mut self, fleet: &Fleet, sides: &Standing) {
@@ -259,7 +267,7 @@ impl Landscape {
     fn note_gated_rises(&mut self, plan: &Plan) {
         for (_, step) in plan.steps() {
             let Verb::Shift { route, candidate, gates, .. } = &step.verb else { continue };
-            let Some((resource, sides)) = self.routes.get(route) else { continue };
+            let Some((resources, sides)) = self.routes.get(route) else { continue };
             let (stable, share) = Weight::split(*candidate);
             let gates = gates.iter().filter_map(|name| plan.gates.get(name));
             let alarms = gates.flat_map(|gate| match &gate.kind {
@@ -273,11 +281,12 @@ impl Landscape {
                 | GateKind::Metric(_)
                 | GateKind::Compare(_) => Vec::new(),
             });
-            self.gated_rises.push(GatedRise {
+            let alarms: Vec<(String, Duration)> = alarms.collect();
+            self.gated_rises.extend(resources.iter().map(|resource| GatedRise {
                 resource: resource.clone(),
                 split: Split::default().with((&sides.stable, stable), (&sides.candidate, share)),
-                alarms: alarms.collect(),
-            });
+                alarms: alarms.clone(),
+            }));
         }
     }
 }
@@ -312,7 +321,7 @@ mod tests {
         {
             let load_balancer = "shop".to_owned();
             let place = ListenerRule::Named { load_balancer, port: 443, priority };
-            plan.routes.get_mut("web").unwrap().kind = RouteKind::Alb(place.clone());
+            plan.routes.get_mut("web").unwrap().kind = RouteKind::Alb(vec![place.clone()]);
             let landscape = landscape(&plan);
             let (arn, rule) = landscape.rules.first_key_value().unwrap();
             assert!(arn.contains(kind), "{arn}");
@@ -326,7 +335,8 @@ mod tests {
     fn an_alarm_watches_the_candidate_of_the_route_its_gate_guards() {
         let mut plan = sample_plan();
         let other = Sides::Fixed { stable: Member::new("a"), candidate: Member::new("b") };
-        let elsewhere = RouteKind::Alb(ListenerRule::DefaultOf("arn:x:listener/app/y/1/2".into()));
+        let place = ListenerRule::DefaultOf("arn:x:listener/app/y/1/2".into());
+        let elsewhere = RouteKind::Alb(vec![place]);
         let mut route = plan.routes["web"].clone();
         (route.sides, route.kind) = (other, elsewhere);
         plan.routes.insert(RouteName::new("api"), route);

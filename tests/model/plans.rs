@@ -25,7 +25,7 @@ fn sides(name: &str) -> Sides {
 }
 
 fn route(name: &str) -> (RouteName, Route) {
-    let kind = RouteKind::Alb(ListenerRule::Rule(format!("rule/{name}")));
+    let kind = RouteKind::Alb(vec![ListenerRule::Rule(format!("rule/{name}"))]);
     (RouteName::new(name), Route { kind, sides: sides(name), settle: seconds(3) })
 }
 

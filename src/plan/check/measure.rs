@@ -1,12 +1,13 @@
 //! Gates that measure: which limits go together, and which comparison could ever come to a verdict.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::scope::{Scope, filled, positive};
 use crate::plan::{
     defaults::MEASURED_EVERY,
     measure::{Allowance, Bound, CompareGate, Limit, Measure, MetricGate, Periods},
     measure_form::{CompareForm, ErrorsForm, MetricForm, RatioForm},
+    model::{Gate, GateKind, GateName, Route, RouteKind, RouteName},
     problem::Problem,
     scalar::Whole,
     source::{Span, Spanned},
@@ -17,6 +18,36 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// Minutes that the judge wants to see before it passes anything.
 const LEAST_DATA: Duration = Duration::from_mins(5);
 const MOST_ALPHA: u16 = 2_000;
+
+/// Refuses gates that measure what nobody publishes: only an Application Load Balancer counts requests and errors by
+/// target group.
+pub(super) fn published(
+    gates: &BTreeMap<GateName, (Gate, Span)>,
+    routes: &BTreeMap<RouteName, (Route, Span)>,
+    problems: &mut Vec<Problem>,
+) {
+    for (name, (gate, at)) in gates {
+        let (what, route) = match &gate.kind {
+            GateKind::Metric(gate) => ("metric", &gate.route),
+            GateKind::Compare(gate) => ("compare", &gate.route),
+            GateKind::Alarms(_) | GateKind::Healthy { .. } | GateKind::Http(_) => continue,
+        };
+        let Some((Route { kind, .. }, declared)) = routes.get(route) else { continue };
+        let behind = match kind {
+            RouteKind::Alb(_) => continue,
+            RouteKind::Nlb(_) => "a Network Load Balancer",
+        };
+        problems.push(
+            Problem::error(
+                "plan::unmeasurable",
+                format!("gate `{name}` cannot measure the sides of `{route}`"),
+            )
+            .at(*at, format!("{what} needs the counts of an Application Load Balancer"))
+            .at(*declared, format!("split by {behind}"))
+            .help("use an `alarms`, `healthy` or `http` gate on this route"),
+        );
+    }
+}
 
 pub(super) fn metric(
     form: &Spanned<MetricForm>,

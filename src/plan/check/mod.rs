@@ -4,6 +4,7 @@
 mod gates;
 mod measure;
 mod plan;
+mod routes;
 mod scope;
 mod steps;
 mod strategy;

@@ -1,7 +1,7 @@
 //! The plan as a whole: its head, its parts in the order in which they refer to each other, its components.
 
 use super::{
-    gates,
+    gates, measure, routes,
     scope::{Scope, keys},
     steps::{self, Draft, DraftComponent},
     strategy, targets, traffic,
@@ -33,9 +33,10 @@ pub(in crate::plan) fn check(
     }
     let aws = aws(&form.aws, problems);
     let scope = Scope::of(form);
-    let routes = targets::routes(&form.routes, problems);
+    let routes = routes::routes(&form.routes, problems);
     let fleets = targets::fleets(&form.fleets, &scope, &routes, problems);
     let gates = gates::gates(&form.gates, &scope, problems);
+    measure::published(&gates, &routes, problems);
     let drafts = components(form, &scope, root, problems);
     traffic::check(&drafts, &fleets, problems);
     let names = keys(&form.components);
