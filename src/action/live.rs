@@ -1,10 +1,12 @@
 //! Reading and changing one target. Both sides of the mapping from a plan's names to real resources are the bindings
 //! that the run journaled at its start, never the plan file.
 
+use std::{collections::BTreeMap, fmt::Display};
+
 use crate::{
     cloud::{Cloud, Error, Reads},
     plan::Member,
-    rollout::{Bindings, Call, CallProblem, Picture, ProblemKind, Target},
+    rollout::{Bindings, Bound, Call, CallProblem, Picture, ProblemKind, Split, Target},
 };
 
 /// What the target looks like now.
@@ -16,7 +18,7 @@ pub async fn observe(
     match target {
         Target::Route(name) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
-            Ok(Picture::Split(reads.load_balancers.forward(&bound.resource).await?.split))
+            route(reads, bound).await
         }
         Target::Fleet { .. } => {
             let group = group_of(bindings, target)?;
@@ -29,9 +31,9 @@ pub async fn observe(
 /// from before nor the one wanted belongs to somebody else, and the call is not made.
 pub async fn call(cloud: &Cloud, bindings: &Bindings, call: &Call) -> Result<(), Error> {
     match (&call.target, &call.before, &call.after) {
-        (Target::Route(name), Picture::Split(before), Picture::Split(after)) => {
+        (Target::Route(name), before, Picture::Split(after)) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(&call.target))?;
-            cloud.weights.set_weights(&bound.resource, before, after).await
+            set_weights(cloud, bound, before, after).await
         }
         (Target::Fleet { .. }, before, Picture::Capacity(after)) => {
             let group = group_of(bindings, &call.target)?;
@@ -49,6 +51,42 @@ pub async fn call(cloud: &Cloud, bindings: &Bindings, call: &Call) -> Result<(),
             message: format!("{target} cannot look like {after}"),
         }),
     }
+}
+
+async fn route(reads: &Reads, bound: &Bound) -> Result<Picture, Error> {
+    let mut parts = BTreeMap::new();
+    for place in bound.places() {
+        parts.insert(place.clone(), reads.load_balancers.forward(place).await?.split);
+    }
+    Ok(Picture::of_rules(parts))
+}
+
+/// Sets the weights at every place of a route. None is touched while one of them belongs to somebody else; each is
+/// looked at once more when its turn comes.
+async fn set_weights(
+    cloud: &Cloud,
+    bound: &Bound,
+    before: &Picture,
+    after: &Split,
+) -> Result<(), Error> {
+    let conflict = |place: &str, live: &dyn Display| Error::Conflict {
+        operation: "ModifyRule",
+        message: format!("{place} is at {live}, not at {before}"),
+    };
+    if !bound.others.is_empty() {
+        let live = route(&cloud.reads, bound).await?;
+        for place in bound.places() {
+            let split = live.part(place);
+            if split != before.part(place) && split != Some(after) {
+                return Err(conflict(place, &live));
+            }
+        }
+    }
+    for place in bound.places() {
+        let expected = before.part(place).ok_or_else(|| conflict(place, &"another place"))?;
+        cloud.weights.set_weights(place, expected, after).await?;
+    }
+    Ok(())
 }
 
 fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, Error> {

@@ -52,8 +52,10 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
     let mut settled =
         Settled { bindings: Bindings::default(), found: Vec::new(), warnings: Vec::new() };
     for (name, route) in &plan.routes {
-        let Some(forward) = find_route(name, route, reads, &mut notes).await else { continue };
-        if let Some(bound) = settle_route(name, route, &forward, &mut notes) {
+        let Some(forwards) = find_route(name, route, reads, &mut notes).await else { continue };
+        let Some(forward) = one_split(name, &forwards, &mut notes) else { continue };
+        if let Some(mut bound) = settle_route(name, route, forward, &mut notes) {
+            bound.others = forwards.iter().skip(1).map(|other| other.resource.clone()).collect();
             settled.found.push(Found {
                 target: Target::Route(name.clone()),
                 picture: Picture::Split(forward.split.clone()),
@@ -103,35 +105,61 @@ async fn find_route(
     route: &Route,
     reads: &Reads,
     notes: &mut Notes,
-) -> Option<Forward> {
+) -> Option<Vec<Forward>> {
     let (family, rules) = match &route.kind {
         RouteKind::Alb(rules) => (Family::Application, rules),
         RouteKind::Nlb(listeners) => (Family::Network, listeners),
     };
-    let at = rules.first()?;
-    let mut forward = match reads.load_balancers.find(at).await {
-        Ok(forward) => Some(forward),
-        Err(error) => {
-            notes.objections.push(Objection::error(&format!("route {name}"), &error));
-            None
+    let mut forwards: Vec<Forward> = Vec::new();
+    for at in rules {
+        match reads.load_balancers.find(at).await {
+            Ok(found) if !found.resource.contains(&format!("/{}/", family.in_arns())) => {
+                notes.objections.push(Objection::new(
+                    format!("route {name}: {} is not on a {family}", found.resource),
+                    "write `alb:` for an Application and `nlb:` for a Network Load Balancer",
+                ));
+            }
+            Ok(found) if forwards.iter().any(|other| other.resource == found.resource) => {
+                notes.objections.push(Objection::new(
+                    format!("route {name} names {} twice", found.resource),
+                    "name each rule or listener once",
+                ));
+            }
+            Ok(found) => forwards.push(found),
+            Err(error) => {
+                notes.objections.push(Objection::error(&format!("route {name}"), &error));
+            }
         }
-    };
-    if let Some(found) = &forward
-        && !found.resource.contains(&format!("/{}/", family.in_arns()))
-    {
-        notes.objections.push(Objection::new(
-            format!("route {name}: {} is not on a {family}", found.resource),
-            "write `alb:` for an Application and `nlb:` for a Network Load Balancer",
-        ));
-        forward = None;
     }
+    let mut complete = forwards.len() == rules.len();
     for member in route.sides.members() {
         if let Err(error) = reads.load_balancers.target_group(member).await {
             notes.objections.push(Objection::error(&format!("route {name}"), &error));
-            forward = None;
+            complete = false;
         }
     }
-    forward
+    complete.then_some(forwards)
+}
+
+/// The first of a route's places, if all have the same split: they are moved together, from one picture to the next.
+fn one_split<'a>(
+    name: &RouteName,
+    forwards: &'a [Forward],
+    notes: &mut Notes,
+) -> Option<&'a Forward> {
+    let first = forwards.first()?;
+    if forwards.iter().all(|other| other.split == first.split) {
+        return Some(first);
+    }
+    let splits = forwards.iter().map(|f| format!("{} at {}", f.split, f.resource));
+    notes.objections.push(Objection::new(
+        format!(
+            "the rules of route {name} do not split alike: {}",
+            splits.collect::<Vec<_>>().join("; ")
+        ),
+        "give all of them the same weights first; a run moves them together",
+    ));
+    None
 }
 
 fn settle_route(
@@ -165,6 +193,7 @@ fn settle_route(
         resource: forward.resource.clone(),
         stable: stable.clone(),
         candidate: candidate.clone(),
+        others: Vec::new(),
     };
     let weight = |member: &Member| forward.split.weight(member);
     match &route.sides {
@@ -231,7 +260,8 @@ async fn settle_fleet(
         // The route it stands behind could not be settled, which has been said already.
         (Sides::Pair(_), None) => return,
     };
-    let bound = Bound { resource: "autoscaling group".to_owned(), stable, candidate };
+    let bound =
+        Bound { resource: "autoscaling group".to_owned(), stable, candidate, others: Vec::new() };
     for side in [Side::Stable, Side::Candidate] {
         let member = bound.member(side);
         match reads.groups.group(member).await {

@@ -218,7 +218,12 @@ mod tests {
 
     fn bound() -> Bound {
         let member = Member::new;
-        Bound { resource: String::new(), stable: member("blue"), candidate: member("green") }
+        Bound {
+            resource: String::new(),
+            stable: member("blue"),
+            candidate: member("green"),
+            others: Vec::new(),
+        }
     }
 
     fn at(minutes: i64) -> Timestamp {

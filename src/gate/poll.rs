@@ -82,9 +82,11 @@ async fn drained(
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let bound = bound_to(bindings, route)?;
-    let split = reads.load_balancers.forward(&bound.resource).await?.split;
     let member = bound.member(side);
-    let weight = split.weight(member);
+    let mut weight = Weight::ZERO;
+    for place in bound.places() {
+        weight = weight.max(reads.load_balancers.forward(place).await?.split.weight(member));
+    }
     let outcome = if weight == Weight::ZERO { Outcome::Pass } else { Outcome::Wait };
     Ok(Reading::new(outcome, at, format!("{member} has weight {weight}")))
 }

@@ -162,24 +162,32 @@ fn sides(flow: Flow, sides: &Sides) -> Flow {
 
 fn route(route: &Route) -> Flow {
     let (kind, flow) = match &route.kind {
-        RouteKind::Alb(rules) => ("alb", places(rules)),
-        RouteKind::Nlb(rules) => ("nlb", places(rules)),
+        RouteKind::Alb(rules) => ("alb", places("rules", rules)),
+        RouteKind::Nlb(listeners) => ("nlb", places("listeners", listeners)),
     };
     Flow::new().with(kind, sides(flow, &route.sides).with("settle", duration(route.settle)))
 }
 
-fn places(rules: &[ListenerRule]) -> Flow {
-    let mut flow = Flow::new();
-    for rule in rules {
-        match rule {
-            ListenerRule::Rule(arn) => flow.put("rule", text(arn)),
-            ListenerRule::DefaultOf(arn) => flow.put("listener", text(arn)),
-            ListenerRule::Named { load_balancer, port, priority } => flow
-                .put("load-balancer", text(load_balancer))
-                .put("port", port)
-                .some("priority", priority.as_ref()),
-        };
+fn places(key: &str, rules: &[ListenerRule]) -> Flow {
+    match rules {
+        [only] => place(only),
+        several => {
+            let places: Vec<String> = several.iter().map(|rule| place(rule).to_string()).collect();
+            Flow::new().with(key, format!("[{}]", places.join(", ")))
+        }
     }
+}
+
+fn place(rule: &ListenerRule) -> Flow {
+    let mut flow = Flow::new();
+    match rule {
+        ListenerRule::Rule(arn) => flow.put("rule", text(arn)),
+        ListenerRule::DefaultOf(arn) => flow.put("listener", text(arn)),
+        ListenerRule::Named { load_balancer, port, priority } => flow
+            .put("load-balancer", text(load_balancer))
+            .put("port", port)
+            .some("priority", priority.as_ref()),
+    };
     flow
 }
 

@@ -86,7 +86,7 @@ record! {
 record! {
     /// The forward action of a rule, or the default action of a listener, that splits traffic between two target
     /// groups. Name the sides with `stable` and `candidate`, or name a `pair` and let the weights tell.
-    AlbForm, "an alb route", choice "`rule`, `listener` or `load-balancer`" "plan::unknown-field" {
+    AlbForm, "an alb route", choice "`rule`, `listener`, `load-balancer` or `rules`" "plan::unknown-field" {
         /// The ARN of a listener rule.
         "rule" rule: Choice String,
         /// The ARN of a listener, for its default action.
@@ -97,6 +97,9 @@ record! {
         "port" port: Optional Whole<1, 65_535>,
         /// The priority of the rule, with `load-balancer`; without it the listener's default action is meant.
         "priority" priority: Optional Whole<1, 50_000>,
+        /// Several rules and listeners with the same two target groups, such as those for port 80 and 443. They are
+        /// moved and put back together.
+        "rules" rules: Choice List<RuleForm>,
         /// The target group that serves today, by name or ARN.
         "stable" stable: Optional String,
         /// The target group of the new version.
@@ -109,15 +112,33 @@ record! {
 }
 
 record! {
+    /// One of several rules of a route, or the default action of a listener.
+    RuleForm, "a rule", choice "`rule`, `listener` or `load-balancer`" "plan::unknown-field" {
+        /// The ARN of a listener rule.
+        "rule" rule: Choice String,
+        /// The ARN of a listener, for its default action.
+        "listener" listener: Choice String,
+        /// The name of a load balancer; its listener is told by `port`.
+        "load-balancer" load_balancer: Choice String,
+        /// The port of the listener, with `load-balancer`.
+        "port" port: Optional Whole<1, 65_535>,
+        /// The priority of the rule, with `load-balancer`; without it the listener's default action is meant.
+        "priority" priority: Optional Whole<1, 50_000>,
+    }
+}
+
+record! {
     /// The listener of a Network Load Balancer that splits new connections between two target groups. Name the sides
     /// with `stable` and `candidate`, or name a `pair` and let the weights tell.
-    NlbForm, "an nlb route", choice "`listener` or `load-balancer`" "plan::unknown-field" {
+    NlbForm, "an nlb route", choice "`listener`, `load-balancer` or `listeners`" "plan::unknown-field" {
         /// The ARN of a listener.
         "listener" listener: Choice String,
         /// The name of a load balancer; its listener is told by `port`.
         "load-balancer" load_balancer: Choice String,
         /// The port of the listener, with `load-balancer`.
         "port" port: Optional Whole<1, 65_535>,
+        /// Several listeners with the same two target groups. They are moved and put back together.
+        "listeners" listeners: Choice List<ListenerForm>,
         /// The target group that serves today, by name or ARN.
         "stable" stable: Optional String,
         /// The target group of the new version.
@@ -127,6 +148,18 @@ record! {
         /// How long connections may still reach a side after its weight was taken away; `30s` unless told. A weight
         /// moves new connections only: make this as long as the connections that matter.
         "settle" settle: Optional Duration,
+    }
+}
+
+record! {
+    /// One of several listeners of a route.
+    ListenerForm, "a listener", choice "`listener` or `load-balancer`" "plan::unknown-field" {
+        /// The ARN of a listener.
+        "listener" listener: Choice String,
+        /// The name of a load balancer; its listener is told by `port`.
+        "load-balancer" load_balancer: Choice String,
+        /// The port of the listener, with `load-balancer`.
+        "port" port: Optional Whole<1, 65_535>,
     }
 }
 

@@ -99,6 +99,7 @@ impl Story {
             resource: resource.into(),
             stable: Member::new(stable),
             candidate: Member::new(candidate),
+            others: Vec::new(),
         };
         let bindings = Bindings {
             routes: [(RouteName::new("web"), bound("rule", "blue", "green"))].into(),

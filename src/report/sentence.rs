@@ -217,8 +217,15 @@ impl Teller<'_> {
                 let bound = self.before.bindings.routes.get(route);
                 bound.map_or(0, |bound| split.share(bound.member(Side::Candidate)))
             }
+            (Picture::Uneven(parts), Target::Route(route)) => {
+                let bound = self.before.bindings.routes.get(route);
+                let shares = bound.into_iter().flat_map(|bound| {
+                    parts.values().map(|split| split.share(bound.member(Side::Candidate)))
+                });
+                shares.min().unwrap_or(0)
+            }
             (Picture::Capacity(capacity), _) => capacity.desired,
-            (Picture::Split(_), Target::Fleet { .. }) => 0,
+            (Picture::Split(_) | Picture::Uneven(_), Target::Fleet { .. }) => 0,
         };
         match size(after).cmp(&size(before)) {
             std::cmp::Ordering::Greater => Sign::Up,

@@ -66,9 +66,16 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
             let bound = bindings.fleets.get(fleet);
             bound.map_or_else(|| picture.to_string(), |b| format!("{} {picture}", b.member(*side)))
         }
-        (Picture::Split(_), Target::Fleet { .. }) | (Picture::Capacity(_), Target::Route(_)) => {
-            picture.to_string()
+        (Picture::Uneven(parts), Target::Route(route)) => {
+            let of = |split: &Split| {
+                let bound = bindings.routes.get(route);
+                bound.map_or_else(|| split.to_string(), |bound| weights(bound, split))
+            };
+            let parts = parts.iter().map(|(place, split)| format!("{} at {place}", of(split)));
+            parts.collect::<Vec<_>>().join("; ")
         }
+        (Picture::Split(_) | Picture::Uneven(_), Target::Fleet { .. })
+        | (Picture::Capacity(_), Target::Route(_)) => picture.to_string(),
     }
 }
 

@@ -160,7 +160,7 @@ pub struct Bindings {
 impl Bindings {
     /// What a run owns while it lasts, by names that are the same for every plan and route name.
     pub fn resources(&self) -> BTreeSet<String> {
-        let routes = self.routes.values().map(|bound| bound.resource.clone());
+        let routes = self.routes.values().flat_map(Bound::places).cloned();
         let fleets = self.fleets.values().flat_map(|bound| {
             [&bound.stable, &bound.candidate].map(|member| format!("{} {member}", bound.resource))
         });
@@ -174,9 +174,17 @@ pub struct Bound {
     pub resource: String,
     pub stable: Member,
     pub candidate: Member,
+    /// The ARNs of the route's other rules and listeners, which are moved together with the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
 }
 
 impl Bound {
+    /// Everywhere its weights stand.
+    pub fn places(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.resource).chain(&self.others)
+    }
+
     pub fn member(&self, side: Side) -> &Member {
         match side {
             Side::Stable => &self.stable,

@@ -235,7 +235,8 @@ fn is_restoring(change: &Change) -> bool {
 
 /// The intent to restore, provided that what is there now is this run's own work.
 fn restore(target: &Target, trail: &Trail, live: &Picture) -> Event {
-    if trail.ours.iter().any(|picture| picture.stands_in(live)) {
+    let ours: Vec<&Picture> = trail.ours.iter().collect();
+    if ours.iter().any(|picture| picture.stands_in(live)) || live.is_mixture_of(&ours) {
         Event::ChangeIntended {
             purpose: Purpose::Restore,
             target: target.clone(),

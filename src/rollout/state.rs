@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Bindings, CallProblem, Cause, Check, Ending, Event, Picture, Purpose, Reading, Signal, Target,
-    Timestamp,
+    Bindings, CallProblem, Cause, Check, Ending, Event, Picture, Purpose, Reading, Signal, Split,
+    Target, Timestamp,
 };
 use crate::plan::{RouteName, Side, StepId, units::Weight};
 
@@ -300,12 +300,18 @@ impl State {
     fn learn(&mut self, target: &Target, live: &Picture, at: Timestamp) {
         self.known.insert(target.clone(), live.clone());
         self.known_at.insert(target.clone(), at);
-        if let (Target::Route(route), Picture::Split(split)) = (target, live)
+        if let Target::Route(route) = target
             && let Some(bound) = self.bindings.routes.get(route)
         {
             for side in [Side::Stable, Side::Candidate] {
                 let key = (route.clone(), side);
-                if split.weight(bound.member(side)) == Weight::ZERO {
+                let is_idle = |split: &Split| split.weight(bound.member(side)) == Weight::ZERO;
+                let idle = match live {
+                    Picture::Split(split) => is_idle(split),
+                    Picture::Uneven(parts) => parts.values().all(is_idle),
+                    Picture::Capacity(_) => false,
+                };
+                if idle {
                     self.idle_since.entry(key).or_insert(at);
                 } else {
                     self.idle_since.remove(&key);

@@ -271,7 +271,15 @@ impl Search<'_> {
         for call in outstanding(self.plan, &self.told(node), node.now).calls {
             let live = &node.world.0[&call.target];
             // The adapters read before they write, so a stranger's picture is met with a conflict.
-            let fits = *live == call.before || *live == call.after;
+            let parts = [&call.before, &call.after];
+            let fits = parts.contains(&live) || live.is_mixture_of(&parts);
+            let cut_short = if fits { node.world.cut_short(self.plan, &call) } else { Vec::new() };
+            let cut_short = cut_short.into_iter().map(|picture| {
+                let mut next = node.clone();
+                next.world.0.insert(call.target.clone(), picture);
+                next
+            });
+            let cut_short: Vec<Node> = cut_short.collect();
             let effective = {
                 let mut next = node.clone();
                 if fits {
@@ -296,6 +304,14 @@ impl Search<'_> {
             } else {
                 ways.push(("conflict", node.clone(), problem(ProblemKind::Passing), Cost::Free));
             }
+            for next in &cut_short {
+                for (how, kind) in [
+                    ("answer lost between two rules", ProblemKind::Passing),
+                    ("denied at a later rule", ProblemKind::Final),
+                ] {
+                    ways.push((how, next.clone(), problem(kind), Cost::Misfortune));
+                }
+            }
             ways.push(("throttled", node.clone(), problem(ProblemKind::Passing), Cost::Misfortune));
             ways.push(("denied", node.clone(), problem(ProblemKind::Final), Cost::Misfortune));
             for (how, mut next, result, cost) in ways {
@@ -308,9 +324,9 @@ impl Search<'_> {
                 fresh |= self.step(Some(id), node, next, &input, node.now, &label)?;
             }
             if let Some(budget) = node.budget.spend(|b| &mut b.crashes) {
-                for (how, mut next) in
-                    [("before it took effect", node.clone()), ("after", effective)]
-                {
+                let whole = [("before it took effect", node.clone()), ("after", effective)];
+                let between = cut_short.into_iter().map(|next| ("between two rules", next));
+                for (how, mut next) in whole.into_iter().chain(between) {
                     next.budget = budget;
                     fresh |= self.restart(Some(id), next, &format!("crash in a call, {how}"))?;
                 }
@@ -408,7 +424,7 @@ impl Search<'_> {
                 let mut next = node.clone();
                 next.budget = budget;
                 next.strange = Some(target.clone());
-                let picture = World::strange(&node.world.0[target]);
+                let picture = World::strange(self.plan, target, &node.world.0[target]);
                 next.world.0.insert(target.clone(), picture);
                 fresh |= self.step(
                     Some(id),

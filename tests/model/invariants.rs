@@ -27,6 +27,14 @@ pub(crate) fn check(plan: &Plan, node: &Node, event: &Event, now: Timestamp) -> 
         Event::ChangeIntended { purpose, target, before, after } => {
             intended(plan, node, purpose, target, before, after)
         }
+        Event::DriftFound { target, found, .. } if node.strange.as_ref() != Some(target) => {
+            Err(format!("invariant 6: nobody else has touched {target}, found at {found}"))
+        }
+        Event::AttentionNeeded { target, problem, .. }
+            if problem.starts_with("somebody else") && node.strange.as_ref() != Some(target) =>
+        {
+            Err(format!("invariant 6: nobody else has touched {target}, and it is left: {problem}"))
+        }
         Event::StepDone { step } => done(plan, node, step, now),
         Event::RunEnded { ending } => ended(plan, node, *ending),
         _ => Ok(()),
@@ -41,7 +49,7 @@ fn intended(
     before: &Picture,
     after: &Picture,
 ) -> Result<(), String> {
-    if node.strange.as_ref() == Some(target) && *before == World::strange(before) {
+    if node.strange.as_ref() == Some(target) && World::is_strange(before) {
         return Err(format!("invariant 6: a stranger's {target} would be overwritten"));
     }
     let origin = &World::of(plan).0[target];
@@ -59,11 +67,11 @@ fn intended(
     }
     let Purpose::Step(step) = purpose else { return Ok(()) };
     let Some((_, step)) = plan.step(step) else { return Err("a step that is not there".into()) };
-    if let (Verb::Shift { route, gates, .. }, Picture::Split(before), Picture::Split(after)) =
-        (&step.verb, before, after)
-    {
-        let candidate = bindings(plan).routes[route].candidate.clone();
-        if after.share(&candidate) > before.share(&candidate) {
+    if let (Verb::Shift { route, gates, .. }, Picture::Split(after)) = (&step.verb, after) {
+        let bound = &bindings(plan).routes[route];
+        let (candidate, places) = (&bound.candidate, bound.places());
+        let before = places.filter_map(|place| before.part(place)).map(|s| s.share(candidate));
+        if before.min().is_some_and(|before| after.share(candidate) > before) {
             for gate in gates {
                 let said = node.said.get(&Check::Gate(gate.clone())).map(|(outcome, _)| *outcome);
                 if !matches!(said, Some(Outcome::Pass | Outcome::Wait)) {

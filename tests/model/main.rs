@@ -49,6 +49,16 @@ fn two_crashes_and_two_lost_answers_strand_nothing() {
     assert!(states > 5_000, "the search space has shrunk to {states} states");
 }
 
+/// A route of two rules with crashes, lost answers and denials between them, and a stranger at one of the two.
+#[test]
+fn rules_of_one_route_move_together_or_go_back_together() {
+    let all =
+        Budget { crashes: 1, gates: 1, calls: 2, aborts: 1, pauses: 1, strangers: 1, total: 2 };
+    let states = run("two rules", &plans::two_rules(), all);
+    assert!(states > 50_000, "the search space has shrunk to {states} states");
+    run("two rules, held", &plans::two_rules_held(), Budget { strangers: 0, ..all });
+}
+
 #[test]
 fn components_wait_for_what_they_need_and_go_back_in_reverse() {
     let budget =

@@ -128,6 +128,27 @@ pub(crate) fn two_tiers() -> Plan {
     plan(&["store", "web"], &["store-errors", "web-errors"], components)
 }
 
+/// A route of two rules, which are written one after the other.
+pub(crate) fn two_rules() -> Plan {
+    let steps = vec![
+        scale("web", Side::Candidate, Size::Instances(2)),
+        shift("web", 10, 30, &["errors"]),
+        shift("web", 100, 0, &[]),
+        scale("web", Side::Stable, Size::Instances(0)),
+    ];
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
+    let rules = ["web", "web-2"].map(|name| ListenerRule::Rule(format!("rule/{name}")));
+    for route in plan.routes.values_mut() {
+        route.kind = RouteKind::Alb(rules.to_vec());
+    }
+    plan
+}
+
+/// The same, held instead of rolled back when something fails.
+pub(crate) fn two_rules_held() -> Plan {
+    Plan { on_failure: OnFailure::Hold, ..two_rules() }
+}
+
 pub(crate) fn approval_and_hold() -> Plan {
     let steps = vec![
         scale("web", Side::Candidate, Size::Instances(2)),

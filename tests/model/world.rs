@@ -3,22 +3,31 @@
 use std::collections::BTreeMap;
 
 use tidegate::{
-    plan::{FleetName, Plan, RouteName, Side, units::Weight},
-    rollout::{Bindings, Bound, Capacity, Check, Found, Outcome, Picture, Split, Target},
+    plan::{FleetName, Plan, Route, RouteKind, RouteName, Side, units::Weight},
+    rollout::{Bindings, Bound, Call, Capacity, Check, Found, Outcome, Picture, Split, Target},
 };
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct World(pub(crate) BTreeMap<Target, Picture>);
 
 pub(crate) fn bindings(plan: &Plan) -> Bindings {
-    let bound = |name: &str| Bound {
+    let bound = |name: &str, others| Bound {
         resource: name.to_owned(),
         stable: tidegate::plan::Member::new(format!("{name}-blue")),
         candidate: tidegate::plan::Member::new(format!("{name}-green")),
+        others,
+    };
+    let others = |name: &RouteName, route: &Route| match &route.kind {
+        RouteKind::Alb(rules) | RouteKind::Nlb(rules) => {
+            (1..rules.len()).map(|i| format!("{name}-{i}")).collect()
+        }
+    };
+    let route = |(name, route): (&RouteName, &Route)| {
+        (name.clone(), bound(name.as_str(), others(name, route)))
     };
     Bindings {
-        routes: plan.routes.keys().map(|n| (n.clone(), bound(n.as_str()))).collect(),
-        fleets: plan.fleets.keys().map(|n| (n.clone(), bound(n.as_str()))).collect(),
+        routes: plan.routes.iter().map(route).collect(),
+        fleets: plan.fleets.keys().map(|n| (n.clone(), bound(n.as_str(), Vec::new()))).collect(),
     }
 }
 
@@ -52,6 +61,10 @@ impl World {
     pub(crate) fn weight(&self, plan: &Plan, route: &RouteName, side: Side) -> Weight {
         match &self.0[&Target::Route(route.clone())] {
             Picture::Split(split) => split.weight(bindings(plan).routes[route].member(side)),
+            Picture::Uneven(parts) => {
+                let bound = &bindings(plan).routes[route];
+                parts.values().map(|split| split.weight(bound.member(side))).max().unwrap()
+            }
             Picture::Capacity(_) => unreachable!("a route has a split"),
         }
     }
@@ -59,7 +72,7 @@ impl World {
     pub(crate) fn desired(&self, fleet: &FleetName, side: Side) -> u32 {
         match &self.0[&Target::Fleet { fleet: fleet.clone(), side }] {
             Picture::Capacity(capacity) => capacity.desired,
-            Picture::Split(_) => unreachable!("a fleet has a capacity"),
+            Picture::Split(_) | Picture::Uneven(_) => unreachable!("a fleet has a capacity"),
         }
     }
 
@@ -75,14 +88,46 @@ impl World {
         if yes { Outcome::Pass } else { Outcome::Wait }
     }
 
-    /// What a stranger would set a target to: nothing this run ever would.
-    pub(crate) fn strange(picture: &Picture) -> Picture {
-        match picture {
-            Picture::Split(split) => {
-                let weights = split.0.keys().map(|m| (m.clone(), Weight::new(7).unwrap()));
-                Picture::Split(Split(weights.collect()))
+    /// What a call looks like that reached some of a route's rules, in their order, and not all of them.
+    pub(crate) fn cut_short(&self, plan: &Plan, call: &Call) -> Vec<Picture> {
+        let Target::Route(route) = &call.target else { return Vec::new() };
+        let bindings = bindings(plan);
+        let places: Vec<&String> = bindings.routes[route].places().collect();
+        let after = |reached: usize| {
+            let live = &self.0[&call.target];
+            let part = |(i, place): (usize, &&String)| {
+                let picture = if i < reached { &call.after } else { live };
+                ((*place).clone(), picture.part(place).unwrap().clone())
+            };
+            Picture::of_rules(places.iter().enumerate().map(part).collect())
+        };
+        (1..places.len()).map(after).collect()
+    }
+
+    /// What a stranger would set a target to: nothing this run ever would. Of several rules only the last is touched.
+    pub(crate) fn strange(plan: &Plan, target: &Target, picture: &Picture) -> Picture {
+        match (picture, target) {
+            (Picture::Split(_) | Picture::Uneven(_), Target::Route(route)) => {
+                let bindings = bindings(plan);
+                let places: Vec<&String> = bindings.routes[route].places().collect();
+                let part = |place: &&String| picture.part(place).unwrap().clone();
+                let mut parts: BTreeMap<String, Split> =
+                    places.iter().map(|place| ((*place).clone(), part(place))).collect();
+                let last = parts.get_mut(places[places.len() - 1]).unwrap();
+                last.0.values_mut().for_each(|weight| *weight = Weight::new(7).unwrap());
+                Picture::of_rules(parts)
             }
-            Picture::Capacity(_) => Picture::Capacity(Capacity { min: 3, max: 33, desired: 3 }),
+            _ => Picture::Capacity(Capacity { min: 3, max: 33, desired: 3 }),
+        }
+    }
+
+    /// Whether a picture has something of a stranger's in it.
+    pub(crate) fn is_strange(picture: &Picture) -> bool {
+        let is_strange = |split: &Split| split.0.values().all(|weight| weight.get() == 7);
+        match picture {
+            Picture::Split(split) => is_strange(split),
+            Picture::Uneven(parts) => parts.values().any(is_strange),
+            Picture::Capacity(capacity) => capacity.max == 33,
         }
     }
 }

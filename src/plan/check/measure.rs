@@ -7,7 +7,7 @@ use crate::plan::{
     defaults::MEASURED_EVERY,
     measure::{Allowance, Bound, CompareGate, Limit, Measure, MetricGate, Periods},
     measure_form::{CompareForm, ErrorsForm, MetricForm, RatioForm},
-    model::{Gate, GateKind, GateName, Route, RouteKind, RouteName},
+    model::{Gate, GateKind, GateName, ListenerRule, Route, RouteKind, RouteName},
     problem::Problem,
     scalar::Whole,
     source::{Span, Spanned},
@@ -34,7 +34,8 @@ pub(super) fn published(
         };
         let Some((Route { kind, .. }, declared)) = routes.get(route) else { continue };
         let behind = match kind {
-            RouteKind::Alb(_) => continue,
+            RouteKind::Alb(rules) if one_load_balancer(rules) => continue,
+            RouteKind::Alb(_) => "several load balancers, whose counts are not added up",
             RouteKind::Nlb(_) => "a Network Load Balancer",
         };
         problems.push(
@@ -47,6 +48,19 @@ pub(super) fn published(
             .help("use an `alarms`, `healthy` or `http` gate on this route"),
         );
     }
+}
+
+/// Whether rules stand on the same load balancer, as far as their names tell.
+fn one_load_balancer(rules: &[ListenerRule]) -> bool {
+    let name = |rule: &ListenerRule| match rule {
+        ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => {
+            arn.split('/').nth(2).map(str::to_owned)
+        }
+        ListenerRule::Named { load_balancer, .. } => Some(load_balancer.clone()),
+    };
+    let mut names = rules.iter().map(name);
+    let first = names.next();
+    names.all(|other| Some(other) == first)
 }
 
 pub(super) fn metric(

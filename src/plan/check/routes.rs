@@ -58,9 +58,16 @@ fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         port: &form.port,
         priority: &form.priority,
     };
-    let rule = place.check(*span, problems);
+    let rules = place.and_several(&form.rules, *span, problems, |rule| Place {
+        family: Family::Application,
+        rule: &rule.rule,
+        listener: &rule.listener,
+        load_balancer: &rule.load_balancer,
+        port: &rule.port,
+        priority: &rule.priority,
+    });
     let settle = form.settle.value_or(SETTLE);
-    Some(Route { kind: RouteKind::Alb(vec![rule?]), sides: sides?, settle })
+    Some(Route { kind: RouteKind::Alb(rules?), sides: sides?, settle })
 }
 
 fn nlb(form: &Spanned<NlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
@@ -74,9 +81,16 @@ fn nlb(form: &Spanned<NlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         port: &form.port,
         priority: &Slot::Absent,
     };
-    let rule = place.check(*span, problems);
+    let listeners = place.and_several(&form.listeners, *span, problems, |listener| Place {
+        family: Family::Network,
+        rule: &Slot::Absent,
+        listener: &listener.listener,
+        load_balancer: &listener.load_balancer,
+        port: &listener.port,
+        priority: &Slot::Absent,
+    });
     let settle = form.settle.value_or(SETTLE);
-    Some(Route { kind: RouteKind::Nlb(vec![rule?]), sides: sides?, settle })
+    Some(Route { kind: RouteKind::Nlb(listeners?), sides: sides?, settle })
 }
 
 fn target_groups(
@@ -107,6 +121,44 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// The places of a route: this one, or those of the list that stands for it.
+    fn and_several<T>(
+        &self,
+        list: &Slot<List<T>>,
+        at: Span,
+        problems: &mut Vec<Problem>,
+        place: impl Fn(&T) -> Place<'_>,
+    ) -> Option<Vec<ListenerRule>> {
+        let Some(Spanned { value: list, span }) = list.given() else {
+            return self.check(at, problems).map(|rule| vec![rule]);
+        };
+        self.refuse_strays(problems);
+        if list.is_empty() {
+            problems.push(
+                Problem::error("plan::blank", "a route without a rule moves nothing")
+                    .at(*span, "no rules")
+                    .help("name at least one: `[{ load-balancer: shop, port: 443 }]`"),
+            );
+        }
+        let read = |item: &Spanned<T>| {
+            let rule = place(&item.value).check(item.span, problems);
+            rule.map(|rule| (rule, item.span))
+        };
+        let read: Vec<Option<(ListenerRule, Span)>> = list.iter().map(read).collect();
+        let rules: Vec<(ListenerRule, Span)> = read.into_iter().collect::<Option<_>>()?;
+        for (i, (rule, span)) in rules.iter().enumerate() {
+            if let Some((_, first)) = rules.iter().take(i).find(|(other, _)| other == rule) {
+                problems.push(
+                    Problem::error("plan::repeated", "this rule stands here twice")
+                        .at(*span, "second time")
+                        .at(*first, "first time")
+                        .help("remove one of the two"),
+                );
+            }
+        }
+        Some(rules.into_iter().map(|(rule, _)| rule).collect())
+    }
+
     fn check(&self, at: Span, problems: &mut Vec<Problem>) -> Option<ListenerRule> {
         let Some(name) = self.load_balancer.given() else { return self.by_arn(problems) };
         let simple = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
@@ -135,7 +187,8 @@ impl Place<'_> {
         valid.then(|| ListenerRule::Named { load_balancer: name.value.clone(), port, priority })
     }
 
-    fn by_arn(&self, problems: &mut Vec<Problem>) -> Option<ListenerRule> {
+    /// Reports what belongs to `load-balancer` and stands without it.
+    fn refuse_strays(&self, problems: &mut Vec<Problem>) {
         for (slot, key) in [
             (self.port.given().map(|p| p.span), "port"),
             (self.priority.given().map(|p| p.span), "priority"),
@@ -150,6 +203,10 @@ impl Place<'_> {
                 );
             }
         }
+    }
+
+    fn by_arn(&self, problems: &mut Vec<Problem>) -> Option<ListenerRule> {
+        self.refuse_strays(problems);
         let arn = |slot: &Slot<String>, kind, problems: &mut Vec<Problem>| {
             slot.given().and_then(|arn| arn_of(arn, self.family, kind, problems))
         };
@@ -233,6 +290,22 @@ mod tests {
         assert_eq!(route(&format!("listener: '{}'", arn("listener/net/lb"))), [""; 0]);
         assert_eq!(route(&format!("listener: '{}'", arn("listener/app/lb"))), ["plan::arn"]);
         assert_eq!(route("load-balancer: lb, port: 443, priority: 7"), ["plan::unknown-field"]);
+    }
+
+    #[test]
+    fn several_rules_stand_in_one_list() {
+        let route = |rules: &str| with_route(&format!("{{ alb: {{ {rules}, pair: [a, b] }} }}"));
+        let (http, https) = ("{ load-balancer: x, port: 80 }", "{ load-balancer: x, port: 443 }");
+        assert_eq!(route(&format!("rules: [{http}, {https}]")), [""; 0]);
+        assert_eq!(route(&format!("rules: [{http}, {https}, {http}]")), ["plan::repeated"]);
+        assert_eq!(route("rules: []"), ["plan::blank"]);
+        assert_eq!(route(&format!("rules: [{http}], port: 80")), ["plan::stray-field"]);
+        assert_eq!(
+            route(&format!("load-balancer: x, port: 80, rules: [{https}]")),
+            ["plan::ambiguous"]
+        );
+        let shared = "{ load-balancer: lb, port: 443 }";
+        assert_eq!(route(&format!("rules: [{http}, {shared}]")), ["plan::same-target"]);
     }
 
     #[test]
