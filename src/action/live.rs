@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Display};
 use crate::{
     cloud::{Cloud, Error, Reads},
     plan::Member,
-    rollout::{Bindings, Bound, Call, CallProblem, Picture, ProblemKind, Split, Target},
+    rollout::{Bindings, Bound, Call, CallProblem, Medium, Picture, ProblemKind, Split, Target},
 };
 
 /// What the target looks like now.
@@ -54,6 +54,12 @@ pub async fn call(cloud: &Cloud, bindings: &Bindings, call: &Call) -> Result<(),
 }
 
 async fn route(reads: &Reads, bound: &Bound) -> Result<Picture, Error> {
+    match bound.medium {
+        Medium::Dns { .. } => {
+            return Ok(Picture::Split(reads.dns.records(&bound.resource).await?.split));
+        }
+        Medium::LoadBalancer => {}
+    }
     let mut parts = BTreeMap::new();
     for place in bound.places() {
         parts.insert(place.clone(), reads.load_balancers.forward(place).await?.split);
@@ -84,7 +90,12 @@ async fn set_weights(
     }
     for place in bound.places() {
         let expected = before.part(place).ok_or_else(|| conflict(place, &"another place"))?;
-        cloud.weights.set_weights(place, expected, after).await?;
+        match bound.medium {
+            Medium::LoadBalancer => cloud.weights.set_weights(place, expected, after).await?,
+            Medium::Dns { .. } => {
+                cloud.records.set_record_weights(place, expected, after).await?;
+            }
+        }
     }
     Ok(())
 }

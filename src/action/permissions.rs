@@ -14,6 +14,14 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         match &route.kind {
             RouteKind::Alb(_) => actions.extend(["elasticloadbalancing:DescribeRules"]),
             RouteKind::Nlb(_) => {}
+            RouteKind::Route53(_) => {
+                actions.extend([
+                    "route53:GetHealthCheckStatus",
+                    "route53:ListHostedZonesByName",
+                    "route53:ListResourceRecordSets",
+                ]);
+                continue;
+            }
         }
         actions.extend([
             "elasticloadbalancing:DescribeListeners",
@@ -37,6 +45,9 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                     "elasticloadbalancing:ModifyRule",
                 ]),
                 Some(RouteKind::Nlb(_)) => actions.extend(["elasticloadbalancing:ModifyListener"]),
+                Some(RouteKind::Route53(_)) => {
+                    actions.extend(["route53:ChangeResourceRecordSets", "route53:GetChange"]);
+                }
                 None => {}
             },
             Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {}

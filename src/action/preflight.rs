@@ -1,15 +1,15 @@
 //! Before a run starts: are these the right account and region, does everything the plan names exist, which side is
 //! which, may the first step begin? Only reads are made, and every refusal is collected, so that one attempt tells all.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     cloud::{AlarmValue, Error, Forward, Group, Reads},
     plan::{
-        Family, Fleet, FleetKind, FleetName, GateKind, Member, Plan, Route, RouteKind, RouteName,
-        Side, Sides, Verb, units::Weight, units::format_duration,
+        Family, Fleet, FleetKind, FleetName, GateKind, ListenerRule, Member, Plan, RecordSet,
+        Route, RouteKind, RouteName, Side, Sides, Verb, units::Weight, units::format_duration,
     },
-    rollout::{Bindings, Bound, Found, Picture, Target},
+    rollout::{Bindings, Bound, Found, Medium, Picture, Split, Target},
 };
 
 /// Everything a run knows about the world when it starts.
@@ -39,6 +39,9 @@ impl Objection {
     }
 }
 
+/// With a longer TTL the wait for clients outlasts what one expects of a roll-back.
+const LONG_TTL: Duration = Duration::from_mins(5);
+
 #[derive(Default)]
 struct Notes {
     objections: Vec<Objection>,
@@ -52,14 +55,23 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
     let mut settled =
         Settled { bindings: Bindings::default(), found: Vec::new(), warnings: Vec::new() };
     for (name, route) in &plan.routes {
-        let Some(forwards) = find_route(name, route, reads, &mut notes).await else { continue };
-        let Some(forward) = one_split(name, &forwards, &mut notes) else { continue };
-        if let Some(mut bound) = settle_route(name, route, forward, &mut notes) {
-            bound.others = forwards.iter().skip(1).map(|other| other.resource.clone()).collect();
+        let found = match &route.kind {
+            RouteKind::Alb(rules) => {
+                find_rules(name, (Family::Application, rules), route, reads, &mut notes).await
+            }
+            RouteKind::Nlb(listeners) => {
+                find_rules(name, (Family::Network, listeners), route, reads, &mut notes).await
+            }
+            RouteKind::Route53(at) => find_records(name, at, route, reads, &mut notes).await,
+        };
+        let Some(standing) = found else { continue };
+        if let Some((stable, candidate)) = settle_sides(name, route, &standing.split, &mut notes) {
+            let Standing { resource, others, split, medium } = standing;
             settled.found.push(Found {
                 target: Target::Route(name.clone()),
-                picture: Picture::Split(forward.split.clone()),
+                picture: Picture::Split(split),
             });
+            let bound = Bound { resource, stable, candidate, others, medium };
             settled.bindings.routes.insert(name.clone(), bound);
         }
     }
@@ -100,16 +112,60 @@ async fn check_account(plan: &Plan, reads: &Reads, notes: &mut Notes) {
     }
 }
 
-async fn find_route(
+/// Where a route's weights stand, and how.
+struct Standing {
+    resource: String,
+    others: Vec<String>,
+    split: Split,
+    medium: Medium,
+}
+
+async fn find_records(
     name: &RouteName,
+    at: &RecordSet,
     route: &Route,
     reads: &Reads,
     notes: &mut Notes,
-) -> Option<Vec<Forward>> {
-    let (family, rules) = match &route.kind {
-        RouteKind::Alb(rules) => (Family::Application, rules),
-        RouteKind::Nlb(listeners) => (Family::Network, listeners),
+) -> Option<Standing> {
+    let records = match reads.dns.find(at).await {
+        Ok(records) => records,
+        Err(error) => {
+            notes.objections.push(Objection::error(&format!("route {name}"), &error));
+            return None;
+        }
     };
+    let missing =
+        route.sides.members().into_iter().filter(|member| !records.split.0.contains_key(*member));
+    let missing: Vec<&str> = missing.map(Member::as_str).collect();
+    if !missing.is_empty() {
+        notes.objections.push(Objection::new(
+            format!(
+                "route {name}: {} has no record with the set identifier {}",
+                records.resource,
+                missing.join(" or ")
+            ),
+            "create it with weight 0; a run moves weights and makes no records",
+        ));
+        return None;
+    }
+    if records.ttl > LONG_TTL {
+        notes.warnings.push(format!(
+            "resolvers keep the answers of route {name} for {}: every shift and every roll-back \
+             takes that long to reach all clients",
+            format_duration(records.ttl)
+        ));
+    }
+    let medium = Medium::Dns { ttl: records.ttl.as_secs() };
+    Some(Standing { resource: records.resource, others: Vec::new(), split: records.split, medium })
+}
+
+async fn find_rules(
+    name: &RouteName,
+    (family, rules): (Family, &[ListenerRule]),
+    route: &Route,
+    reads: &Reads,
+    notes: &mut Notes,
+) -> Option<Standing> {
     let mut forwards: Vec<Forward> = Vec::new();
     for at in rules {
         match reads.load_balancers.find(at).await {
@@ -138,7 +194,19 @@ async fn find_route(
             complete = false;
         }
     }
-    complete.then_some(forwards)
+    let first = complete.then(|| one_split(name, &forwards, notes)).flatten()?;
+    if let Some(sticky) = first.sticky_for {
+        notes.warnings.push(format!(
+            "route {name} is sticky for {}: clients that hold its cookie do not follow the weights",
+            format_duration(sticky)
+        ));
+    }
+    Some(Standing {
+        resource: first.resource.clone(),
+        others: forwards.iter().skip(1).map(|other| other.resource.clone()).collect(),
+        split: first.split.clone(),
+        medium: Medium::LoadBalancer,
+    })
 }
 
 /// The first of a route's places, if all have the same split: they are moved together, from one picture to the next.
@@ -162,15 +230,15 @@ fn one_split<'a>(
     None
 }
 
-fn settle_route(
+/// Which member is stable and which the candidate.
+fn settle_sides(
     name: &RouteName,
     route: &Route,
-    forward: &Forward,
+    split: &Split,
     notes: &mut Notes,
-) -> Option<Bound> {
+) -> Option<(Member, Member)> {
     let members = route.sides.members();
-    let strangers: Vec<String> = forward
-        .split
+    let strangers: Vec<String> = split
         .0
         .iter()
         .filter(|(member, weight)| **weight != Weight::ZERO && !members.contains(member))
@@ -183,19 +251,8 @@ fn settle_route(
         ));
         return None;
     }
-    if let Some(sticky) = forward.sticky_for {
-        notes.warnings.push(format!(
-            "route {name} is sticky for {}: clients that hold its cookie do not follow the weights",
-            format_duration(sticky)
-        ));
-    }
-    let bound = |stable: &Member, candidate: &Member| Bound {
-        resource: forward.resource.clone(),
-        stable: stable.clone(),
-        candidate: candidate.clone(),
-        others: Vec::new(),
-    };
-    let weight = |member: &Member| forward.split.weight(member);
+    let bound = |stable: &Member, candidate: &Member| (stable.clone(), candidate.clone());
+    let weight = |member: &Member| split.weight(member);
     match &route.sides {
         Sides::Fixed { stable, candidate } => {
             if weight(stable) == Weight::ZERO {
@@ -206,10 +263,9 @@ fn settle_route(
                 return None;
             }
             if weight(candidate) != Weight::ZERO {
-                notes.warnings.push(format!(
-                    "route {name} sends traffic to {candidate} already: {}",
-                    forward.split
-                ));
+                notes
+                    .warnings
+                    .push(format!("route {name} sends traffic to {candidate} already: {split}"));
             }
             Some(bound(stable, candidate))
         }
@@ -225,7 +281,7 @@ fn settle_route(
             (Weight::ZERO, _) => Some(bound(second, first)),
             _ => {
                 notes.objections.push(Objection::new(
-                    format!("route {name} is split between both sides ({})", forward.split),
+                    format!("route {name} is split between both sides ({split})"),
                     "finish or roll back what split it, or name `stable` and `candidate` instead \
                      of a `pair`",
                 ));
@@ -260,13 +316,22 @@ async fn settle_fleet(
         // The route it stands behind could not be settled, which has been said already.
         (Sides::Pair(_), None) => return,
     };
-    let bound =
-        Bound { resource: "autoscaling group".to_owned(), stable, candidate, others: Vec::new() };
+    let bound = Bound {
+        resource: "autoscaling group".to_owned(),
+        stable,
+        candidate,
+        others: Vec::new(),
+        medium: Medium::LoadBalancer,
+    };
     for side in [Side::Stable, Side::Candidate] {
         let member = bound.member(side);
         match reads.groups.group(member).await {
             Ok(group) => {
-                let target_group = route.as_ref().map(|(_, route)| route.member(side));
+                let target_group = route.as_ref().and_then(|(_, route)| match route.medium {
+                    Medium::LoadBalancer => Some(route.member(side)),
+                    // What a record leads to is not registered anywhere we could look.
+                    Medium::Dns { .. } => None,
+                });
                 check_group(plan, name, &group, target_group, notes);
                 settled.found.push(Found {
                     target: Target::Fleet { fleet: name.clone(), side },

@@ -223,6 +223,7 @@ mod tests {
             stable: member("blue"),
             candidate: member("green"),
             others: Vec::new(),
+            medium: crate::rollout::Medium::LoadBalancer,
         }
     }
 

@@ -1,11 +1,11 @@
 //! One poll of one check. Alarm gates do not poll by themselves: they are answered from what the shared alarm poller
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
-use super::{judge_health, poll_compare, poll_metric, probe};
+use super::{judge_health, judge_record, poll_compare, poll_metric, probe};
 use crate::{
     cloud::{Error, Reads},
     plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
-    rollout::{Bindings, Bound, Check, Outcome, Reading, Splits, Timestamp},
+    rollout::{Bindings, Bound, Check, Medium, Outcome, Reading, Splits, Timestamp},
 };
 
 /// The answer to a check that is not an alarm gate. `splits` is how the run's traffic was split so far.
@@ -64,14 +64,30 @@ async fn health(
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let bound = bound_to(bindings, route)?;
-    let health = reads.load_balancers.health(bound.member(side)).await?;
-    let mut desired = 0;
+    let (mut desired, mut in_service) = (0, 0);
     for fleet in plan.fleets_behind(route) {
         if let Some(bound) = bindings.fleets.get(fleet) {
-            desired += reads.groups.group(bound.member(side)).await?.capacity.desired;
+            let group = reads.groups.group(bound.member(side)).await?;
+            desired += group.capacity.desired;
+            in_service += group.in_service;
         }
     }
-    Ok(judge_health(&health, desired, at_least, at))
+    match bound.medium {
+        Medium::LoadBalancer => {
+            let health = reads.load_balancers.health(bound.member(side)).await?;
+            Ok(judge_health(&health, desired, at_least, at))
+        }
+        Medium::Dns { .. } => {
+            let member = bound.member(side);
+            let records = reads.dns.records(&bound.resource).await?;
+            let checkers = match records.health_checks.get(member) {
+                Some(check) => Some(reads.dns.checkers(check).await?),
+                None => None,
+            };
+            let needed = at_least.of_rounded_up(desired);
+            Ok(judge_record(member, checkers, (in_service, needed), at))
+        }
+    }
 }
 
 async fn drained(
@@ -85,7 +101,11 @@ async fn drained(
     let member = bound.member(side);
     let mut weight = Weight::ZERO;
     for place in bound.places() {
-        weight = weight.max(reads.load_balancers.forward(place).await?.split.weight(member));
+        let split = match bound.medium {
+            Medium::LoadBalancer => reads.load_balancers.forward(place).await?.split,
+            Medium::Dns { .. } => reads.dns.records(place).await?.split,
+        };
+        weight = weight.max(split.weight(member));
     }
     let outcome = if weight == Weight::ZERO { Outcome::Pass } else { Outcome::Wait };
     Ok(Reading::new(outcome, at, format!("{member} has weight {weight}")))

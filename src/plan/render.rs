@@ -10,8 +10,8 @@ use super::{
     measure::{Bound, CompareGate, Measure, MetricGate, Statistic},
     model::{
         Component, ComponentName, Fleet, FleetKind, Gate, GateKind, GateName, InsufficientData,
-        ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, Route, RouteKind,
-        RouteName, Side, Sides, Size, Step, Until, Verb,
+        ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, RecordSet, Route,
+        RouteKind, RouteName, Side, Sides, Size, Step, Until, Verb,
     },
     units::{Percent, format_duration},
 };
@@ -164,6 +164,10 @@ fn route(route: &Route) -> Flow {
     let (kind, flow) = match &route.kind {
         RouteKind::Alb(rules) => ("alb", places("rules", rules)),
         RouteKind::Nlb(listeners) => ("nlb", places("listeners", listeners)),
+        RouteKind::Route53(RecordSet { zone, name, kind }) => {
+            let records = Flow::new().with("zone", text(zone)).with("name", text(name));
+            ("route53", records.with("type", kind))
+        }
     };
     Flow::new().with(kind, sides(flow, &route.sides).with("settle", duration(route.settle)))
 }

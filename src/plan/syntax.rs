@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     form::{Definitions, Form, Named, Short, record},
     measure_form::{CompareForm, MetricForm},
-    model::{InsufficientData, MissingAlarm, OnFailure, OnInterrupt, Side},
+    model::{InsufficientData, MissingAlarm, OnFailure, OnInterrupt, RecordType, Side},
     problem::Problem,
     scalar::{Literal, Whole, words},
     source::Spanned,
@@ -80,6 +80,8 @@ record! {
         "alb" alb: Choice AlbForm,
         /// The listener of a Network Load Balancer.
         "nlb" nlb: Choice NlbForm,
+        /// Weighted records of Route 53.
+        "route53" route53: Choice Route53Form,
     }
 }
 
@@ -160,6 +162,28 @@ record! {
         "load-balancer" load_balancer: Choice String,
         /// The port of the listener, with `load-balancer`.
         "port" port: Optional Whole<1, 65_535>,
+    }
+}
+
+record! {
+    /// Weighted records of one name and type in a hosted zone of Route 53. The sides are named by the records' set
+    /// identifiers. Resolvers keep an answer for its TTL, so a bake begins only when that is over.
+    Route53Form, "a route53 route" {
+        /// The hosted zone, by id (`Z…`) or domain (`example.com`).
+        "zone" zone: Required String,
+        /// The name of the records, such as `www.example.com`.
+        "name" name: Required String,
+        /// `A`, `AAAA` or `CNAME`; alias records are of type `A` or `AAAA`.
+        "type" kind: Required RecordType,
+        /// The set identifier of the record that serves today.
+        "stable" stable: Optional String,
+        /// The set identifier of the new version's record.
+        "candidate" candidate: Optional String,
+        /// Two set identifiers (blue and green). Whichever has all the weight when a run starts is stable.
+        "pair" pair: Optional List<String>,
+        /// How long connections may still reach a side after its weight was taken away; `30s` unless told. The TTL of
+        /// the records counts where it is longer.
+        "settle" settle: Optional Duration,
     }
 }
 
@@ -428,6 +452,9 @@ words! {
     MissingAlarm, "an answer of a gate" { "fail" => MissingAlarm::Fail, "unknown" => MissingAlarm::Unknown }
     InsufficientData, "an answer of a gate" {
         "wait" => InsufficientData::Wait, "pass" => InsufficientData::Pass, "fail" => InsufficientData::Fail,
+    }
+    RecordType, "a type of records" {
+        "A" => RecordType::A, "AAAA" => RecordType::Aaaa, "CNAME" => RecordType::Cname,
     }
     OldFleet, "something to do with a fleet" { "scale-to-zero" => Self::ScaleToZero, "keep" => Self::Keep }
 }

@@ -111,7 +111,7 @@ pub(super) fn after(
     match (&step.verb, live) {
         (Verb::Shift { route, candidate, .. }, Picture::Split(split)) => {
             let bound = state.bindings.routes.get(route)?;
-            let (stable, share) = Weight::split(*candidate);
+            let (stable, share) = Weight::split(*candidate, bound.medium.scale());
             Some(Picture::Split(split.with((&bound.stable, stable), (&bound.candidate, share))))
         }
         (Verb::Shift { .. }, Picture::Uneven(parts)) => {

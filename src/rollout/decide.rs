@@ -22,7 +22,7 @@ use super::{
     watch,
 };
 use crate::plan::{
-    Component, ComponentName, OnFailure, OnInterrupt, Plan, Side, Step, StepId, Verb,
+    Component, ComponentName, OnFailure, OnInterrupt, Plan, RouteName, Side, Step, StepId, Verb,
 };
 
 /// How long a call that has returned may stay invisible before it counts as failed.
@@ -340,7 +340,7 @@ fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
         let Some(step) = component.steps.iter().find(|step| !is_done(step)) else { continue };
         let events = match state.steps.get(&step.id) {
             None if state.paused.is_some() => Vec::new(),
-            None => vec![start(step, now)],
+            None => vec![start(plan, state, step, now)],
             Some(StepState { stage: Stage::Failed(cause), .. }) => {
                 vec![consequence(plan, step, cause)]
             }
@@ -356,12 +356,19 @@ fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
     Vec::new()
 }
 
-fn start(step: &Step, now: Timestamp) -> Event {
+/// Where clients follow a change only after a while, that while burns no deadline.
+fn start(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
+    let with_lag = |route: Option<&RouteName>| {
+        let lag = route.map_or(Duration::ZERO, |route| state.bindings.lag(route));
+        step.timeout.map(|timeout| timeout + lag)
+    };
     let limit = match &step.verb {
         Verb::Approve { expires, .. } => *expires,
         Verb::Pause { duration } => *duration,
-        Verb::Scale { .. } | Verb::Wait { .. } | Verb::Probe { .. } | Verb::Shift { .. } => {
-            step.timeout
+        Verb::Wait { .. } | Verb::Probe { .. } => step.timeout,
+        Verb::Shift { route, .. } => with_lag(Some(route)),
+        Verb::Scale { fleet, .. } => {
+            with_lag(plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()))
         }
     };
     Event::StepStarted { step: step.id.clone(), deadline: limit.map(|limit| now.plus(limit)) }
@@ -382,8 +389,9 @@ fn proceed(
         && change.progress == Progress::Confirmed
     {
         return match &step.verb {
-            Verb::Shift { bake, gates, .. } if !bake.is_zero() || !gates.is_empty() => {
-                vec![Event::BakeStarted { step: step.id.clone(), until: now.plus(*bake) }]
+            Verb::Shift { route, bake, gates, .. } if !bake.is_zero() || !gates.is_empty() => {
+                let until = watch::arrives(state, route, now).plus(*bake);
+                vec![Event::BakeStarted { step: step.id.clone(), until }]
             }
             _ => done(),
         };

@@ -7,10 +7,14 @@ use std::{
 };
 
 use super::{
-    Bindings, CallProblem, Cause, Check, Ending, Event, Picture, Purpose, Reading, Signal, Split,
-    Target, Timestamp,
+    Bindings, CallProblem, Cause, Check, Ending, Event, Medium, Picture, Purpose, Reading, Signal,
+    Split, Target, Timestamp,
 };
 use crate::plan::{RouteName, Side, StepId, units::Weight};
+
+/// How long a change of DNS records may take until every name server has it; generally less.
+/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>
+const SPREADING: Duration = Duration::from_mins(1);
 
 /// Failed calls after which a change is given up.
 pub const MAX_ATTEMPTS: u8 = 5;
@@ -38,6 +42,8 @@ pub struct State {
     pub armed: BTreeMap<RouteName, Armed>,
     /// Since when a side of a route is known to receive nothing.
     pub idle_since: BTreeMap<(RouteName, Side), Timestamp>,
+    /// From when the last change of DNS records that was read back is in effect at every name server.
+    pub in_effect: BTreeMap<RouteName, Timestamp>,
     pub paused: Option<Timestamp>,
     pub interrupted: Option<Signal>,
     /// When the last event happened.
@@ -206,6 +212,7 @@ impl State {
                 }
             }
             Event::ChangeConfirmed { target, live } => {
+                self.take_effect(target, at);
                 self.progress(target, Progress::Confirmed);
                 if let Some(trail) = self.trails.get_mut(target) {
                     trail.unconfirmed = false;
@@ -294,6 +301,23 @@ impl State {
                 let armed = Armed { step: step.clone(), since: state.started };
                 self.armed.insert(route.clone(), armed);
             }
+        }
+    }
+
+    /// A call that returned has seen its change everywhere. Of DNS records whose call gave no answer only what one name
+    /// server says is known.
+    fn take_effect(&mut self, target: &Target, at: Timestamp) {
+        let Target::Route(route) = target else { return };
+        let returned = self
+            .changes
+            .get(target)
+            .is_some_and(|change| matches!(change.progress, Progress::Confirming { .. }));
+        match self.bindings.routes.get(route).map(|bound| bound.medium) {
+            Some(Medium::Dns { .. }) => {
+                let delay = if returned { Duration::ZERO } else { SPREADING };
+                self.in_effect.insert(route.clone(), at.plus(delay));
+            }
+            Some(Medium::LoadBalancer) | None => {}
         }
     }
 

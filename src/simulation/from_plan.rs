@@ -9,7 +9,7 @@ use std::{
 use super::{
     alarm::{AlarmSetting, SimulatedAlarm},
     alarm_script::AlarmScript,
-    forward_rule::SimulatedRule,
+    forward_rule::{Place, SimulatedRule},
     landscape::{GatedRise, Landscape, Standing},
     meter::Meter,
     scaling_group::{Pace, SimulatedGroup},
@@ -21,8 +21,8 @@ use super::{
 use crate::{
     cloud::{Forward, TargetGroup},
     plan::{
-        Family, Fleet, GateKind, GateName, ListenerRule, Member, Plan, Route, RouteKind, RouteName,
-        Side, Sides, Verb, units::Weight,
+        Family, Fleet, GateKind, GateName, ListenerRule, Member, Plan, RecordSet, Route, RouteKind,
+        RouteName, Side, Sides, Verb, units::Weight,
     },
     rollout::{Capacity, Split, Timestamp},
     testkit::draw,
@@ -56,6 +56,10 @@ impl Home {
     fn with_id(name: &str) -> String {
         let hash = name.bytes().fold(7, |hash, byte| draw(hash, u64::from(byte)));
         format!("{name}/{hash:016x}")
+    }
+
+    fn records(at: &RecordSet) -> String {
+        format!("hostedzone/{}/{}/{}", at.zone, at.name, at.kind)
     }
 
     fn rule_arn(&self, family: Family, place: &ListenerRule) -> String {
@@ -131,9 +135,15 @@ impl Landscape {
     }
 
     fn add_route(&mut self, home: &Home, name: &RouteName, route: &Route) {
-        let (family, places) = match &route.kind {
-            RouteKind::Alb(rules) => (Family::Application, rules),
-            RouteKind::Nlb(listeners) => (Family::Network, listeners),
+        let on = |family, rules: &[ListenerRule]| {
+            let place =
+                |rule: &ListenerRule| (home.rule_arn(family, rule), Place::Rule(rule.clone()));
+            rules.iter().map(place).collect::<Vec<_>>()
+        };
+        let places = match &route.kind {
+            RouteKind::Alb(rules) => on(Family::Application, rules),
+            RouteKind::Nlb(listeners) => on(Family::Network, listeners),
+            RouteKind::Route53(at) => vec![(Home::records(at), Place::Records(at.clone()))],
         };
         let sides = standing(&route.sides);
         let mut split = Split::default();
@@ -141,7 +151,7 @@ impl Landscape {
             let member = sides.member(side);
             if self.scenario.sides.of(side).attached {
                 let weight = match side {
-                    Side::Stable => Weight::MAX,
+                    Side::Stable => route.kind.scale().largest(),
                     Side::Candidate => Weight::ZERO,
                 };
                 split.0.insert(member.clone(), weight);
@@ -161,8 +171,7 @@ impl Landscape {
                 .or_insert_with(|| SimulatedTargetGroup::new(described, side));
         }
         let mut resources = Vec::new();
-        for place in places {
-            let resource = home.rule_arn(family, place);
+        for (resource, place) in places {
             let forward = Forward {
                 resource: resource.clone(),
                 load_balancer: load_balancer(&resource),
@@ -171,7 +180,7 @@ impl Landscape {
             };
             self.rules
                 .entry(resource.clone())
-                .or_insert_with(|| SimulatedRule::new(place.clone(), forward));
+                .or_insert_with(|| SimulatedRule::new(place, forward));
             resources.push(resource);
         }
         self.routes.insert(name.clone(), (resources, sides));
@@ -268,7 +277,8 @@ impl Landscape {
         for (_, step) in plan.steps() {
             let Verb::Shift { route, candidate, gates, .. } = &step.verb else { continue };
             let Some((resources, sides)) = self.routes.get(route) else { continue };
-            let (stable, share) = Weight::split(*candidate);
+            let Some(declared) = plan.routes.get(route) else { continue };
+            let (stable, share) = Weight::split(*candidate, declared.kind.scale());
             let gates = gates.iter().filter_map(|name| plan.gates.get(name));
             let alarms = gates.flat_map(|gate| match &gate.kind {
                 GateKind::Alarms(alarms) => {
@@ -325,9 +335,10 @@ mod tests {
             let landscape = landscape(&plan);
             let (arn, rule) = landscape.rules.first_key_value().unwrap();
             assert!(arn.contains(kind), "{arn}");
-            assert_eq!(rule.place, place);
+            assert_eq!(rule.place, Place::Rule(place));
             assert!(rule.forward.load_balancer.starts_with("app/shop/"));
-            assert_eq!(rule.is_listener(), priority.is_none());
+            let expected = if priority.is_none() { "ModifyListener" } else { "ModifyRule" };
+            assert_eq!(rule.operation(), expected);
         }
     }
 

@@ -228,6 +228,9 @@ impl Landscape {
             for (_, (resources, sides)) in self.routes.iter().filter(|(route, _)| named(route)) {
                 for resource in resources {
                     let Some(rule) = self.rules.get_mut(resource) else { continue };
+                    if weights.stable.max(weights.candidate) > rule.scale().largest() {
+                        continue;
+                    }
                     let to = rule.forward.split.with(
                         (&sides.stable, weights.stable),
                         (&sides.candidate, weights.candidate),

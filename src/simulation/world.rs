@@ -59,6 +59,7 @@ impl World {
         Cloud {
             reads: Reads {
                 load_balancers: world.clone(),
+                dns: world.clone(),
                 groups: world.clone(),
                 alarms: world.clone(),
                 metrics: world.clone(),
@@ -67,6 +68,7 @@ impl World {
                 region: self.0.home.region.clone(),
             },
             weights: world.clone(),
+            records: world.clone(),
             sizes: world,
         }
     }

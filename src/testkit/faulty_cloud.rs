@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use super::{Fault, Faults, Operation};
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Caller, Cloud, Error, Forward, Group, Groups, Health, Http,
-        Identity, LoadBalancers, Metrics, Query, Reads, ResizeGroups, Series, SetWeights,
-        TargetGroup, Transition,
+        Alarm, Alarms, Answer, Caller, Checkers, Cloud, Dns, Error, Forward, Group, Groups, Health,
+        Http, Identity, LoadBalancers, Metrics, Query, Reads, Records, ResizeGroups, Series,
+        SetRecordWeights, SetWeights, TargetGroup, Transition,
     },
-    plan::{ListenerRule, Member},
+    plan::{ListenerRule, Member, RecordSet},
     rollout::{Capacity, Split, Timestamp},
 };
 
@@ -27,6 +27,7 @@ impl Faults {
         Cloud {
             reads: self.around_reads(&cloud.reads),
             weights: self.wrap(&cloud.weights),
+            records: self.wrap(&cloud.records),
             sizes: self.wrap(&cloud.sizes),
         }
     }
@@ -35,6 +36,7 @@ impl Faults {
     pub fn around_reads(&self, reads: &Reads) -> Reads {
         Reads {
             load_balancers: self.wrap(&reads.load_balancers),
+            dns: self.wrap(&reads.dns),
             groups: self.wrap(&reads.groups),
             alarms: self.wrap(&reads.alarms),
             metrics: self.wrap(&reads.metrics),
@@ -79,6 +81,37 @@ impl SetWeights for Faulty<dyn SetWeights> {
     async fn set_weights(&self, resource: &str, expected: &Split, to: &Split) -> Result<(), Error> {
         let call = self.port.set_weights(resource, expected, to);
         self.faults.apply(Operation::ModifyRule, resource, call).await
+    }
+}
+
+#[async_trait]
+impl Dns for Faulty<dyn Dns> {
+    async fn find(&self, at: &RecordSet) -> Result<Records, Error> {
+        let call = self.port.find(at);
+        self.faults.apply(Operation::ListResourceRecordSets, &at.name, call).await
+    }
+
+    async fn records(&self, resource: &str) -> Result<Records, Error> {
+        let call = self.port.records(resource);
+        self.faults.apply(Operation::ListResourceRecordSets, resource, call).await
+    }
+
+    async fn checkers(&self, health_check: &str) -> Result<Checkers, Error> {
+        let call = self.port.checkers(health_check);
+        self.faults.apply(Operation::GetHealthCheckStatus, health_check, call).await
+    }
+}
+
+#[async_trait]
+impl SetRecordWeights for Faulty<dyn SetRecordWeights> {
+    async fn set_record_weights(
+        &self,
+        resource: &str,
+        expected: &Split,
+        to: &Split,
+    ) -> Result<(), Error> {
+        let call = self.port.set_record_weights(resource, expected, to);
+        self.faults.apply(Operation::ChangeResourceRecordSets, resource, call).await
     }
 }
 

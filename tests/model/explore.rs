@@ -1,7 +1,7 @@
 //! Breadth-first search: from every state, everything that can happen next.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -69,6 +69,23 @@ pub(crate) struct Node {
     /// What each gate last said, as the world knows it.
     pub(crate) said: BTreeMap<Check, (Outcome, Timestamp)>,
     pub(crate) strange: Option<Target>,
+    /// Targets whose last call has not returned.
+    pub(crate) doubted: BTreeSet<Target>,
+}
+
+impl Node {
+    fn apply(&mut self, event: &Event, now: Timestamp) {
+        match event {
+            Event::ChangeIntended { target, .. } => {
+                self.doubted.insert(target.clone());
+            }
+            Event::CallReturned { target } => {
+                self.doubted.remove(target);
+            }
+            _ => {}
+        }
+        self.state.apply(event, now);
+    }
 }
 
 pub(crate) struct Report {
@@ -94,6 +111,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         budget,
         said: BTreeMap::new(),
         strange: None,
+        doubted: BTreeSet::new(),
         world,
     };
     let started = Event::RunStarted {
@@ -189,7 +207,7 @@ impl Search<'_> {
                     self.restart(parent, crashed, &format!("{label}, crash after event {i}"))?;
             }
             let checked = invariants::check(self.plan, &cut, event, now);
-            cut.state.apply(event, now);
+            cut.apply(event, now);
             if let Err(broken) = checked {
                 let id = self.remember(parent, &format!("{label} -> {event:?}"));
                 return Err(self.story(id, &broken));
@@ -239,7 +257,7 @@ impl Search<'_> {
                 let id = self.remember(parent, &format!("{label} -> {event:?}"));
                 return Err(self.story(id, &broken));
             }
-            cut.state.apply(event, now);
+            cut.apply(event, now);
         }
         Ok(self.visit(parent, cut, label))
     }

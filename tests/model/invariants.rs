@@ -1,7 +1,9 @@
 //! What must always be true, asserted event by event and effect by effect. The numbers are those of ARCHITECTURE.md.
 
+use std::time::Duration;
+
 use tidegate::{
-    plan::{Plan, Side, Verb, units::Weight},
+    plan::{Plan, Side, Step, Verb, units::Weight},
     rollout::{
         Call, Check, Ending, Event, Mode, Outcome, Picture, Purpose, Restore, Stage, Target,
         Timestamp,
@@ -27,6 +29,7 @@ pub(crate) fn check(plan: &Plan, node: &Node, event: &Event, now: Timestamp) -> 
         Event::ChangeIntended { purpose, target, before, after } => {
             intended(plan, node, purpose, target, before, after)
         }
+        Event::BakeStarted { step, until } => baking(plan, node, step, *until, now),
         Event::DriftFound { target, found, .. } if node.strange.as_ref() != Some(target) => {
             Err(format!("invariant 6: nobody else has touched {target}, found at {found}"))
         }
@@ -89,6 +92,28 @@ fn intended(
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// A bake measures what clients do, so it lasts its time from when they know.
+fn baking(
+    plan: &Plan,
+    node: &Node,
+    step: &tidegate::plan::StepId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(), String> {
+    let Some((_, Step { verb: Verb::Shift { route, bake, .. }, .. })) = plan.step(step) else {
+        return Err(format!("{step} bakes and is no shift"));
+    };
+    let lag = bindings(plan).lag(route);
+    let spreads = Duration::from_mins(1);
+    // A call without an answer, a crash before it came included, has not seen its change at every name server.
+    let in_doubt = node.doubted.contains(&Target::Route(route.clone()));
+    let least = if in_doubt && !lag.is_zero() { lag + spreads } else { lag };
+    if until < now.plus(*bake + least) {
+        return Err(format!("{step} bakes until {until}, less than {bake:?} after clients know"));
     }
     Ok(())
 }
@@ -163,6 +188,17 @@ pub(crate) fn effect(plan: &Plan, node: &Node, call: &Call) -> Result<(), String
         after.desired < World::of(plan).desired(fleet, *side) || *side == Side::Candidate;
     let Some(route) = plan.fleets[fleet].behind.as_ref() else { return Ok(()) };
     let strange = node.strange == Some(Target::Route(route.clone()));
+    let knew = node.state.known_at.get(&Target::Route(route.clone()));
+    let moved = node.state.trails.contains_key(&Target::Route(route.clone()));
+    let lag = bindings(plan).lag(route);
+    if shrinks
+        && below_origin
+        && !strange
+        && moved
+        && knew.is_some_and(|at| node.now < at.plus(lag))
+    {
+        return Err(format!("invariant 8: {} shrinks before clients of {route} know", call.target));
+    }
     if shrinks && below_origin && !strange && node.world.weight(plan, route, *side) != Weight::ZERO
     {
         return Err(format!("invariant 8: {} shrinks while {route} sends it traffic", call.target));

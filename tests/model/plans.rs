@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use tidegate::plan::{
     AlarmsGate, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind,
     GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan,
-    PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Until, Verb,
-    units::Percent,
+    PlanName, RecordSet, RecordType, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId,
+    Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -147,6 +147,19 @@ pub(crate) fn two_rules() -> Plan {
 /// The same, held instead of rolled back when something fails.
 pub(crate) fn two_rules_held() -> Plan {
     Plan { on_failure: OnFailure::Hold, ..two_rules() }
+}
+
+/// A route by DNS, whose clients follow its weights only after a while.
+pub(crate) fn by_dns() -> Plan {
+    let mut plan = two_rules();
+    for route in plan.routes.values_mut() {
+        route.kind = RouteKind::Route53(RecordSet {
+            zone: "example.com".to_owned(),
+            name: "web.example.com".to_owned(),
+            kind: RecordType::A,
+        });
+    }
+    plan
 }
 
 pub(crate) fn approval_and_hold() -> Plan {

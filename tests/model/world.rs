@@ -1,33 +1,48 @@
 //! A world with just enough in it to be wrong about: the picture of every target, and what the checks would say.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::{
     plan::{FleetName, Plan, Route, RouteKind, RouteName, Side, units::Weight},
-    rollout::{Bindings, Bound, Call, Capacity, Check, Found, Outcome, Picture, Split, Target},
+    rollout::{
+        Bindings, Bound, Call, Capacity, Check, Found, Medium, Outcome, Picture, Split, Target,
+    },
 };
+
+/// How long clients keep what DNS told them.
+pub(crate) const TTL: Duration = Duration::from_secs(40);
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct World(pub(crate) BTreeMap<Target, Picture>);
 
 pub(crate) fn bindings(plan: &Plan) -> Bindings {
-    let bound = |name: &str, others| Bound {
+    let bound = |name: &str, others, medium| Bound {
         resource: name.to_owned(),
         stable: tidegate::plan::Member::new(format!("{name}-blue")),
         candidate: tidegate::plan::Member::new(format!("{name}-green")),
         others,
+        medium,
+    };
+    let medium = |route: &Route| match route.kind {
+        RouteKind::Alb(_) | RouteKind::Nlb(_) => Medium::LoadBalancer,
+        RouteKind::Route53(_) => Medium::Dns { ttl: TTL.as_secs() },
     };
     let others = |name: &RouteName, route: &Route| match &route.kind {
         RouteKind::Alb(rules) | RouteKind::Nlb(rules) => {
             (1..rules.len()).map(|i| format!("{name}-{i}")).collect()
         }
+        RouteKind::Route53(_) => Vec::new(),
     };
     let route = |(name, route): (&RouteName, &Route)| {
-        (name.clone(), bound(name.as_str(), others(name, route)))
+        (name.clone(), bound(name.as_str(), others(name, route), medium(route)))
     };
     Bindings {
         routes: plan.routes.iter().map(route).collect(),
-        fleets: plan.fleets.keys().map(|n| (n.clone(), bound(n.as_str(), Vec::new()))).collect(),
+        fleets: plan
+            .fleets
+            .keys()
+            .map(|n| (n.clone(), bound(n.as_str(), Vec::new(), Medium::LoadBalancer)))
+            .collect(),
     }
 }
 
@@ -36,8 +51,10 @@ impl World {
         let bindings = bindings(plan);
         let mut world = BTreeMap::new();
         for (name, bound) in &bindings.routes {
-            let split = Split::default()
-                .with((&bound.stable, Weight::MAX), (&bound.candidate, Weight::ZERO));
+            let split = Split::default().with(
+                (&bound.stable, bound.medium.scale().largest()),
+                (&bound.candidate, Weight::ZERO),
+            );
             world.insert(Target::Route(name.clone()), Picture::Split(split));
         }
         for name in bindings.fleets.keys() {

@@ -37,6 +37,7 @@ pub(super) fn published(
             RouteKind::Alb(rules) if one_load_balancer(rules) => continue,
             RouteKind::Alb(_) => "several load balancers, whose counts are not added up",
             RouteKind::Nlb(_) => "a Network Load Balancer",
+            RouteKind::Route53(_) => "records of Route 53",
         };
         problems.push(
             Problem::error(

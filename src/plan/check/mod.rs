@@ -6,6 +6,7 @@ mod measure;
 mod plan;
 mod routes;
 mod scope;
+mod shares;
 mod steps;
 mod strategy;
 mod targets;

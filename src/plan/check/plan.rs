@@ -3,6 +3,7 @@
 use super::{
     gates, measure, routes,
     scope::{Scope, keys},
+    shares,
     steps::{self, Draft, DraftComponent},
     strategy, targets, traffic,
 };
@@ -39,6 +40,7 @@ pub(in crate::plan) fn check(
     measure::published(&gates, &routes, problems);
     let drafts = components(form, &scope, root, problems);
     traffic::check(&drafts, &fleets, problems);
+    shares::check(&drafts, &routes, problems);
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);
     if problems.iter().any(Problem::is_error) {

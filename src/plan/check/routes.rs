@@ -6,11 +6,11 @@ use super::targets::{SideNames, same_target};
 use crate::plan::{
     defaults::SETTLE,
     form::{Named, Slot},
-    model::{Family, ListenerRule, Member, Route, RouteKind, RouteName, Sides},
+    model::{Family, ListenerRule, Member, RecordSet, Route, RouteKind, RouteName, Sides},
     problem::Problem,
     scalar::Whole,
     source::{Span, Spanned},
-    syntax::{AlbForm, List, NlbForm, RouteForm},
+    syntax::{AlbForm, List, NlbForm, Route53Form, RouteForm},
 };
 
 /// The routes that could be read, each with the place of its name.
@@ -35,16 +35,79 @@ fn overlap(one: &RouteKind, other: &RouteKind) -> bool {
     match (one, other) {
         (RouteKind::Alb(one), RouteKind::Alb(other))
         | (RouteKind::Nlb(one), RouteKind::Nlb(other)) => one.iter().any(|r| other.contains(r)),
-        (RouteKind::Alb(_) | RouteKind::Nlb(_), _) => false,
+        (RouteKind::Route53(one), RouteKind::Route53(other)) => one == other,
+        (RouteKind::Alb(_) | RouteKind::Nlb(_) | RouteKind::Route53(_), _) => false,
     }
 }
 
 fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {
     if let Some(form) = form.alb.given() {
         alb(form, problems)
+    } else if let Some(form) = form.nlb.given() {
+        nlb(form, problems)
     } else {
-        nlb(form.nlb.given()?, problems)
+        route53(form.route53.given()?, problems)
     }
+}
+
+fn route53(form: &Spanned<Route53Form>, problems: &mut Vec<Problem>) -> Option<Route> {
+    let Spanned { value: form, span } = form;
+    let names = SideNames {
+        what: "set identifier",
+        stable: &form.stable,
+        candidate: &form.candidate,
+        pair: &form.pair,
+        allowed: is_set_identifier,
+        help: "write the set identifier of a weighted record, 1 to 128 characters",
+    };
+    let sides = names.check(*span, problems);
+    let zone = form.zone.given().and_then(|zone| {
+        if is_zone_id(&zone.value) { Some(zone.value.clone()) } else { domain(zone, problems) }
+    });
+    let name = form.name.given().and_then(|name| domain(name, problems));
+    if let (Some(zone), Some(name)) = (&zone, &name)
+        && !is_zone_id(zone)
+        && name != zone
+        && !name.ends_with(&format!(".{zone}"))
+    {
+        problems.push(
+            Problem::error("plan::zone", format!("`{name}` does not lie in `{zone}`"))
+                .at(form.name.span_or(*span), "not in this zone")
+                .at(form.zone.span_or(*span), "the zone")
+                .help("write the whole name, such as `www.example.com`"),
+        );
+    }
+    let kind = form.kind.value();
+    let settle = form.settle.value_or(SETTLE);
+    let records = RecordSet { zone: zone?, name: name?, kind: kind? };
+    Some(Route { kind: RouteKind::Route53(records), sides: sides?, settle })
+}
+
+fn is_set_identifier(name: &str) -> bool {
+    (1..=128).contains(&name.chars().count()) && !name.contains(char::is_control)
+}
+
+fn is_zone_id(text: &str) -> bool {
+    text.starts_with('Z') && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// A domain name in lower case, without the dot at its end.
+fn domain(given: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<String> {
+    let name = given.value.strip_suffix('.').unwrap_or(&given.value).to_ascii_lowercase();
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_*".contains(&b);
+    let fits = name.len() <= 253
+        && name.contains('.')
+        && name
+            .split('.')
+            .all(|label| (1..=63).contains(&label.len()) && label.bytes().all(allowed));
+    if !fits {
+        problems.push(
+            Problem::error("plan::domain", format!("`{}` is not a domain name", given.value))
+                .at(given.span, "not a domain name")
+                .help("write it out in full, such as `www.example.com`"),
+        );
+    }
+    fits.then_some(name)
 }
 
 fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
