@@ -188,7 +188,7 @@ fn is_group(dimension: &str, group: &Member, notes: &Notes) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        rollout::{Bound, Timestamp},
+        rollout::{Bound, Medium, Timestamp},
         testkit::{SAMPLE_RULE, sample_plan},
     };
 
@@ -218,6 +218,8 @@ mod tests {
             resource: SAMPLE_RULE.into(),
             stable: Member::new("blue"),
             candidate: Member::new("green"),
+            others: Vec::new(),
+            medium: Medium::LoadBalancer,
         };
         let mut bindings = Bindings::default();
         bindings.routes.insert(RouteName::new("web"), bound);

@@ -1,11 +1,14 @@
 //! Reading and changing one target. Both sides of the mapping from a plan's names to real resources are the bindings
 //! that the run journaled at its start, never the plan file; of the plan only the pace of a replacement is asked.
 
+use std::{collections::BTreeMap, fmt::Display};
+
 use crate::{
     cloud::{Cloud, Error, Reads},
     plan::{Member, Plan},
     rollout::{
-        Bindings, Bound, Call, CallProblem, Flow, Move, Picture, ProblemKind, Software, Target,
+        Bindings, Bound, Call, CallProblem, Flow, Medium, Move, Picture, ProblemKind, Software,
+        Split, Target,
     },
 };
 
@@ -20,7 +23,7 @@ pub async fn observe(
     match target {
         Target::Route(name) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
-            Ok(Picture::Split(reads.load_balancers.forward(&bound.resource).await?.split))
+            route(reads, bound).await
         }
         Target::Fleet { .. } => {
             let group = group_of(bindings, target)?;
@@ -43,9 +46,9 @@ pub async fn call(
     call: &Call,
 ) -> Result<(), Error> {
     match (&call.target, &call.before, &call.after) {
-        (Target::Route(name), Picture::Split(before), Picture::Split(after)) => {
+        (Target::Route(name), before, Picture::Split(after)) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(&call.target))?;
-            cloud.weights.set_weights(&bound.resource, before, after).await
+            set_weights(cloud, bound, before, after).await
         }
         (Target::Fleet { .. }, before, Picture::Capacity(after)) => {
             let group = group_of(bindings, &call.target)?;
@@ -88,6 +91,53 @@ fn is_released(before: &Software, after: &Software, first: &Move) -> bool {
             Move::Start(_) | Move::TakeBack => true,
             Move::Hold | Move::GoOn | Move::Release | Move::Follow => false,
         }
+}
+
+async fn route(reads: &Reads, bound: &Bound) -> Result<Picture, Error> {
+    match bound.medium {
+        Medium::Dns { .. } => {
+            return Ok(Picture::Split(reads.dns.records(&bound.resource).await?.split));
+        }
+        Medium::LoadBalancer => {}
+    }
+    let mut parts = BTreeMap::new();
+    for place in bound.places() {
+        parts.insert(place.clone(), reads.load_balancers.forward(place).await?.split);
+    }
+    Ok(Picture::of_rules(parts))
+}
+
+/// Sets the weights at every place of a route. None is touched while one of them belongs to somebody else; each is
+/// looked at once more when its turn comes.
+async fn set_weights(
+    cloud: &Cloud,
+    bound: &Bound,
+    before: &Picture,
+    after: &Split,
+) -> Result<(), Error> {
+    let conflict = |place: &str, live: &dyn Display| Error::Conflict {
+        operation: "ModifyRule",
+        message: format!("{place} is at {live}, not at {before}"),
+    };
+    if !bound.others.is_empty() {
+        let live = route(&cloud.reads, bound).await?;
+        for place in bound.places() {
+            let split = live.part(place);
+            if split != before.part(place) && split != Some(after) {
+                return Err(conflict(place, &live));
+            }
+        }
+    }
+    for place in bound.places() {
+        let expected = before.part(place).ok_or_else(|| conflict(place, &"another place"))?;
+        match bound.medium {
+            Medium::LoadBalancer => cloud.weights.set_weights(place, expected, after).await?,
+            Medium::Dns { .. } => {
+                cloud.records.set_record_weights(place, expected, after).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, Error> {

@@ -11,11 +11,21 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         actions.insert("sts:GetCallerIdentity");
     }
     for route in plan.routes.values() {
-        let RouteKind::Alb(_) = &route.kind;
+        match &route.kind {
+            RouteKind::Alb(_) => actions.extend(["elasticloadbalancing:DescribeRules"]),
+            RouteKind::Nlb(_) => {}
+            RouteKind::Route53(_) => {
+                actions.extend([
+                    "route53:GetHealthCheckStatus",
+                    "route53:ListHostedZonesByName",
+                    "route53:ListResourceRecordSets",
+                ]);
+                continue;
+            }
+        }
         actions.extend([
             "elasticloadbalancing:DescribeListeners",
             "elasticloadbalancing:DescribeLoadBalancers",
-            "elasticloadbalancing:DescribeRules",
             "elasticloadbalancing:DescribeTargetGroupAttributes",
             "elasticloadbalancing:DescribeTargetGroups",
             "elasticloadbalancing:DescribeTargetHealth",
@@ -29,10 +39,17 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
             Verb::Scale { .. } => {
                 actions.insert("autoscaling:UpdateAutoScalingGroup");
             }
-            Verb::Shift { .. } => {
-                actions.insert("elasticloadbalancing:ModifyListener");
-                actions.insert("elasticloadbalancing:ModifyRule");
-            }
+            Verb::Shift { route, .. } => match plan.routes.get(route).map(|route| &route.kind) {
+                Some(RouteKind::Alb(_)) => actions.extend([
+                    "elasticloadbalancing:ModifyListener",
+                    "elasticloadbalancing:ModifyRule",
+                ]),
+                Some(RouteKind::Nlb(_)) => actions.extend(["elasticloadbalancing:ModifyListener"]),
+                Some(RouteKind::Route53(_)) => {
+                    actions.extend(["route53:ChangeResourceRecordSets", "route53:GetChange"]);
+                }
+                None => {}
+            },
             Verb::Replace(Replace { how: How::Refresh(_), .. }) => actions.extend([
                 "autoscaling:DescribeInstanceRefreshes",
                 "autoscaling:ResumeProcesses",

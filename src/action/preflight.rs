@@ -1,16 +1,16 @@
 //! Before a run starts: are these the right account and region, does everything the plan names exist, which side is
 //! which, may the first step begin? Only reads are made, and every refusal is collected, so that one attempt tells all.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::alarms::check_alarms;
 use crate::{
     cloud::{Error, Forward, Group, Obstacle, Reads},
     plan::{
-        Fleet, FleetName, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Verb,
-        units::Weight, units::format_duration,
+        Family, Fleet, FleetName, ListenerRule, Member, Plan, RecordSet, Route, RouteKind,
+        RouteName, Side, Sides, Verb, units::Weight, units::format_duration,
     },
-    rollout::{Bindings, Bound, Excused, Flow, Found, Picture, Target},
+    rollout::{Bindings, Bound, Excused, Flow, Found, Medium, Picture, Split, Target},
 };
 
 use super::replacement::{self, kind_name};
@@ -44,6 +44,9 @@ impl Objection {
     }
 }
 
+/// With a longer TTL the wait for clients outlasts what one expects of a roll-back.
+const LONG_TTL: Duration = Duration::from_mins(5);
+
 #[derive(Default)]
 pub(super) struct Notes {
     pub(super) objections: Vec<Objection>,
@@ -63,12 +66,23 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
         warnings: Vec::new(),
     };
     for (name, route) in &plan.routes {
-        let Some(forward) = find_route(name, route, reads, &mut notes).await else { continue };
-        if let Some(bound) = settle_route(name, route, &forward, &mut notes) {
+        let found = match &route.kind {
+            RouteKind::Alb(rules) => {
+                find_rules(name, (Family::Application, rules), route, reads, &mut notes).await
+            }
+            RouteKind::Nlb(listeners) => {
+                find_rules(name, (Family::Network, listeners), route, reads, &mut notes).await
+            }
+            RouteKind::Route53(at) => find_records(name, at, route, reads, &mut notes).await,
+        };
+        let Some(standing) = found else { continue };
+        if let Some((stable, candidate)) = settle_sides(name, route, &standing.split, &mut notes) {
+            let Standing { resource, others, split, medium } = standing;
             settled.found.push(Found {
                 target: Target::Route(name.clone()),
-                picture: Picture::Split(forward.split.clone()),
+                picture: Picture::Split(split),
             });
+            let bound = Bound { resource, stable, candidate, others, medium };
             settled.bindings.routes.insert(name.clone(), bound);
         }
     }
@@ -109,20 +123,82 @@ async fn check_account(plan: &Plan, reads: &Reads, notes: &mut Notes) {
     }
 }
 
-async fn find_route(
+/// Where a route's weights stand, and how.
+struct Standing {
+    resource: String,
+    others: Vec<String>,
+    split: Split,
+    medium: Medium,
+}
+
+async fn find_records(
     name: &RouteName,
+    at: &RecordSet,
     route: &Route,
     reads: &Reads,
     notes: &mut Notes,
-) -> Option<Forward> {
-    let RouteKind::Alb(at) = &route.kind;
-    let mut forward = match reads.load_balancers.find(at).await {
-        Ok(forward) => Some(forward),
+) -> Option<Standing> {
+    let records = match reads.dns.find(at).await {
+        Ok(records) => records,
         Err(error) => {
             notes.objections.push(Objection::error(&format!("route {name}"), &error));
-            None
+            return None;
         }
     };
+    let missing =
+        route.sides.members().into_iter().filter(|member| !records.split.0.contains_key(*member));
+    let missing: Vec<&str> = missing.map(Member::as_str).collect();
+    if !missing.is_empty() {
+        notes.objections.push(Objection::new(
+            format!(
+                "route {name}: {} has no record with the set identifier {}",
+                records.resource,
+                missing.join(" or ")
+            ),
+            "create it with weight 0; a run moves weights and makes no records",
+        ));
+        return None;
+    }
+    if records.ttl > LONG_TTL {
+        notes.warnings.push(format!(
+            "resolvers keep the answers of route {name} for {}: every shift and every roll-back \
+             takes that long to reach all clients",
+            format_duration(records.ttl)
+        ));
+    }
+    let medium = Medium::Dns { ttl: records.ttl.as_secs() };
+    Some(Standing { resource: records.resource, others: Vec::new(), split: records.split, medium })
+}
+
+async fn find_rules(
+    name: &RouteName,
+    (family, rules): (Family, &[ListenerRule]),
+    route: &Route,
+    reads: &Reads,
+    notes: &mut Notes,
+) -> Option<Standing> {
+    let mut forwards: Vec<Forward> = Vec::new();
+    for at in rules {
+        match reads.load_balancers.find(at).await {
+            Ok(found) if !found.resource.contains(&format!("/{}/", family.in_arns())) => {
+                notes.objections.push(Objection::new(
+                    format!("route {name}: {} is not on a {family}", found.resource),
+                    "write `alb:` for an Application and `nlb:` for a Network Load Balancer",
+                ));
+            }
+            Ok(found) if forwards.iter().any(|other| other.resource == found.resource) => {
+                notes.objections.push(Objection::new(
+                    format!("route {name} names {} twice", found.resource),
+                    "name each rule or listener once",
+                ));
+            }
+            Ok(found) => forwards.push(found),
+            Err(error) => {
+                notes.objections.push(Objection::error(&format!("route {name}"), &error));
+            }
+        }
+    }
+    let mut complete = forwards.len() == rules.len();
     for member in route.sides.members() {
         match reads.load_balancers.target_group(member).await {
             Ok(group) => {
@@ -130,22 +206,55 @@ async fn find_route(
             }
             Err(error) => {
                 notes.objections.push(Objection::error(&format!("route {name}"), &error));
-                forward = None;
+                complete = false;
             }
         }
     }
-    forward
+    let first = complete.then(|| one_split(name, &forwards, notes)).flatten()?;
+    if let Some(sticky) = first.sticky_for {
+        notes.warnings.push(format!(
+            "route {name} is sticky for {}: clients that hold its cookie do not follow the weights",
+            format_duration(sticky)
+        ));
+    }
+    Some(Standing {
+        resource: first.resource.clone(),
+        others: forwards.iter().skip(1).map(|other| other.resource.clone()).collect(),
+        split: first.split.clone(),
+        medium: Medium::LoadBalancer,
+    })
 }
 
-fn settle_route(
+/// The first of a route's places, if all have the same split: they are moved together, from one picture to the next.
+fn one_split<'a>(
+    name: &RouteName,
+    forwards: &'a [Forward],
+    notes: &mut Notes,
+) -> Option<&'a Forward> {
+    let first = forwards.first()?;
+    if forwards.iter().all(|other| other.split == first.split) {
+        return Some(first);
+    }
+    let splits = forwards.iter().map(|f| format!("{} at {}", f.split, f.resource));
+    notes.objections.push(Objection::new(
+        format!(
+            "the rules of route {name} do not split alike: {}",
+            splits.collect::<Vec<_>>().join("; ")
+        ),
+        "give all of them the same weights first; a run moves them together",
+    ));
+    None
+}
+
+/// Which member is stable and which the candidate.
+fn settle_sides(
     name: &RouteName,
     route: &Route,
-    forward: &Forward,
+    split: &Split,
     notes: &mut Notes,
-) -> Option<Bound> {
+) -> Option<(Member, Member)> {
     let members = route.sides.members();
-    let strangers: Vec<String> = forward
-        .split
+    let strangers: Vec<String> = split
         .0
         .iter()
         .filter(|(member, weight)| **weight != Weight::ZERO && !members.contains(member))
@@ -158,18 +267,8 @@ fn settle_route(
         ));
         return None;
     }
-    if let Some(sticky) = forward.sticky_for {
-        notes.warnings.push(format!(
-            "route {name} is sticky for {}: clients that hold its cookie do not follow the weights",
-            format_duration(sticky)
-        ));
-    }
-    let bound = |stable: &Member, candidate: &Member| Bound {
-        resource: forward.resource.clone(),
-        stable: stable.clone(),
-        candidate: candidate.clone(),
-    };
-    let weight = |member: &Member| forward.split.weight(member);
+    let bound = |stable: &Member, candidate: &Member| (stable.clone(), candidate.clone());
+    let weight = |member: &Member| split.weight(member);
     match &route.sides {
         Sides::Fixed { stable, candidate } => {
             if weight(stable) == Weight::ZERO {
@@ -180,10 +279,9 @@ fn settle_route(
                 return None;
             }
             if weight(candidate) != Weight::ZERO {
-                notes.warnings.push(format!(
-                    "route {name} sends traffic to {candidate} already: {}",
-                    forward.split
-                ));
+                notes
+                    .warnings
+                    .push(format!("route {name} sends traffic to {candidate} already: {split}"));
             }
             Some(bound(stable, candidate))
         }
@@ -201,7 +299,7 @@ fn settle_route(
             (Weight::ZERO, _) => Some(bound(second, first)),
             _ => {
                 notes.objections.push(Objection::new(
-                    format!("route {name} is split between both sides ({})", forward.split),
+                    format!("route {name} is split between both sides ({split})"),
                     "finish or roll back what split it, or name `stable` and `candidate` instead \
                      of a `pair`",
                 ));
@@ -239,12 +337,22 @@ async fn settle_fleet(
         // The route it stands behind could not be settled, which has been said already.
         (Sides::Pair(_), None) | (Sides::Single(_), _) => return,
     };
-    let bound = Bound { resource: kind_name(fleet.kind).to_owned(), stable, candidate };
+    let bound = Bound {
+        resource: kind_name(fleet.kind).to_owned(),
+        stable,
+        candidate,
+        others: Vec::new(),
+        medium: Medium::LoadBalancer,
+    };
     for side in [Side::Stable, Side::Candidate] {
         let member = bound.member(side);
         match reads.groups.group(member).await {
             Ok(group) => {
-                let target_group = route.as_ref().map(|(_, route)| route.member(side));
+                let target_group = route.as_ref().and_then(|(_, route)| match route.medium {
+                    Medium::LoadBalancer => Some(route.member(side)),
+                    // What a record leads to is not registered anywhere we could look.
+                    Medium::Dns { .. } => None,
+                });
                 check_group(plan, name, &group, target_group, notes);
                 settled.found.push(Found {
                     target: Target::Fleet { fleet: name.clone(), side },
@@ -272,6 +380,8 @@ async fn settle_replaced(
         resource: kind_name(fleet.kind).to_owned(),
         stable: member.clone(),
         candidate: member.clone(),
+        others: Vec::new(),
+        medium: Medium::LoadBalancer,
     };
     let installation = match replacement::reads(reads, &bound).installation(member).await {
         Ok(installation) => installation,

@@ -11,6 +11,7 @@ use super::{
     codedeploy::CodeDeploy,
     identity::SecurityTokens,
     load_balancers::ElasticLoadBalancing,
+    route53::Route53,
     tally::Tally,
 };
 use crate::cloud::{Calls, Cloud, Error, LocalCommands, Reads, WebProbe};
@@ -29,8 +30,9 @@ pub struct Settings {
 pub async fn connect(settings: &Settings, calls: &Calls) -> Result<Cloud, Error> {
     let services = Services::new(&load(settings).await, calls);
     let (weights, sizes) = (services.load_balancing.clone(), services.auto_scaling.clone());
+    let records = services.route53.clone();
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
-    Ok(Cloud { reads: services.reads()?, weights, sizes, refreshing, deploying })
+    Ok(Cloud { reads: services.reads()?, weights, records, sizes, refreshing, deploying })
 }
 
 /// Clients for a preview: there is no way from these to a call that changes something.
@@ -64,6 +66,7 @@ async fn load(settings: &Settings) -> SdkConfig {
 /// One adapter per service.
 pub(super) struct Services {
     pub(super) load_balancing: Arc<ElasticLoadBalancing>,
+    pub(super) route53: Arc<Route53>,
     pub(super) auto_scaling: Arc<AutoScaling>,
     pub(super) cloudwatch: Arc<CloudWatch>,
     pub(super) code_deploy: Arc<CodeDeploy>,
@@ -78,6 +81,9 @@ impl Services {
             aws_sdk_elasticloadbalancingv2::config::Builder::from(config)
                 .interceptor(tally.clone())
                 .build(),
+        );
+        let route53 = aws_sdk_route53::Client::from_conf(
+            aws_sdk_route53::config::Builder::from(config).interceptor(tally.clone()).build(),
         );
         let auto_scaling = aws_sdk_autoscaling::Client::from_conf(
             aws_sdk_autoscaling::config::Builder::from(config)
@@ -96,6 +102,7 @@ impl Services {
         );
         Self {
             load_balancing: Arc::new(ElasticLoadBalancing::new(load_balancing)),
+            route53: Arc::new(Route53::new(route53)),
             auto_scaling: Arc::new(AutoScaling::new(auto_scaling)),
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
             code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
@@ -114,6 +121,7 @@ impl Services {
         })?;
         Ok(Reads {
             load_balancers: self.load_balancing,
+            dns: self.route53,
             groups: self.auto_scaling.clone(),
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,

@@ -106,14 +106,18 @@ impl Failure<'_> {
             | "InvalidAccessKeyId" => Error::Unauthenticated { operation, message },
             "UnauthorizedOperation" | "NotAuthorized" => self.denied(action, object),
             c if c.starts_with("AccessDenied") => self.denied(action, object),
-            "ScalingActivityInProgress"
+            // Another change of the same hosted zone has not been taken in yet.
+            "PriorRequestNotComplete"
+            | "ScalingActivityInProgress"
             | "ResourceContention"
             | "OperationInProgress"
             | "InstanceRefreshInProgress"
             | "DeploymentLimitExceeded"
             | "DeploymentAlreadyCompleted"
             | "DeploymentIsNotInReadyState" => Error::Conflict { operation, message },
-            c if c.ends_with("NotFound") => Error::Absent { what: object },
+            c if c.ends_with("NotFound") || c.starts_with("NoSuch") => {
+                Error::Absent { what: object }
+            }
             // Auto Scaling has no code of its own for a group that does not exist.
             "ValidationError" if self.message.contains("not found") => {
                 Error::Absent { what: object }
@@ -177,6 +181,8 @@ mod tests {
             ("SignatureDoesNotMatch", 403, "unauthenticated"),
             ("TargetGroupNotFound", 400, "absent"),
             ("ResourceNotFoundException", 404, "absent"),
+            ("NoSuchHostedZone", 404, "absent"),
+            ("PriorRequestNotComplete", 400, "conflict"),
             ("ScalingActivityInProgress", 400, "conflict"),
             ("ScalingActivityInProgressFault", 400, "conflict"),
             ("ResourceContention", 500, "conflict"),

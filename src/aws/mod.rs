@@ -16,6 +16,10 @@ mod metrics_on_the_wire;
 #[cfg(test)]
 mod on_the_wire;
 mod pace;
+mod records;
+mod route53;
+#[cfg(test)]
+mod route53_on_the_wire;
 mod tally;
 #[cfg(test)]
 mod wire;

@@ -34,6 +34,12 @@ impl Pace {
         Self::new(5, 10)
     }
 
+    /// All calls of Route 53 together, of everybody in the account, may be 5 a second, which cannot be raised.
+    /// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html>
+    pub(super) fn route53() -> Self {
+        Self::new(2, 2)
+    }
+
     /// Auto Scaling publishes no rate.
     pub(super) fn auto_scaling() -> Self {
         Self::new(5, 10)

@@ -13,7 +13,8 @@ use aws_smithy_types::config_bag::ConfigBag;
 use crate::cloud::Calls;
 
 /// All operations the adapters use. One that is missing here would be counted as `other`.
-const OPERATIONS: [&str; 13] = [
+const OPERATIONS: [&str; 18] = [
+    "ChangeResourceRecordSets",
     "DescribeAlarmHistory",
     "DescribeAlarms",
     "DescribeAutoScalingGroups",
@@ -24,6 +25,10 @@ const OPERATIONS: [&str; 13] = [
     "DescribeTargetGroups",
     "DescribeTargetHealth",
     "GetCallerIdentity",
+    "GetChange",
+    "GetHealthCheckStatus",
+    "ListHostedZonesByName",
+    "ListResourceRecordSets",
     "ModifyListener",
     "ModifyRule",
     "UpdateAutoScalingGroup",

@@ -1,12 +1,12 @@
 //! The traits themselves and the few types they speak. They are as narrow as their use; a new need is a new method.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use super::{Error, Installations, Metrics, Replacing};
 use crate::{
-    plan::{ListenerRule, Member},
+    plan::{ListenerRule, Member, RecordSet},
     rollout::{Capacity, Split, Timestamp},
 };
 
@@ -71,6 +71,50 @@ pub trait SetWeights: Send + Sync {
     /// live split is neither `expected` nor `to` already. A group in `to` that is not attached yet is attached; one that
     /// is not in `to` is detached.
     async fn set_weights(&self, resource: &str, expected: &Split, to: &Split) -> Result<(), Error>;
+}
+
+/// The weighted records of one name and type: the place where DNS weights stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// Zone, name and type. Names the place from now on.
+    pub resource: String,
+    /// By set identifier.
+    pub split: Split,
+    /// How long resolvers may keep an answer.
+    pub ttl: Duration,
+    /// The ids of the health checks, by set identifier, of those that have one.
+    pub health_checks: BTreeMap<Member, String>,
+}
+
+/// What the checkers of a health check last saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkers {
+    pub healthy: u32,
+    pub all: u32,
+}
+
+#[async_trait]
+pub trait Dns: Send + Sync {
+    /// Finds the records a plan names. `Absent` when there are none, `Rejected` when they are not a set that weights
+    /// can be moved in: of another policy, of several TTLs.
+    async fn find(&self, at: &RecordSet) -> Result<Records, Error>;
+
+    async fn records(&self, resource: &str) -> Result<Records, Error>;
+
+    async fn checkers(&self, health_check: &str) -> Result<Checkers, Error>;
+}
+
+#[async_trait]
+pub trait SetRecordWeights: Send + Sync {
+    /// Makes the split `to` in one change, keeping everything else of the records, and returns when every name server
+    /// has it. Reads first: `Conflict` when the live split is neither `expected` nor `to` already. What stands already
+    /// is written again, to learn when it is everywhere.
+    async fn set_record_weights(
+        &self,
+        resource: &str,
+        expected: &Split,
+        to: &Split,
+    ) -> Result<(), Error>;
 }
 
 /// An Auto Scaling group as we use it.
@@ -207,6 +251,7 @@ pub trait Commands: Send + Sync {
 #[derive(Clone)]
 pub struct Reads {
     pub load_balancers: Arc<dyn LoadBalancers>,
+    pub dns: Arc<dyn Dns>,
     pub groups: Arc<dyn Groups>,
     /// Auto Scaling groups whose instances are replaced.
     pub refreshes: Arc<dyn Installations>,
@@ -226,6 +271,7 @@ pub struct Reads {
 pub struct Cloud {
     pub reads: Reads,
     pub weights: Arc<dyn SetWeights>,
+    pub records: Arc<dyn SetRecordWeights>,
     pub sizes: Arc<dyn ResizeGroups>,
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,

@@ -218,7 +218,13 @@ mod tests {
 
     fn bound() -> Bound {
         let member = Member::new;
-        Bound { resource: String::new(), stable: member("blue"), candidate: member("green") }
+        Bound {
+            resource: String::new(),
+            stable: member("blue"),
+            candidate: member("green"),
+            others: Vec::new(),
+            medium: crate::rollout::Medium::LoadBalancer,
+        }
     }
 
     fn at(minutes: i64) -> Timestamp {

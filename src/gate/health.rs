@@ -3,8 +3,8 @@
 //! when four were asked for.
 
 use crate::{
-    cloud::{Health, HealthState},
-    plan::units::Percent,
+    cloud::{Checkers, Health, HealthState},
+    plan::{Member, units::Percent},
     rollout::{Outcome, Reading, Timestamp},
 };
 
@@ -39,6 +39,39 @@ pub fn judge_health(health: &[Health], desired: u32, at_least: Percent, at: Time
     let reading =
         Reading::new(outcome, at, format!("{healthy} of {expected} targets healthy{needs}"));
     if registered == expected { reading } else { reading.with("registered", registered) }
+}
+
+/// Pass when Route 53 takes a record for healthy, which is when more than 18 % of its checkers do, and the fleets behind
+/// it have as many instances in service as are needed. What has no health check is answered with in any case, so there
+/// is nobody to ask.
+/// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html>
+pub fn judge_record(
+    member: &Member,
+    checkers: Option<Checkers>,
+    (in_service, needed): (u32, u32),
+    at: Timestamp,
+) -> Reading {
+    if in_service < needed {
+        let because = format!("{in_service} instances in service, {needed} needed");
+        return Reading::new(Outcome::Wait, at, because);
+    }
+    match checkers {
+        None => Reading::new(
+            Outcome::Pass,
+            at,
+            format!("the record {member} has no health check to ask"),
+        ),
+        Some(Checkers { all: 0, .. }) => {
+            let because = format!("nobody has checked the record {member} yet");
+            Reading::new(Outcome::Unknown, at, because)
+        }
+        Some(Checkers { healthy, all }) => {
+            let is_healthy = u64::from(healthy) * 100 > u64::from(all) * 18;
+            let outcome = if is_healthy { Outcome::Pass } else { Outcome::Fail };
+            let because = format!("{healthy} of {all} checkers find the record {member} healthy");
+            Reading::new(outcome, at, because)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +113,19 @@ mod tests {
         };
         assert_eq!(outcome([HealthState::Healthy, HealthState::Initial]), Outcome::Wait);
         assert_eq!(outcome([HealthState::Healthy, HealthState::Unhealthy]), Outcome::Fail);
+    }
+
+    #[test]
+    fn a_record_is_as_healthy_as_route_53_takes_it_for() {
+        let judged = |checkers, instances| {
+            judge_record(&Member::new("green"), checkers, instances, Timestamp::default()).outcome
+        };
+        let seen = |healthy, all| Some(Checkers { healthy, all });
+        assert_eq!(judged(seen(3, 16), (4, 4)), Outcome::Pass, "18.75 %");
+        assert_eq!(judged(seen(2, 16), (4, 4)), Outcome::Fail);
+        assert_eq!(judged(seen(0, 0), (4, 4)), Outcome::Unknown);
+        assert_eq!(judged(None, (4, 4)), Outcome::Pass);
+        assert_eq!(judged(None, (3, 4)), Outcome::Wait);
     }
 
     #[test]

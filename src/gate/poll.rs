@@ -2,12 +2,15 @@
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
 use super::{
-    judge_health, poll_compare, poll_error_budget, poll_metric, poll_requests, probe, run_command,
+    judge_health, judge_record, poll_compare, poll_error_budget, poll_metric, poll_requests, probe,
+    run_command,
 };
 use crate::{
     cloud::{Error, Reads},
     plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
-    rollout::{Bindings, Bound, Check, Outcome, Reading, Splits, Timestamp, window_reading},
+    rollout::{
+        Bindings, Bound, Check, Medium, Outcome, Reading, Splits, Timestamp, window_reading,
+    },
 };
 
 /// The answer to a check that is not an alarm gate. `splits` is how the run's traffic was split so far.
@@ -81,14 +84,30 @@ async fn health(
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let bound = bound_to(bindings, route)?;
-    let health = reads.load_balancers.health(bound.member(side)).await?;
-    let mut desired = 0;
+    let (mut desired, mut in_service) = (0, 0);
     for fleet in plan.fleets_behind(route) {
         if let Some(bound) = bindings.fleets.get(fleet) {
-            desired += reads.groups.group(bound.member(side)).await?.capacity.desired;
+            let group = reads.groups.group(bound.member(side)).await?;
+            desired += group.capacity.desired;
+            in_service += group.in_service;
         }
     }
-    Ok(judge_health(&health, desired, at_least, at))
+    match bound.medium {
+        Medium::LoadBalancer => {
+            let health = reads.load_balancers.health(bound.member(side)).await?;
+            Ok(judge_health(&health, desired, at_least, at))
+        }
+        Medium::Dns { .. } => {
+            let member = bound.member(side);
+            let records = reads.dns.records(&bound.resource).await?;
+            let checkers = match records.health_checks.get(member) {
+                Some(check) => Some(reads.dns.checkers(check).await?),
+                None => None,
+            };
+            let needed = at_least.of_rounded_up(desired);
+            Ok(judge_record(member, checkers, (in_service, needed), at))
+        }
+    }
 }
 
 async fn drained(
@@ -99,9 +118,15 @@ async fn drained(
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let bound = bound_to(bindings, route)?;
-    let split = reads.load_balancers.forward(&bound.resource).await?.split;
     let member = bound.member(side);
-    let weight = split.weight(member);
+    let mut weight = Weight::ZERO;
+    for place in bound.places() {
+        let split = match bound.medium {
+            Medium::LoadBalancer => reads.load_balancers.forward(place).await?.split,
+            Medium::Dns { .. } => reads.dns.records(place).await?.split,
+        };
+        weight = weight.max(split.weight(member));
+    }
     let outcome = if weight == Weight::ZERO { Outcome::Pass } else { Outcome::Wait };
     Ok(Reading::new(outcome, at, format!("{member} has weight {weight}")))
 }

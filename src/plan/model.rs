@@ -10,7 +10,7 @@ use super::{
     calendar::Window,
     measure::{CompareGate, ErrorBudgetGate, MetricGate},
     replacement::{How, Replace},
-    units::Percent,
+    units::{Percent, Scale},
 };
 
 macro_rules! name_type {
@@ -174,16 +174,85 @@ impl Sides {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     pub kind: RouteKind,
-    /// Target group names (or ARNs).
+    /// Target group names (or ARNs), or the set identifiers of records.
     pub sides: Sides,
     /// How long after a weight was read back old connections may still end up on the other side: load balancer nodes
     /// apply a change some time after the API has answered. A fleet is not shrunk earlier.
     pub settle: Duration,
 }
 
+/// What splits the traffic. The places of one route are moved together; there is always at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteKind {
-    Alb(ListenerRule),
+    /// Rules or default actions of Application Load Balancers.
+    Alb(Vec<ListenerRule>),
+    /// Listeners of Network Load Balancers, which have no rules.
+    Nlb(Vec<ListenerRule>),
+    /// Weighted records in a hosted zone.
+    Route53(RecordSet),
+}
+
+impl RouteKind {
+    pub const fn scale(&self) -> Scale {
+        match self {
+            Self::Alb(_) | Self::Nlb(_) => Scale::LoadBalancer,
+            Self::Route53(_) => Scale::Dns,
+        }
+    }
+}
+
+/// Records of one name and type, told apart by their set identifiers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordSet {
+    /// The id of a hosted zone (`Z…`) or its domain.
+    pub zone: String,
+    /// In lower case, without the dot at the end.
+    pub name: String,
+    pub kind: RecordType,
+}
+
+/// The types of records that lead to where software runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordType {
+    A,
+    Aaaa,
+    Cname,
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Cname => "CNAME",
+        })
+    }
+}
+
+/// The two kinds of load balancers that weights can be given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Application,
+    Network,
+}
+
+impl Family {
+    /// How the ARNs of its parts begin their resource: `listener/app/…`.
+    pub const fn in_arns(self) -> &'static str {
+        match self {
+            Self::Application => "app",
+            Self::Network => "net",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Application => "Application Load Balancer",
+            Self::Network => "Network Load Balancer",
+        })
+    }
 }
 
 /// Where on a load balancer the forward action stands.

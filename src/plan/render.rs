@@ -12,8 +12,8 @@ use super::{
     model::{
         AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
         GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
-        Patience, Plan, Route, RouteKind, RouteName, Side, Sides, Size, Step, Tolerance, Until,
-        Verb,
+        Patience, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Size, Step, Tolerance,
+        Until, Verb,
     },
     replacement::{Extent, How, Matching, Protected, Replace, Revision, Standby},
     units::{Percent, format_duration},
@@ -165,7 +165,28 @@ fn sides(flow: Flow, sides: &Sides) -> Flow {
 }
 
 fn route(route: &Route) -> Flow {
-    let RouteKind::Alb(rule) = &route.kind;
+    let (kind, flow) = match &route.kind {
+        RouteKind::Alb(rules) => ("alb", places("rules", rules)),
+        RouteKind::Nlb(listeners) => ("nlb", places("listeners", listeners)),
+        RouteKind::Route53(RecordSet { zone, name, kind }) => {
+            let records = Flow::new().with("zone", text(zone)).with("name", text(name));
+            ("route53", records.with("type", kind))
+        }
+    };
+    Flow::new().with(kind, sides(flow, &route.sides).with("settle", duration(route.settle)))
+}
+
+fn places(key: &str, rules: &[ListenerRule]) -> Flow {
+    match rules {
+        [only] => place(only),
+        several => {
+            let places: Vec<String> = several.iter().map(|rule| place(rule).to_string()).collect();
+            Flow::new().with(key, format!("[{}]", places.join(", ")))
+        }
+    }
+}
+
+fn place(rule: &ListenerRule) -> Flow {
     let mut flow = Flow::new();
     match rule {
         ListenerRule::Rule(arn) => flow.put("rule", text(arn)),
@@ -175,7 +196,7 @@ fn route(route: &Route) -> Flow {
             .put("port", port)
             .some("priority", priority.as_ref()),
     };
-    Flow::new().with("alb", sides(flow, &route.sides).with("settle", duration(route.settle)))
+    flow
 }
 
 fn fleet(fleet: &Fleet) -> Flow {

@@ -119,17 +119,63 @@ impl Weight {
         self.0
     }
 
-    /// Weights for the stable and the candidate side that give the candidate `share`, to the nearest 0.1 %.
+    /// Weights for the stable and the candidate side that come nearest to giving the candidate `share`.
     ///
-    /// The two add up to 1,000 and so read as permille; at the ends one of them is 0 and the other 999, because a
-    /// single weight cannot be 1,000 and `{0, 0}` is unspecified.
-    pub fn split(share: Percent) -> (Self, Self) {
-        match (share.basis_points() + 5) / 10 {
-            0 => (Self::MAX, Self::ZERO),
-            1000.. => (Self::ZERO, Self::MAX),
-            candidate => (Self(1000 - candidate), Self(candidate)),
+    /// On a load balancer the two add up to 1,000 and so read as permille; at the ends one of them is 0 and the other
+    /// 999, because a single weight cannot be 1,000 and `{0, 0}` is unspecified. Of DNS weights the smallest are taken
+    /// that do, 19 and 1 for 5 %, and at the ends 255.
+    pub fn split(share: Percent, scale: Scale) -> (Self, Self) {
+        match scale {
+            Scale::LoadBalancer => match (share.basis_points() + 5) / 10 {
+                0 => (Self::MAX, Self::ZERO),
+                1000.. => (Self::ZERO, Self::MAX),
+                candidate => (Self(1000 - candidate), Self(candidate)),
+            },
+            Scale::Dns if share == Percent::ZERO => (scale.largest(), Self::ZERO),
+            Scale::Dns if share == Percent::HUNDRED => (Self::ZERO, scale.largest()),
+            Scale::Dns => dns_split(share),
         }
     }
+}
+
+/// How finely a kind of route can split traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Weights up to 999.
+    LoadBalancer,
+    /// Weights up to 255.
+    /// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-values-weighted.html>
+    Dns,
+}
+
+impl Scale {
+    pub const fn largest(self) -> Weight {
+        match self {
+            Self::LoadBalancer => Weight::MAX,
+            Self::Dns => Weight(255),
+        }
+    }
+}
+
+fn dns_split(share: Percent) -> (Weight, Weight) {
+    let largest = Scale::Dns.largest().get();
+    let points = u64::from(share.basis_points());
+    let pairs = (0..=largest).flat_map(|candidate| {
+        // The stable weight that fits a candidate's lies beside `candidate * (1 - share) / share`.
+        let exact = (u64::from(candidate) * (10_000 - points)).checked_div(points);
+        let below = exact.and_then(|exact| u16::try_from(exact).ok()).unwrap_or(largest);
+        [below.min(largest), below.saturating_add(1).min(largest)].map(|stable| (stable, candidate))
+    });
+    // Fractions are compared by cross multiplication: how far `candidate / total` is from `points / 10,000`.
+    let distance = |&(stable, candidate): &(u16, u16)| {
+        let total = u64::from(stable) + u64::from(candidate);
+        (total > 0).then(|| ((u64::from(candidate) * 10_000).abs_diff(points * total), total))
+    };
+    let nearest = pairs
+        .filter_map(|pair| Some((distance(&pair)?, pair)))
+        .min_by(|(a, _), (b, _)| (a.0 * b.1).cmp(&(b.0 * a.1)).then(a.1.cmp(&b.1)));
+    let (stable, candidate) = nearest.map_or((largest, 0), |(_, pair)| pair);
+    (Weight(stable), Weight(candidate))
 }
 
 impl fmt::Display for Weight {
@@ -239,11 +285,42 @@ mod tests {
 
         #[test]
         fn a_split_is_never_all_zero_and_is_within_a_permille(points in 0u16..=10_000) {
-            let (stable, candidate) = Weight::split(Percent::from_basis_points(points).unwrap());
+            let share = Percent::from_basis_points(points).unwrap();
+            let (stable, candidate) = Weight::split(share, Scale::LoadBalancer);
             let total = f64::from(stable.get() + candidate.get());
             prop_assert!(total > 0.0);
             let share = f64::from(candidate.get()) / total;
             prop_assert!((share - f64::from(points) / 10_000.0).abs() <= 0.0005 + 1e-9);
         }
+
+        #[test]
+        fn no_other_pair_of_dns_weights_comes_nearer(points in 0u16..=10_000) {
+            let (stable, candidate) =
+                Weight::split(Percent::from_basis_points(points).unwrap(), Scale::Dns);
+            let far = |stable: u16, candidate: u16| {
+                let share = f64::from(candidate) / f64::from(stable + candidate);
+                (share - f64::from(points) / 10_000.0).abs()
+            };
+            let found = far(stable.get(), candidate.get());
+            for s in 0..=255 {
+                for c in u16::from(s == 0)..=255 {
+                    prop_assert!(found <= far(s, c) + 1e-12, "{}:{} beats {}:{}", s, c, stable, candidate);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dns_weights_are_the_smallest_that_fit() {
+        let pair = |share: &str| {
+            let (stable, candidate) = Weight::split(share.parse().unwrap(), Scale::Dns);
+            (stable.get(), candidate.get())
+        };
+        assert_eq!(pair("0%"), (255, 0));
+        assert_eq!(pair("100%"), (0, 255));
+        assert_eq!(pair("50%"), (1, 1));
+        assert_eq!(pair("5%"), (19, 1));
+        assert_eq!(pair("33.3%"), (2, 1));
+        assert_eq!(pair("0.4%"), (249, 1));
     }
 }

@@ -134,7 +134,9 @@ impl Page {
                 .map(|(member, weight)| format!(", not this run's: {member} (weight {weight})"));
             let (stable, candidate) = (side(&route.stable), side(&route.candidate));
             let (others, seen) = (others.collect::<String>(), seen(route.seen));
-            format!("{}: {stable}, {candidate}{others}{seen}", route.route)
+            let place = route.place.as_ref().map(|place| format!(" at {place}"));
+            let name = format!("{}{}", route.route, place.unwrap_or_default());
+            format!("{name}: {stable}, {candidate}{others}{seen}")
         });
         self.section("traffic", &traffic.collect::<Vec<_>>());
         let capacity = view.fleets.iter().map(|fleet| {

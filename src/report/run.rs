@@ -16,8 +16,8 @@ use crate::{
         Component, FleetName, GateName, Member, Plan, Replace, RouteName, Side, Step, StepId, Verb,
     },
     rollout::{
-        Actor, Bound, Check, Event, Mode, Picture, Restore, Stage, State, Target, Timestamp, Voter,
-        why,
+        Actor, Bound, Check, Event, Mode, Picture, Restore, Split, Stage, State, Target, Timestamp,
+        Voter, why,
     },
 };
 
@@ -228,25 +228,33 @@ impl Fold {
 
     fn routes(&self) -> Vec<RouteView> {
         let state = &self.state;
-        let view = |(route, bound): (&RouteName, &Bound)| {
-            let target = Target::Route(route.clone());
-            let (Picture::Split(split), at) = self.seen.get(&target)? else { return None };
-            let side = |side| SideView {
-                member: bound.member(side).clone(),
-                weight: split.weight(bound.member(side)),
-                share: share(split, bound, side),
+        let views = |(route, bound): (&RouteName, &Bound)| {
+            let view = |place: Option<&String>, split: &Split, seen| {
+                let side = |side| SideView {
+                    member: bound.member(side).clone(),
+                    weight: split.weight(bound.member(side)),
+                    share: share(split, bound, side),
+                };
+                let ours = [&bound.stable, &bound.candidate];
+                let others = split.0.iter().filter(|(member, _)| !ours.contains(member));
+                RouteView {
+                    route: route.clone(),
+                    place: place.cloned(),
+                    stable: side(Side::Stable),
+                    candidate: side(Side::Candidate),
+                    others: others.map(|(member, weight)| (member.clone(), *weight)).collect(),
+                    seen,
+                }
             };
-            let ours = [&bound.stable, &bound.candidate];
-            let others = split.0.iter().filter(|(member, _)| !ours.contains(member));
-            Some(RouteView {
-                route: route.clone(),
-                stable: side(Side::Stable),
-                candidate: side(Side::Candidate),
-                others: others.map(|(member, weight)| (member.clone(), *weight)).collect(),
-                seen: *at,
-            })
+            match self.seen.get(&Target::Route(route.clone())) {
+                Some((Picture::Split(split), at)) => vec![view(None, split, *at)],
+                Some((Picture::Uneven(parts), at)) => {
+                    parts.iter().map(|(place, split)| view(Some(place), split, *at)).collect()
+                }
+                Some((Picture::Capacity(_) | Picture::Software(_), _)) | None => Vec::new(),
+            }
         };
-        state.bindings.routes.iter().filter_map(view).collect()
+        state.bindings.routes.iter().flat_map(views).collect()
     }
 
     fn fleets(&self) -> Vec<FleetView> {

@@ -9,8 +9,8 @@ use crate::{
         RouteName, Side, Step, StepId, Verb, units::Weight,
     },
     rollout::{
-        Actor, Bindings, Bound, CallProblem, Capacity, Cause, Check, Ending, Event, Found, Outcome,
-        Picture, ProblemKind, Purpose, Reading, Split, Target, Timestamp,
+        Actor, Bindings, Bound, CallProblem, Capacity, Cause, Check, Ending, Event, Found, Medium,
+        Outcome, Picture, ProblemKind, Purpose, Reading, Split, Target, Timestamp,
     },
     testkit::sample_plan,
 };
@@ -100,6 +100,8 @@ impl Story {
             resource: resource.into(),
             stable: Member::new(stable),
             candidate: Member::new(candidate),
+            others: Vec::new(),
+            medium: Medium::LoadBalancer,
         };
         let bindings = Bindings {
             routes: [(RouteName::new("web"), bound("rule", "blue", "green"))].into(),

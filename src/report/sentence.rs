@@ -119,7 +119,9 @@ impl Teller<'_> {
                 let name = words::target(target);
                 let to = match to {
                     Picture::Software(software) => software.version.to_string(),
-                    Picture::Split(_) | Picture::Capacity(_) => self.picture(target, to),
+                    Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_) => {
+                        self.picture(target, to)
+                    }
                 };
                 self.on(target, Sign::Back, format!("{name}: back to {to}"))
             }
@@ -230,8 +232,15 @@ impl Teller<'_> {
                 let bound = self.before.bindings.routes.get(route);
                 bound.map_or(0, |bound| split.share(bound.member(Side::Candidate)))
             }
+            (Picture::Uneven(parts), Target::Route(route)) => {
+                let bound = self.before.bindings.routes.get(route);
+                let shares = bound.into_iter().flat_map(|bound| {
+                    parts.values().map(|split| split.share(bound.member(Side::Candidate)))
+                });
+                shares.min().unwrap_or(0)
+            }
             (Picture::Capacity(capacity), _) => capacity.desired,
-            (Picture::Software(_) | Picture::Split(_), _) => 0,
+            (Picture::Software(_) | Picture::Split(_) | Picture::Uneven(_), _) => 0,
         };
         match size(after).cmp(&size(before)) {
             std::cmp::Ordering::Greater => Sign::Up,

@@ -100,6 +100,9 @@ pub struct BakeView {
 #[serde(rename_all = "kebab-case")]
 pub struct RouteView {
     pub route: RouteName,
+    /// Which of its rules this is, while they do not agree; they are told one by one then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     pub stable: SideView,
     pub candidate: SideView,
     /// Target groups of neither side.

@@ -80,7 +80,15 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
             bound.map_or_else(|| picture.to_string(), |b| format!("{} {picture}", b.member(*side)))
         }
         (Picture::Software(software), _) => printable(&software.to_string()),
-        (Picture::Split(_), Target::Fleet { .. } | Target::Software(_))
+        (Picture::Uneven(parts), Target::Route(route)) => {
+            let of = |split: &Split| {
+                let bound = bindings.routes.get(route);
+                bound.map_or_else(|| split.to_string(), |bound| weights(bound, split))
+            };
+            let parts = parts.iter().map(|(place, split)| format!("{} at {place}", of(split)));
+            parts.collect::<Vec<_>>().join("; ")
+        }
+        (Picture::Split(_) | Picture::Uneven(_), Target::Fleet { .. } | Target::Software(_))
         | (Picture::Capacity(_), Target::Route(_) | Target::Software(_)) => picture.to_string(),
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, Software, State,
-    StepState, Target, Timestamp,
+    CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, Software, Split,
+    State, StepState, Target, Timestamp,
     decide::{CONFIRM_PATIENCE, other, target_of},
     outstanding::known_since,
     replace, software,
@@ -36,6 +36,8 @@ pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
     // itself. So equality is asked first, and bounds decide what is left.
     let is_after = *live == change.after;
     let is_before = *live == change.before
+        // The call reached some rules of a route and not others: it is made again, and writes those that differ.
+        || live.is_mixture_of(&[&change.before, &change.after])
         || (change.before.stands_in(live) && !change.after.stands_in(live))
         || (change.before.stands_in(live) && matches!(change.progress, Progress::InDoubt(_)));
     match &change.progress {
@@ -87,7 +89,9 @@ pub(super) fn unexpected(state: &State, target: &Target, live: &Picture) -> Opti
     let known = state.known.get(target)?;
     let left_behind = state.changes.get(target).is_some_and(|change| {
         change.progress != Progress::Confirmed
-            && (change.before.stands_in(live) || change.after.stands_in(live))
+            && (change.before.stands_in(live)
+                || change.after.stands_in(live)
+                || live.is_mixture_of(&[&change.before, &change.after]))
     });
     (!known.stands_in(live) && !left_behind).then(|| known.clone())
 }
@@ -113,8 +117,15 @@ pub(super) fn after(
     match (&step.verb, live) {
         (Verb::Shift { route, candidate, .. }, Picture::Split(split)) => {
             let bound = state.bindings.routes.get(route)?;
-            let (stable, share) = Weight::split(*candidate);
+            let (stable, share) = Weight::split(*candidate, bound.medium.scale());
             Some(Picture::Split(split.with((&bound.stable, stable), (&bound.candidate, share))))
+        }
+        (Verb::Shift { .. }, Picture::Uneven(parts)) => {
+            let whole = |split: &Split| after(state, step, active, &Picture::Split(split.clone()));
+            let mut wholes = parts.values().map(whole);
+            let first = wholes.next()??;
+            // Rules that send traffic to different strangers can never agree.
+            wholes.all(|other| other.as_ref() == Some(&first)).then_some(first)
         }
         (Verb::Scale { to: Size::Instances(desired), .. }, Picture::Capacity(live)) => {
             Some(Picture::Capacity(Capacity {

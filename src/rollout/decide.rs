@@ -25,8 +25,8 @@ use super::{
     watch,
 };
 use crate::plan::{
-    Component, ComponentName, Extent, GateName, OnFailure, OnInterrupt, Plan, Side, Step, StepId,
-    Verb, units::Percent,
+    Component, ComponentName, Extent, GateName, OnFailure, OnInterrupt, Plan, RouteName, Side,
+    Step, StepId, Verb, units::Percent,
 };
 
 /// How long a call that has returned may stay invisible before it counts as failed.
@@ -502,20 +502,25 @@ pub(super) fn next_steps<'a>(
 fn begin(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Vec<Event> {
     let mut events = calendar::news(plan, state, step, now);
     if calendar::closed_until(plan, step, now).is_none() {
-        events.push(start(step, now));
+        events.push(start(plan, state, step, now));
     }
     events
 }
 
-fn start(step: &Step, now: Timestamp) -> Event {
+/// Where clients follow a change only after a while, that while burns no deadline.
+fn start(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
+    let with_lag = |route: Option<&RouteName>| {
+        let lag = route.map_or(Duration::ZERO, |route| state.bindings.lag(route));
+        step.timeout.map(|timeout| timeout + lag)
+    };
     let limit = match &step.verb {
         Verb::Approve { expires, .. } => *expires,
         Verb::Pause { duration } => *duration,
-        Verb::Scale { .. }
-        | Verb::Wait { .. }
-        | Verb::Probe { .. }
-        | Verb::Shift { .. }
-        | Verb::Replace(_) => step.timeout,
+        Verb::Wait { .. } | Verb::Probe { .. } | Verb::Replace(_) => step.timeout,
+        Verb::Shift { route, .. } => with_lag(Some(route)),
+        Verb::Scale { fleet, .. } => {
+            with_lag(plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()))
+        }
     };
     Event::StepStarted { step: step.id.clone(), deadline: limit.map(|limit| now.plus(limit)) }
 }
@@ -528,13 +533,14 @@ fn proceed(
     now: Timestamp,
 ) -> Vec<Event> {
     let done = || vec![Event::StepDone { step: step.id.clone() }];
-    let reached = |bake: Duration, gates: &[GateName], min_requests: Option<u32>| {
-        if bake.is_zero() && gates.is_empty() && min_requests.is_none() {
-            done()
-        } else {
-            vec![Event::BakeStarted { step: step.id.clone(), until: now.plus(bake) }]
-        }
-    };
+    let reached =
+        |from: Timestamp, bake: Duration, gates: &[GateName], min_requests: Option<u32>| {
+            if bake.is_zero() && gates.is_empty() && min_requests.is_none() {
+                done()
+            } else {
+                vec![Event::BakeStarted { step: step.id.clone(), until: from.plus(bake) }]
+            }
+        };
     if let (Verb::Replace(replacement), Stage::Changing) = (&step.verb, &active.stage) {
         let intend = |purpose, after| replace::intend(state, &replacement.fleet, purpose, after);
         match replace::steer(plan, state, (step, replacement), active) {
@@ -545,7 +551,7 @@ fn proceed(
             }
             Next::Reached => {
                 let mut events = replace::confirmed(state, &replacement.fleet);
-                events.extend(reached(replacement.bake, &replacement.gates, None));
+                events.extend(reached(now, replacement.bake, &replacement.gates, None));
                 return events;
             }
         }
@@ -558,7 +564,9 @@ fn proceed(
         && change.progress == Progress::Confirmed
     {
         return match &step.verb {
-            Verb::Shift { bake, gates, min_requests, .. } => reached(*bake, gates, *min_requests),
+            Verb::Shift { route, bake, gates, min_requests, .. } => {
+                reached(watch::arrives(state, route, now), *bake, gates, *min_requests)
+            }
             _ => done(),
         };
     }

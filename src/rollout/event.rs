@@ -5,12 +5,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::{Check, Picture, Reading, Target, Timestamp, Voter};
-use crate::plan::{FleetName, GateName, Member, PlanName, RouteName, Side, StepId};
+use crate::plan::{FleetName, GateName, Member, PlanName, RouteName, Side, StepId, units::Scale};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
@@ -167,9 +168,14 @@ pub struct Bindings {
 }
 
 impl Bindings {
+    /// How long clients of a route may go on by the weights from before a change.
+    pub fn lag(&self, route: &RouteName) -> Duration {
+        self.routes.get(route).map_or(Duration::ZERO, |bound| bound.medium.lag())
+    }
+
     /// What a run owns while it lasts, by names that are the same for every plan and route name.
     pub fn resources(&self) -> BTreeSet<String> {
-        let routes = self.routes.values().map(|bound| bound.resource.clone());
+        let routes = self.routes.values().flat_map(Bound::places).cloned();
         let fleets = self.fleets.values().flat_map(|bound| {
             [&bound.stable, &bound.candidate].map(|member| format!("{} {member}", bound.resource))
         });
@@ -179,13 +185,55 @@ impl Bindings {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bound {
-    /// What the run owns while it lasts: the ARN of a rule or listener; for a fleet, the kind of thing its members are.
+    /// What the run owns while it lasts: the ARN of a rule or listener, or the zone, name and type of records; for a
+    /// fleet, the kind of thing its members are.
     pub resource: String,
     pub stable: Member,
     pub candidate: Member,
+    /// The ARNs of the route's other rules and listeners, which are moved together with the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+    #[serde(default)]
+    pub medium: Medium,
+}
+
+/// What carries a route's weights to its clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Medium {
+    /// Applies them itself, to every request or connection.
+    #[default]
+    LoadBalancer,
+    /// Answers questions with them, and the answers are kept.
+    Dns {
+        /// For how long, in seconds.
+        ttl: u64,
+    },
+}
+
+impl Medium {
+    /// How long clients may go on by the weights from before a change that is in effect.
+    pub fn lag(self) -> Duration {
+        match self {
+            Self::LoadBalancer => Duration::ZERO,
+            Self::Dns { ttl } => Duration::from_secs(ttl),
+        }
+    }
+
+    pub const fn scale(self) -> Scale {
+        match self {
+            Self::LoadBalancer => Scale::LoadBalancer,
+            Self::Dns { .. } => Scale::Dns,
+        }
+    }
 }
 
 impl Bound {
+    /// Everywhere its weights stand.
+    pub fn places(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.resource).chain(&self.others)
+    }
+
     pub fn member(&self, side: Side) -> &Member {
         match side {
             Side::Stable => &self.stable,

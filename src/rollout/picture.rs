@@ -36,6 +36,8 @@ impl fmt::Display for Target {
 #[serde(rename_all = "kebab-case")]
 pub enum Picture {
     Split(Split),
+    /// The rules of one route where they do not all have the same split, by place. Never of one rule, or of equal ones.
+    Uneven(BTreeMap<String, Split>),
     Capacity(Capacity),
     Software(Software),
 }
@@ -95,6 +97,13 @@ impl fmt::Display for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Split(split) => split.fmt(f),
+            Self::Uneven(parts) => {
+                for (i, (place, split)) in parts.iter().enumerate() {
+                    let then = if i == 0 { "" } else { "; " };
+                    write!(f, "{then}{split} at {place}")?;
+                }
+                Ok(())
+            }
             Self::Capacity(capacity) => capacity.fmt(f),
             Self::Software(software) => software.fmt(f),
         }
@@ -107,6 +116,35 @@ impl Picture {
         match (self, live) {
             (Self::Software(origin), Self::Software(live)) => live.is_back_at(origin),
             _ => self == live,
+        }
+    }
+
+    /// What a route looks like whose rules were read one by one.
+    pub fn of_rules(parts: BTreeMap<String, Split>) -> Self {
+        let mut splits = parts.values();
+        match splits.next() {
+            Some(first) if splits.all(|split| split == first) => Self::Split(first.clone()),
+            Some(_) | None => Self::Uneven(parts),
+        }
+    }
+
+    /// The split at one of the places of a route.
+    pub fn part(&self, place: &str) -> Option<&Split> {
+        match self {
+            Self::Split(split) => Some(split),
+            Self::Uneven(parts) => parts.get(place),
+            Self::Capacity(_) | Self::Software(_) => None,
+        }
+    }
+
+    /// Whether every rule looks as it does in one of these pictures: changes of a route whose rules are written one
+    /// after the other leave such a mixture when they are cut short.
+    pub fn is_mixture_of(&self, pictures: &[&Self]) -> bool {
+        match self {
+            Self::Uneven(parts) => parts.iter().all(|(place, split)| {
+                pictures.iter().any(|picture| picture.part(place) == Some(split))
+            }),
+            Self::Split(_) | Self::Capacity(_) | Self::Software(_) => false,
         }
     }
 

@@ -14,7 +14,10 @@ use super::{
     watch::{self, Watched},
 };
 use crate::{
-    plan::{Component, Plan, RouteName, Side, StepId, units::Weight},
+    plan::{
+        Component, Plan, RouteName, Side, StepId,
+        units::{Weight, format_duration},
+    },
     rollout::state::Change,
 };
 
@@ -31,7 +34,9 @@ enum Turn {
 }
 
 pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timestamp) -> Vec<Event> {
-    let is_late = now.since(since) >= PATIENCE;
+    let patience = patience(state);
+    let is_late = now.since(since) >= patience;
+    let patience = format_duration(patience);
     for (target, trail) in &state.trails {
         let attention = |problem: String, hint: &str| {
             vec![Event::AttentionNeeded { target: target.clone(), problem, hint: hint.to_owned() }]
@@ -40,7 +45,7 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
         match state.restores.get(target) {
             Some(Restore::Started) if is_late && !is_calling && !moves(state, target, now) => {
                 return attention(
-                    format!("could not be restored to {} within 30 minutes", trail.origin),
+                    format!("could not be restored to {} within {patience}", trail.origin),
                     "`tidegate rollback` tries again",
                 );
             }
@@ -57,7 +62,7 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
                     let blocker =
                         check.map_or("others to be restored".to_owned(), |c| c.to_string());
                     return attention(
-                        format!("not restored: waited 30 minutes for {blocker}"),
+                        format!("not restored: waited {patience} for {blocker}"),
                         "put right what it waits for, then `tidegate rollback` tries again",
                     );
                 }
@@ -83,6 +88,12 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
 fn moves(state: &State, target: &Target, now: Timestamp) -> bool {
     matches!(target, Target::Software(_))
         && state.known_at.get(target).is_some_and(|at| now.since(*at) < PATIENCE)
+}
+
+/// A side is not idle before its clients know, which counts against nobody's patience.
+fn patience(state: &State) -> Duration {
+    let lags = state.bindings.routes.values().map(|bound| bound.medium.lag());
+    PATIENCE + lags.max().unwrap_or_default()
 }
 
 fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Timestamp) -> Turn {
@@ -316,5 +327,5 @@ pub(super) fn wakes(
         .idle_since
         .keys()
         .filter_map(move |(route, side)| watch::settled_at(plan, state, route, *side));
-    retries.chain(settles).chain([since.plus(PATIENCE)])
+    retries.chain(settles).chain([since.plus(patience(state))])
 }

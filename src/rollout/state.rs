@@ -7,10 +7,14 @@ use std::{
 };
 
 use super::{
-    Bindings, CallProblem, Cause, Check, Ending, Event, Excuse, Excused, ExcusedUntil, Outcome,
-    Picture, Purpose, Reading, Signal, Tally, Target, Timestamp, Version,
+    Bindings, CallProblem, Cause, Check, Ending, Event, Excuse, Excused, ExcusedUntil, Medium,
+    Outcome, Picture, Purpose, Reading, Signal, Split, Tally, Target, Timestamp, Version,
 };
 use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
+
+/// How long a change of DNS records may take until every name server has it; generally less.
+/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>
+const SPREADING: Duration = Duration::from_mins(1);
 
 /// Failed calls after which a change is given up.
 pub const MAX_ATTEMPTS: u8 = 5;
@@ -44,6 +48,8 @@ pub struct State {
     pub idle_since: BTreeMap<(RouteName, Side), Timestamp>,
     /// Who has approved each step since it began; see [`Voter::key`].
     pub approvals: BTreeMap<StepId, BTreeSet<String>>,
+    /// From when the last change of DNS records that was read back is in effect at every name server.
+    pub in_effect: BTreeMap<RouteName, Timestamp>,
     pub paused: Option<Timestamp>,
     pub interrupted: Option<Signal>,
     /// When the last event happened.
@@ -158,7 +164,8 @@ impl Trail {
     /// Whether what is there now is this run's own work, or what it found.
     pub(super) fn owns(&self, live: &Picture) -> bool {
         let Picture::Software(live) = live else {
-            return self.ours.iter().any(|picture| picture.stands_in(live));
+            let ours: Vec<&Picture> = self.ours.iter().collect();
+            return ours.iter().any(|picture| picture.stands_in(live)) || live.is_mixture_of(&ours);
         };
         let ours = |version: &Version| {
             self.ours.iter().any(
@@ -245,6 +252,7 @@ impl State {
                 }
             }
             Event::ChangeConfirmed { target, live } => {
+                self.take_effect(target, at);
                 self.progress(target, Progress::Confirmed);
                 if let Some(trail) = self.trails.get_mut(target) {
                     trail.unconfirmed = false;
@@ -347,15 +355,38 @@ impl State {
         }
     }
 
+    /// A call that returned has seen its change everywhere. Of DNS records whose call gave no answer only what one name
+    /// server says is known.
+    fn take_effect(&mut self, target: &Target, at: Timestamp) {
+        let Target::Route(route) = target else { return };
+        let returned = self
+            .changes
+            .get(target)
+            .is_some_and(|change| matches!(change.progress, Progress::Confirming { .. }));
+        match self.bindings.routes.get(route).map(|bound| bound.medium) {
+            Some(Medium::Dns { .. }) => {
+                let delay = if returned { Duration::ZERO } else { SPREADING };
+                self.in_effect.insert(route.clone(), at.plus(delay));
+            }
+            Some(Medium::LoadBalancer) | None => {}
+        }
+    }
+
     fn learn(&mut self, target: &Target, live: &Picture, at: Timestamp) {
         self.known.insert(target.clone(), live.clone());
         self.known_at.insert(target.clone(), at);
-        if let (Target::Route(route), Picture::Split(split)) = (target, live)
+        if let Target::Route(route) = target
             && let Some(bound) = self.bindings.routes.get(route)
         {
             for side in [Side::Stable, Side::Candidate] {
                 let key = (route.clone(), side);
-                if split.weight(bound.member(side)) == Weight::ZERO {
+                let is_idle = |split: &Split| split.weight(bound.member(side)) == Weight::ZERO;
+                let idle = match live {
+                    Picture::Split(split) => is_idle(split),
+                    Picture::Uneven(parts) => parts.values().all(is_idle),
+                    Picture::Capacity(_) | Picture::Software(_) => false,
+                };
+                if idle {
                     self.idle_since.entry(key).or_insert(at);
                 } else {
                     self.idle_since.remove(&key);

@@ -250,7 +250,14 @@ pub(super) fn outcome(state: &State, check: &Check, since: Timestamp) -> Option<
     state.readings.get(check).filter(|reading| reading.at >= since).map(|reading| reading.outcome)
 }
 
-/// When a side that receives nothing has also finished what it had: some time after the weight was read back as zero.
+/// From when a route's clients go by the weights that were read back last.
+pub(super) fn arrives(state: &State, route: &RouteName, now: Timestamp) -> Timestamp {
+    let in_effect = state.in_effect.get(route).map_or(now, |at| now.max(*at));
+    in_effect.plus(state.bindings.lag(route))
+}
+
+/// When a side that receives nothing has also finished what it had: some time after the weight was read back as zero,
+/// and never before every client knows.
 pub(super) fn settled_at(
     plan: &Plan,
     state: &State,
@@ -258,7 +265,8 @@ pub(super) fn settled_at(
     side: Side,
 ) -> Option<Timestamp> {
     let idle = state.idle_since.get(&(route.clone(), side))?;
-    Some(idle.plus(plan.routes.get(route)?.settle))
+    let in_effect = state.in_effect.get(route).map_or(*idle, |at| *at.max(idle));
+    Some(in_effect.plus(plan.routes.get(route)?.settle.max(state.bindings.lag(route))))
 }
 
 /// Whether the side of a fleet is known to serve nothing any more, by a reading newer than `since`. A fleet behind no

@@ -33,7 +33,7 @@ impl Landscape {
         let Some(rule) = self.rules.get(resource) else {
             return absent(format!("rule {resource}"));
         };
-        let operation = if rule.is_listener() { "ModifyListener" } else { "ModifyRule" };
+        let operation = rule.operation();
         let live = &rule.forward.split;
         if live == to {
             return Ok(Effect::StoodAlready);
@@ -45,6 +45,9 @@ impl Landscape {
         if to.0.is_empty() || to.0.len() > MOST_TARGET_GROUPS {
             let message = format!("a forward action has 1 to {MOST_TARGET_GROUPS} target groups");
             return Err(Error::Rejected { operation, message });
+        }
+        if let Some(weight) = to.0.values().find(|weight| **weight > rule.scale().largest()) {
+            return Err(Error::Rejected { operation, message: format!("weight {weight}") });
         }
         if let Some(unknown) = to.0.keys().find(|name| !self.target_groups.contains_key(*name)) {
             return absent(format!("target group {unknown}"));

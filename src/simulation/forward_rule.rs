@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use crate::{
     cloud::Forward,
-    plan::{ListenerRule, Member},
+    plan::{ListenerRule, Member, RecordSet, units::Scale},
     rollout::{Split, Timestamp},
 };
 
@@ -16,9 +16,19 @@ pub(super) enum Author {
     Hand,
 }
 
+/// How a plan names the place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Rule(ListenerRule),
+    Records(RecordSet),
+}
+
+/// How long simulated resolvers keep an answer.
+pub(super) const RECORD_TTL: Duration = Duration::from_mins(1);
+
 #[derive(Clone, Debug)]
 pub(super) struct SimulatedRule {
-    pub(super) place: ListenerRule,
+    pub(super) place: Place,
     /// As the API shows it.
     pub(super) forward: Forward,
     /// The split when the world began.
@@ -30,7 +40,7 @@ pub(super) struct SimulatedRule {
 }
 
 impl SimulatedRule {
-    pub(super) fn new(place: ListenerRule, forward: Forward) -> Self {
+    pub(super) fn new(place: Place, forward: Forward) -> Self {
         Self {
             place,
             at_first: forward.split.clone(),
@@ -41,8 +51,12 @@ impl SimulatedRule {
         }
     }
 
-    /// Shows the new weights at once; traffic follows after `propagation`.
+    /// Shows the new weights at once; traffic follows after `propagation`, behind DNS when the last answer has expired.
     pub(super) fn set(&mut self, now: Timestamp, propagation: Duration, to: Split, by: Author) {
+        let propagation = match &self.place {
+            Place::Rule(_) => propagation,
+            Place::Records(_) => RECORD_TTL,
+        };
         self.coming.push_back((now.plus(propagation), to.clone(), by));
         self.forward.split = to;
     }
@@ -63,8 +77,20 @@ impl SimulatedRule {
             .unwrap_or(0)
     }
 
-    pub(super) fn is_listener(&self) -> bool {
-        !self.forward.resource.contains(":listener-rule/")
+    /// What AWS calls a change of it.
+    pub(super) fn operation(&self) -> &'static str {
+        match &self.place {
+            Place::Records(_) => "ChangeResourceRecordSets",
+            Place::Rule(_) if self.forward.resource.contains(":listener-rule/") => "ModifyRule",
+            Place::Rule(_) => "ModifyListener",
+        }
+    }
+
+    pub(super) fn scale(&self) -> Scale {
+        match &self.place {
+            Place::Rule(_) => Scale::LoadBalancer,
+            Place::Records(_) => Scale::Dns,
+        }
     }
 }
 
@@ -82,7 +108,7 @@ mod tests {
             split: split(999),
             sticky_for: None,
         };
-        let place = ListenerRule::Rule(forward.resource.clone());
+        let place = Place::Rule(ListenerRule::Rule(forward.resource.clone()));
         let mut rule = SimulatedRule::new(place, forward);
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1_000);
         rule.set(at(10), Duration::from_secs(5), split(0), Author::Hand);
@@ -93,6 +119,6 @@ mod tests {
         assert_eq!(rule.effective, split(0));
         assert_eq!(rule.effective_by, Author::Hand);
         assert_eq!(rule.share_in_sight(&Member::new("blue")), 0);
-        assert!(!rule.is_listener());
+        assert_eq!(rule.operation(), "ModifyRule");
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use super::{
     alarm::{AlarmSetting, SimulatedAlarm},
     alarm_script::AlarmScript,
-    forward_rule::SimulatedRule,
+    forward_rule::{Place, SimulatedRule},
     installation::{Kind, SimulatedInstallation},
     landscape::{GatedRise, Landscape, Standing},
     meter::Meter,
@@ -22,8 +22,9 @@ use super::{
 use crate::{
     cloud::{Forward, TargetGroup},
     plan::{
-        AlreadyInAlarm, Extent, Fleet, FleetKind, FleetName, GateKind, GateName, ListenerRule,
-        Member, Plan, Route, RouteKind, RouteName, Side, Sides, Verb, units::Weight,
+        AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind, GateName,
+        ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Verb,
+        units::Weight,
     },
     rollout::{Capacity, Split, Timestamp},
     testkit::draw,
@@ -59,18 +60,23 @@ impl Home {
         format!("{name}/{hash:016x}")
     }
 
-    fn rule_arn(&self, place: &ListenerRule) -> String {
+    fn records(at: &RecordSet) -> String {
+        format!("hostedzone/{}/{}/{}", at.zone, at.name, at.kind)
+    }
+
+    fn rule_arn(&self, family: Family, place: &ListenerRule) -> String {
         match place {
             ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => arn.clone(),
             ListenerRule::Named { load_balancer, port, priority } => {
                 let load_balancer = Self::with_id(load_balancer);
                 let listener = draw(u64::from(*port), 0);
+                let family = family.in_arns();
                 match priority {
-                    None => self.arn(&format!("listener/app/{load_balancer}/{listener:016x}")),
+                    None => self.arn(&format!("listener/{family}/{load_balancer}/{listener:016x}")),
                     Some(priority) => {
                         let rule = draw(listener, u64::from(*priority));
                         let end = format!("{load_balancer}/{listener:016x}/{rule:016x}");
-                        self.arn(&format!("listener-rule/app/{end}"))
+                        self.arn(&format!("listener-rule/{family}/{end}"))
                     }
                 }
             }
@@ -136,15 +142,23 @@ impl Landscape {
     }
 
     fn add_route(&mut self, home: &Home, name: &RouteName, route: &Route) {
-        let RouteKind::Alb(place) = &route.kind;
-        let resource = home.rule_arn(place);
+        let on = |family, rules: &[ListenerRule]| {
+            let place =
+                |rule: &ListenerRule| (home.rule_arn(family, rule), Place::Rule(rule.clone()));
+            rules.iter().map(place).collect::<Vec<_>>()
+        };
+        let places = match &route.kind {
+            RouteKind::Alb(rules) => on(Family::Application, rules),
+            RouteKind::Nlb(listeners) => on(Family::Network, listeners),
+            RouteKind::Route53(at) => vec![(Home::records(at), Place::Records(at.clone()))],
+        };
         let sides = standing(&route.sides);
         let mut split = Split::default();
         for side in SIDES {
             let member = sides.member(side);
             if self.scenario.sides.of(side).attached {
                 let weight = match side {
-                    Side::Stable => Weight::MAX,
+                    Side::Stable => route.kind.scale().largest(),
                     Side::Candidate => Weight::ZERO,
                 };
                 split.0.insert(member.clone(), weight);
@@ -163,16 +177,20 @@ impl Landscape {
                 .entry(member.clone())
                 .or_insert_with(|| SimulatedTargetGroup::new(described, side));
         }
-        let forward = Forward {
-            resource: resource.clone(),
-            load_balancer: load_balancer(&resource),
-            split,
-            sticky_for: self.scenario.stickiness,
-        };
-        self.rules
-            .entry(resource.clone())
-            .or_insert_with(|| SimulatedRule::new(place.clone(), forward));
-        self.routes.insert(name.clone(), (resource, sides));
+        let mut resources = Vec::new();
+        for (resource, place) in places {
+            let forward = Forward {
+                resource: resource.clone(),
+                load_balancer: load_balancer(&resource),
+                split: split.clone(),
+                sticky_for: self.scenario.stickiness,
+            };
+            self.rules
+                .entry(resource.clone())
+                .or_insert_with(|| SimulatedRule::new(place, forward));
+            resources.push(resource);
+        }
+        self.routes.insert(name.clone(), (resources, sides));
     }
 
     fn add_fleet(&mut self, fleet: &Fleet, sides: &Standing) {
@@ -216,12 +234,14 @@ impl Landscape {
         let [stable, candidate] =
             ["now", "next"].map(|version| Member::new(format!("{name}-{version}")));
         let route = Route {
-            kind: RouteKind::Alb(place),
+            kind: RouteKind::Alb(vec![place]),
             sides: Sides::Fixed { stable, candidate },
             settle: Duration::ZERO,
         };
         self.add_route(home, &stands_for, &route);
-        let Some(stands) = self.routes.get(&stands_for).cloned() else { return };
+        let Some((resources, sides)) = self.routes.get(&stands_for).cloned() else { return };
+        let Some(resource) = resources.into_iter().next() else { return };
+        let stands = (resource, sides);
         let replaces =
             || plan.steps().filter_map(|(_, step)| step.replaces()).filter(|r| r.fleet == *name);
         let waits = replaces().any(|replace| replace.extent == Extent::Ready);
@@ -303,8 +323,9 @@ impl Landscape {
     fn note_gated_rises(&mut self, plan: &Plan) {
         for (_, step) in plan.steps() {
             let Verb::Shift { route, candidate, gates, .. } = &step.verb else { continue };
-            let Some((resource, sides)) = self.routes.get(route) else { continue };
-            let (stable, share) = Weight::split(*candidate);
+            let Some((resources, sides)) = self.routes.get(route) else { continue };
+            let Some(declared) = plan.routes.get(route) else { continue };
+            let (stable, share) = Weight::split(*candidate, declared.kind.scale());
             let gates = gates.iter().filter_map(|name| plan.gates.get(name));
             let alarms = gates.flat_map(|gate| match &gate.kind {
                 // Whether an excused alarm counts yet is not for the world to say.
@@ -322,11 +343,12 @@ impl Landscape {
                 | GateKind::Command(_)
                 | GateKind::Window(_) => Vec::new(),
             });
-            self.gated_rises.push(GatedRise {
+            let alarms: Vec<(String, Duration)> = alarms.collect();
+            self.gated_rises.extend(resources.iter().map(|resource| GatedRise {
                 resource: resource.clone(),
                 split: Split::default().with((&sides.stable, stable), (&sides.candidate, share)),
-                alarms: alarms.collect(),
-            });
+                alarms: alarms.clone(),
+            }));
         }
     }
 }
@@ -365,13 +387,14 @@ mod tests {
         {
             let load_balancer = "shop".to_owned();
             let place = ListenerRule::Named { load_balancer, port: 443, priority };
-            plan.routes.get_mut("web").unwrap().kind = RouteKind::Alb(place.clone());
+            plan.routes.get_mut("web").unwrap().kind = RouteKind::Alb(vec![place.clone()]);
             let landscape = landscape(&plan);
             let (arn, rule) = landscape.rules.first_key_value().unwrap();
             assert!(arn.contains(kind), "{arn}");
-            assert_eq!(rule.place, place);
+            assert_eq!(rule.place, Place::Rule(place));
             assert!(rule.forward.load_balancer.starts_with("app/shop/"));
-            assert_eq!(rule.is_listener(), priority.is_none());
+            let expected = if priority.is_none() { "ModifyListener" } else { "ModifyRule" };
+            assert_eq!(rule.operation(), expected);
         }
     }
 
@@ -379,7 +402,8 @@ mod tests {
     fn an_alarm_watches_the_candidate_of_the_route_its_gate_guards() {
         let mut plan = sample_plan();
         let other = Sides::Fixed { stable: Member::new("a"), candidate: Member::new("b") };
-        let elsewhere = RouteKind::Alb(ListenerRule::DefaultOf("arn:x:listener/app/y/1/2".into()));
+        let place = ListenerRule::DefaultOf("arn:x:listener/app/y/1/2".into());
+        let elsewhere = RouteKind::Alb(vec![place]);
         let mut route = plan.routes["web"].clone();
         (route.sides, route.kind) = (other, elsewhere);
         plan.routes.insert(RouteName::new("api"), route);

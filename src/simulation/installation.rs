@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{landscape::Standing, phrases::duration};
 use crate::{
     cloud::{Error, Pace},
-    plan::units::{Percent, Weight},
+    plan::units::{Percent, Scale, Weight},
     rollout::{Flow, Move, Operation, Phase, Software, Split, Version},
 };
 
@@ -102,7 +102,7 @@ impl SimulatedInstallation {
             && self.software.under_way().is_some_and(|operation| operation.to != self.first)
             && !self.is_switching();
         let share = if is_apart { Percent::ZERO } else { self.share() };
-        let (stable, candidate) = Weight::split(share);
+        let (stable, candidate) = Weight::split(share, Scale::LoadBalancer);
         Split::default().with((&self.sides.stable, stable), (&self.sides.candidate, candidate))
     }
 

@@ -61,7 +61,8 @@ pub(super) struct Landscape {
     pub(super) start: Timestamp,
     /// Up to where the world has moved on.
     pub(super) moved_to: Timestamp,
-    pub(super) routes: BTreeMap<RouteName, (String, Standing)>,
+    /// Where each route's weights stand, and between what.
+    pub(super) routes: BTreeMap<RouteName, (Vec<String>, Standing)>,
     pub(super) fleets: BTreeMap<FleetName, Standing>,
     pub(super) rules: BTreeMap<String, SimulatedRule>,
     pub(super) target_groups: BTreeMap<Member, SimulatedTargetGroup>,
@@ -244,8 +245,12 @@ impl Landscape {
     pub(super) fn change_by_hand(&mut self, now: Timestamp, drift: &DriftScript) {
         if let Some(weights) = drift.weights {
             let named = |route: &RouteName| drift.route.as_ref().is_none_or(|name| name == route);
-            for (_, (resource, sides)) in self.routes.iter().filter(|(route, _)| named(route)) {
-                if let Some(rule) = self.rules.get_mut(resource) {
+            for (_, (resources, sides)) in self.routes.iter().filter(|(route, _)| named(route)) {
+                for resource in resources {
+                    let Some(rule) = self.rules.get_mut(resource) else { continue };
+                    if weights.stable.max(weights.candidate) > rule.scale().largest() {
+                        continue;
+                    }
                     let to = rule.forward.split.with(
                         (&sides.stable, weights.stable),
                         (&sides.candidate, weights.candidate),
@@ -274,9 +279,9 @@ impl Landscape {
 
     /// Notes the moment at which a candidate is first given a weight.
     pub(super) fn note_traffic(&mut self, now: Timestamp) {
-        let has_weight = |(resource, sides): &(String, Standing)| {
-            let rule = self.rules.get(resource);
-            rule.is_some_and(|rule| rule.forward.split.weight(&sides.candidate).get() > 0)
+        let has_weight = |(resources, sides): &(Vec<String>, Standing)| {
+            let mut rules = resources.iter().filter_map(|resource| self.rules.get(resource));
+            rules.any(|rule| rule.forward.split.weight(&sides.candidate).get() > 0)
         };
         if self.first_traffic.is_none() && self.routes.values().any(has_weight) {
             self.first_traffic = Some(now);

@@ -5,15 +5,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    alarm::SimulatedAlarm, change::Effect, landscape::Landscape, phrases::Healthy,
-    scenario::CommandScript, target_group::SimulatedTargetGroup, world::World,
+    alarm::SimulatedAlarm,
+    change::Effect,
+    forward_rule::{Place, RECORD_TTL, SimulatedRule},
+    landscape::Landscape,
+    phrases::Healthy,
+    scenario::CommandScript,
+    target_group::SimulatedTargetGroup,
+    world::World,
 };
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Caller, Commands, Error, Forward, Group, Groups, Health, Http,
-        Identity, LoadBalancers, Ran, ResizeGroups, SetWeights, TargetGroup, Transition,
+        Alarm, Alarms, Answer, Caller, Checkers, Commands, Dns, Error, Forward, Group, Groups,
+        Health, Http, Identity, LoadBalancers, Ran, Records, ResizeGroups, SetRecordWeights,
+        SetWeights, TargetGroup, Transition,
     },
-    plan::{ListenerRule, Member, Side},
+    plan::{ListenerRule, Member, RecordSet, Side},
     rollout::{Capacity, Split, Timestamp},
     testkit::draw,
 };
@@ -63,7 +70,7 @@ impl LoadBalancers for World {
             }
         }
         self.look(|landscape, _| {
-            let rule = landscape.rules.values().find(|rule| rule.place == *at);
+            let rule = landscape.rules.values().find(|rule| rule.place == Place::Rule(at.clone()));
             rule.map_or_else(|| absent(format!("{at:?}")), |rule| Ok(rule.forward.clone()))
         })
     }
@@ -99,6 +106,70 @@ impl SetWeights for World {
             self.calls().count(writing(resource));
         }
         effect.map(|_| ())
+    }
+}
+
+/// The id of the health check of a simulated record.
+fn check_of(member: &Member) -> String {
+    format!("check-of-{member}")
+}
+
+fn described(rule: &SimulatedRule) -> Records {
+    let split = rule.forward.split.clone();
+    let checks = split.0.keys().map(|member| (member.clone(), check_of(member)));
+    Records {
+        resource: rule.forward.resource.clone(),
+        ttl: RECORD_TTL,
+        health_checks: checks.collect(),
+        split,
+    }
+}
+
+#[async_trait]
+impl Dns for World {
+    async fn find(&self, at: &RecordSet) -> Result<Records, Error> {
+        self.request("ListResourceRecordSets", |landscape, _| {
+            let place = Place::Records(at.clone());
+            let rule = landscape.rules.values().find(|rule| rule.place == place);
+            rule.map_or_else(|| absent(format!("{at:?}")), |rule| Ok(described(rule)))
+        })
+    }
+
+    async fn records(&self, resource: &str) -> Result<Records, Error> {
+        self.request("ListResourceRecordSets", |landscape, _| {
+            let rule = landscape.rules.get(resource);
+            rule.map_or_else(|| absent(resource.to_owned()), |rule| Ok(described(rule)))
+        })
+    }
+
+    async fn checkers(&self, health_check: &str) -> Result<Checkers, Error> {
+        self.request("GetHealthCheckStatus", |landscape, _| {
+            let mut groups = landscape.target_groups.iter();
+            match groups.find(|(member, _)| check_of(member) == health_check) {
+                Some((_, group)) => {
+                    let healthy = if group.healthy() > 0 { 16 } else { 0 };
+                    Ok(Checkers { healthy, all: 16 })
+                }
+                None => absent(format!("health check {health_check}")),
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl SetRecordWeights for World {
+    async fn set_record_weights(
+        &self,
+        resource: &str,
+        expected: &Split,
+        to: &Split,
+    ) -> Result<(), Error> {
+        self.request("ListResourceRecordSets", |landscape, now| {
+            landscape.set_weights(now, resource, expected, to)
+        })?;
+        self.calls().count("ChangeResourceRecordSets");
+        self.calls().count("GetChange");
+        Ok(())
     }
 }
 

@@ -62,6 +62,7 @@ impl World {
         Cloud {
             reads: Reads {
                 load_balancers: world.clone(),
+                dns: world.clone(),
                 groups: world.clone(),
                 refreshes: refresh.clone(),
                 deployments: deploy.clone(),
@@ -73,6 +74,7 @@ impl World {
                 region: self.0.home.region.clone(),
             },
             weights: world.clone(),
+            records: world.clone(),
             sizes: world,
             refreshing: refresh,
             deploying: deploy,

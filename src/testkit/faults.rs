@@ -22,6 +22,10 @@ pub enum Operation {
     DescribeTargetHealth,
     #[serde(alias = "ModifyListener")]
     ModifyRule,
+    ListResourceRecordSets,
+    /// With the `GetChange` that follows it.
+    ChangeResourceRecordSets,
+    GetHealthCheckStatus,
     DescribeAutoScalingGroups,
     UpdateAutoScalingGroup,
     DescribeInstanceRefreshes,
@@ -48,6 +52,9 @@ impl Operation {
             Self::DescribeTargetGroups => "DescribeTargetGroups",
             Self::DescribeTargetHealth => "DescribeTargetHealth",
             Self::ModifyRule => "ModifyRule",
+            Self::ListResourceRecordSets => "ListResourceRecordSets",
+            Self::ChangeResourceRecordSets => "ChangeResourceRecordSets",
+            Self::GetHealthCheckStatus => "GetHealthCheckStatus",
             Self::DescribeAutoScalingGroups => "DescribeAutoScalingGroups",
             Self::UpdateAutoScalingGroup => "UpdateAutoScalingGroup",
             Self::DescribeInstanceRefreshes => "DescribeInstanceRefreshes",
@@ -74,6 +81,9 @@ impl Operation {
             | Self::DescribeTargetGroups
             | Self::DescribeTargetHealth
             | Self::ModifyRule => "elasticloadbalancing",
+            Self::ListResourceRecordSets
+            | Self::ChangeResourceRecordSets
+            | Self::GetHealthCheckStatus => "route53",
             Self::DescribeAutoScalingGroups
             | Self::UpdateAutoScalingGroup
             | Self::DescribeInstanceRefreshes

@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use super::{Fault, Faults, Operation};
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Caller, Cloud, Error, Forward, Group, Groups, Health, Http,
-        Identity, Installation, Installations, LoadBalancers, Metrics, Pace, Query, Reads,
-        Replacing, ResizeGroups, Series, SetWeights, TargetGroup, Transition,
+        Alarm, Alarms, Answer, Caller, Checkers, Cloud, Dns, Error, Forward, Group, Groups, Health,
+        Http, Identity, Installation, Installations, LoadBalancers, Metrics, Pace, Query, Reads,
+        Records, Replacing, ResizeGroups, Series, SetRecordWeights, SetWeights, TargetGroup,
+        Transition,
     },
-    plan::{FleetKind, ListenerRule, Member},
+    plan::{FleetKind, ListenerRule, Member, RecordSet},
     rollout::{Capacity, Move, Split, Timestamp},
 };
 
@@ -27,6 +28,7 @@ impl Faults {
         Cloud {
             reads: self.around_reads(&cloud.reads),
             weights: self.wrap(&cloud.weights),
+            records: self.wrap(&cloud.records),
             sizes: self.wrap(&cloud.sizes),
             refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
             deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
@@ -37,6 +39,7 @@ impl Faults {
     pub fn around_reads(&self, reads: &Reads) -> Reads {
         Reads {
             load_balancers: self.wrap(&reads.load_balancers),
+            dns: self.wrap(&reads.dns),
             groups: self.wrap(&reads.groups),
             refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
             deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
@@ -133,6 +136,37 @@ impl SetWeights for Faulty<dyn SetWeights> {
     async fn set_weights(&self, resource: &str, expected: &Split, to: &Split) -> Result<(), Error> {
         let call = self.port.set_weights(resource, expected, to);
         self.faults.apply(Operation::ModifyRule, resource, call).await
+    }
+}
+
+#[async_trait]
+impl Dns for Faulty<dyn Dns> {
+    async fn find(&self, at: &RecordSet) -> Result<Records, Error> {
+        let call = self.port.find(at);
+        self.faults.apply(Operation::ListResourceRecordSets, &at.name, call).await
+    }
+
+    async fn records(&self, resource: &str) -> Result<Records, Error> {
+        let call = self.port.records(resource);
+        self.faults.apply(Operation::ListResourceRecordSets, resource, call).await
+    }
+
+    async fn checkers(&self, health_check: &str) -> Result<Checkers, Error> {
+        let call = self.port.checkers(health_check);
+        self.faults.apply(Operation::GetHealthCheckStatus, health_check, call).await
+    }
+}
+
+#[async_trait]
+impl SetRecordWeights for Faulty<dyn SetRecordWeights> {
+    async fn set_record_weights(
+        &self,
+        resource: &str,
+        expected: &Split,
+        to: &Split,
+    ) -> Result<(), Error> {
+        let call = self.port.set_record_weights(resource, expected, to);
+        self.faults.apply(Operation::ChangeResourceRecordSets, resource, call).await
     }
 }
 

@@ -51,7 +51,7 @@ pub fn sample_plan() -> Plan {
         routes: BTreeMap::from([(
             route.clone(),
             Route {
-                kind: RouteKind::Alb(ListenerRule::Rule(SAMPLE_RULE.into())),
+                kind: RouteKind::Alb(vec![ListenerRule::Rule(SAMPLE_RULE.into())]),
                 sides: pair("blue", "green"),
                 settle: Duration::from_secs(15),
             },

@@ -35,7 +35,7 @@ fn deploying(world: &World, file: &str, group: &str, alarm: &str, key: &str) -> 
 fn a_rolling_refresh_and_its_roll_back_lose_no_request() {
     let world = World::of_kind("rolling", "rollgood");
     let before = world.described();
-    let load = Load::start(&world.prefix, 40);
+    let load = Load::start(&world.prefix, 80);
     let plan = rolling(&world, "[50%]", 2);
     let told = world.run(&["run", &plan]).expect(0).told.clone();
     assert!(told.contains("asked to hold where it is"), "it is held at its checkpoint: {told}");

@@ -6,14 +6,16 @@ use crate::{load::Load, world::World};
 #[test]
 fn a_healthy_canary_and_a_blue_green_switch_lose_no_request() {
     let world = World::new("nolossa");
-    let load = Load::start(&world.prefix, 100);
+    world.release(&["--version", "2"]);
+    let load = Load::start(&world.prefix, 180);
     world.run(&["run", "plans/canary-alb.yaml"]).expect(0);
     let seen = load.stop_after(2);
     println!("canary: {} requests, {:?}", seen.requests, seen.versions());
     assert!(seen.requests >= 5_000 && seen.errors == 0, "{seen:?}");
 
     let world = World::new("nolossb");
-    let load = Load::start(&world.prefix, 130);
+    world.release(&["--version", "2"]);
+    let load = Load::start(&world.prefix, 180);
     world.run(&["run", "plans/blue-green-alb.yaml"]).expect(0);
     // A candidate that looks healthy is taken back all the same.
     world.run(&["rollback", "--reason", "not today"]).expect(4);
@@ -29,6 +31,7 @@ const Z: f64 = 3.2905;
 #[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^52")]
 fn the_share_at_the_targets_is_the_weight_that_was_set() {
     let world = World::new("shares");
+    world.release(&["--version", "2"]);
     let plan = world.plan("canary-alb.yaml", |text| {
         text.replacen(
             "  - shift: { route: web, candidate: 50%",

@@ -100,6 +100,13 @@ impl World {
         format!("{endpoint}/_localstack/health")
     }
 
+    /// Gives the candidate's group a version of its own to launch.
+    pub(crate) fn release(&self, args: &[&str]) {
+        let released = tide_aws(&[&["release", "--prefix", &self.prefix], args].concat());
+        let talk = String::from_utf8_lossy(&released.stderr);
+        assert!(released.status.success(), "nothing released to {}: {talk}", self.prefix);
+    }
+
     /// Every resource that a rollout may change, as AWS describes it, in one document.
     pub(crate) fn described(&self) -> String {
         let taken = tide_aws(&["snapshot", "--prefix", &self.prefix]);
@@ -113,7 +120,8 @@ impl World {
         let all: serde_json::Value = serde_json::from_str(&self.described()).unwrap();
         let groups = all["deployment_groups"].as_object().unwrap();
         let mut ours = groups.iter().filter(|(name, _)| name.ends_with(group));
-        ours.next().unwrap_or_else(|| panic!("no group {group} in {groups:?}")).1.to_string()
+        ours.next().unwrap_or_else(|| panic!("no group {group} in {groups:?}")).1["revision"]
+            .to_string()
     }
 
     pub(crate) fn start(&self, args: &[&str]) -> Child {

@@ -1,7 +1,7 @@
 //! Breadth-first search: from every state, everything that can happen next.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -71,6 +71,23 @@ pub(crate) struct Node {
     pub(crate) strange: Option<Target>,
     /// How often each gate has failed since a person last resumed the run, as the world knows it.
     pub(crate) failed: BTreeMap<Check, u32>,
+    /// Targets whose last call has not returned.
+    pub(crate) doubted: BTreeSet<Target>,
+}
+
+impl Node {
+    fn apply(&mut self, event: &Event, now: Timestamp) {
+        match event {
+            Event::ChangeIntended { target, .. } => {
+                self.doubted.insert(target.clone());
+            }
+            Event::CallReturned { target } => {
+                self.doubted.remove(target);
+            }
+            _ => {}
+        }
+        self.state.apply(event, now);
+    }
 }
 
 pub(crate) struct Report {
@@ -97,6 +114,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         said: BTreeMap::new(),
         strange: None,
         failed: BTreeMap::new(),
+        doubted: BTreeSet::new(),
         world,
     };
     let started = Event::RunStarted {
@@ -198,7 +216,7 @@ impl Search<'_> {
                     self.restart(parent, crashed, &format!("{label}, crash after event {i}"))?;
             }
             let checked = invariants::check(self.plan, &cut, event, now);
-            cut.state.apply(event, now);
+            cut.apply(event, now);
             if let Err(broken) = checked {
                 let id = self.remember(parent, &format!("{label} -> {event:?}"));
                 return Err(self.story(id, &broken));
@@ -248,7 +266,7 @@ impl Search<'_> {
                 let id = self.remember(parent, &format!("{label} -> {event:?}"));
                 return Err(self.story(id, &broken));
             }
-            cut.state.apply(event, now);
+            cut.apply(event, now);
         }
         Ok(self.visit(parent, cut, label))
     }
@@ -281,6 +299,13 @@ impl Search<'_> {
         for call in outstanding(self.plan, &self.told(node), node.now).calls {
             let after = node.world.after(&call);
             let fits = after.is_some();
+            let cut_short = if fits { node.world.cut_short(self.plan, &call) } else { Vec::new() };
+            let cut_short = cut_short.into_iter().map(|picture| {
+                let mut next = node.clone();
+                next.world.0.insert(call.target.clone(), picture);
+                next
+            });
+            let cut_short: Vec<Node> = cut_short.collect();
             let effective = {
                 let mut next = node.clone();
                 if let Some(after) = after {
@@ -305,6 +330,14 @@ impl Search<'_> {
             } else {
                 ways.push(("conflict", node.clone(), problem(ProblemKind::Passing), Cost::Free));
             }
+            for next in &cut_short {
+                for (how, kind) in [
+                    ("answer lost between two rules", ProblemKind::Passing),
+                    ("denied at a later rule", ProblemKind::Final),
+                ] {
+                    ways.push((how, next.clone(), problem(kind), Cost::Misfortune));
+                }
+            }
             ways.push(("throttled", node.clone(), problem(ProblemKind::Passing), Cost::Misfortune));
             ways.push(("denied", node.clone(), problem(ProblemKind::Final), Cost::Misfortune));
             for (how, mut next, result, cost) in ways {
@@ -317,9 +350,9 @@ impl Search<'_> {
                 fresh |= self.step(Some(id), node, next, &input, node.now, &label)?;
             }
             if let Some(budget) = node.budget.spend(|b| &mut b.crashes) {
-                for (how, mut next) in
-                    [("before it took effect", node.clone()), ("after", effective)]
-                {
+                let whole = [("before it took effect", node.clone()), ("after", effective)];
+                let between = cut_short.into_iter().map(|next| ("between two rules", next));
+                for (how, mut next) in whole.into_iter().chain(between) {
                     next.budget = budget;
                     fresh |= self.restart(Some(id), next, &format!("crash in a call, {how}"))?;
                 }
@@ -453,7 +486,7 @@ impl Search<'_> {
                 let mut next = node.clone();
                 next.budget = budget;
                 next.strange = Some(target.clone());
-                let picture = World::strange(&node.world.0[target]);
+                let picture = World::strange(self.plan, target, &node.world.0[target]);
                 next.world.0.insert(target.clone(), picture);
                 fresh |= self.step(
                     Some(id),

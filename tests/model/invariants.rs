@@ -1,7 +1,9 @@
 //! What must always be true, asserted event by event and effect by effect. The numbers are those of ARCHITECTURE.md.
 
+use std::time::Duration;
+
 use tidegate::{
-    plan::{Plan, Side, Verb, units::Weight},
+    plan::{Plan, Side, Step, Verb, units::Weight},
     rollout::{
         Call, Cause, Check, Ending, Event, Flow, Mode, Outcome, Picture, Progress, Purpose,
         Restore, Stage, Target, Timestamp, Version,
@@ -26,6 +28,15 @@ pub(crate) fn check(plan: &Plan, node: &Node, event: &Event, now: Timestamp) -> 
     match event {
         Event::ChangeIntended { purpose, target, before, after } => {
             intended(plan, node, purpose, target, before, after)
+        }
+        Event::BakeStarted { step, until } => baking(plan, node, step, *until, now),
+        Event::DriftFound { target, found, .. } if node.strange.as_ref() != Some(target) => {
+            Err(format!("invariant 6: nobody else has touched {target}, found at {found}"))
+        }
+        Event::AttentionNeeded { target, problem, .. }
+            if problem.starts_with("somebody else") && node.strange.as_ref() != Some(target) =>
+        {
+            Err(format!("invariant 6: nobody else has touched {target}, and it is left: {problem}"))
         }
         Event::StepDone { step } => {
             failures_count(plan, node)?;
@@ -62,7 +73,7 @@ fn intended(
     before: &Picture,
     after: &Picture,
 ) -> Result<(), String> {
-    if node.strange.as_ref() == Some(target) && *before == World::strange(before) {
+    if node.strange.as_ref() == Some(target) && World::is_strange(before) {
         return Err(format!("invariant 6: a stranger's {target} would be overwritten"));
     }
     let origin = &World::of(plan).0[target];
@@ -83,7 +94,7 @@ fn intended(
     // Lifting a suspension from what has arrived already replaces nothing.
     let arrived = |picture: &Picture| match picture {
         Picture::Software(software) => software.rests_at(&Version::new("lt:2")),
-        Picture::Split(_) | Picture::Capacity(_) => false,
+        Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_) => false,
     };
     if let Verb::Replace(replace) = &step.verb
         && !arrived(before)
@@ -98,11 +109,11 @@ fn intended(
             }
         }
     }
-    if let (Verb::Shift { route, gates, .. }, Picture::Split(before), Picture::Split(after)) =
-        (&step.verb, before, after)
-    {
-        let candidate = bindings(plan).routes[route].candidate.clone();
-        if after.share(&candidate) > before.share(&candidate) {
+    if let (Verb::Shift { route, gates, .. }, Picture::Split(after)) = (&step.verb, after) {
+        let bound = &bindings(plan).routes[route];
+        let (candidate, places) = (&bound.candidate, bound.places());
+        let before = places.filter_map(|place| before.part(place)).map(|s| s.share(candidate));
+        if before.min().is_some_and(|before| after.share(candidate) > before) {
             for gate in gates {
                 let said = node.said.get(&Check::Gate(gate.clone())).map(|(outcome, _)| *outcome);
                 if !matches!(said, Some(Outcome::Pass | Outcome::Wait)) {
@@ -120,6 +131,28 @@ fn intended(
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// A bake measures what clients do, so it lasts its time from when they know.
+fn baking(
+    plan: &Plan,
+    node: &Node,
+    step: &tidegate::plan::StepId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(), String> {
+    let Some((_, Step { verb: Verb::Shift { route, bake, .. }, .. })) = plan.step(step) else {
+        return Err(format!("{step} bakes and is no shift"));
+    };
+    let lag = bindings(plan).lag(route);
+    let spreads = Duration::from_mins(1);
+    // A call without an answer, a crash before it came included, has not seen its change at every name server.
+    let in_doubt = node.doubted.contains(&Target::Route(route.clone()));
+    let least = if in_doubt && !lag.is_zero() { lag + spreads } else { lag };
+    if until < now.plus(*bake + least) {
+        return Err(format!("{step} bakes until {until}, less than {bake:?} after clients know"));
     }
     Ok(())
 }
@@ -218,6 +251,17 @@ pub(crate) fn effect(plan: &Plan, node: &Node, call: &Call) -> Result<(), String
         after.desired < World::of(plan).desired(fleet, *side) || *side == Side::Candidate;
     let Some(route) = plan.fleets[fleet].behind.as_ref() else { return Ok(()) };
     let strange = node.strange == Some(Target::Route(route.clone()));
+    let knew = node.state.known_at.get(&Target::Route(route.clone()));
+    let moved = node.state.trails.contains_key(&Target::Route(route.clone()));
+    let lag = bindings(plan).lag(route);
+    if shrinks
+        && below_origin
+        && !strange
+        && moved
+        && knew.is_some_and(|at| node.now < at.plus(lag))
+    {
+        return Err(format!("invariant 8: {} shrinks before clients of {route} know", call.target));
+    }
     if shrinks && below_origin && !strange && node.world.weight(plan, route, *side) != Weight::ZERO
     {
         return Err(format!("invariant 8: {} shrinks while {route} sends it traffic", call.target));

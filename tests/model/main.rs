@@ -50,6 +50,25 @@ fn two_crashes_and_two_lost_answers_strand_nothing() {
     assert!(states > 5_000, "the search space has shrunk to {states} states");
 }
 
+/// A route of two rules with crashes, lost answers and denials between them, and a stranger at one of the two.
+#[test]
+fn rules_of_one_route_move_together_or_go_back_together() {
+    let all =
+        Budget { crashes: 1, gates: 1, calls: 2, aborts: 1, pauses: 1, strangers: 1, total: 2 };
+    let states = run("two rules", &plans::two_rules(), all);
+    assert!(states > 50_000, "the search space has shrunk to {states} states");
+    run("two rules, held", &plans::two_rules_held(), Budget { strangers: 0, ..all });
+}
+
+/// By DNS a change is at its clients later, and later still when nobody saw it arrive.
+#[test]
+fn a_bake_and_a_drain_by_dns_begin_when_clients_know() {
+    let budget =
+        Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, total: 2, ..Budget::default() };
+    let states = run("by DNS", &plans::by_dns(), budget);
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
+}
+
 #[test]
 fn components_wait_for_what_they_need_and_go_back_in_reverse() {
     let budget =

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use tidegate::plan::{
     AlarmsGate, AlreadyInAlarm, Approvers, AwsTarget, Component, ComponentName, Extent, Fleet,
     FleetKind, FleetName, Gate, GateKind, GateName, How, InsufficientData, ListenerRule, Matching,
-    Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, PlanName, Protected, Refresh,
-    Replace, Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance,
-    Until, Verb, units::Percent,
+    Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, PlanName, Protected, RecordSet,
+    RecordType, Refresh, Replace, Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step,
+    StepId, Tolerance, Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -26,7 +26,7 @@ fn sides(name: &str) -> Sides {
 }
 
 fn route(name: &str) -> (RouteName, Route) {
-    let kind = RouteKind::Alb(ListenerRule::Rule(format!("rule/{name}")));
+    let kind = RouteKind::Alb(vec![ListenerRule::Rule(format!("rule/{name}"))]);
     (RouteName::new(name), Route { kind, sides: sides(name), settle: seconds(3) })
 }
 
@@ -183,6 +183,40 @@ pub(crate) fn two_tiers() -> Plan {
         component("web", &["store"], tier("web", "web-errors")),
     ];
     plan(&["store", "web"], &["store-errors", "web-errors"], components)
+}
+
+/// A route of two rules, which are written one after the other.
+pub(crate) fn two_rules() -> Plan {
+    let steps = vec![
+        scale("web", Side::Candidate, Size::Instances(2)),
+        shift("web", 10, 30, &["errors"]),
+        shift("web", 100, 0, &[]),
+        scale("web", Side::Stable, Size::Instances(0)),
+    ];
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
+    let rules = ["web", "web-2"].map(|name| ListenerRule::Rule(format!("rule/{name}")));
+    for route in plan.routes.values_mut() {
+        route.kind = RouteKind::Alb(rules.to_vec());
+    }
+    plan
+}
+
+/// The same, held instead of rolled back when something fails.
+pub(crate) fn two_rules_held() -> Plan {
+    Plan { on_failure: OnFailure::Hold, ..two_rules() }
+}
+
+/// A route by DNS, whose clients follow its weights only after a while.
+pub(crate) fn by_dns() -> Plan {
+    let mut plan = two_rules();
+    for route in plan.routes.values_mut() {
+        route.kind = RouteKind::Route53(RecordSet {
+            zone: "example.com".to_owned(),
+            name: "web.example.com".to_owned(),
+            kind: RecordType::A,
+        });
+    }
+    plan
 }
 
 pub(crate) fn approval_and_hold() -> Plan {

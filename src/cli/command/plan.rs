@@ -92,7 +92,9 @@ fn tell(plan: &Plan, preview: &Preview, output: &Output) {
             "  route {route}: {} is stable, {} the candidate",
             bound.stable, bound.candidate
         ));
-        output.data(&format!("    at {}", bound.resource));
+        for place in bound.places() {
+            output.data(&format!("    at {place}"));
+        }
     }
     for (fleet, bound) in &preview.bindings.fleets {
         output.data(&format!(

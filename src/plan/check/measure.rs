@@ -1,6 +1,6 @@
 //! Gates that measure: which limits go together, and which comparison could ever come to a verdict.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::scope::{Scope, filled, positive};
 use crate::plan::{
@@ -10,6 +10,7 @@ use crate::plan::{
         Allowance, Bound, Burn, CompareGate, ErrorBudgetGate, Limit, Measure, MetricGate, Periods,
     },
     measure_form::{CompareForm, ErrorBudgetForm, ErrorsForm, MetricForm, RatioForm, WindowForm},
+    model::{Gate, GateKind, GateName, ListenerRule, Route, RouteKind, RouteName},
     problem::Problem,
     scalar::Whole,
     source::{Span, Spanned},
@@ -20,6 +21,56 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// Minutes that the judge wants to see before it passes anything.
 const LEAST_DATA: Duration = Duration::from_mins(5);
 const MOST_ALPHA: u16 = 2_000;
+
+/// Refuses gates that measure what nobody publishes: only an Application Load Balancer counts requests and errors by
+/// target group.
+pub(super) fn published(
+    gates: &BTreeMap<GateName, (Gate, Span)>,
+    routes: &BTreeMap<RouteName, (Route, Span)>,
+    problems: &mut Vec<Problem>,
+) {
+    for (name, (gate, at)) in gates {
+        let (what, route) = match &gate.kind {
+            GateKind::Metric(gate) => ("metric", &gate.route),
+            GateKind::Compare(gate) => ("compare", &gate.route),
+            GateKind::ErrorBudget(gate) => ("error-budget", &gate.route),
+            GateKind::Alarms(_)
+            | GateKind::Healthy { .. }
+            | GateKind::Http(_)
+            | GateKind::Command(_)
+            | GateKind::Window(_) => continue,
+        };
+        let Some((Route { kind, .. }, declared)) = routes.get(route) else { continue };
+        let behind = match kind {
+            RouteKind::Alb(rules) if one_load_balancer(rules) => continue,
+            RouteKind::Alb(_) => "several load balancers, whose counts are not added up",
+            RouteKind::Nlb(_) => "a Network Load Balancer",
+            RouteKind::Route53(_) => "records of Route 53",
+        };
+        problems.push(
+            Problem::error(
+                "plan::unmeasurable",
+                format!("gate `{name}` cannot measure the sides of `{route}`"),
+            )
+            .at(*at, format!("{what} needs the counts of an Application Load Balancer"))
+            .at(*declared, format!("split by {behind}"))
+            .help("use an `alarms`, `healthy` or `http` gate on this route"),
+        );
+    }
+}
+
+/// Whether rules stand on the same load balancer, as far as their names tell.
+fn one_load_balancer(rules: &[ListenerRule]) -> bool {
+    let name = |rule: &ListenerRule| match rule {
+        ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => {
+            arn.split('/').nth(2).map(str::to_owned)
+        }
+        ListenerRule::Named { load_balancer, .. } => Some(load_balancer.clone()),
+    };
+    let mut names = rules.iter().map(name);
+    let first = names.next();
+    names.all(|other| Some(other) == first)
+}
 
 pub(super) fn metric(
     form: &Spanned<MetricForm>,

@@ -1,8 +1,9 @@
 //! The plan as a whole: its head, its parts in the order in which they refer to each other, its components.
 
 use super::{
-    gates, replacement,
+    gates, measure, replacement, routes,
     scope::{Scope, keys},
+    shares,
     steps::{self, Draft, DraftComponent},
     strategy, targets, traffic,
 };
@@ -33,12 +34,14 @@ pub(in crate::plan) fn check(
     }
     let aws = aws(&form.aws, problems);
     let scope = Scope::of(form);
-    let routes = targets::routes(&form.routes, problems);
+    let routes = routes::routes(&form.routes, problems);
     let fleets = targets::fleets(&form.fleets, &scope, &routes, problems);
     let gates = gates::gates(&form.gates, &scope, problems);
+    measure::published(&gates, &routes, problems);
     let drafts = components(form, &scope, root, problems);
     traffic::check(&drafts, &fleets, problems);
     replacement::check(&drafts, &fleets, problems);
+    shares::check(&drafts, &routes, problems);
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);
     if problems.iter().any(Problem::is_error) {

@@ -1,39 +1,17 @@
-//! Routes and fleets: where traffic is split, and what runs the software on either side.
+//! Fleets: what runs the software on either side. How two sides are named is the same for routes (`routes.rs`).
 
 use std::{collections::BTreeMap, mem::discriminant};
 
 use super::scope::Scope;
 use crate::plan::{
-    defaults::SETTLE,
     form::{Named, Slot},
-    model::{
-        Fleet, FleetKind, FleetName, ListenerRule, Member, Route, RouteKind, RouteName, Sides,
-    },
+    model::{Fleet, FleetKind, FleetName, Member, Route, RouteName, Sides},
     problem::Problem,
     source::{Span, Spanned},
-    syntax::{AlbForm, AutoScalingForm, CodeDeployForm, FleetForm, List, RouteForm},
+    syntax::{AutoScalingForm, CodeDeployForm, FleetForm, List},
 };
 
-/// The routes that could be read, each with the place of its name.
-pub(super) fn routes(
-    forms: &Slot<Named<RouteForm>>,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<RouteName, (Route, Span)> {
-    let mut routes: BTreeMap<RouteName, (Route, Span)> = BTreeMap::new();
-    for (name, form) in forms.given().map_or(&[][..], |forms| &forms.value.0) {
-        let Some(route) = form.as_ref().and_then(|f| alb(f.alb.given()?, problems)) else {
-            continue;
-        };
-        let twin = routes.iter().find(|(_, (other, _))| other.kind == route.kind);
-        if let Some((other, (_, span))) = twin {
-            problems.push(same_target("split the same traffic", name, other.as_str(), *span));
-        }
-        routes.insert(RouteName::new(name.value.as_str()), (route, name.span));
-    }
-    routes
-}
-
-fn same_target(what: &str, name: &Spanned<String>, other: &str, at: Span) -> Problem {
+pub(super) fn same_target(what: &str, name: &Spanned<String>, other: &str, at: Span) -> Problem {
     let message = format!("`{}` and `{other}` {what}", name.value);
     Problem::error("plan::same-target", message)
         .at(name.span, "this one")
@@ -41,130 +19,22 @@ fn same_target(what: &str, name: &Spanned<String>, other: &str, at: Span) -> Pro
         .help("declare it once and use that name in every step")
 }
 
-fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
-    let at = form.span;
-    let form = &form.value;
-    let names = SideNames {
-        what: "target group",
-        stable: &form.stable,
-        candidate: &form.candidate,
-        pair: &form.pair,
-        allowed: is_target_group,
-        help: "write its name (letters, digits and hyphens, at most 32) or its ARN",
-    };
-    let sides = names.check(at, problems).map(by_name);
-    let rule = listener_rule(form, at, problems);
-    let settle = form.settle.value_or(SETTLE);
-    Some(Route { kind: RouteKind::Alb(rule?), sides: sides?, settle })
-}
-
-fn listener_rule(form: &AlbForm, at: Span, problems: &mut Vec<Problem>) -> Option<ListenerRule> {
-    let Some(name) = form.load_balancer.given() else {
-        for (slot, key) in [
-            (form.port.given().map(|p| p.span), "port"),
-            (form.priority.given().map(|p| p.span), "priority"),
-        ] {
-            if let (Some(span), true) = (slot, form.load_balancer.is_absent()) {
-                problems.push(
-                    Problem::error("plan::stray-field", format!("`{key}` says nothing here"))
-                        .at(span, "only with `load-balancer`")
-                        .help(format!(
-                            "remove `{key}`, or name the listener by `load-balancer` and `port`"
-                        )),
-                );
-            }
-        }
-        let arn = |slot: &Slot<String>, kind, problems: &mut Vec<Problem>| {
-            slot.given().and_then(|arn| arn_of(arn, kind, problems))
-        };
-        return match (&form.rule, &form.listener) {
-            (Slot::Given(_), _) => {
-                arn(&form.rule, "listener-rule", problems).map(ListenerRule::Rule)
-            }
-            (_, listener) => arn(listener, "listener", problems).map(ListenerRule::DefaultOf),
-        };
-    };
-    let simple = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-    let valid = (1..=32).contains(&name.value.len()) && name.value.bytes().all(simple);
-    if !valid {
-        problems.push(
-            Problem::error(
-                "plan::load-balancer",
-                format!("`{}` is not the name of a load balancer", name.value),
-            )
-            .at(name.span, "not a name")
-            .help(
-                "write its name (letters, digits and hyphens, at most 32), not its ARN or DNS name",
-            ),
-        );
-    }
-    if form.port.is_absent() {
-        problems.push(
-            Problem::error("plan::missing-field", "which listener of the load balancer?")
-                .at(at, "`port` is missing")
-                .help("add `port:`, the port the listener listens on, such as `port: 443`"),
-        );
-    }
-    let priority = form.priority.value().map(|priority| priority.0);
-    let port = u16::try_from(form.port.value()?.0).ok()?;
-    valid.then(|| ListenerRule::Named { load_balancer: name.value.clone(), port, priority })
-}
-
-/// The ARN if it is one of the kind meant.
-fn arn_of(arn: &Spanned<String>, kind: &str, problems: &mut Vec<Problem>) -> Option<String> {
-    let parts: Vec<&str> = arn.value.splitn(6, ':').collect();
-    let fits = matches!(parts.as_slice(), ["arn", _, "elasticloadbalancing", _, _, resource]
-        if resource.strip_prefix(kind).is_some_and(|rest| rest.starts_with("/app/")));
-    if !fits {
-        problems.push(
-            Problem::error("plan::arn", format!("`{}` is not the ARN of an ALB {kind}", arn.value))
-                .at(arn.span, format!("the ARN of a {kind} belongs here"))
-                .help(format!(
-                    "write `arn:aws:elasticloadbalancing:<region>:<account>:{kind}/app/…`, \
-                     or use `load-balancer`, `port` and `priority`"
-                )),
-        );
-    }
-    fits.then(|| arn.value.clone())
-}
-
-fn is_target_group(name: &str) -> bool {
-    let simple = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-    (name.starts_with("arn:") && name.contains(":targetgroup/"))
-        || ((1..=32).contains(&name.len()) && name.bytes().all(simple))
-}
-
-/// Target groups are compared by name, which is unique in an account and region, however the plan names them.
-fn by_name(sides: Sides) -> Sides {
-    let name = |member: Member| {
-        let tail = member.as_str().split_once(":targetgroup/").map(|(_, tail)| tail);
-        tail.and_then(|tail| tail.split('/').next()).map_or(member.clone(), Member::new)
-    };
-    match sides {
-        Sides::Fixed { stable, candidate } => {
-            Sides::Fixed { stable: name(stable), candidate: name(candidate) }
-        }
-        Sides::Pair([first, second]) => Sides::Pair([name(first), name(second)]),
-        Sides::Single(only) => Sides::Single(name(only)),
-    }
-}
-
 fn is_group_name(name: &str) -> bool {
     (1..=255).contains(&name.len()) && !name.contains(|c: char| c == ':' || c.is_control())
 }
 
 /// The ways to name two sides.
-struct SideNames<'a> {
-    what: &'static str,
-    stable: &'a Slot<String>,
-    candidate: &'a Slot<String>,
-    pair: &'a Slot<List<String>>,
-    allowed: fn(&str) -> bool,
-    help: &'static str,
+pub(super) struct SideNames<'a> {
+    pub(super) what: &'static str,
+    pub(super) stable: &'a Slot<String>,
+    pub(super) candidate: &'a Slot<String>,
+    pub(super) pair: &'a Slot<List<String>>,
+    pub(super) allowed: fn(&str) -> bool,
+    pub(super) help: &'static str,
 }
 
 impl SideNames<'_> {
-    fn check(&self, at: Span, problems: &mut Vec<Problem>) -> Option<Sides> {
+    pub(super) fn check(&self, at: Span, problems: &mut Vec<Problem>) -> Option<Sides> {
         let named = !self.stable.is_absent() || !self.candidate.is_absent();
         if !self.pair.is_absent() && named {
             problems.push(

@@ -1,0 +1,215 @@
+//! Route 53: reading weighted records, and changing their weights in one batch that is followed until every name server
+//! has it. <https://docs.aws.amazon.com/Route53/latest/APIReference/Welcome.html>
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_route53::{
+    Client,
+    types::{
+        Change, ChangeAction, ChangeBatch, ChangeStatus, HealthCheckObservation, ResourceRecordSet,
+        RrType,
+    },
+};
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{
+    error::classed,
+    pace::Pace,
+    records::{Address, reweighted, weighted},
+};
+use crate::{
+    cloud::{Checkers, Dns, Error, Records, SetRecordWeights},
+    plan::{Member, RecordSet},
+    rollout::Split,
+};
+
+/// Changes generally arrive within a minute.
+const PATIENCE: Duration = Duration::from_mins(5);
+const ASK_EVERY: Duration = Duration::from_secs(2);
+
+/// Route 53.
+#[derive(Debug)]
+pub(super) struct Route53 {
+    client: Client,
+    /// One rate for all calls of an account.
+    pace: Pace,
+    /// Of two changes at once Route 53 refuses one; those of this process stand in line.
+    changing: Mutex<()>,
+}
+
+impl Route53 {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client, pace: Pace::route53(), changing: Mutex::default() }
+    }
+
+    /// The id of a zone given by id or domain.
+    async fn zone_id(&self, zone: &str) -> Result<String, Error> {
+        if !zone.contains('.') {
+            return Ok(zone.to_owned());
+        }
+        let what = format!("hosted zone {zone}");
+        self.pace.turn().await;
+        let call = self.client.list_hosted_zones_by_name().dns_name(zone).send();
+        let answer = call.await.map_err(classed("route53:ListHostedZonesByName", &what))?;
+        // The answer begins with this zone if there is one, and goes on with others.
+        let named = answer.hosted_zones.iter().filter(|z| z.name.trim_end_matches('.') == zone);
+        let ids: Vec<&str> = named.map(|z| z.id.trim_start_matches("/hostedzone/")).collect();
+        match ids.as_slice() {
+            [] => Err(Error::Absent { what }),
+            [only] => Ok((*only).to_owned()),
+            several => Err(Error::Rejected {
+                operation: "ListHostedZonesByName",
+                message: format!(
+                    "{zone} names several hosted zones, {}; name one by its id",
+                    several.join(", ")
+                ),
+            }),
+        }
+    }
+
+    /// All records of one name and type.
+    async fn listed(&self, at: &Address) -> Result<Vec<ResourceRecordSet>, Error> {
+        let what = format!("hosted zone {}", at.zone);
+        let mut found = Vec::new();
+        let mut from_identifier = None;
+        loop {
+            self.pace.turn().await;
+            let call = self
+                .client
+                .list_resource_record_sets()
+                .hosted_zone_id(&at.zone)
+                .start_record_name(&at.name)
+                .start_record_type(RrType::from(at.kind.as_str()))
+                .set_start_record_identifier(from_identifier)
+                .send();
+            let page = call.await.map_err(classed("route53:ListResourceRecordSets", &what))?;
+            let ours = page.resource_record_sets.into_iter().take_while(|record| at.is_of(record));
+            found.extend(ours);
+            let goes_on = page.next_record_name.as_deref().is_some_and(|name| at.is_named(name))
+                && page.next_record_type.as_ref().is_some_and(|kind| kind.as_str() == at.kind);
+            from_identifier = page.next_record_identifier;
+            if !page.is_truncated || !goes_on || from_identifier.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn read(&self, at: &Address) -> Result<(Records, Vec<ResourceRecordSet>), Error> {
+        let listed = self.listed(at).await?;
+        if listed.is_empty() {
+            return Err(Error::Absent { what: format!("record {at}") });
+        }
+        let records = weighted(at, &listed).map_err(|reason| Error::Rejected {
+            operation: "ListResourceRecordSets",
+            message: format!("{at}: {reason}"),
+        })?;
+        Ok((records, listed))
+    }
+
+    async fn submit(&self, at: &Address, records: Vec<ResourceRecordSet>) -> Result<String, Error> {
+        let what = format!("hosted zone {}", at.zone);
+        let changes = records.into_iter().map(|record| {
+            Change::builder().action(ChangeAction::Upsert).resource_record_set(record).build()
+        });
+        let changes: Result<Vec<Change>, _> = changes.collect();
+        let batch = changes.and_then(|changes| {
+            ChangeBatch::builder().comment("tidegate").set_changes(Some(changes)).build()
+        });
+        let batch = batch.map_err(|error| Error::Rejected {
+            operation: "ChangeResourceRecordSets",
+            message: error.to_string(),
+        })?;
+        self.pace.turn().await;
+        let call =
+            self.client.change_resource_record_sets().hosted_zone_id(&at.zone).change_batch(batch);
+        let sent = call.send().await.map_err(classed("route53:ChangeResourceRecordSets", &what))?;
+        Ok(sent.change_info.map(|info| info.id).unwrap_or_default())
+    }
+
+    /// Waits until every name server has a change.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "paces real requests; a simulation has no adapters and never gets here"
+    )]
+    async fn spread(&self, change: &str) -> Result<(), Error> {
+        let id = change.trim_start_matches("/change/");
+        let what = format!("change {id}");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.pace.turn().await;
+            let call = self.client.get_change().id(id).send().await;
+            let answer = call.map_err(classed("route53:GetChange", &what))?;
+            if answer.change_info.is_some_and(|info| info.status == ChangeStatus::Insync) {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(Error::Transient {
+                    operation: "GetChange",
+                    message: format!("{what} is still PENDING after {} s", PATIENCE.as_secs()),
+                });
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Dns for Route53 {
+    async fn find(&self, at: &RecordSet) -> Result<Records, Error> {
+        let zone = self.zone_id(&at.zone).await?;
+        let address = Address { zone, name: at.name.clone(), kind: at.kind.to_string() };
+        Ok(self.read(&address).await?.0)
+    }
+
+    async fn records(&self, resource: &str) -> Result<Records, Error> {
+        Ok(self.read(&Address::of(resource)?).await?.0)
+    }
+
+    async fn checkers(&self, health_check: &str) -> Result<Checkers, Error> {
+        let what = format!("health check {health_check}");
+        self.pace.turn().await;
+        let call = self.client.get_health_check_status().health_check_id(health_check).send();
+        let answer = call.await.map_err(classed("route53:GetHealthCheckStatus", &what))?;
+        let observations = answer.health_check_observations;
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Ok(Checkers {
+            healthy: count(observations.iter().filter(|seen| is_healthy(seen)).count()),
+            all: count(observations.len()),
+        })
+    }
+}
+
+/// A checker's status is a sentence; it begins with this word when all is well.
+fn is_healthy(seen: &HealthCheckObservation) -> bool {
+    let status = seen.status_report().and_then(|report| report.status());
+    status.is_some_and(|status| status.starts_with("Success"))
+}
+
+#[async_trait]
+impl SetRecordWeights for Route53 {
+    async fn set_record_weights(
+        &self,
+        resource: &str,
+        expected: &Split,
+        to: &Split,
+    ) -> Result<(), Error> {
+        let at = Address::of(resource)?;
+        let change = {
+            let _turn = self.changing.lock().await;
+            let (live, listed) = self.read(&at).await?;
+            if live.split != *to && live.split != *expected {
+                return Err(Error::Conflict {
+                    operation: "ChangeResourceRecordSets",
+                    message: format!("expected {expected}, found {}", live.split),
+                });
+            }
+            let missing = |member: &&Member| !live.split.0.contains_key(*member);
+            if let Some(missing) = to.0.keys().find(missing) {
+                return Err(Error::Absent { what: format!("record {at} {missing}") });
+            }
+            self.submit(&at, reweighted(&listed, to)).await?
+        };
+        self.spread(&change).await
+    }
+}

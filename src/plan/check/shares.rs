@@ -1,0 +1,87 @@
+//! Shares of traffic that DNS weights, which end at 255, cannot give: those that would vanish are errors, and those that
+//! become a little other are told.
+
+use std::collections::BTreeMap;
+
+use super::steps::{Draft, DraftComponent};
+use crate::plan::{
+    model::{Route, RouteName, Verb},
+    problem::Problem,
+    source::Span,
+    units::{Percent, Scale, Weight},
+};
+
+/// Looks at every shift of a route that is split by DNS.
+pub(super) fn check(
+    components: &[DraftComponent],
+    routes: &BTreeMap<RouteName, (Route, Span)>,
+    problems: &mut Vec<Problem>,
+) {
+    for step in components.iter().flat_map(|component| &component.steps) {
+        let Verb::Shift { route, candidate, .. } = &step.verb else { continue };
+        match routes.get(route).map(|(route, _)| route.kind.scale()) {
+            Some(Scale::Dns) => problems.extend(problem(route, step, *candidate)),
+            Some(Scale::LoadBalancer) | None => {}
+        }
+    }
+}
+
+fn problem(route: &RouteName, step: &Draft, share: Percent) -> Option<Problem> {
+    let (stable, candidate) = Weight::split(share, Scale::Dns);
+    let (points, total) = (u32::from(share.basis_points()), stable.get() + candidate.get());
+    // One of 256 is the least that one side of two can have.
+    let vanishes = |points: u32| points > 0 && points * 256 < 10_000;
+    if vanishes(points) || vanishes(10_000 - points) {
+        let message = format!("`{route}` cannot be split so finely: {share}");
+        let problem = Problem::error("plan::too-fine", message);
+        return Some(
+            problem
+                .at(step.span, "less than 1 of 256 for one of the sides")
+                .help("write a share between 0.4% and 99.6%, or 0% or 100%"),
+        );
+    }
+    let becomes = u32::from(candidate.get()) * 10_000 / u32::from(total.max(1));
+    if u32::from(candidate.get()) * 10_000 == points * u32::from(total) {
+        return None;
+    }
+    let nearest = u16::try_from(becomes).ok().and_then(Percent::from_basis_points)?;
+    let message =
+        format!("{share} of `{route}` becomes {candidate} of {total}, which is {nearest}");
+    Some(
+        Problem::warning("lint::nearest-share", message)
+            .at(step.span, "not exactly")
+            .help("DNS weights are whole numbers up to 255; this is the nearest they come"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::sample::{HEAD, codes, drawn, read_with};
+
+    fn text(share: &str) -> String {
+        let records = "{ zone: example.com, name: www.example.com, type: A, pair: [a, b] }";
+        let head =
+            HEAD.replace("routes:\n", &format!("routes:\n  dns: {{ route53: {records} }}\n"));
+        let shift = format!("{{ route: dns, candidate: {share}, bake: 10m, gates: [errors] }}");
+        format!("{head}steps: [{{ shift: {shift} }}]\n")
+    }
+
+    #[test]
+    fn a_share_that_would_vanish_is_refused() {
+        for share in ["0.1%", "0.3%", "99.7%"] {
+            assert_eq!(codes(&text(share)), ["plan::too-fine"], "{share}");
+        }
+        for share in ["0%", "0.4%", "5%", "99.6%", "100%"] {
+            let told = codes(&text(share));
+            assert!(!told.contains(&"plan::too-fine"), "{share}: {told:?}");
+            assert!(!told.contains(&"lint::nearest-share"), "{share}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_that_becomes_another_is_told() {
+        let warnings = read_with(&text("33.3%"), &[]).unwrap().warnings;
+        let told = drawn(&warnings);
+        assert!(told.contains("33.3% of `dns` becomes 1 of 3, which is 33.33%"), "{told}");
+    }
+}
