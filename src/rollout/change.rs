@@ -91,9 +91,15 @@ pub(super) fn unexpected(state: &State, target: &Target, live: &Picture) -> Opti
         change.progress != Progress::Confirmed
             && (change.before.stands_in(live)
                 || change.after.stands_in(live)
-                || live.is_mixture_of(&[&change.before, &change.after]))
+                || live.is_mixture_of(&[&change.before, &change.after])
+                // What was begun moves by itself, seen or not.
+                || (matches!(live, Picture::Software(_)) && is_owned(state, target, live)))
     });
     (!known.stands_in(live) && !left_behind).then(|| known.clone())
+}
+
+fn is_owned(state: &State, target: &Target, live: &Picture) -> bool {
+    state.trails.get(target).is_some_and(|trail| trail.owns(live))
 }
 
 /// The other target a step must read before it knows its own aim.

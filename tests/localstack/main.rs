@@ -10,8 +10,10 @@
     reason = "a test says what went wrong by panicking, and prepares its own files"
 )]
 
+mod faults;
 mod load;
 mod replacements;
 mod rollouts;
+mod routes;
 mod traffic;
 mod world;

@@ -107,6 +107,32 @@ impl World {
         assert!(released.status.success(), "nothing released to {}: {talk}", self.prefix);
     }
 
+    /// Lets calls of an operation that concern this world go wrong.
+    pub(crate) fn fault(&self, operation: &str, fault: &str) {
+        // Alarms are asked for by name, all else has the prefix in a name or an ARN too; a DNS change has its zone's.
+        let matches = if operation.starts_with("route53.") { "" } else { &self.prefix };
+        let body = format!(r#"{{"operation": "{operation}", "match": "{matches}", {fault}}}"#);
+        let told = self.post("faults", body);
+        assert!(told.contains("\"id\""), "the fault was not taken: {told}");
+    }
+
+    fn post(&self, path: &str, body: String) -> String {
+        let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap();
+        let url = format!("{endpoint}/_tidegate/{path}");
+        self.runtime.block_on(async {
+            let sent = reqwest::Client::new().post(url).body(body).send().await.unwrap();
+            sent.text().await.unwrap()
+        })
+    }
+
+    /// Lets the running instances of a side answer this share of requests with an error.
+    pub(crate) fn misbehave(&self, colour: &str, error_rate: f64) {
+        let group = self.member(colour);
+        let body = format!(r#"{{"group":"{group}","version":"2","error_rate":{error_rate}}}"#);
+        let changed = self.post("behaviour", body);
+        assert!(changed.contains("i-"), "no instance of {group}: {changed}");
+    }
+
     /// Every resource that a rollout may change, as AWS describes it, in one document.
     pub(crate) fn described(&self) -> String {
         let taken = tide_aws(&["snapshot", "--prefix", &self.prefix]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::{
-    plan::{Plan, Side, Step, Verb, units::Weight},
+    plan::{Plan, Side, Verb, units::Weight},
     rollout::{
         Call, Cause, Check, Ending, Event, Flow, Mode, Outcome, Picture, Progress, Purpose,
         Restore, Stage, Target, Timestamp, Version,
@@ -143,14 +143,17 @@ fn baking(
     until: Timestamp,
     now: Timestamp,
 ) -> Result<(), String> {
-    let Some((_, Step { verb: Verb::Shift { route, bake, .. }, .. })) = plan.step(step) else {
-        return Err(format!("{step} bakes and is no shift"));
+    let (bake, least) = match plan.step(step).map(|(_, step)| &step.verb) {
+        Some(Verb::Shift { route, bake, .. }) => {
+            let lag = bindings(plan).lag(route);
+            let spreads = Duration::from_mins(1);
+            // A call without an answer, a crash before it came included, has not seen its change at every name server.
+            let in_doubt = node.doubted.contains(&Target::Route(route.clone()));
+            (bake, if in_doubt && !lag.is_zero() { lag + spreads } else { lag })
+        }
+        Some(Verb::Replace(replace)) => (&replace.bake, Duration::ZERO),
+        _ => return Err(format!("{step} bakes and moves nothing")),
     };
-    let lag = bindings(plan).lag(route);
-    let spreads = Duration::from_mins(1);
-    // A call without an answer, a crash before it came included, has not seen its change at every name server.
-    let in_doubt = node.doubted.contains(&Target::Route(route.clone()));
-    let least = if in_doubt && !lag.is_zero() { lag + spreads } else { lag };
     if until < now.plus(*bake + least) {
         return Err(format!("{step} bakes until {until}, less than {bake:?} after clients know"));
     }
