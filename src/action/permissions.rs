@@ -27,7 +27,11 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     for (_, step) in plan.steps() {
         match &step.verb {
             Verb::Scale { .. } => {
-                actions.insert("autoscaling:UpdateAutoScalingGroup");
+                actions.extend([
+                    "autoscaling:DescribePolicies",
+                    "autoscaling:DescribeScheduledActions",
+                    "autoscaling:UpdateAutoScalingGroup",
+                ]);
             }
             Verb::Shift { .. } => {
                 actions.insert("elasticloadbalancing:ModifyListener");

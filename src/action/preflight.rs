@@ -12,7 +12,10 @@ use crate::{
     rollout::{Bindings, Bound, Flow, Found, Picture, Target},
 };
 
-use super::replacement::{self, kind_name};
+use super::{
+    automation,
+    replacement::{self, kind_name},
+};
 
 /// Everything a run knows about the world when it starts.
 #[derive(Clone, Debug)]
@@ -232,6 +235,9 @@ async fn settle_fleet(
             Ok(group) => {
                 let target_group = route.as_ref().map(|(_, route)| route.member(side));
                 check_group(plan, name, &group, target_group, notes);
+                if scales(plan, name, side) {
+                    notes.warnings.extend(automation::warnings(name, &group, reads).await);
+                }
                 settled.found.push(Found {
                     target: Target::Fleet { fleet: name.clone(), side },
                     picture: Picture::Capacity(group.capacity),
@@ -306,8 +312,7 @@ fn check_group(
             "attach the target group to the group; its instances would never become healthy there",
         ));
     }
-    let is_scaled =
-        plan.steps().any(|(_, s)| matches!(&s.verb, Verb::Scale { fleet, .. } if fleet == name));
+    let is_scaled = [Side::Stable, Side::Candidate].into_iter().any(|of| scales(plan, name, of));
     let in_the_way = |process: &&String| {
         ["Launch", "Terminate", "AddToLoadBalancer"].contains(&process.as_str())
     };
@@ -322,6 +327,13 @@ fn check_group(
             "resume these processes first",
         ));
     }
+}
+
+/// Whether a step of the plan scales this side of a fleet.
+fn scales(plan: &Plan, name: &FleetName, of: Side) -> bool {
+    plan.steps().any(|(_, step)| {
+        matches!(&step.verb, Verb::Scale { fleet, side, .. } if fleet == name && *side == of)
+    })
 }
 
 async fn check_alarms(plan: &Plan, reads: &Reads, notes: &mut Notes) {

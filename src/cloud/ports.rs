@@ -86,9 +86,32 @@ pub struct Group {
     pub suspended: Vec<String>,
 }
 
+/// What changes a group's size without being asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Automation {
+    /// Names of its scaling policies, those that are disabled left out.
+    pub policies: Vec<String>,
+    pub schedule: Vec<Scheduled>,
+}
+
+/// A scheduled action that is still to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheduled {
+    pub name: String,
+    /// A moment, or a cron expression with its time zone.
+    pub when: String,
+    /// What it sets, in instances.
+    pub min: Option<u32>,
+    pub max: Option<u32>,
+    pub desired: Option<u32>,
+}
+
 #[async_trait]
 pub trait Groups: Send + Sync {
     async fn group(&self, name: &Member) -> Result<Group, Error>;
+
+    /// Its scaling policies and scheduled actions.
+    async fn automation(&self, name: &Member) -> Result<Automation, Error>;
 }
 
 #[async_trait]

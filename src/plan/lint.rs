@@ -8,9 +8,7 @@ use std::{
 
 use super::{
     check::{Draft, DraftComponent},
-    model::{
-        Fleet, FleetName, Gate, GateKind, GateName, Route, RouteName, Side, Size, Until, Verb,
-    },
+    model::{Fleet, FleetName, Gate, GateKind, GateName, Route, RouteName, Side, Until, Verb},
     problem::Problem,
     replacement::{Extent, Replace},
     source::Span,
@@ -101,9 +99,10 @@ fn falling_weights(steps: &[Draft], problems: &mut Vec<Problem>) {
 
 fn no_way_back(steps: &[Draft], problems: &mut Vec<Problem>) {
     for (i, step) in steps.iter().enumerate() {
-        let Verb::Scale { fleet, side: Side::Stable, to: Size::Instances(0) } = &step.verb else {
+        let Verb::Scale { fleet, side: Side::Stable, to } = &step.verb else { continue };
+        if !to.is_nothing() {
             continue;
-        };
+        }
         let later = shifts(steps.iter().skip(i)).find(|shift| !shift.bake.is_zero());
         let last = shifts(steps.iter().take(i)).last();
         let problem = Problem::warning(

@@ -301,7 +301,30 @@ impl Verb {
 pub enum Size {
     /// Takes the other side's minimum and desired capacity, and its maximum where that is larger.
     SameAs(Side),
+    /// So much of the other side's desired capacity, rounded up: at least one instance where the other side has any.
+    Share { share: Percent, of: Side },
+    /// The bounds give way as far as they must.
     Instances(u32),
+    /// Bounds and desired capacity as they are given; minimum and maximum enclose the desired capacity.
+    Bounds { min: u32, max: u32, desired: u32 },
+}
+
+impl Size {
+    /// The side whose size has to be read first.
+    pub fn reference(self) -> Option<Side> {
+        match self {
+            Self::SameAs(side) | Self::Share { of: side, .. } => Some(side),
+            Self::Instances(_) | Self::Bounds { .. } => None,
+        }
+    }
+
+    /// Whether nothing is left of the side afterwards, as far as the plan tells.
+    pub fn is_nothing(self) -> bool {
+        match self {
+            Self::Instances(desired) | Self::Bounds { desired, .. } => desired == 0,
+            Self::SameAs(_) | Self::Share { .. } => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

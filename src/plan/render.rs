@@ -269,6 +269,13 @@ fn body(step: &Step) -> String {
             flow.put("fleet", text(fleet.as_str())).put("side", side);
             match to {
                 Size::SameAs(side) => flow.put("to", Flow::new().with("same-as", side)),
+                Size::Share { share, of } => {
+                    flow.put("to", Flow::new().with("share", share).with("of", of))
+                }
+                Size::Bounds { min, max, desired } => {
+                    let bounds = Flow::new().with("min", min).with("max", max);
+                    flow.put("to", bounds.with("desired", desired))
+                }
                 Size::Instances(number) => flow.put("to", number),
             };
         }

@@ -231,18 +231,32 @@ record! {
         "fleet" fleet: Required String,
         /// Which of its sides: `stable` or `candidate`.
         "side" side: Required Side,
-        /// A number of instances, or `{ same-as: stable }` for the size of the other side.
-        "to" to: Required Short<Whole<0, 10_000>, SameAsForm>,
+        /// A number of instances; `{ same-as: stable }` for the size of the other side and `{ share: 50%, of: stable }`
+        /// for a part of it; or `{ min: 2, max: 10, desired: 4 }`.
+        "to" to: Required Short<Instances, SizeForm>,
         /// How long this may take; `10m` unless told.
         "timeout" timeout: Optional Duration,
     }
 }
 
+/// A number of instances.
+pub(super) type Instances = Whole<0, 10_000>;
+
 record! {
-    /// The size of the other side, read when the step begins.
-    SameAsForm, "a size" {
+    /// A size taken from the other side, which is read when the step begins, or one with its bounds.
+    SizeForm, "a size", choice "kind of size" "plan::unknown-size" {
         /// The side whose size is taken over.
-        "same-as" same_as: Required Side,
+        "same-as" same_as: Choice Side,
+        /// A share of the size of the side in `of`, rounded up.
+        "share" share: Choice Percent,
+        /// The desired capacity, between `min` and `max`.
+        "desired" desired: Choice Instances,
+        /// With `share`: the side whose size is meant.
+        "of" of: Optional Side,
+        /// With `desired`: the smallest size that scaling policies may choose.
+        "min" min: Optional Instances,
+        /// With `desired`: the largest.
+        "max" max: Optional Instances,
     }
 }
 

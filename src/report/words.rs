@@ -14,15 +14,7 @@ use crate::{
 /// What a step does: `shift web to 25%`.
 pub fn describe(step: &Step) -> String {
     match &step.verb {
-        Verb::Scale { fleet, side, to: Size::SameAs(other) } => {
-            format!("scale {side} {fleet} to the size of {other}")
-        }
-        Verb::Scale { fleet, side, to: Size::Instances(1) } => {
-            format!("scale {side} {fleet} to 1 instance")
-        }
-        Verb::Scale { fleet, side, to: Size::Instances(count) } => {
-            format!("scale {side} {fleet} to {count} instances")
-        }
+        Verb::Scale { fleet, side, to } => format!("scale {side} {fleet} to {}", size(*to)),
         Verb::Wait { until: Until::Healthy { route, side, at_least } } => {
             format!("wait until {at_least} of {side} targets on {route} are healthy")
         }
@@ -45,6 +37,16 @@ pub fn describe(step: &Step) -> String {
             format!("pause for {}", format_duration(*duration))
         }
         Verb::Pause { duration: None } => "pause until somebody resumes".to_owned(),
+    }
+}
+
+fn size(to: Size) -> String {
+    match to {
+        Size::SameAs(other) => format!("the size of {other}"),
+        Size::Share { share, of } => format!("{share} of {of}"),
+        Size::Instances(1) => "1 instance".to_owned(),
+        Size::Instances(count) => format!("{count} instances"),
+        Size::Bounds { min, max, desired } => format!("{desired} of {min} to {max} instances"),
     }
 }
 

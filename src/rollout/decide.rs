@@ -24,8 +24,8 @@ use super::{
     watch,
 };
 use crate::plan::{
-    Component, ComponentName, Extent, GateName, OnFailure, OnInterrupt, Plan, Side, Step, StepId,
-    Verb, units::Percent,
+    Component, ComponentName, Extent, GateName, OnFailure, OnInterrupt, Plan, Step, StepId, Verb,
+    units::Percent,
 };
 
 /// How long a call that has returned may stay invisible before it counts as failed.
@@ -536,12 +536,4 @@ fn is_calling(state: &State, step: &Step) -> bool {
     target_of(step)
         .and_then(|target| state.changes.get(&target))
         .is_some_and(|change| change.progress == Progress::Calling)
-}
-
-/// The side of a fleet that mirrors `side`.
-pub(super) fn other(side: Side) -> Side {
-    match side {
-        Side::Stable => Side::Candidate,
-        Side::Candidate => Side::Stable,
-    }
 }

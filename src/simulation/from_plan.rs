@@ -108,7 +108,7 @@ impl Landscape {
             alarms: BTreeMap::new(),
             gated_rises: Vec::new(),
             resized_by_hand: BTreeSet::new(),
-            drift: scenario.drift.clone(),
+            drift: scenario.changes_from_outside(),
             faults: scenario.faults.iter().cloned().map(ScriptedFault::new).collect(),
             first_traffic: None,
             ledger: Ledger::starting(start),

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Caller, Error, Forward, Group, Groups, Health, Http, Identity,
-        LoadBalancers, ResizeGroups, SetWeights, TargetGroup, Transition,
+        Alarm, Alarms, Answer, Automation, Caller, Error, Forward, Group, Groups, Health, Http,
+        Identity, LoadBalancers, ResizeGroups, SetWeights, TargetGroup, Transition,
     },
     plan::{ListenerRule, Member, Side},
     rollout::{Capacity, Split, Timestamp},
@@ -107,6 +107,14 @@ impl Groups for World {
     async fn group(&self, name: &Member) -> Result<Group, Error> {
         self.request("DescribeAutoScalingGroups", |landscape, _| match landscape.groups.get(name) {
             Some(group) => Ok(group.described()),
+            None => absent(format!("Auto Scaling group {name}")),
+        })
+    }
+
+    async fn automation(&self, name: &Member) -> Result<Automation, Error> {
+        self.calls().count("DescribePolicies");
+        self.request("DescribeScheduledActions", |landscape, _| match landscape.groups.get(name) {
+            Some(group) => Ok(landscape.scenario.sides.of(group.side).automation()),
             None => absent(format!("Auto Scaling group {name}")),
         })
     }

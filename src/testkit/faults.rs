@@ -23,6 +23,8 @@ pub enum Operation {
     #[serde(alias = "ModifyListener")]
     ModifyRule,
     DescribeAutoScalingGroups,
+    #[serde(alias = "DescribeScheduledActions")]
+    DescribePolicies,
     UpdateAutoScalingGroup,
     DescribeInstanceRefreshes,
     StartInstanceRefresh,
@@ -49,6 +51,7 @@ impl Operation {
             Self::DescribeTargetHealth => "DescribeTargetHealth",
             Self::ModifyRule => "ModifyRule",
             Self::DescribeAutoScalingGroups => "DescribeAutoScalingGroups",
+            Self::DescribePolicies => "DescribePolicies",
             Self::UpdateAutoScalingGroup => "UpdateAutoScalingGroup",
             Self::DescribeInstanceRefreshes => "DescribeInstanceRefreshes",
             Self::StartInstanceRefresh => "StartInstanceRefresh",
@@ -75,6 +78,7 @@ impl Operation {
             | Self::DescribeTargetHealth
             | Self::ModifyRule => "elasticloadbalancing",
             Self::DescribeAutoScalingGroups
+            | Self::DescribePolicies
             | Self::UpdateAutoScalingGroup
             | Self::DescribeInstanceRefreshes
             | Self::StartInstanceRefresh

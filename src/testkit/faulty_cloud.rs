@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::{Fault, Faults, Operation};
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Caller, Cloud, Error, Forward, Group, Groups, Health, Http,
-        Identity, Installation, Installations, LoadBalancers, Metrics, Pace, Query, Reads,
+        Alarm, Alarms, Answer, Automation, Caller, Cloud, Error, Forward, Group, Groups, Health,
+        Http, Identity, Installation, Installations, LoadBalancers, Metrics, Pace, Query, Reads,
         Replacing, ResizeGroups, Series, SetWeights, TargetGroup, Transition,
     },
     plan::{FleetKind, ListenerRule, Member},
@@ -137,6 +137,11 @@ impl Groups for Faulty<dyn Groups> {
     async fn group(&self, name: &Member) -> Result<Group, Error> {
         let call = self.port.group(name);
         self.faults.apply(Operation::DescribeAutoScalingGroups, name.as_str(), call).await
+    }
+
+    async fn automation(&self, name: &Member) -> Result<Automation, Error> {
+        let call = self.port.automation(name);
+        self.faults.apply(Operation::DescribePolicies, name.as_str(), call).await
     }
 }
 

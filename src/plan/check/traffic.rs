@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::steps::{Draft, DraftComponent};
 use crate::plan::{
-    model::{Fleet, FleetName, RouteName, Side, Size, Verb},
+    model::{Fleet, FleetName, RouteName, Side, Verb},
     problem::Problem,
     source::Span,
     units::Percent,
@@ -86,11 +86,11 @@ impl<'a> Traffic<'a> {
     fn follow(&mut self, problems: &mut Vec<Problem>) {
         for step in &self.component.steps {
             match &step.verb {
-                Verb::Scale { fleet, side, to: Size::Instances(0) } => {
+                Verb::Scale { fleet, side, to } if to.is_nothing() => {
                     problems.extend(self.scaled_under_traffic(fleet, *side, step.span));
                     self.gone.insert((fleet, *side), step.span);
                 }
-                Verb::Scale { fleet, side, to: Size::Instances(_) | Size::SameAs(_) } => {
+                Verb::Scale { fleet, side, .. } => {
                     self.gone.remove(&(fleet, *side));
                 }
                 Verb::Shift { route, candidate, .. } => {
