@@ -47,8 +47,14 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
         let verb = Verb::Shift { route: route.clone(), candidate, bake, gates: gates.clone() };
         steps.push((verb, Some(shift_timeout(bake))));
     }
+    let away = scale(Side::Stable, Size::Instances(0));
     match strategy.old_fleet {
-        OldFleet::ScaleToZero => steps.extend(scale(Side::Stable, Size::Instances(0))),
+        OldFleet::ScaleToZero => steps.extend(away),
+        OldFleet::KeepFor(time) => {
+            // The gates of the last shift stay armed while it lasts.
+            steps.push((Verb::Pause { duration: Some(time) }, None));
+            steps.extend(away);
+        }
         OldFleet::Keep => {}
     }
     steps
@@ -113,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn an_old_fleet_that_is_kept_for_a_while_goes_after_a_pause() {
+        let steps = verbs(
+            "blue-green: { route: web, fleet: app, bake: 10m, gates: [errors], old-fleet: { keep: 30m } }",
+        );
+        assert_eq!(
+            steps[3..],
+            ["pause: 30m", "scale: { fleet: app, side: stable, to: 0, timeout: 10m }"]
+        );
+    }
+
+    #[test]
     fn a_strategy_without_a_fleet_only_moves_traffic() {
         let steps = verbs("blue-green: { route: web, bake: 10m, gates: [errors], test: smoke }");
         insta::assert_snapshot!(steps.join("\n"), @"
@@ -133,6 +150,8 @@ mod tests {
         assert_eq!(canary("[50%, 100%]"), ["plan::canary-steps"]);
         assert_eq!(canary("[50%], approve-before: 60%"), ["plan::approve-before"]);
         assert_eq!(canary("[50%], old-fleet: keep"), ["plan::stray-field"]);
+        assert_eq!(canary("[50%], old-fleet: { keep: 1h }"), ["plan::stray-field"]);
+        assert_eq!(canary("[50%], fleet: app, old-fleet: { keep: 0s }"), ["plan::out-of-range"]);
         assert_eq!(codes("sideways: {}"), ["plan::unknown-strategy"]);
     }
 }

@@ -110,6 +110,20 @@ impl Plan {
         self.steps().find(|(_, step)| step.id == *id)
     }
 
+    /// The fleet whose stable side a rest of fixed length keeps from being scaled away, which is what comes next.
+    pub fn kept_by(&self, id: &StepId) -> Option<&FleetName> {
+        let (component, _) = self.step(id)?;
+        let mut steps = component.steps.iter().skip_while(|step| step.id != *id);
+        match (&steps.next()?.verb, &steps.next()?.verb) {
+            (Verb::Pause { duration: Some(_) }, Verb::Scale { fleet, side: Side::Stable, to })
+                if to.is_nothing() =>
+            {
+                Some(fleet)
+            }
+            _ => None,
+        }
+    }
+
     /// The fleets whose sides stand behind this route's.
     pub fn fleets_behind<'a>(
         &'a self,

@@ -365,8 +365,9 @@ record! {
         "healthy-within" healthy_within: Optional Duration,
         /// A person has to approve before the shift to this share.
         "approve-before" approve_before: Optional Percent,
-        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default) or `keep`.
-        "old-fleet" old_fleet: Optional OldFleet,
+        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default), `keep`, or `{ keep: 30m }` to
+        /// scale it to 0 only then; until then a gate that fails takes traffic back to it at once.
+        "old-fleet" old_fleet: Optional Short<OldFleet, KeepForm>,
     }
 }
 
@@ -388,8 +389,9 @@ record! {
         "healthy" healthy: Optional Percent,
         /// How long they may take to become so; `10m` unless told.
         "healthy-within" healthy_within: Optional Duration,
-        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default) or `keep`.
-        "old-fleet" old_fleet: Optional OldFleet,
+        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default), `keep`, or `{ keep: 30m }` to
+        /// scale it to 0 only then; until then a gate that fails takes traffic back to it at once.
+        "old-fleet" old_fleet: Optional Short<OldFleet, KeepForm>,
     }
 }
 
@@ -398,6 +400,16 @@ record! {
 pub(super) enum OldFleet {
     ScaleToZero,
     Keep,
+    /// For so long, with the gates still armed; then it is scaled to zero.
+    KeepFor(Duration),
+}
+
+record! {
+    /// Keeps the fleet that served before for a while, ready to serve again.
+    KeepForm, "something to do with a fleet" {
+        /// How long it stays after the last shift has proved itself, such as `30m`.
+        "keep" keep: Required Duration,
+    }
 }
 
 words! {

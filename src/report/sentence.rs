@@ -156,14 +156,20 @@ impl Teller<'_> {
             Some(Verb::Pause { duration: None }) => {
                 say(Sign::Halt).with(self.to_type(Standing::Paused))
             }
+            Some(Verb::Pause { duration: Some(_) }) => {
+                let kept = self.plan.kept_by(id).zip(deadline).map(|(fleet, until)| {
+                    let until = clock(until);
+                    format!("the old fleet of {fleet} is kept until {until}; the gates stay armed")
+                });
+                say(Sign::Note).with(kept.into_iter().collect())
+            }
             None
             | Some(
                 Verb::Scale { .. }
                 | Verb::Wait { .. }
                 | Verb::Probe { .. }
                 | Verb::Shift { .. }
-                | Verb::Replace(_)
-                | Verb::Pause { duration: Some(_) },
+                | Verb::Replace(_),
             ) => say(Sign::Note),
         }
     }

@@ -283,7 +283,15 @@ pub(super) fn waiting_for(
     match (&step.verb, &active.stage) {
         (Verb::Approve { message, .. }, _) => format!("approval: {message}"),
         (Verb::Pause { duration: None }, _) => "`tidegate resume`".to_owned(),
-        (Verb::Pause { duration: Some(_) }, _) => "the pause to end".to_owned(),
+        (Verb::Pause { duration: Some(_) }, _) => {
+            let until = active.deadline.map(|at| format!(" at {at}")).unwrap_or_default();
+            match plan.kept_by(&step.id) {
+                Some(fleet) => format!(
+                    "the pause to end{until}; until then the old fleet of {fleet} is kept, ready to serve again"
+                ),
+                None => format!("the pause to end{until}"),
+            }
+        }
         (Verb::Replace(_), Stage::Changing) if open.is_empty() => {
             "the replacement to come so far".to_owned()
         }

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod cli;
+mod retention;
 mod scenarios;
 mod stage;
 mod sweep;

@@ -2,19 +2,19 @@
 
 use super::{
     replacement::checkpoints,
-    scope::Scope,
+    scope::{Scope, positive},
     steps::{Draft, permille},
 };
 use crate::plan::{
     defaults::{MIN_HEALTHY, PATIENCE},
     expand::{Rolling, Strategy, expand, expand_rolling},
-    form::Slot,
+    form::{Short, Slot},
     model::{FleetName, GateName, RouteName},
     problem::Problem,
     replacement::{Matching, Protected, Refresh, Standby},
     replacement_form::RollingForm,
     source::Spanned,
-    syntax::{BlueGreenForm, CanaryForm, List, OldFleet, StrategyForm},
+    syntax::{BlueGreenForm, CanaryForm, KeepForm, List, OldFleet, StrategyForm},
     units::Percent,
 };
 
@@ -137,7 +137,7 @@ struct Shared<'a> {
     route: &'a Slot<String>,
     fleet: &'a Slot<String>,
     gates: &'a Slot<List<String>>,
-    old_fleet: &'a Slot<OldFleet>,
+    old_fleet: &'a Slot<Short<OldFleet, KeepForm>>,
 }
 
 type SharedParts = (RouteName, Option<FleetName>, Vec<GateName>, OldFleet);
@@ -157,7 +157,18 @@ impl Shared<'_> {
                     .help("add `fleet:`, or remove `old-fleet`"),
             );
         }
-        Some((route?, fleet?, gates, self.old_fleet.value_or(OldFleet::ScaleToZero)))
+        Some((route?, fleet?, gates, self.old_fleet(problems)?))
+    }
+
+    fn old_fleet(&self, problems: &mut Vec<Problem>) -> Option<OldFleet> {
+        match self.old_fleet.given().map(|given| &given.value) {
+            None => Some(OldFleet::ScaleToZero),
+            Some(Short::Short(old_fleet)) => Some(*old_fleet),
+            Some(Short::Long(long)) => {
+                long.keep.given()?;
+                Some(OldFleet::KeepFor(positive(&long.keep, PATIENCE, problems)))
+            }
+        }
     }
 }
 
