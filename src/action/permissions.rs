@@ -37,6 +37,8 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 actions.insert("elasticloadbalancing:ModifyListener");
                 actions.insert("elasticloadbalancing:ModifyRule");
             }
+            Verb::TestRoute { .. } => actions
+                .extend(["elasticloadbalancing:CreateRule", "elasticloadbalancing:DeleteRule"]),
             Verb::Replace(Replace { how: How::Refresh(_), .. }) => actions.extend([
                 "autoscaling:DescribeInstanceRefreshes",
                 "autoscaling:ResumeProcesses",

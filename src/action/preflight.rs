@@ -1,15 +1,15 @@
 //! Before a run starts: are these the right account and region, does everything the plan names exist, which side is
 //! which, may the first step begin? Only reads are made, and every refusal is collected, so that one attempt tells all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::{AlarmValue, Error, Forward, Group, Obstacle, Reads},
     plan::{
-        Fleet, FleetName, GateKind, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Verb,
-        units::Weight, units::format_duration,
+        Fleet, FleetName, GateKind, Header, Member, Plan, Route, RouteKind, RouteName, Side, Sides,
+        Verb, units::Weight, units::format_duration,
     },
-    rollout::{Bindings, Bound, Flow, Found, Picture, Target},
+    rollout::{Bindings, Bound, Flow, Found, Picture, Target, TestRoute},
 };
 
 use super::{
@@ -65,6 +65,9 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
             });
             settled.bindings.routes.insert(name.clone(), bound);
         }
+    }
+    for (name, header) in tests(plan) {
+        settle_test(name, header, reads, &mut settled, &mut notes).await;
     }
     for (name, fleet) in &plan.fleets {
         settle_fleet(plan, name, fleet, reads, &mut settled, &mut notes).await;
@@ -197,6 +200,41 @@ fn settle_route(
                 None
             }
         },
+    }
+}
+
+/// The routes that the plan tests, with the header it does so by.
+fn tests(plan: &Plan) -> BTreeMap<&RouteName, &Header> {
+    let tests = plan.steps().filter_map(|(_, step)| match &step.verb {
+        Verb::TestRoute { route, header: Some(header) } => Some((route, header)),
+        _ => None,
+    });
+    tests.collect()
+}
+
+/// A test route that is there already is somebody else's, and would be taken away with the run's own.
+async fn settle_test(
+    name: &RouteName,
+    header: &Header,
+    reads: &Reads,
+    settled: &mut Settled,
+    notes: &mut Notes,
+) {
+    // A route that could not be settled has been told of already.
+    let Some(bound) = settled.bindings.routes.get(name) else { return };
+    match reads.load_balancers.test_route(&bound.resource, header, &bound.candidate).await {
+        Ok(TestRoute::Absent) => {
+            settled.bindings.tests.insert(name.clone(), header.clone());
+            settled.found.push(Found {
+                target: Target::TestRoute(name.clone()),
+                picture: Picture::TestRoute(TestRoute::Absent),
+            });
+        }
+        Ok(there @ TestRoute::Present { .. }) => notes.objections.push(Objection::new(
+            format!("route {name}: there is {there} already"),
+            "delete that rule of the listener, or test by another header",
+        )),
+        Err(error) => notes.objections.push(Objection::error(&format!("route {name}"), &error)),
     }
 }
 

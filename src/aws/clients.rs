@@ -28,9 +28,10 @@ pub struct Settings {
 /// are first looked for by the first call.
 pub async fn connect(settings: &Settings, calls: &Calls) -> Result<Cloud, Error> {
     let services = Services::new(&load(settings).await, calls);
-    let (weights, sizes) = (services.load_balancing.clone(), services.auto_scaling.clone());
+    let (weights, test_routes) = (services.load_balancing.clone(), services.load_balancing.clone());
+    let sizes = services.auto_scaling.clone();
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
-    Ok(Cloud { reads: services.reads()?, weights, sizes, refreshing, deploying })
+    Ok(Cloud { reads: services.reads()?, weights, test_routes, sizes, refreshing, deploying })
 }
 
 /// Clients for a preview: there is no way from these to a call that changes something.

@@ -17,6 +17,9 @@ mod metrics_on_the_wire;
 mod on_the_wire;
 mod pace;
 mod tally;
+mod test_route;
+#[cfg(test)]
+mod test_route_on_the_wire;
 #[cfg(test)]
 mod wire;
 

@@ -1,13 +1,13 @@
 //! The traits themselves and the few types they speak. They are as narrow as their use; a new need is a new method.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use super::{Error, Installations, Metrics, Replacing};
 use crate::{
-    plan::{ListenerRule, Member},
-    rollout::{Capacity, Split, Timestamp},
+    plan::{Header, ListenerRule, Member},
+    rollout::{Capacity, Split, TestRoute, Timestamp},
 };
 
 /// A forward action on a load balancer: the place where weights stand.
@@ -63,6 +63,23 @@ pub trait LoadBalancers: Send + Sync {
     async fn target_group(&self, name: &Member) -> Result<TargetGroup, Error>;
 
     async fn health(&self, group: &Member) -> Result<Vec<Health>, Error>;
+
+    /// Whether a rule on the listener of a rule's or listener's ARN leads requests with this header to this group alone.
+    async fn test_route(
+        &self,
+        resource: &str,
+        header: &Header,
+        group: &Member,
+    ) -> Result<TestRoute, Error>;
+}
+
+#[async_trait]
+pub trait SetTestRoutes: Send + Sync {
+    /// Adds a rule ahead of the one at `resource`, with the same conditions and the header besides, unless it is there.
+    async fn add(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error>;
+
+    /// Deletes every rule that [`LoadBalancers::test_route`] would find; none is fine too.
+    async fn remove(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error>;
 }
 
 #[async_trait]
@@ -197,7 +214,9 @@ pub enum Answer {
 
 #[async_trait]
 pub trait Http: Send + Sync {
-    async fn get(&self, url: &str, timeout: Duration) -> Answer;
+    /// Headers by lower-case name.
+    async fn get(&self, url: &str, headers: &BTreeMap<String, String>, timeout: Duration)
+    -> Answer;
 }
 
 /// All that can be read.
@@ -222,6 +241,7 @@ pub struct Reads {
 pub struct Cloud {
     pub reads: Reads,
     pub weights: Arc<dyn SetWeights>,
+    pub test_routes: Arc<dyn SetTestRoutes>,
     pub sizes: Arc<dyn ResizeGroups>,
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     defaults::{PATIENCE, PROBE_PATIENCE, replace_timeout, shift_timeout},
-    model::{FleetName, GateName, OnFailure, RouteName, Side, Size, Until, Verb},
+    model::{FleetName, GateName, Header, OnFailure, RouteName, Side, Size, Until, Verb},
     replacement::{Extent, How, Refresh, Replace},
     syntax::OldFleet,
     units::Percent,
@@ -18,6 +18,8 @@ pub(super) struct Strategy {
     pub healthy: Percent,
     pub healthy_within: Duration,
     pub test: Option<GateName>,
+    /// What leads to the candidate while `test` is probed.
+    pub test_header: Option<Header>,
     /// On the way to 100%.
     pub shares: Vec<Percent>,
     pub approve_before: Option<Percent>,
@@ -37,7 +39,14 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
     steps.extend(scale(Side::Candidate, Size::SameAs(Side::Stable)));
     let until = Until::Healthy { route: route.clone(), side: Side::Candidate, at_least: healthy };
     steps.push((Verb::Wait { until }, Some(strategy.healthy_within)));
+    let test_route = |header| {
+        let verb = Verb::TestRoute { route: route.clone(), header };
+        (verb, Some(PATIENCE))
+    };
+    let is_tested_apart = strategy.test_header.is_some();
+    steps.extend(strategy.test_header.map(|header| test_route(Some(header))));
     steps.extend(strategy.test.map(|gate| (Verb::Probe { gate }, Some(PROBE_PATIENCE))));
+    steps.extend(is_tested_apart.then(|| test_route(None)));
     for candidate in strategy.shares.into_iter().chain([Percent::HUNDRED]) {
         if strategy.approve_before == Some(candidate) {
             let message = format!("{route} to {candidate} next.");

@@ -60,6 +60,7 @@ fn shifts<'a>(steps: impl IntoIterator<Item = &'a Draft>) -> impl Iterator<Item 
             Some(Shift { route, candidate: *candidate, bake: *bake, gates, span: step.span })
         }
         Verb::Scale { .. }
+        | Verb::TestRoute { .. }
         | Verb::Replace(_)
         | Verb::Wait { .. }
         | Verb::Probe { .. }
@@ -205,7 +206,7 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
             Verb::Scale { fleet, .. } => {
                 used.insert(("fleet", fleet.as_str()));
             }
-            Verb::Wait { until: Until::Healthy { route, .. } } => {
+            Verb::Wait { until: Until::Healthy { route, .. } } | Verb::TestRoute { route, .. } => {
                 used.insert(("route", route.as_str()));
             }
             Verb::Probe { gate } => {

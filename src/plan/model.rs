@@ -269,6 +269,11 @@ pub enum Verb {
         bake: Duration,
         gates: Vec<GateName>,
     },
+    /// Sends requests with this header to the candidate, ahead of the route's own rule; without one, no longer.
+    TestRoute {
+        route: RouteName,
+        header: Option<Header>,
+    },
     /// Replaces the software of a fleet where it stands.
     Replace(Replace),
     Approve {
@@ -291,6 +296,7 @@ impl Verb {
             | Self::Wait { .. }
             | Self::Probe { .. }
             | Self::Shift { .. }
+            | Self::TestRoute { .. }
             | Self::Approve { .. }
             | Self::Pause { .. } => None,
         }
@@ -302,11 +308,27 @@ impl Verb {
             Self::Wait { .. } => "wait",
             Self::Probe { .. } => "probe",
             Self::Shift { .. } => "shift",
+            Self::TestRoute { header: Some(_), .. } => "test-route",
+            Self::TestRoute { header: None, .. } => "remove-test-route",
             Self::Replace(Replace { how: How::Refresh(_), .. }) => "refresh",
             Self::Replace(Replace { how: How::Deploy(_), .. }) => "deploy",
             Self::Approve { .. } => "approve",
             Self::Pause { .. } => "pause",
         }
+    }
+}
+
+/// A request header by which test traffic is told from what users send.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Header {
+    /// In lower case; case does not matter to anybody.
+    pub name: String,
+    pub value: String,
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.value)
     }
 }
 
@@ -388,6 +410,8 @@ pub enum InsufficientData {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpGate {
     pub url: String,
+    /// Sent with every request, by lower-case name.
+    pub headers: BTreeMap<String, String>,
     pub status: u16,
     /// How many answers in a row it takes to pass.
     pub consecutive: u32,

@@ -193,6 +193,8 @@ record! {
     HttpForm, "an http gate" {
         /// Begins with `http://` or `https://`.
         "url" url: Required String,
+        /// Headers sent along, such as `{ x-canary: "1" }`; no place for a secret.
+        "headers" headers: Optional Named<Literal>,
         /// The status expected; 200 unless told.
         "status" status: Optional Whole<100, 599>,
         /// How many good answers in a row it takes; 1 unless told.
@@ -213,6 +215,10 @@ record! {
         "probe" probe: Choice Short<String, ProbeForm>,
         /// Moves traffic between the sides of a route.
         "shift" shift: Choice ShiftForm,
+        /// Sends requests with a header to the candidate, so that it can be probed through the load balancer.
+        "test-route" test_route: Choice TestRouteForm,
+        /// Ends a test route: the route's name, or `{ route, timeout }`.
+        "remove-test-route" remove_test_route: Choice Short<String, RemoveTestRouteForm>,
         /// Replaces a group's instances by those of another launch template version.
         "refresh" refresh: Choice RefreshForm,
         /// Deploys a revision with CodeDeploy.
@@ -305,6 +311,39 @@ record! {
 }
 
 record! {
+    /// Adds a rule ahead of the route's own that sends requests with a header to the candidate, whatever the weights. A
+    /// later `remove-test-route` takes it away again; rolling back does so too.
+    TestRouteForm, "a test-route step" {
+        /// The route whose candidate is tested, by name.
+        "route" route: Required String,
+        /// The header that tells test traffic from users'.
+        "header" header: Required HeaderForm,
+        /// How long this may take; `10m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// Takes the rule of a `test-route` away.
+    RemoveTestRouteForm, "a remove-test-route step" {
+        /// The route whose test ends, by name.
+        "route" route: Required String,
+        /// How long this may take; `10m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// A header of a request.
+    HeaderForm, "a header" {
+        /// Such as `x-canary`.
+        "name" name: Required String,
+        /// Such as `"1"`; a request has to have exactly this value.
+        "value" value: Required Literal,
+    }
+}
+
+record! {
     /// Waits for a person to approve.
     ApproveForm, "an approve step" {
         /// What the person reads.
@@ -381,6 +420,8 @@ record! {
         "fleet" fleet: Optional String,
         /// A gate that has to pass before any traffic moves.
         "test" test: Optional String,
+        /// While `test` is probed, requests with this header go to the candidate.
+        "test-header" test_header: Optional HeaderForm,
         /// How long the gates have to hold after the shift.
         "bake" bake: Required Duration,
         /// The gates that have to hold.

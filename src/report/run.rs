@@ -272,8 +272,10 @@ fn gates_of(step: &Step) -> Vec<GateName> {
     match &step.verb {
         Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates.clone(),
         Verb::Probe { gate } => vec![gate.clone()],
-        Verb::Scale { .. } | Verb::Wait { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {
-            Vec::new()
-        }
+        Verb::Scale { .. }
+        | Verb::Wait { .. }
+        | Verb::TestRoute { .. }
+        | Verb::Approve { .. }
+        | Verb::Pause { .. } => Vec::new(),
     }
 }

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     journal::RunId,
-    plan::{ComponentName, OnFailure, Plan, Replace, Side, StepId, Verb},
+    plan::{ComponentName, OnFailure, Plan, Replace, Side, Step, StepId, Verb},
     rollout::{
         Actor, Bindings, Cause, Check, Ending, Event, Found, Outcome, Picture, Progress, Purpose,
-        Reading, State, Target, Timestamp, target_of,
+        Reading, State, Target, TestRoute, Timestamp, target_of,
     },
 };
 
@@ -169,6 +169,7 @@ impl Teller<'_> {
                 | Verb::Wait { .. }
                 | Verb::Probe { .. }
                 | Verb::Shift { .. }
+                | Verb::TestRoute { .. }
                 | Verb::Replace(_),
             ) => say(Sign::Note),
         }
@@ -226,7 +227,8 @@ impl Teller<'_> {
                 bound.map_or(0, |bound| split.share(bound.member(Side::Candidate)))
             }
             (Picture::Capacity(capacity), _) => capacity.desired,
-            (Picture::Software(_) | Picture::Split(_), _) => 0,
+            (Picture::TestRoute(TestRoute::Present { .. }), _) => 1,
+            (Picture::Software(_) | Picture::Split(_) | Picture::TestRoute(_), _) => 0,
         };
         match size(after).cmp(&size(before)) {
             std::cmp::Ordering::Greater => Sign::Up,
@@ -248,6 +250,10 @@ impl Teller<'_> {
     }
 
     fn bake_started(&self, id: &StepId, until: Timestamp) -> Sentence {
+        if let Some((_, Step { verb: Verb::TestRoute { .. }, .. })) = self.plan.step(id) {
+            let text = format!("load balancer nodes follow until {}", clock(until));
+            return self.at_step(id, Sign::Note, text);
+        }
         let gates = match self.plan.step(id).map(|(_, step)| &step.verb) {
             Some(Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. })) => {
                 gates.as_slice()

@@ -20,6 +20,10 @@ pub fn describe(step: &Step) -> String {
         }
         Verb::Probe { gate } => format!("probe {gate}"),
         Verb::Shift { route, candidate, .. } => format!("shift {route} to {candidate}"),
+        Verb::TestRoute { route, header: Some(header) } => {
+            format!("lead requests with {header} to the candidate of {route}")
+        }
+        Verb::TestRoute { route, header: None } => format!("remove the test route of {route}"),
         Verb::Replace(Replace { fleet, how, extent, .. }) => {
             let what = match how {
                 How::Refresh(refresh) => format!("refresh {fleet} to version {}", refresh.version),
@@ -68,6 +72,7 @@ pub(super) fn target(target: &Target) -> String {
         Target::Route(route) => route.to_string(),
         Target::Fleet { fleet, side } => format!("{side} {fleet}"),
         Target::Software(fleet) => fleet.to_string(),
+        Target::TestRoute(route) => format!("test route of {route}"),
     }
 }
 
@@ -82,8 +87,9 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
             bound.map_or_else(|| picture.to_string(), |b| format!("{} {picture}", b.member(*side)))
         }
         (Picture::Software(software), _) => printable(&software.to_string()),
-        (Picture::Split(_), Target::Fleet { .. } | Target::Software(_))
-        | (Picture::Capacity(_), Target::Route(_) | Target::Software(_)) => picture.to_string(),
+        (Picture::TestRoute(_) | Picture::Split(_) | Picture::Capacity(_), _) => {
+            picture.to_string()
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, State, StepState,
-    Target, Timestamp,
+    Target, TestRoute, Timestamp,
     decide::{CONFIRM_PATIENCE, target_of},
     outstanding::known_since,
     replace, software,
@@ -126,11 +126,19 @@ pub(super) fn after(
                     let fresh = known_since(state, &reference, active.started);
                     match state.known.get(&reference).filter(|_| fresh) {
                         Some(Picture::Capacity(model)) => Some(*model),
-                        Some(Picture::Split(_) | Picture::Software(_)) | None => return None,
+                        Some(Picture::Split(_) | Picture::Software(_) | Picture::TestRoute(_))
+                        | None => return None,
                     }
                 }
             };
             resized(*live, *to, model).map(Picture::Capacity)
+        }
+        (Verb::TestRoute { route, header }, Picture::TestRoute(_)) => {
+            let group = &state.bindings.routes.get(route)?.candidate;
+            Some(Picture::TestRoute(match header.clone() {
+                Some(header) => TestRoute::Present { header, group: group.clone() },
+                None => TestRoute::Absent,
+            }))
         }
         (Verb::Replace(replacement), Picture::Software(live)) => {
             Some(Picture::Software(live.arrived_at(replace::goal(replacement, live))))

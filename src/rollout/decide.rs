@@ -76,6 +76,7 @@ pub fn target_of(step: &Step) -> Option<Target> {
             Some(Target::Fleet { fleet: fleet.clone(), side: *side })
         }
         Verb::Shift { route, .. } => Some(Target::Route(route.clone())),
+        Verb::TestRoute { route, .. } => Some(Target::TestRoute(route.clone())),
         Verb::Replace(replace) => Some(Target::Software(replace.fleet.clone())),
         Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => None,
     }
@@ -454,6 +455,7 @@ fn start(step: &Step, now: Timestamp) -> Event {
         | Verb::Wait { .. }
         | Verb::Probe { .. }
         | Verb::Shift { .. }
+        | Verb::TestRoute { .. }
         | Verb::Replace(_) => step.timeout,
     };
     Event::StepStarted { step: step.id.clone(), deadline: limit.map(|limit| now.plus(limit)) }
@@ -493,6 +495,11 @@ fn proceed(
     {
         return match &step.verb {
             Verb::Shift { bake, gates, .. } => reached(*bake, gates),
+            // Load balancer nodes follow some time after the API has answered; a probe would still meet the stable side.
+            Verb::TestRoute { route, header: Some(_) } => {
+                let settle = plan.routes.get(route).map_or(Duration::ZERO, |route| route.settle);
+                reached(settle, &[])
+            }
             _ => done(),
         };
     }
@@ -515,14 +522,14 @@ fn proceed(
         {
             vec![Event::StepCleared { step: step.id.clone() }]
         }
-        (Verb::Scale { .. }, Stage::Entered) => {
+        // Neither takes anything from users that they have, nor gives them anything new.
+        (Verb::Scale { .. } | Verb::TestRoute { .. }, Stage::Entered) => {
             vec![Event::StepCleared { step: step.id.clone() }]
         }
-        (Verb::Shift { .. } | Verb::Replace(_), Stage::Baking { until })
-            if now >= *until && watch::all_pass(plan, state, step, active, now) =>
-        {
-            done()
-        }
+        (
+            Verb::Shift { .. } | Verb::TestRoute { .. } | Verb::Replace(_),
+            Stage::Baking { until },
+        ) if now >= *until && watch::all_pass(plan, state, step, active, now) => done(),
         // A call under way is waited for: its own time limit is short, and its answer decides what there is to revert.
         _ if is_late && active.stage.is_active() && !is_calling(state, step) => {
             let waiting_for = watch::waiting_for(plan, state, step, active, now);

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, Timestamp, change,
+    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, TestRoute, Timestamp,
+    change,
     decide::{active_steps, target_of},
 };
 use crate::plan::{
@@ -98,7 +99,11 @@ fn gates_of(step: &Step) -> &[GateName] {
     match &step.verb {
         Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates,
         Verb::Probe { gate } => std::slice::from_ref(gate),
-        Verb::Scale { .. } | Verb::Wait { .. } | Verb::Approve { .. } | Verb::Pause { .. } => &[],
+        Verb::Scale { .. }
+        | Verb::Wait { .. }
+        | Verb::TestRoute { .. }
+        | Verb::Approve { .. }
+        | Verb::Pause { .. } => &[],
     }
 }
 
@@ -242,11 +247,17 @@ pub(super) fn settled_at(
 pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timestamp) -> bool {
     let (fleet, side) = match target {
         Target::Fleet { fleet, side } => (fleet, side),
-        Target::Route(_) | Target::Software(_) => return true,
+        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) => return true,
     };
     let Some(route) = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) else {
         return true;
     };
+    let tests = state.known.get(&Target::TestRoute(route.clone()));
+    if *side == Side::Candidate
+        && matches!(tests, Some(Picture::TestRoute(TestRoute::Present { .. })))
+    {
+        return false;
+    }
     let Some(settled) = settled_at(plan, state, route, *side) else { return false };
     let check = Check::Drained { route: route.clone(), side: *side };
     outcome(state, &check, since.max(settled)) == Some(Outcome::Pass)
@@ -297,6 +308,9 @@ pub(super) fn waiting_for(
         }
         (Verb::Replace(_), Stage::Changing) => open.join("; "),
         (_, Stage::Changing) => "the change to be read back".to_owned(),
+        (Verb::TestRoute { .. }, Stage::Baking { until }) => {
+            format!("the load balancer's nodes to follow, until {until}")
+        }
         (_, Stage::Baking { until }) if now < *until => format!("the bake to end at {until}"),
         _ if open.is_empty() => "its target to be read".to_owned(),
         _ => open.join("; "),

@@ -102,6 +102,7 @@ impl Landscape {
             routes: BTreeMap::new(),
             fleets: BTreeMap::new(),
             rules: BTreeMap::new(),
+            test_routes: BTreeSet::new(),
             target_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
             installations: BTreeMap::new(),
@@ -337,6 +338,7 @@ fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
         Verb::Shift { .. }
         | Verb::Replace(_)
         | Verb::Scale { .. }
+        | Verb::TestRoute { .. }
         | Verb::Wait { .. }
         | Verb::Probe { .. }
         | Verb::Approve { .. }

@@ -72,6 +72,7 @@ impl World {
                 region: self.0.home.region.clone(),
             },
             weights: world.clone(),
+            test_routes: world.clone(),
             sizes: world,
             refreshing: refresh,
             deploying: deploy,

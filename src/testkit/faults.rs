@@ -22,6 +22,8 @@ pub enum Operation {
     DescribeTargetHealth,
     #[serde(alias = "ModifyListener")]
     ModifyRule,
+    CreateRule,
+    DeleteRule,
     DescribeAutoScalingGroups,
     #[serde(alias = "DescribeScheduledActions")]
     DescribePolicies,
@@ -50,6 +52,8 @@ impl Operation {
             Self::DescribeTargetGroups => "DescribeTargetGroups",
             Self::DescribeTargetHealth => "DescribeTargetHealth",
             Self::ModifyRule => "ModifyRule",
+            Self::CreateRule => "CreateRule",
+            Self::DeleteRule => "DeleteRule",
             Self::DescribeAutoScalingGroups => "DescribeAutoScalingGroups",
             Self::DescribePolicies => "DescribePolicies",
             Self::UpdateAutoScalingGroup => "UpdateAutoScalingGroup",
@@ -76,7 +80,9 @@ impl Operation {
             Self::DescribeRules
             | Self::DescribeTargetGroups
             | Self::DescribeTargetHealth
-            | Self::ModifyRule => "elasticloadbalancing",
+            | Self::ModifyRule
+            | Self::CreateRule
+            | Self::DeleteRule => "elasticloadbalancing",
             Self::DescribeAutoScalingGroups
             | Self::DescribePolicies
             | Self::UpdateAutoScalingGroup

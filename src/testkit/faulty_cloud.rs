@@ -1,7 +1,7 @@
 //! A cloud with faults around every port. One wrapper type carries all of them; what goes wrong is decided in
 //! `faults.rs`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -10,10 +10,10 @@ use crate::{
     cloud::{
         Alarm, Alarms, Answer, Automation, Caller, Cloud, Error, Forward, Group, Groups, Health,
         Http, Identity, Installation, Installations, LoadBalancers, Metrics, Pace, Query, Reads,
-        Replacing, ResizeGroups, Series, SetWeights, TargetGroup, Transition,
+        Replacing, ResizeGroups, Series, SetTestRoutes, SetWeights, TargetGroup, Transition,
     },
-    plan::{FleetKind, ListenerRule, Member},
-    rollout::{Capacity, Move, Split, Timestamp},
+    plan::{FleetKind, Header, ListenerRule, Member},
+    rollout::{Capacity, Move, Split, TestRoute, Timestamp},
 };
 
 struct Faulty<Port: ?Sized> {
@@ -27,6 +27,7 @@ impl Faults {
         Cloud {
             reads: self.around_reads(&cloud.reads),
             weights: self.wrap(&cloud.weights),
+            test_routes: self.wrap(&cloud.test_routes),
             sizes: self.wrap(&cloud.sizes),
             refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
             deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
@@ -122,6 +123,29 @@ impl LoadBalancers for Faulty<dyn LoadBalancers> {
         let call = self.port.health(group);
         self.faults.apply(Operation::DescribeTargetHealth, group.as_str(), call).await
     }
+
+    async fn test_route(
+        &self,
+        resource: &str,
+        header: &Header,
+        group: &Member,
+    ) -> Result<TestRoute, Error> {
+        let call = self.port.test_route(resource, header, group);
+        self.faults.apply(Operation::DescribeRules, resource, call).await
+    }
+}
+
+#[async_trait]
+impl SetTestRoutes for Faulty<dyn SetTestRoutes> {
+    async fn add(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
+        let call = self.port.add(resource, header, group);
+        self.faults.apply(Operation::CreateRule, resource, call).await
+    }
+
+    async fn remove(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
+        let call = self.port.remove(resource, header, group);
+        self.faults.apply(Operation::DeleteRule, resource, call).await
+    }
 }
 
 #[async_trait]
@@ -188,13 +212,18 @@ impl Identity for Faulty<dyn Identity> {
 
 #[async_trait]
 impl Http for Faulty<dyn Http> {
-    async fn get(&self, url: &str, timeout: Duration) -> Answer {
+    async fn get(
+        &self,
+        url: &str,
+        headers: &BTreeMap<String, String>,
+        timeout: Duration,
+    ) -> Answer {
         let (call, fault) = self.faults.decide(Operation::HttpGet);
         match fault {
-            None => self.port.get(url, timeout).await,
+            None => self.port.get(url, headers, timeout).await,
             Some(Fault::CrashBefore) => Answer::None(self.faults.die(&call).await.to_string()),
             Some(Fault::CrashAfter) => {
-                let _answer_nobody_reads = self.port.get(url, timeout).await;
+                let _answer_nobody_reads = self.port.get(url, headers, timeout).await;
                 Answer::None(self.faults.die(&call).await.to_string())
             }
             Some(
@@ -273,7 +302,8 @@ mod tests {
             let cloud = faults.around(&world().flawless_cloud());
             for _ in 0..500 {
                 let _answer_does_not_matter = cloud.reads.identity.caller().await;
-                cloud.reads.http.get("https://candidate/", Duration::from_secs(1)).await;
+                let http = &cloud.reads.http;
+                http.get("https://candidate/", &BTreeMap::new(), Duration::from_secs(1)).await;
             }
             faults.injected()
         };

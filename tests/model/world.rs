@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use tidegate::{
     plan::{
-        FleetName, Plan, RouteName, Side, Sides,
+        FleetName, Header, Member, Plan, RouteName, Side, Sides, Verb,
         units::{Percent, Weight},
     },
     rollout::{
         Bindings, Bound, Call, Capacity, Check, Flow, Found, Move, Operation, Outcome, Phase,
-        Picture, Software, Split, Target, Version,
+        Picture, Software, Split, Target, TestRoute, Version,
     },
 };
 
@@ -19,12 +19,20 @@ pub(crate) struct World(pub(crate) BTreeMap<Target, Picture>);
 pub(crate) fn bindings(plan: &Plan) -> Bindings {
     let bound = |name: &str| Bound {
         resource: name.to_owned(),
-        stable: tidegate::plan::Member::new(format!("{name}-blue")),
-        candidate: tidegate::plan::Member::new(format!("{name}-green")),
+        stable: Member::new(format!("{name}-blue")),
+        candidate: Member::new(format!("{name}-green")),
     };
     Bindings {
         routes: plan.routes.keys().map(|n| (n.clone(), bound(n.as_str()))).collect(),
         fleets: plan.fleets.keys().map(|n| (n.clone(), bound(n.as_str()))).collect(),
+        tests: plan.steps().filter_map(|(_, step)| tested(&step.verb)).collect(),
+    }
+}
+
+fn tested(verb: &Verb) -> Option<(RouteName, Header)> {
+    match verb {
+        Verb::TestRoute { route, header: Some(header) } => Some((route.clone(), header.clone())),
+        _ => None,
     }
 }
 
@@ -36,6 +44,10 @@ impl World {
             let split = Split::default()
                 .with((&bound.stable, Weight::MAX), (&bound.candidate, Weight::ZERO));
             world.insert(Target::Route(name.clone()), Picture::Split(split));
+        }
+        for name in bindings.tests.keys() {
+            let absent = Picture::TestRoute(TestRoute::Absent);
+            world.insert(Target::TestRoute(name.clone()), absent);
         }
         for name in bindings.fleets.keys() {
             if let Sides::Single(_) = plan.fleets[name].sides {
@@ -64,14 +76,14 @@ impl World {
     pub(crate) fn weight(&self, plan: &Plan, route: &RouteName, side: Side) -> Weight {
         match &self.0[&Target::Route(route.clone())] {
             Picture::Split(split) => split.weight(bindings(plan).routes[route].member(side)),
-            Picture::Capacity(_) | Picture::Software(_) => unreachable!("a route has a split"),
+            _ => unreachable!("a route has a split"),
         }
     }
 
     pub(crate) fn desired(&self, fleet: &FleetName, side: Side) -> u32 {
         match &self.0[&Target::Fleet { fleet: fleet.clone(), side }] {
             Picture::Capacity(capacity) => capacity.desired,
-            Picture::Split(_) | Picture::Software(_) => unreachable!("a fleet has a capacity"),
+            _ => unreachable!("a fleet has a capacity"),
         }
     }
 
@@ -100,7 +112,17 @@ impl World {
                 operation: None,
                 flow: Flow::Open,
             }),
+            Picture::TestRoute(_) => Picture::TestRoute(TestRoute::Present {
+                header: Header { name: "x-strange".to_owned(), value: "1".to_owned() },
+                group: Member::new("strange"),
+            }),
         }
+    }
+
+    /// Whether test traffic reaches the candidate of a route.
+    pub(crate) fn is_tested(&self, route: &RouteName) -> bool {
+        let test = self.0.get(&Target::TestRoute(route.clone()));
+        matches!(test, Some(Picture::TestRoute(TestRoute::Present { .. })))
     }
 
     /// What a call makes of its target, if AWS takes it. The adapters read before they write where AWS itself would

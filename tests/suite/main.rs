@@ -16,3 +16,4 @@ mod retention;
 mod scenarios;
 mod stage;
 mod sweep;
+mod test_route;

@@ -9,6 +9,7 @@ mod scope;
 mod steps;
 mod strategy;
 mod targets;
+mod test_route;
 mod traffic;
 
 pub(super) use plan::check;

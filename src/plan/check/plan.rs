@@ -4,7 +4,7 @@ use super::{
     gates, replacement,
     scope::{Scope, keys},
     steps::{self, Draft, DraftComponent},
-    strategy, targets, traffic,
+    strategy, targets, test_route, traffic,
 };
 use crate::plan::{
     digest::digest,
@@ -39,6 +39,7 @@ pub(in crate::plan) fn check(
     let drafts = components(form, &scope, root, problems);
     traffic::check(&drafts, &fleets, problems);
     replacement::check(&drafts, &fleets, problems);
+    test_route::check(&drafts, &routes, &fleets, problems);
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);
     if problems.iter().any(Problem::is_error) {

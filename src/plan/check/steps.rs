@@ -6,6 +6,7 @@ use super::{
     gates::healthy,
     replacement,
     scope::{Scope, filled, positive},
+    test_route,
 };
 use crate::plan::{
     defaults::{PATIENCE, PROBE_PATIENCE, shift_timeout},
@@ -47,6 +48,10 @@ pub(super) fn step(form: &StepForm, scope: &Scope, problems: &mut Vec<Problem>) 
         probe(form, scope, problems)
     } else if let Some(form) = form.shift.given() {
         shift(form, scope, problems)
+    } else if let Some(form) = form.test_route.given() {
+        test_route::add(form, scope, problems)
+    } else if let Some(form) = form.remove_test_route.given() {
+        test_route::remove(form, scope, problems)
     } else if let Some(form) = form.refresh.given() {
         replacement::refresh(form, scope, problems)
     } else if let Some(form) = form.deploy.given() {

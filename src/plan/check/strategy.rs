@@ -4,6 +4,7 @@ use super::{
     replacement::checkpoints,
     scope::{Scope, positive},
     steps::{Draft, permille},
+    test_route::header,
 };
 use crate::plan::{
     defaults::{MIN_HEALTHY, PATIENCE},
@@ -62,6 +63,7 @@ fn canary(form: &CanaryForm, scope: &Scope, problems: &mut Vec<Problem>) -> Opti
         healthy: form.healthy.value_or(Percent::HUNDRED),
         healthy_within: form.healthy_within.value_or(PATIENCE),
         test: None,
+        test_header: None,
         shares: shares?,
         approve_before: form.approve_before.value(),
         bake: form.bake.value()?,
@@ -80,6 +82,22 @@ fn blue_green(
         Slot::Broken => None,
         Slot::Given(gate) => scope.gate(gate, problems).map(Some),
     };
+    let test_header = match form.test_header.given() {
+        None => None,
+        Some(given) => {
+            if form.test.is_absent() {
+                problems.push(
+                    Problem::error(
+                        "plan::stray-field",
+                        "`test-header` says nothing without `test`",
+                    )
+                    .at(given.span, "nothing is tested")
+                    .help("add `test:` with the gate that sends it, or remove `test-header`"),
+                );
+            }
+            Some(header(&given.value, problems)?)
+        }
+    };
     let rest = Shared {
         route: &form.route,
         fleet: &form.fleet,
@@ -94,6 +112,7 @@ fn blue_green(
         healthy: form.healthy.value_or(Percent::HUNDRED),
         healthy_within: form.healthy_within.value_or(PATIENCE),
         test: test?,
+        test_header,
         shares: Vec::new(),
         approve_before: None,
         bake: form.bake.value()?,

@@ -25,7 +25,9 @@ pub(super) fn check(components: &[DraftComponent], fleets: &Fleets, problems: &m
 /// The routes and fleets a step moves. A fleet belongs with the route it stands behind.
 fn moved(step: &Draft, fleets: &Fleets) -> Vec<String> {
     match &step.verb {
-        Verb::Shift { route, .. } => vec![format!("route `{route}`")],
+        Verb::Shift { route, .. } | Verb::TestRoute { route, .. } => {
+            vec![format!("route `{route}`")]
+        }
         Verb::Scale { fleet, .. } => {
             let behind = fleets.get(fleet).and_then(|(fleet, _)| fleet.behind.as_ref());
             let route = behind.map(|route| format!("route `{route}`"));
@@ -74,6 +76,7 @@ impl<'a> Traffic<'a> {
         let shifted = component.steps.iter().filter_map(|step| match &step.verb {
             Verb::Shift { route, .. } => Some((route, Percent::ZERO)),
             Verb::Scale { .. }
+            | Verb::TestRoute { .. }
             | Verb::Replace(_)
             | Verb::Wait { .. }
             | Verb::Probe { .. }
@@ -97,7 +100,8 @@ impl<'a> Traffic<'a> {
                     self.shares.insert(route, *candidate);
                     problems.extend(self.traffic_into_nothing(route, *candidate, step.span));
                 }
-                Verb::Replace(_)
+                Verb::TestRoute { .. }
+                | Verb::Replace(_)
                 | Verb::Wait { .. }
                 | Verb::Probe { .. }
                 | Verb::Approve { .. }
