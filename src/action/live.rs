@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, fmt::Display};
 
 use crate::{
     cloud::{Cloud, Error, Reads},
-    plan::{Member, Plan},
+    plan::{Header, Member, Plan, RouteName},
     rollout::{
         Bindings, Bound, Call, CallProblem, Flow, Medium, Move, Picture, ProblemKind, Software,
-        Split, Target,
+        Split, Target, TestRoute,
     },
 };
 
@@ -28,6 +28,12 @@ pub async fn observe(
         Target::Fleet { .. } => {
             let group = group_of(bindings, target)?;
             Ok(Picture::Capacity(reads.groups.group(group).await?.capacity))
+        }
+        Target::TestRoute(name) => {
+            let (bound, header) = tested(bindings, name).ok_or_else(|| unbound(target))?;
+            let port = &reads.load_balancers;
+            let test = port.test_route(&bound.resource, header, &bound.candidate).await?;
+            Ok(Picture::TestRoute(test))
         }
         Target::Software(_) => {
             let bound = fleet_of(bindings, target)?;
@@ -74,6 +80,17 @@ pub async fn call(
                 port.make(&bound.stable, &Move::Release, &pace).await?;
             }
             Ok(())
+        }
+        (Target::TestRoute(name), _, Picture::TestRoute(after)) => {
+            let (bound, header) = tested(bindings, name).ok_or_else(|| unbound(&call.target))?;
+            match after {
+                TestRoute::Present { header, group } => {
+                    cloud.test_routes.add(&bound.resource, header, group).await
+                }
+                TestRoute::Absent => {
+                    cloud.test_routes.remove(&bound.resource, header, &bound.candidate).await
+                }
+            }
         }
         (target, _, after) => Err(Error::Rejected {
             operation: "call",
@@ -143,16 +160,21 @@ async fn set_weights(
 fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, Error> {
     match target {
         Target::Fleet { side, .. } => fleet_of(bindings, target).map(|bound| bound.member(*side)),
-        Target::Route(_) | Target::Software(_) => Err(unbound(target)),
+        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) => Err(unbound(target)),
     }
 }
 
 fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Bound, Error> {
     match target {
         Target::Fleet { fleet, .. } | Target::Software(fleet) => bindings.fleets.get(fleet),
-        Target::Route(_) => None,
+        Target::Route(_) | Target::TestRoute(_) => None,
     }
     .ok_or_else(|| unbound(target))
+}
+
+/// The route that is tested, and the header of its tests.
+fn tested<'a>(bindings: &'a Bindings, route: &RouteName) -> Option<(&'a Bound, &'a Header)> {
+    Some((bindings.routes.get(route)?, bindings.tests.get(route)?))
 }
 
 fn unbound(target: &Target) -> Error {

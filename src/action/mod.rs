@@ -2,6 +2,7 @@
 //! What to do when is decided in `rollout`; here is only how.
 
 mod alarms;
+mod automation;
 mod live;
 mod permissions;
 mod preflight;

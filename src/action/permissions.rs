@@ -37,7 +37,11 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     for (_, step) in plan.steps() {
         match &step.verb {
             Verb::Scale { .. } => {
-                actions.insert("autoscaling:UpdateAutoScalingGroup");
+                actions.extend([
+                    "autoscaling:DescribePolicies",
+                    "autoscaling:DescribeScheduledActions",
+                    "autoscaling:UpdateAutoScalingGroup",
+                ]);
             }
             Verb::Shift { route, .. } => match plan.routes.get(route).map(|route| &route.kind) {
                 Some(RouteKind::Alb(_)) => actions.extend([
@@ -50,6 +54,8 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 }
                 None => {}
             },
+            Verb::TestRoute { .. } => actions
+                .extend(["elasticloadbalancing:CreateRule", "elasticloadbalancing:DeleteRule"]),
             Verb::Replace(Replace { how: How::Refresh(_), .. }) => actions.extend([
                 "autoscaling:DescribeInstanceRefreshes",
                 "autoscaling:ResumeProcesses",

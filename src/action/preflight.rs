@@ -7,13 +7,16 @@ use super::alarms::check_alarms;
 use crate::{
     cloud::{Error, Forward, Group, Obstacle, Reads},
     plan::{
-        Family, Fleet, FleetName, ListenerRule, Member, Plan, RecordSet, Route, RouteKind,
+        Family, Fleet, FleetName, Header, ListenerRule, Member, Plan, RecordSet, Route, RouteKind,
         RouteName, Side, Sides, Verb, units::Weight, units::format_duration,
     },
-    rollout::{Bindings, Bound, Excused, Flow, Found, Medium, Picture, Split, Target},
+    rollout::{Bindings, Bound, Excused, Flow, Found, Medium, Picture, Split, Target, TestRoute},
 };
 
-use super::replacement::{self, kind_name};
+use super::{
+    automation,
+    replacement::{self, kind_name},
+};
 
 /// Everything a run knows about the world when it starts.
 #[derive(Clone, Debug)]
@@ -85,6 +88,9 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
             let bound = Bound { resource, stable, candidate, others, medium };
             settled.bindings.routes.insert(name.clone(), bound);
         }
+    }
+    for (name, header) in tests(plan) {
+        settle_test(name, header, reads, &mut settled, &mut notes).await;
     }
     for (name, fleet) in &plan.fleets {
         settle_fleet(plan, name, fleet, reads, &mut settled, &mut notes).await;
@@ -309,6 +315,41 @@ fn settle_sides(
     }
 }
 
+/// The routes that the plan tests, with the header it does so by.
+fn tests(plan: &Plan) -> BTreeMap<&RouteName, &Header> {
+    let tests = plan.steps().filter_map(|(_, step)| match &step.verb {
+        Verb::TestRoute { route, header: Some(header) } => Some((route, header)),
+        _ => None,
+    });
+    tests.collect()
+}
+
+/// A test route that is there already is somebody else's, and would be taken away with the run's own.
+async fn settle_test(
+    name: &RouteName,
+    header: &Header,
+    reads: &Reads,
+    settled: &mut Settled,
+    notes: &mut Notes,
+) {
+    // A route that could not be settled has been told of already.
+    let Some(bound) = settled.bindings.routes.get(name) else { return };
+    match reads.load_balancers.test_route(&bound.resource, header, &bound.candidate).await {
+        Ok(TestRoute::Absent) => {
+            settled.bindings.tests.insert(name.clone(), header.clone());
+            settled.found.push(Found {
+                target: Target::TestRoute(name.clone()),
+                picture: Picture::TestRoute(TestRoute::Absent),
+            });
+        }
+        Ok(there @ TestRoute::Present { .. }) => notes.objections.push(Objection::new(
+            format!("route {name}: there is {there} already"),
+            "delete that rule of the listener, or test by another header",
+        )),
+        Err(error) => notes.objections.push(Objection::error(&format!("route {name}"), &error)),
+    }
+}
+
 async fn settle_fleet(
     plan: &Plan,
     name: &FleetName,
@@ -354,6 +395,9 @@ async fn settle_fleet(
                     Medium::Dns { .. } => None,
                 });
                 check_group(plan, name, &group, target_group, notes);
+                if scales(plan, name, side) {
+                    notes.warnings.extend(automation::warnings(name, &group, reads).await);
+                }
                 settled.found.push(Found {
                     target: Target::Fleet { fleet: name.clone(), side },
                     picture: Picture::Capacity(group.capacity),
@@ -430,8 +474,7 @@ fn check_group(
             "attach the target group to the group; its instances would never become healthy there",
         ));
     }
-    let is_scaled =
-        plan.steps().any(|(_, s)| matches!(&s.verb, Verb::Scale { fleet, .. } if fleet == name));
+    let is_scaled = [Side::Stable, Side::Candidate].into_iter().any(|of| scales(plan, name, of));
     let in_the_way = |process: &&String| {
         ["Launch", "Terminate", "AddToLoadBalancer"].contains(&process.as_str())
     };
@@ -446,4 +489,11 @@ fn check_group(
             "resume these processes first",
         ));
     }
+}
+
+/// Whether a step of the plan scales this side of a fleet.
+fn scales(plan: &Plan, name: &FleetName, of: Side) -> bool {
+    plan.steps().any(|(_, step)| {
+        matches!(&step.verb, Verb::Scale { fleet, side, .. } if fleet == name && *side == of)
+    })
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_autoscaling::{
     Client,
     operation::update_auto_scaling_group::UpdateAutoScalingGroupError,
-    types::{AutoScalingGroup, LifecycleState},
+    types::{AutoScalingGroup, LifecycleState, ScheduledUpdateGroupAction},
 };
 use aws_smithy_runtime_api::client::{
     interceptors::context::InterceptorContext,
@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::{
 
 use super::{arn, error::classed, pace::Pace};
 use crate::{
-    cloud::{Error, Group, Groups, ResizeGroups},
+    cloud::{Automation, Error, Group, Groups, ResizeGroups, Scheduled},
     plan::Member,
     rollout::Capacity,
 };
@@ -48,12 +48,69 @@ impl AutoScaling {
             .next()
             .ok_or(Error::Absent { what })
     }
+
+    async fn policies(&self, name: &Member) -> Result<Vec<String>, Error> {
+        let what = format!("the scaling policies of group {name}");
+        let (mut names, mut token) = (Vec::new(), None);
+        loop {
+            self.pace.turn().await;
+            let call = self.client.describe_policies().auto_scaling_group_name(name.as_str());
+            let page = call.set_next_token(token).send().await;
+            let page = page.map_err(classed("autoscaling:DescribePolicies", &what))?;
+            let enabled = page.scaling_policies().iter().filter(|p| p.enabled() != Some(false));
+            names.extend(enabled.filter_map(|policy| policy.policy_name()).map(str::to_owned));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    async fn schedule(&self, name: &Member) -> Result<Vec<Scheduled>, Error> {
+        let what = format!("the scheduled actions of group {name}");
+        let (mut actions, mut token) = (Vec::new(), None);
+        loop {
+            self.pace.turn().await;
+            let call =
+                self.client.describe_scheduled_actions().auto_scaling_group_name(name.as_str());
+            let page = call.set_next_token(token).send().await;
+            let page = page.map_err(classed("autoscaling:DescribeScheduledActions", &what))?;
+            actions.extend(page.scheduled_update_group_actions().iter().map(scheduled));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(actions);
+            }
+        }
+    }
+}
+
+fn scheduled(action: &ScheduledUpdateGroupAction) -> Scheduled {
+    let size = |of: Option<i32>| of.and_then(|n| u32::try_from(n).ok());
+    let moment =
+        || action.start_time().map_or_else(|| "at some time".to_owned(), ToString::to_string);
+    let recurring = action
+        .recurrence()
+        .map(|cron| format!("cron {cron}, {}", action.time_zone().unwrap_or("UTC")));
+    Scheduled {
+        name: action.scheduled_action_name().unwrap_or_default().to_owned(),
+        when: recurring.unwrap_or_else(moment),
+        min: size(action.min_size()),
+        max: size(action.max_size()),
+        desired: size(action.desired_capacity()),
+    }
 }
 
 #[async_trait]
 impl Groups for AutoScaling {
     async fn group(&self, name: &Member) -> Result<Group, Error> {
         Ok(read(name, &self.describe(name).await?))
+    }
+
+    async fn automation(&self, name: &Member) -> Result<Automation, Error> {
+        Ok(Automation {
+            policies: self.policies(name).await?,
+            schedule: self.schedule(name).await?,
+        })
     }
 }
 

@@ -29,10 +29,12 @@ pub struct Settings {
 /// are first looked for by the first call.
 pub async fn connect(settings: &Settings, calls: &Calls) -> Result<Cloud, Error> {
     let services = Services::new(&load(settings).await, calls);
-    let (weights, sizes) = (services.load_balancing.clone(), services.auto_scaling.clone());
+    let (weights, test_routes) = (services.load_balancing.clone(), services.load_balancing.clone());
+    let sizes = services.auto_scaling.clone();
     let records = services.route53.clone();
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
-    Ok(Cloud { reads: services.reads()?, weights, records, sizes, refreshing, deploying })
+    let reads = services.reads()?;
+    Ok(Cloud { reads, weights, records, test_routes, sizes, refreshing, deploying })
 }
 
 /// Clients for a preview: there is no way from these to a call that changes something.

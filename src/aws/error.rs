@@ -112,6 +112,7 @@ impl Failure<'_> {
             | "ResourceContention"
             | "OperationInProgress"
             | "InstanceRefreshInProgress"
+            | "PriorityInUse"
             | "DeploymentLimitExceeded"
             | "DeploymentAlreadyCompleted"
             | "DeploymentIsNotInReadyState" => Error::Conflict { operation, message },

@@ -20,11 +20,12 @@ use super::{
     error::classed,
     forward,
     pace::Pace,
+    test_route,
 };
 use crate::{
     cloud::{Error, Forward, Health, HealthState, LoadBalancers, SetWeights, TargetGroup},
-    plan::{ListenerRule, Member},
-    rollout::Split,
+    plan::{Header, ListenerRule, Member},
+    rollout::{Split, TestRoute},
 };
 
 /// AWS waits this long before it forgets a deregistered target, unless told otherwise.
@@ -33,8 +34,8 @@ const DEFAULT_DEREGISTRATION_DELAY: Duration = Duration::from_mins(5);
 /// Elastic Load Balancing, version 2.
 #[derive(Debug)]
 pub(super) struct ElasticLoadBalancing {
-    client: Client,
-    pace: Pace,
+    pub(super) client: Client,
+    pub(super) pace: Pace,
     /// ARNs of target groups by name, because health is asked for often and only by ARN.
     arns: Mutex<BTreeMap<Member, String>>,
 }
@@ -109,6 +110,23 @@ impl ElasticLoadBalancing {
         }
     }
 
+    /// Every rule of a listener.
+    pub(super) async fn rules(&self, listener: &str) -> Result<Vec<Rule>, Error> {
+        let what = format!("listener {listener}");
+        let (mut rules, mut marker) = (Vec::new(), None);
+        loop {
+            self.pace.turn().await;
+            let call = self.client.describe_rules().listener_arn(listener).set_marker(marker);
+            let page =
+                call.send().await.map_err(classed("elasticloadbalancing:DescribeRules", &what))?;
+            rules.extend(page.rules.into_iter().flatten());
+            marker = page.next_marker;
+            if marker.is_none() {
+                return Ok(rules);
+            }
+        }
+    }
+
     async fn rule_with_priority(&self, listener: &str, priority: u32) -> Result<Rule, Error> {
         let what = format!("a rule with priority {priority} on listener {listener}");
         let priority = priority.to_string();
@@ -143,7 +161,7 @@ impl ElasticLoadBalancing {
     }
 
     /// The ARN of a group given by name or ARN.
-    async fn arn_of(&self, group: &Member) -> Result<String, Error> {
+    pub(super) async fn arn_of(&self, group: &Member) -> Result<String, Error> {
         if group.as_str().starts_with("arn:") {
             return Ok(group.as_str().to_owned());
         }
@@ -258,6 +276,19 @@ impl LoadBalancers for ElasticLoadBalancing {
             // A group that was made anew has another ARN.
             .inspect_err(|_| self.forget(group))?;
         Ok(answer.target_health_descriptions().iter().map(health).collect())
+    }
+
+    async fn test_route(
+        &self,
+        resource: &str,
+        header: &Header,
+        group: &Member,
+    ) -> Result<TestRoute, Error> {
+        let rules = self.rules(&test_route::listener(resource)).await?;
+        Ok(match test_route::standing(&rules, header, group).next() {
+            Some(_) => TestRoute::Present { header: header.clone(), group: group.clone() },
+            None => TestRoute::Absent,
+        })
     }
 }
 

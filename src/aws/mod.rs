@@ -21,6 +21,9 @@ mod route53;
 #[cfg(test)]
 mod route53_on_the_wire;
 mod tally;
+mod test_route;
+#[cfg(test)]
+mod test_route_on_the_wire;
 #[cfg(test)]
 mod wire;
 

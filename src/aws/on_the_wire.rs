@@ -8,7 +8,7 @@ use super::wire::{Sent, Wire, cbor, refusal, xml};
 use crate::{
     cloud::{
         AlarmValue, Alarms, Error, Groups, HealthState, Identity, LoadBalancers, ResizeGroups,
-        SetWeights,
+        Scheduled, SetWeights,
     },
     plan::{ListenerRule, Member, units::Weight},
     rollout::{Capacity, Split, Timestamp},
@@ -368,6 +368,55 @@ async fn a_group_is_read_with_all_that_bears_on_a_resize() {
     let sent = wire.sent();
     let size = ["MinSize", "MaxSize", "DesiredCapacity"].map(|f| sent[0].fields[f].as_str());
     assert_eq!(size, ["0", "4", "0"]);
+}
+
+#[tokio::test]
+async fn what_resizes_a_group_by_itself_is_read_through_all_pages() {
+    let action = |fields: &str| {
+        format!(
+            "<ScheduledUpdateGroupActions><member>{fields}</member></ScheduledUpdateGroupActions>"
+        )
+    };
+    let wire = Wire::new(move |sent| {
+        assert_eq!(sent.fields["AutoScalingGroupName"], "app");
+        let (first, second) = match sent.operation.as_str() {
+            "DescribePolicies" => (
+                "<ScalingPolicies><member><PolicyName>cpu</PolicyName></member></ScalingPolicies>".to_owned(),
+                "<ScalingPolicies><member><PolicyName>off</PolicyName><Enabled>false</Enabled></member>\
+                 <member><PolicyName>steps</PolicyName><Enabled>true</Enabled></member></ScalingPolicies>"
+                    .to_owned(),
+            ),
+            _ => (
+                action(
+                    "<ScheduledActionName>night</ScheduledActionName><Recurrence>0 22 * * *</Recurrence>\
+                     <TimeZone>Europe/Berlin</TimeZone><MinSize>0</MinSize><MaxSize>2</MaxSize>",
+                ),
+                action(
+                    "<ScheduledActionName>sale</ScheduledActionName><StartTime>2026-11-27T06:00:00Z</StartTime>\
+                     <DesiredCapacity>40</DesiredCapacity>",
+                ),
+            ),
+        };
+        match sent.fields.get("NextToken").map(String::as_str) {
+            None => xml(&sent.operation, &format!("{first}<NextToken>more</NextToken>")),
+            Some(token) => {
+                assert_eq!(token, "more");
+                xml(&sent.operation, &second)
+            }
+        }
+    });
+    let automation = wire.services.auto_scaling.automation(&member("app")).await.unwrap();
+    assert_eq!(automation.policies, ["cpu", "steps"]);
+    let scheduled = |name: &str, when: &str, min, max, desired| Scheduled {
+        name: name.to_owned(),
+        when: when.to_owned(),
+        min,
+        max,
+        desired,
+    };
+    let night = scheduled("night", "cron 0 22 * * *, Europe/Berlin", Some(0), Some(2), None);
+    let sale = scheduled("sale", "2026-11-27T06:00:00Z", None, None, Some(40));
+    assert_eq!(automation.schedule, [night, sale]);
 }
 
 #[tokio::test]

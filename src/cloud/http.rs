@@ -1,6 +1,6 @@
 //! Probes over HTTP. No AWS in here: it works without the `aws` feature, and against anything with a URL.
 
-use std::{error::Error as _, time::Duration};
+use std::{collections::BTreeMap, error::Error as _, time::Duration};
 
 use async_trait::async_trait;
 
@@ -32,9 +32,17 @@ impl WebProbe {
 
 #[async_trait]
 impl Http for WebProbe {
-    async fn get(&self, url: &str, timeout: Duration) -> Answer {
+    async fn get(
+        &self,
+        url: &str,
+        headers: &BTreeMap<String, String>,
+        timeout: Duration,
+    ) -> Answer {
+        let request = self.client.get(url).timeout(timeout);
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         // The body is not read: its length is the server's to choose, and only the status counts.
-        match self.client.get(url).timeout(timeout).send().await {
+        match request.send().await {
             Ok(response) => Answer::Status(response.status().as_u16()),
             // The URL is left out because it may carry a password.
             Err(error) => Answer::None(in_words(&error.without_url())),
@@ -84,7 +92,24 @@ mod tests {
     }
 
     async fn get(url: &str) -> Answer {
-        WebProbe::new().unwrap().get(url, Duration::from_millis(500)).await
+        WebProbe::new().unwrap().get(url, &BTreeMap::new(), Duration::from_millis(500)).await
+    }
+
+    #[tokio::test]
+    async fn headers_are_sent_along() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let length = connection.read(&mut request).unwrap();
+            connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let headers = BTreeMap::from([("x-canary".to_owned(), "1".to_owned())]);
+        let probe = WebProbe::new().unwrap();
+        assert_eq!(probe.get(&url, &headers, Duration::from_secs(5)).await, Answer::Status(200));
+        assert!(server.join().unwrap().contains("x-canary: 1\r\n"));
     }
 
     #[tokio::test]

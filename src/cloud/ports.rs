@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::{Error, Installations, Metrics, Replacing};
 use crate::{
-    plan::{ListenerRule, Member, RecordSet},
-    rollout::{Capacity, Split, Timestamp},
+    plan::{Header, ListenerRule, Member, RecordSet},
+    rollout::{Capacity, Split, TestRoute, Timestamp},
 };
 
 /// A forward action on a load balancer: the place where weights stand.
@@ -63,6 +63,23 @@ pub trait LoadBalancers: Send + Sync {
     async fn target_group(&self, name: &Member) -> Result<TargetGroup, Error>;
 
     async fn health(&self, group: &Member) -> Result<Vec<Health>, Error>;
+
+    /// Whether a rule on the listener of a rule's or listener's ARN leads requests with this header to this group alone.
+    async fn test_route(
+        &self,
+        resource: &str,
+        header: &Header,
+        group: &Member,
+    ) -> Result<TestRoute, Error>;
+}
+
+#[async_trait]
+pub trait SetTestRoutes: Send + Sync {
+    /// Adds a rule ahead of the one at `resource`, with the same conditions and the header besides, unless it is there.
+    async fn add(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error>;
+
+    /// Deletes every rule that [`LoadBalancers::test_route`] would find; none is fine too.
+    async fn remove(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error>;
 }
 
 #[async_trait]
@@ -130,9 +147,32 @@ pub struct Group {
     pub suspended: Vec<String>,
 }
 
+/// What changes a group's size without being asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Automation {
+    /// Names of its scaling policies, those that are disabled left out.
+    pub policies: Vec<String>,
+    pub schedule: Vec<Scheduled>,
+}
+
+/// A scheduled action that is still to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheduled {
+    pub name: String,
+    /// A moment, or a cron expression with its time zone.
+    pub when: String,
+    /// What it sets, in instances.
+    pub min: Option<u32>,
+    pub max: Option<u32>,
+    pub desired: Option<u32>,
+}
+
 #[async_trait]
 pub trait Groups: Send + Sync {
     async fn group(&self, name: &Member) -> Result<Group, Error>;
+
+    /// Its scaling policies and scheduled actions.
+    async fn automation(&self, name: &Member) -> Result<Automation, Error>;
 }
 
 #[async_trait]
@@ -220,7 +260,9 @@ pub enum Answer {
 
 #[async_trait]
 pub trait Http: Send + Sync {
-    async fn get(&self, url: &str, timeout: Duration) -> Answer;
+    /// Headers by lower-case name.
+    async fn get(&self, url: &str, headers: &BTreeMap<String, String>, timeout: Duration)
+    -> Answer;
 }
 
 /// What came of one command.
@@ -272,6 +314,7 @@ pub struct Cloud {
     pub reads: Reads,
     pub weights: Arc<dyn SetWeights>,
     pub records: Arc<dyn SetRecordWeights>,
+    pub test_routes: Arc<dyn SetTestRoutes>,
     pub sizes: Arc<dyn ResizeGroups>,
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,

@@ -9,7 +9,7 @@ use crate::{
 
 pub async fn probe(http: &dyn Http, gate: &HttpGate, at: Timestamp) -> Reading {
     for answered in 0..gate.consecutive.max(1) {
-        let wrong = match http.get(&gate.url, gate.timeout).await {
+        let wrong = match http.get(&gate.url, &gate.headers, gate.timeout).await {
             Answer::Status(status) if status == gate.status => continue,
             Answer::Status(status) => format!("answered {status} instead of {}", gate.status),
             Answer::None(words) => format!("did not answer: {words}"),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::{
     defaults::{PATIENCE, PROBE_PATIENCE, replace_timeout, shift_timeout},
-    model::{Approvers, FleetName, GateName, OnFailure, RouteName, Side, Size, Until, Verb},
+    model::{
+        Approvers, FleetName, GateName, Header, OnFailure, RouteName, Side, Size, Until, Verb,
+    },
     replacement::{Extent, How, Refresh, Replace},
     syntax::OldFleet,
     units::Percent,
@@ -18,6 +20,8 @@ pub(super) struct Strategy {
     pub healthy: Percent,
     pub healthy_within: Duration,
     pub test: Option<GateName>,
+    /// What leads to the candidate while `test` is probed.
+    pub test_header: Option<Header>,
     /// On the way to 100%.
     pub shares: Vec<Percent>,
     pub approve_before: Option<Percent>,
@@ -37,7 +41,14 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
     steps.extend(scale(Side::Candidate, Size::SameAs(Side::Stable)));
     let until = Until::Healthy { route: route.clone(), side: Side::Candidate, at_least: healthy };
     steps.push((Verb::Wait { until }, Some(strategy.healthy_within)));
+    let test_route = |header| {
+        let verb = Verb::TestRoute { route: route.clone(), header };
+        (verb, Some(PATIENCE))
+    };
+    let is_tested_apart = strategy.test_header.is_some();
+    steps.extend(strategy.test_header.map(|header| test_route(Some(header))));
     steps.extend(strategy.test.map(|gate| (Verb::Probe { gate }, Some(PROBE_PATIENCE))));
+    steps.extend(is_tested_apart.then(|| test_route(None)));
     for candidate in strategy.shares.into_iter().chain([Percent::HUNDRED]) {
         if strategy.approve_before == Some(candidate) {
             let message = format!("{route} to {candidate} next.");
@@ -53,8 +64,14 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
         let verb = Verb::Shift { route, candidate, bake, gates, min_requests: None };
         steps.push((verb, Some(shift_timeout(bake))));
     }
+    let away = scale(Side::Stable, Size::Instances(0));
     match strategy.old_fleet {
-        OldFleet::ScaleToZero => steps.extend(scale(Side::Stable, Size::Instances(0))),
+        OldFleet::ScaleToZero => steps.extend(away),
+        OldFleet::KeepFor(time) => {
+            // The gates of the last shift stay armed while it lasts.
+            steps.push((Verb::Pause { duration: Some(time) }, None));
+            steps.extend(away);
+        }
         OldFleet::Keep => {}
     }
     steps
@@ -124,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn an_old_fleet_that_is_kept_for_a_while_goes_after_a_pause() {
+        let steps = verbs(
+            "blue-green: { route: web, fleet: app, bake: 10m, gates: [errors], old-fleet: { keep: 30m } }",
+        );
+        assert_eq!(
+            steps[3..],
+            ["pause: 30m", "scale: { fleet: app, side: stable, to: 0, timeout: 10m }"]
+        );
+    }
+
+    #[test]
     fn a_strategy_without_a_fleet_only_moves_traffic() {
         let steps = verbs("blue-green: { route: web, bake: 10m, gates: [errors], test: smoke }");
         insta::assert_snapshot!(steps.join("\n"), @"
@@ -144,6 +172,8 @@ mod tests {
         assert_eq!(canary("[50%, 100%]"), ["plan::canary-steps"]);
         assert_eq!(canary("[50%], approve-before: 60%"), ["plan::approve-before"]);
         assert_eq!(canary("[50%], old-fleet: keep"), ["plan::stray-field"]);
+        assert_eq!(canary("[50%], old-fleet: { keep: 1h }"), ["plan::stray-field"]);
+        assert_eq!(canary("[50%], fleet: app, old-fleet: { keep: 0s }"), ["plan::out-of-range"]);
         assert_eq!(codes("sideways: {}"), ["plan::unknown-strategy"]);
     }
 }

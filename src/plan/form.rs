@@ -302,8 +302,11 @@ pub(super) fn check_keys(node: &Node, record: &Record, problems: &mut Vec<Proble
     let Some((noun, _)) = record.choice else { return };
     match chosen.as_slice() {
         [] if strange == 0 => problems.push(
-            Problem::error("plan::missing-field", format!("{} needs a {noun}", record.what))
-                .at(node.span, format!("which {noun}?"))
+            Problem::error("plan::missing-field", format!("{} needs {}", record.what, one(noun)))
+                .at(
+                    node.span,
+                    if is_keys(noun) { "none of them is here" } else { "nothing chosen" },
+                )
                 .help(format!("write one of {}", listed(of(Need::Choice)))),
         ),
         [] | [_] => {}
@@ -311,7 +314,7 @@ pub(super) fn check_keys(node: &Node, record: &Record, problems: &mut Vec<Proble
             Problem::error(
                 "plan::ambiguous",
                 format!(
-                    "{} has one {noun}, found `{}` and `{}`",
+                    "{} has only one of `{}` and `{}`",
                     record.what, first.key.value, second.key.value
                 ),
             )
@@ -320,6 +323,16 @@ pub(super) fn check_keys(node: &Node, record: &Record, problems: &mut Vec<Proble
             .help(format!("keep one of {}", listed(of(Need::Choice)))),
         ),
     }
+}
+
+/// Whether what is chosen from is named by its keys, for want of a noun.
+fn is_keys(noun: &str) -> bool {
+    noun.starts_with('`')
+}
+
+/// With an article where it is a noun.
+fn one(noun: &str) -> String {
+    if is_keys(noun) { noun.to_owned() } else { format!("a {noun}") }
 }
 
 fn missing_help(record: &Record, key: &str) -> String {
@@ -331,7 +344,9 @@ fn unknown_key(entry: &Entry, record: &Record, chosen: Option<&Entry>) -> Proble
     let key = &entry.key.value;
     let keys = || record.fields.iter().map(|f| f.key);
     let (code, message) = match record.choice {
-        Some((noun, code)) if chosen.is_none() => (code, format!("`{key}` is not a {noun}")),
+        Some((noun, code)) if chosen.is_none() && !is_keys(noun) => {
+            (code, format!("`{key}` is not {}", one(noun)))
+        }
         Some(_) | None => ("plan::unknown-field", format!("{} has no `{key}`", record.what)),
     };
     let help = match (did_you_mean(key, keys()), chosen) {
@@ -386,4 +401,27 @@ pub(super) fn record_schema(record: &Record, definitions: &mut Definitions) -> J
     }
     definitions.insert(record.name.to_owned(), schema);
     reference
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::sample::{HEAD, codes_with, read_with};
+
+    fn messages(text: &str) -> Vec<String> {
+        read_with(text, &[]).unwrap_err().iter().map(|problem| problem.message.clone()).collect()
+    }
+
+    #[test]
+    fn what_is_chosen_from_is_named_in_a_sentence() {
+        let none = "a plan needs `steps`, `strategy` or `components`";
+        assert_eq!(messages(HEAD), [none]);
+        let verb = messages(&format!("{HEAD}steps: [{{ }}]\n"));
+        assert_eq!(verb, ["a step needs a verb"]);
+        let two = messages(&format!("{HEAD}steps: []\nstrategy: {{ canary: {{}} }}\n"));
+        assert!(
+            two.contains(&"a plan has only one of `steps` and `strategy`".to_owned()),
+            "{two:?}"
+        );
+        assert_eq!(codes_with("stepps: []\n"), ["plan::unknown-field"]);
+    }
 }

@@ -8,9 +8,7 @@ use std::{
 
 use super::{
     check::{Draft, DraftComponent},
-    model::{
-        Fleet, FleetName, Gate, GateKind, GateName, Route, RouteName, Side, Size, Until, Verb,
-    },
+    model::{Fleet, FleetName, Gate, GateKind, GateName, Route, RouteName, Side, Until, Verb},
     problem::Problem,
     replacement::{Extent, Replace},
     source::Span,
@@ -62,6 +60,7 @@ fn shifts<'a>(steps: impl IntoIterator<Item = &'a Draft>) -> impl Iterator<Item 
             Some(Shift { route, candidate: *candidate, bake: *bake, gates, span: step.span })
         }
         Verb::Scale { .. }
+        | Verb::TestRoute { .. }
         | Verb::Replace(_)
         | Verb::Wait { .. }
         | Verb::Probe { .. }
@@ -101,9 +100,10 @@ fn falling_weights(steps: &[Draft], problems: &mut Vec<Problem>) {
 
 fn no_way_back(steps: &[Draft], problems: &mut Vec<Problem>) {
     for (i, step) in steps.iter().enumerate() {
-        let Verb::Scale { fleet, side: Side::Stable, to: Size::Instances(0) } = &step.verb else {
+        let Verb::Scale { fleet, side: Side::Stable, to } = &step.verb else { continue };
+        if !to.is_nothing() {
             continue;
-        };
+        }
         let later = shifts(steps.iter().skip(i)).find(|shift| !shift.bake.is_zero());
         let last = shifts(steps.iter().take(i)).last();
         let problem = Problem::warning(
@@ -206,7 +206,7 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
             Verb::Scale { fleet, .. } => {
                 used.insert(("fleet", fleet.as_str()));
             }
-            Verb::Wait { until: Until::Healthy { route, .. } } => {
+            Verb::Wait { until: Until::Healthy { route, .. } } | Verb::TestRoute { route, .. } => {
                 used.insert(("route", route.as_str()));
             }
             Verb::Probe { gate } => {

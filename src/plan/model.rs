@@ -111,6 +111,20 @@ impl Plan {
         self.steps().find(|(_, step)| step.id == *id)
     }
 
+    /// The fleet whose stable side a rest of fixed length keeps from being scaled away, which is what comes next.
+    pub fn kept_by(&self, id: &StepId) -> Option<&FleetName> {
+        let (component, _) = self.step(id)?;
+        let mut steps = component.steps.iter().skip_while(|step| step.id != *id);
+        match (&steps.next()?.verb, &steps.next()?.verb) {
+            (Verb::Pause { duration: Some(_) }, Verb::Scale { fleet, side: Side::Stable, to })
+                if to.is_nothing() =>
+            {
+                Some(fleet)
+            }
+            _ => None,
+        }
+    }
+
     /// The fleets whose sides stand behind this route's.
     pub fn fleets_behind<'a>(
         &'a self,
@@ -327,6 +341,11 @@ pub enum Verb {
         /// Requests to the candidate before the bake may end.
         min_requests: Option<u32>,
     },
+    /// Sends requests with this header to the candidate, ahead of the route's own rule; without one, no longer.
+    TestRoute {
+        route: RouteName,
+        header: Option<Header>,
+    },
     /// Replaces the software of a fleet where it stands.
     Replace(Replace),
     Approve {
@@ -350,6 +369,7 @@ impl Verb {
             | Self::Wait { .. }
             | Self::Probe { .. }
             | Self::Shift { .. }
+            | Self::TestRoute { .. }
             | Self::Approve { .. }
             | Self::Pause { .. } => None,
         }
@@ -361,6 +381,8 @@ impl Verb {
             Self::Wait { .. } => "wait",
             Self::Probe { .. } => "probe",
             Self::Shift { .. } => "shift",
+            Self::TestRoute { header: Some(_), .. } => "test-route",
+            Self::TestRoute { header: None, .. } => "remove-test-route",
             Self::Replace(Replace { how: How::Refresh(_), .. }) => "refresh",
             Self::Replace(Replace { how: How::Deploy(_), .. }) => "deploy",
             Self::Approve { .. } => "approve",
@@ -384,12 +406,49 @@ impl Default for Approvers {
     }
 }
 
+/// A request header by which test traffic is told from what users send.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Header {
+    /// In lower case; case does not matter to anybody.
+    pub name: String,
+    pub value: String,
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.value)
+    }
+}
+
 /// How large a fleet's side becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// Takes the other side's minimum and desired capacity, and its maximum where that is larger.
     SameAs(Side),
+    /// So much of the other side's desired capacity, rounded up: at least one instance where the other side has any.
+    Share { share: Percent, of: Side },
+    /// The bounds give way as far as they must.
     Instances(u32),
+    /// Bounds and desired capacity as they are given; minimum and maximum enclose the desired capacity.
+    Bounds { min: u32, max: u32, desired: u32 },
+}
+
+impl Size {
+    /// The side whose size has to be read first.
+    pub fn reference(self) -> Option<Side> {
+        match self {
+            Self::SameAs(side) | Self::Share { of: side, .. } => Some(side),
+            Self::Instances(_) | Self::Bounds { .. } => None,
+        }
+    }
+
+    /// Whether nothing is left of the side afterwards, as far as the plan tells.
+    pub fn is_nothing(self) -> bool {
+        match self {
+            Self::Instances(desired) | Self::Bounds { desired, .. } => desired == 0,
+            Self::SameAs(_) | Self::Share { .. } => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -479,6 +538,8 @@ pub enum InsufficientData {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpGate {
     pub url: String,
+    /// Sent with every request, by lower-case name.
+    pub headers: BTreeMap<String, String>,
     pub status: u16,
     /// How many answers in a row it takes to pass.
     pub consecutive: u32,

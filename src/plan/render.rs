@@ -245,8 +245,13 @@ fn gate(gate: &Gate) -> Flow {
             ("healthy", healthy(route, *side, *at_least))
         }
         GateKind::Http(http) => {
-            let flow = Flow::new().with("url", text(&http.url)).with("status", http.status);
-            let flow = flow.with("consecutive", http.consecutive);
+            let mut headers = Flow::new();
+            for (name, value) in &http.headers {
+                headers.put(name, text(value));
+            }
+            let mut flow = Flow::new().with("url", text(&http.url));
+            flow.some("headers", (!http.headers.is_empty()).then_some(headers));
+            let flow = flow.with("status", http.status).with("consecutive", http.consecutive);
             ("http", flow.with("timeout", duration(http.timeout)))
         }
         GateKind::Metric(gate) => ("metric", metric(gate)),
@@ -342,6 +347,13 @@ fn body(step: &Step) -> String {
             flow.put("fleet", text(fleet.as_str())).put("side", side);
             match to {
                 Size::SameAs(side) => flow.put("to", Flow::new().with("same-as", side)),
+                Size::Share { share, of } => {
+                    flow.put("to", Flow::new().with("share", share).with("of", of))
+                }
+                Size::Bounds { min, max, desired } => {
+                    let bounds = Flow::new().with("min", min).with("max", max);
+                    flow.put("to", bounds.with("desired", desired))
+                }
                 Size::Instances(number) => flow.put("to", number),
             };
         }
@@ -355,6 +367,14 @@ fn body(step: &Step) -> String {
             flow.put("route", text(route.as_str())).put("candidate", candidate);
             flow.put("bake", duration(*bake)).put("gates", names(gates));
             flow.some("min-requests", min_requests.as_ref());
+        }
+        Verb::TestRoute { route, header } => {
+            flow.put("route", text(route.as_str()));
+            let header = header.as_ref().map(|header| {
+                let name = Flow::new().with("name", text(&header.name));
+                name.with("value", text(&header.value))
+            });
+            flow.some("header", header);
         }
         Verb::Replace(replace) => flow = replacement(replace),
         Verb::Approve { message, expires, on_expiry, approvers: Approvers { from, quorum } } => {

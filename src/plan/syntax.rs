@@ -302,6 +302,8 @@ record! {
     HttpForm, "an http gate" {
         /// Begins with `http://` or `https://`.
         "url" url: Required String,
+        /// Headers sent along, such as `{ x-canary: "1" }`; no place for a secret.
+        "headers" headers: Optional Named<Literal>,
         /// The status expected; 200 unless told.
         "status" status: Optional Whole<100, 599>,
         /// How many good answers in a row it takes; 1 unless told.
@@ -333,6 +335,10 @@ record! {
         "probe" probe: Choice Short<String, ProbeForm>,
         /// Moves traffic between the sides of a route.
         "shift" shift: Choice ShiftForm,
+        /// Sends requests with a header to the candidate, so that it can be probed through the load balancer.
+        "test-route" test_route: Choice TestRouteForm,
+        /// Ends a test route: the route's name, or `{ route, timeout }`.
+        "remove-test-route" remove_test_route: Choice Short<String, RemoveTestRouteForm>,
         /// Replaces a group's instances by those of another launch template version.
         "refresh" refresh: Choice RefreshForm,
         /// Deploys a revision with CodeDeploy.
@@ -351,18 +357,32 @@ record! {
         "fleet" fleet: Required String,
         /// Which of its sides: `stable` or `candidate`.
         "side" side: Required Side,
-        /// A number of instances, or `{ same-as: stable }` for the size of the other side.
-        "to" to: Required Short<Whole<0, 10_000>, SameAsForm>,
+        /// A number of instances; `{ same-as: stable }` for the size of the other side and `{ share: 50%, of: stable }`
+        /// for a part of it; or `{ min: 2, max: 10, desired: 4 }`.
+        "to" to: Required Short<Instances, SizeForm>,
         /// How long this may take; `10m` unless told.
         "timeout" timeout: Optional Duration,
     }
 }
 
+/// A number of instances.
+pub(super) type Instances = Whole<0, 10_000>;
+
 record! {
-    /// The size of the other side, read when the step begins.
-    SameAsForm, "a size" {
+    /// A size taken from the other side, which is read when the step begins, or one with its bounds.
+    SizeForm, "a size", choice "kind of size" "plan::unknown-size" {
         /// The side whose size is taken over.
-        "same-as" same_as: Required Side,
+        "same-as" same_as: Choice Side,
+        /// A share of the size of the side in `of`, rounded up.
+        "share" share: Choice Percent,
+        /// The desired capacity, between `min` and `max`.
+        "desired" desired: Choice Instances,
+        /// With `share`: the side whose size is meant.
+        "of" of: Optional Side,
+        /// With `desired`: the smallest size that scaling policies may choose.
+        "min" min: Optional Instances,
+        /// With `desired`: the largest.
+        "max" max: Optional Instances,
     }
 }
 
@@ -409,6 +429,39 @@ record! {
         "min-requests" min_requests: Optional Whole<1, 1_000_000_000>,
         /// How long the step may take with its bake; 30 minutes more than the bake unless told.
         "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// Adds a rule ahead of the route's own that sends requests with a header to the candidate, whatever the weights. A
+    /// later `remove-test-route` takes it away again; rolling back does so too.
+    TestRouteForm, "a test-route step" {
+        /// The route whose candidate is tested, by name.
+        "route" route: Required String,
+        /// The header that tells test traffic from users'.
+        "header" header: Required HeaderForm,
+        /// How long this may take; `10m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// Takes the rule of a `test-route` away.
+    RemoveTestRouteForm, "a remove-test-route step" {
+        /// The route whose test ends, by name.
+        "route" route: Required String,
+        /// How long this may take; `10m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// A header of a request.
+    HeaderForm, "a header" {
+        /// Such as `x-canary`.
+        "name" name: Required String,
+        /// Such as `"1"`; a request has to have exactly this value.
+        "value" value: Required Literal,
     }
 }
 
@@ -478,8 +531,9 @@ record! {
         "healthy-within" healthy_within: Optional Duration,
         /// A person has to approve before the shift to this share.
         "approve-before" approve_before: Optional Percent,
-        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default) or `keep`.
-        "old-fleet" old_fleet: Optional OldFleet,
+        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default), `keep`, or `{ keep: 30m }` to
+        /// scale it to 0 only then; until then a gate that fails takes traffic back to it at once.
+        "old-fleet" old_fleet: Optional Short<OldFleet, KeepForm>,
     }
 }
 
@@ -493,6 +547,8 @@ record! {
         "fleet" fleet: Optional String,
         /// A gate that has to pass before any traffic moves.
         "test" test: Optional String,
+        /// While `test` is probed, requests with this header go to the candidate.
+        "test-header" test_header: Optional HeaderForm,
         /// How long the gates have to hold after the shift.
         "bake" bake: Required Duration,
         /// The gates that have to hold.
@@ -501,8 +557,9 @@ record! {
         "healthy" healthy: Optional Percent,
         /// How long they may take to become so; `10m` unless told.
         "healthy-within" healthy_within: Optional Duration,
-        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default) or `keep`.
-        "old-fleet" old_fleet: Optional OldFleet,
+        /// What becomes of the stable fleet at the end: `scale-to-zero` (the default), `keep`, or `{ keep: 30m }` to
+        /// scale it to 0 only then; until then a gate that fails takes traffic back to it at once.
+        "old-fleet" old_fleet: Optional Short<OldFleet, KeepForm>,
     }
 }
 
@@ -511,6 +568,16 @@ record! {
 pub(super) enum OldFleet {
     ScaleToZero,
     Keep,
+    /// For so long, with the gates still armed; then it is scaled to zero.
+    KeepFor(Duration),
+}
+
+record! {
+    /// Keeps the fleet that served before for a while, ready to serve again.
+    KeepForm, "something to do with a fleet" {
+        /// How long it stays after the last shift has proved itself, such as `30m`.
+        "keep" keep: Required Duration,
+    }
 }
 
 words! {

@@ -251,7 +251,8 @@ impl Fold {
                 Some((Picture::Uneven(parts), at)) => {
                     parts.iter().map(|(place, split)| view(Some(place), split, *at)).collect()
                 }
-                Some((Picture::Capacity(_) | Picture::Software(_), _)) | None => Vec::new(),
+                Some((Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_), _))
+                | None => Vec::new(),
             }
         };
         state.bindings.routes.iter().flat_map(views).collect()
@@ -281,8 +282,10 @@ fn gates_of(step: &Step) -> Vec<GateName> {
     match &step.verb {
         Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates.clone(),
         Verb::Probe { gate } => vec![gate.clone()],
-        Verb::Scale { .. } | Verb::Wait { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {
-            Vec::new()
-        }
+        Verb::Scale { .. }
+        | Verb::Wait { .. }
+        | Verb::TestRoute { .. }
+        | Verb::Approve { .. }
+        | Verb::Pause { .. } => Vec::new(),
     }
 }

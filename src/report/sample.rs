@@ -106,6 +106,7 @@ impl Story {
         let bindings = Bindings {
             routes: [(RouteName::new("web"), bound("rule", "blue", "green"))].into(),
             fleets: [(FleetName::new("app"), bound("app", "app-blue", "app-green"))].into(),
+            tests: [].into(),
         };
         let found = |target, picture| Found { target, picture };
         let found = vec![

@@ -9,10 +9,11 @@ use super::{
 };
 use crate::{
     journal::RunId,
-    plan::{ComponentName, OnFailure, Plan, Replace, Side, StepId, Verb},
+    plan::{ComponentName, OnFailure, Plan, Replace, Side, Step, StepId, Verb},
     rollout::{
         Actor, Bindings, Cause, Check, Ending, Event, Excused, ExcusedUntil, Found, Outcome,
-        Picture, Progress, Purpose, Reading, State, Target, Timestamp, approvals_of, target_of,
+        Picture, Progress, Purpose, Reading, State, Target, TestRoute, Timestamp, approvals_of,
+        target_of,
     },
 };
 
@@ -119,9 +120,10 @@ impl Teller<'_> {
                 let name = words::target(target);
                 let to = match to {
                     Picture::Software(software) => software.version.to_string(),
-                    Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_) => {
-                        self.picture(target, to)
-                    }
+                    Picture::Split(_)
+                    | Picture::Uneven(_)
+                    | Picture::Capacity(_)
+                    | Picture::TestRoute(_) => self.picture(target, to),
                 };
                 self.on(target, Sign::Back, format!("{name}: back to {to}"))
             }
@@ -169,14 +171,21 @@ impl Teller<'_> {
             Some(Verb::Pause { duration: None }) => {
                 say(Sign::Halt).with(self.to_type(Standing::Paused))
             }
+            Some(Verb::Pause { duration: Some(_) }) => {
+                let kept = self.plan.kept_by(id).zip(deadline).map(|(fleet, until)| {
+                    let until = clock(until);
+                    format!("the old fleet of {fleet} is kept until {until}; the gates stay armed")
+                });
+                say(Sign::Note).with(kept.into_iter().collect())
+            }
             None
             | Some(
                 Verb::Scale { .. }
                 | Verb::Wait { .. }
                 | Verb::Probe { .. }
                 | Verb::Shift { .. }
-                | Verb::Replace(_)
-                | Verb::Pause { duration: Some(_) },
+                | Verb::TestRoute { .. }
+                | Verb::Replace(_),
             ) => say(Sign::Note),
         }
     }
@@ -240,7 +249,14 @@ impl Teller<'_> {
                 shares.min().unwrap_or(0)
             }
             (Picture::Capacity(capacity), _) => capacity.desired,
-            (Picture::Software(_) | Picture::Split(_) | Picture::Uneven(_), _) => 0,
+            (Picture::TestRoute(TestRoute::Present { .. }), _) => 1,
+            (
+                Picture::Software(_)
+                | Picture::Split(_)
+                | Picture::Uneven(_)
+                | Picture::TestRoute(_),
+                _,
+            ) => 0,
         };
         match size(after).cmp(&size(before)) {
             std::cmp::Ordering::Greater => Sign::Up,
@@ -262,6 +278,10 @@ impl Teller<'_> {
     }
 
     fn bake_started(&self, id: &StepId, until: Timestamp) -> Sentence {
+        if let Some((_, Step { verb: Verb::TestRoute { .. }, .. })) = self.plan.step(id) {
+            let text = format!("load balancer nodes follow until {}", clock(until));
+            return self.at_step(id, Sign::Note, text);
+        }
         let (gates, requests) = match self.plan.step(id).map(|(_, step)| &step.verb) {
             Some(Verb::Shift { gates, min_requests, .. }) => (gates.as_slice(), *min_requests),
             Some(Verb::Replace(Replace { gates, .. })) => (gates.as_slice(), None),

@@ -14,20 +14,16 @@ use crate::{
 /// What a step does: `shift web to 25%`.
 pub fn describe(step: &Step) -> String {
     match &step.verb {
-        Verb::Scale { fleet, side, to: Size::SameAs(other) } => {
-            format!("scale {side} {fleet} to the size of {other}")
-        }
-        Verb::Scale { fleet, side, to: Size::Instances(1) } => {
-            format!("scale {side} {fleet} to 1 instance")
-        }
-        Verb::Scale { fleet, side, to: Size::Instances(count) } => {
-            format!("scale {side} {fleet} to {count} instances")
-        }
+        Verb::Scale { fleet, side, to } => format!("scale {side} {fleet} to {}", size(*to)),
         Verb::Wait { until: Until::Healthy { route, side, at_least } } => {
             format!("wait until {at_least} of {side} targets on {route} are healthy")
         }
         Verb::Probe { gate } => format!("probe {gate}"),
         Verb::Shift { route, candidate, .. } => format!("shift {route} to {candidate}"),
+        Verb::TestRoute { route, header: Some(header) } => {
+            format!("lead requests with {header} to the candidate of {route}")
+        }
+        Verb::TestRoute { route, header: None } => format!("remove the test route of {route}"),
         Verb::Replace(Replace { fleet, how, extent, .. }) => {
             let what = match how {
                 How::Refresh(refresh) => format!("refresh {fleet} to version {}", refresh.version),
@@ -45,6 +41,16 @@ pub fn describe(step: &Step) -> String {
             format!("pause for {}", format_duration(*duration))
         }
         Verb::Pause { duration: None } => "pause until somebody resumes".to_owned(),
+    }
+}
+
+fn size(to: Size) -> String {
+    match to {
+        Size::SameAs(other) => format!("the size of {other}"),
+        Size::Share { share, of } => format!("{share} of {of}"),
+        Size::Instances(1) => "1 instance".to_owned(),
+        Size::Instances(count) => format!("{count} instances"),
+        Size::Bounds { min, max, desired } => format!("{desired} of {min} to {max} instances"),
     }
 }
 
@@ -66,6 +72,7 @@ pub(super) fn target(target: &Target) -> String {
         Target::Route(route) => route.to_string(),
         Target::Fleet { fleet, side } => format!("{side} {fleet}"),
         Target::Software(fleet) => fleet.to_string(),
+        Target::TestRoute(route) => format!("test route of {route}"),
     }
 }
 
@@ -88,8 +95,10 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
             let parts = parts.iter().map(|(place, split)| format!("{} at {place}", of(split)));
             parts.collect::<Vec<_>>().join("; ")
         }
-        (Picture::Split(_) | Picture::Uneven(_), Target::Fleet { .. } | Target::Software(_))
-        | (Picture::Capacity(_), Target::Route(_) | Target::Software(_)) => picture.to_string(),
+        (
+            Picture::TestRoute(_) | Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_),
+            _,
+        ) => picture.to_string(),
     }
 }
 

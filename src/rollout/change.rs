@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 
 use super::{
     CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, Software, Split,
-    State, StepState, Target, Timestamp,
-    decide::{CONFIRM_PATIENCE, other, target_of},
+    State, StepState, Target, TestRoute, Timestamp,
+    decide::{CONFIRM_PATIENCE, target_of},
     outstanding::known_since,
     replace, software,
 };
-use crate::plan::{Size, Step, Verb, units::Weight};
+use crate::plan::{
+    Size, Step, Verb,
+    units::{Percent, Weight},
+};
 
 /// What a reading says about a change that has not been confirmed.
 pub(super) enum Seen {
@@ -105,8 +108,8 @@ fn is_owned(state: &State, target: &Target, live: &Picture) -> bool {
 /// The other target a step must read before it knows its own aim.
 pub(super) fn reference_of(step: &Step) -> Option<Target> {
     match &step.verb {
-        Verb::Scale { fleet, to: Size::SameAs(side), .. } => {
-            Some(Target::Fleet { fleet: fleet.clone(), side: *side })
+        Verb::Scale { fleet, to, .. } => {
+            to.reference().map(|side| Target::Fleet { fleet: fleet.clone(), side })
         }
         _ => None,
     }
@@ -133,30 +136,58 @@ pub(super) fn after(
             // Rules that send traffic to different strangers can never agree.
             wholes.all(|other| other.as_ref() == Some(&first)).then_some(first)
         }
-        (Verb::Scale { to: Size::Instances(desired), .. }, Picture::Capacity(live)) => {
-            Some(Picture::Capacity(Capacity {
-                min: live.min.min(*desired),
-                max: live.max.max(*desired),
-                desired: *desired,
-            }))
+        (Verb::Scale { to, .. }, Picture::Capacity(live)) => {
+            let model = match reference_of(step) {
+                None => None,
+                Some(reference) => {
+                    let fresh = known_since(state, &reference, active.started);
+                    match state.known.get(&reference).filter(|_| fresh) {
+                        Some(Picture::Capacity(model)) => Some(*model),
+                        Some(
+                            Picture::Split(_)
+                            | Picture::Uneven(_)
+                            | Picture::Software(_)
+                            | Picture::TestRoute(_),
+                        )
+                        | None => return None,
+                    }
+                }
+            };
+            resized(*live, *to, model).map(Picture::Capacity)
         }
-        (Verb::Scale { fleet, side, to: Size::SameAs(_) }, Picture::Capacity(live)) => {
-            let reference = Target::Fleet { fleet: fleet.clone(), side: other(*side) };
-            let fresh = known_since(state, &reference, active.started);
-            match state.known.get(&reference) {
-                Some(Picture::Capacity(model)) if fresh => Some(Picture::Capacity(Capacity {
-                    min: model.min,
-                    max: live.max.max(model.max),
-                    desired: model.desired,
-                })),
-                _ => None,
-            }
+        (Verb::TestRoute { route, header }, Picture::TestRoute(_)) => {
+            let group = &state.bindings.routes.get(route)?.candidate;
+            Some(Picture::TestRoute(match header.clone() {
+                Some(header) => TestRoute::Present { header, group: group.clone() },
+                None => TestRoute::Absent,
+            }))
         }
         (Verb::Replace(replacement), Picture::Software(live)) => {
             Some(Picture::Software(Software::at(replace::goal(replacement, live))))
         }
         _ => None,
     }
+}
+
+/// The capacity a size stands for. Sizes taken from the other side need that side's capacity as `model`.
+fn resized(live: Capacity, to: Size, model: Option<Capacity>) -> Option<Capacity> {
+    let widened =
+        |desired: u32| Capacity { min: live.min.min(desired), max: live.max.max(desired), desired };
+    Some(match to {
+        Size::SameAs(_) => {
+            let model = model?;
+            Capacity { max: live.max.max(model.max), ..model }
+        }
+        Size::Share { share, .. } => widened(share_of(share, model?.desired)),
+        Size::Instances(desired) => widened(desired),
+        Size::Bounds { min, max, desired } => Capacity { min, max, desired },
+    })
+}
+
+/// So much of a number of instances, rounded up.
+fn share_of(share: Percent, instances: u32) -> u32 {
+    let parts = u64::from(instances) * u64::from(share.basis_points());
+    u32::try_from(parts.div_ceil(10_000)).unwrap_or(instances)
 }
 
 /// What a step would make of a target that looks as in `live`: the target, its picture now, and the one after.
@@ -177,5 +208,37 @@ pub(super) fn shrinks(before: &Picture, after: &Picture) -> bool {
     match (before, after) {
         (Picture::Capacity(before), Picture::Capacity(after)) => after.desired < before.desired,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Side;
+
+    const LIVE: Capacity = Capacity { min: 1, max: 5, desired: 2 };
+
+    fn sized(to: Size, other: u32) -> Capacity {
+        resized(LIVE, to, Some(Capacity { min: 2, max: 9, desired: other })).unwrap()
+    }
+
+    #[test]
+    fn a_share_of_the_other_side_is_rounded_up_and_widens_the_bounds_as_far_as_it_must() {
+        let share = |percent: u16, other| {
+            let share = Percent::from_basis_points(percent * 100).unwrap();
+            sized(Size::Share { share, of: Side::Stable }, other)
+        };
+        assert_eq!(share(50, 5), Capacity { min: 1, max: 5, desired: 3 });
+        assert_eq!(share(1, 5), Capacity { min: 1, max: 5, desired: 1 });
+        assert_eq!(share(100, 7), Capacity { min: 1, max: 7, desired: 7 });
+        assert_eq!(share(50, 0), Capacity { min: 0, max: 5, desired: 0 });
+    }
+
+    #[test]
+    fn bounds_are_set_as_given_and_the_other_side_is_taken_over_with_its_minimum() {
+        let bounds = sized(Size::Bounds { min: 3, max: 4, desired: 4 }, 7);
+        assert_eq!(bounds, Capacity { min: 3, max: 4, desired: 4 });
+        assert_eq!(sized(Size::SameAs(Side::Stable), 7), Capacity { min: 2, max: 9, desired: 7 });
+        assert_eq!(resized(LIVE, Size::SameAs(Side::Stable), None), None);
     }
 }

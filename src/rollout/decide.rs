@@ -25,8 +25,8 @@ use super::{
     watch,
 };
 use crate::plan::{
-    Component, ComponentName, Extent, GateName, OnFailure, OnInterrupt, Plan, RouteName, Side,
-    Step, StepId, Verb, units::Percent,
+    Component, ComponentName, Extent, GateName, OnFailure, OnInterrupt, Plan, RouteName, Step,
+    StepId, Verb, units::Percent,
 };
 
 /// How long a call that has returned may stay invisible before it counts as failed.
@@ -77,6 +77,7 @@ pub fn target_of(step: &Step) -> Option<Target> {
             Some(Target::Fleet { fleet: fleet.clone(), side: *side })
         }
         Verb::Shift { route, .. } => Some(Target::Route(route.clone())),
+        Verb::TestRoute { route, .. } => Some(Target::TestRoute(route.clone())),
         Verb::Replace(replace) => Some(Target::Software(replace.fleet.clone())),
         Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => None,
     }
@@ -516,7 +517,9 @@ fn start(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
     let limit = match &step.verb {
         Verb::Approve { expires, .. } => *expires,
         Verb::Pause { duration } => *duration,
-        Verb::Wait { .. } | Verb::Probe { .. } | Verb::Replace(_) => step.timeout,
+        Verb::Wait { .. } | Verb::Probe { .. } | Verb::Replace(_) | Verb::TestRoute { .. } => {
+            step.timeout
+        }
         Verb::Shift { route, .. } => with_lag(Some(route)),
         Verb::Scale { fleet, .. } => {
             with_lag(plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()))
@@ -567,6 +570,11 @@ fn proceed(
             Verb::Shift { route, bake, gates, min_requests, .. } => {
                 reached(watch::arrives(state, route, now), *bake, gates, *min_requests)
             }
+            // Load balancer nodes follow some time after the API has answered; a probe would still meet the stable side.
+            Verb::TestRoute { route, header: Some(_) } => {
+                let settle = plan.routes.get(route).map_or(Duration::ZERO, |route| route.settle);
+                reached(now, settle, &[], None)
+            }
             _ => done(),
         };
     }
@@ -595,14 +603,14 @@ fn proceed(
         {
             vec![Event::StepCleared { step: step.id.clone() }]
         }
-        (Verb::Scale { .. }, Stage::Entered) => {
+        // Neither takes anything from users that they have, nor gives them anything new.
+        (Verb::Scale { .. } | Verb::TestRoute { .. }, Stage::Entered) => {
             vec![Event::StepCleared { step: step.id.clone() }]
         }
-        (Verb::Shift { .. } | Verb::Replace(_), Stage::Baking { until })
-            if now >= *until && watch::all_pass(plan, state, step, active, now) =>
-        {
-            done()
-        }
+        (
+            Verb::Shift { .. } | Verb::TestRoute { .. } | Verb::Replace(_),
+            Stage::Baking { until },
+        ) if now >= *until && watch::all_pass(plan, state, step, active, now) => done(),
         // A call under way is waited for: its own time limit is short, and its answer decides what there is to revert.
         _ if is_late && active.stage.is_active() && !is_calling(state, step) => {
             let waiting_for = watch::waiting_for(plan, state, step, active, now);
@@ -616,12 +624,4 @@ fn is_calling(state: &State, step: &Step) -> bool {
     target_of(step)
         .and_then(|target| state.changes.get(&target))
         .is_some_and(|change| change.progress == Progress::Calling)
-}
-
-/// The side of a fleet that mirrors `side`.
-pub(super) fn other(side: Side) -> Side {
-    match side {
-        Side::Stable => Side::Candidate,
-        Side::Candidate => Side::Stable,
-    }
 }

@@ -11,7 +11,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Check, Picture, Reading, Target, Timestamp, Voter};
-use crate::plan::{FleetName, GateName, Member, PlanName, RouteName, Side, StepId, units::Scale};
+use crate::plan::{
+    FleetName, GateName, Header, Member, PlanName, RouteName, Side, StepId, units::Scale,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
@@ -165,6 +167,9 @@ impl fmt::Display for Actor {
 pub struct Bindings {
     pub routes: BTreeMap<RouteName, Bound>,
     pub fleets: BTreeMap<FleetName, Bound>,
+    /// The header by which each test route is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tests: BTreeMap<RouteName, Header>,
 }
 
 impl Bindings {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::Software;
-use crate::plan::{FleetName, Member, RouteName, Side, units::Weight};
+use crate::plan::{FleetName, Header, Member, RouteName, Side, units::Weight};
 
 /// One thing in the world that a run changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub enum Target {
     },
     /// The software of a fleet that is replaced where it stands.
     Software(FleetName),
+    /// The rule that leads requests with a header to the candidate of a route.
+    TestRoute(RouteName),
 }
 
 impl fmt::Display for Target {
@@ -27,6 +29,7 @@ impl fmt::Display for Target {
             Self::Route(route) => write!(f, "route {route}"),
             Self::Fleet { fleet, side } => write!(f, "fleet {fleet} ({side})"),
             Self::Software(fleet) => write!(f, "software of {fleet}"),
+            Self::TestRoute(route) => write!(f, "test route of {route}"),
         }
     }
 }
@@ -40,6 +43,28 @@ pub enum Picture {
     Uneven(BTreeMap<String, Split>),
     Capacity(Capacity),
     Software(Software),
+    TestRoute(TestRoute),
+}
+
+/// Whether a rule ahead of a route's own leads requests with a header to the candidate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TestRoute {
+    Absent,
+    /// Found again by these two: what a rule is called is for AWS to choose, and not known when it is asked for.
+    Present {
+        header: Header,
+        group: Member,
+    },
+}
+
+impl fmt::Display for TestRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("no rule"),
+            Self::Present { header, group } => write!(f, "a rule for {header} to {group}"),
+        }
+    }
 }
 
 /// The weight of every target group in a forward action, strangers included; a group that is not attached is absent.
@@ -106,6 +131,7 @@ impl fmt::Display for Picture {
             }
             Self::Capacity(capacity) => capacity.fmt(f),
             Self::Software(software) => software.fmt(f),
+            Self::TestRoute(test) => test.fmt(f),
         }
     }
 }
@@ -133,7 +159,7 @@ impl Picture {
         match self {
             Self::Split(split) => Some(split),
             Self::Uneven(parts) => parts.get(place),
-            Self::Capacity(_) | Self::Software(_) => None,
+            Self::Capacity(_) | Self::Software(_) | Self::TestRoute(_) => None,
         }
     }
 
@@ -144,7 +170,7 @@ impl Picture {
             Self::Uneven(parts) => parts.iter().all(|(place, split)| {
                 pictures.iter().any(|picture| picture.part(place) == Some(split))
             }),
-            Self::Split(_) | Self::Capacity(_) | Self::Software(_) => false,
+            Self::Split(_) | Self::Capacity(_) | Self::Software(_) | Self::TestRoute(_) => false,
         }
     }
 

@@ -26,7 +26,10 @@ pub(super) fn goal(replace: &Replace, live: &Software) -> Version {
 pub(super) fn known<'a>(state: &'a State, fleet: &FleetName) -> Option<&'a Software> {
     match state.known.get(&Target::Software(fleet.clone())) {
         Some(Picture::Software(software)) => Some(software),
-        Some(Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_)) | None => None,
+        Some(
+            Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_) | Picture::TestRoute(_),
+        )
+        | None => None,
     }
 }
 

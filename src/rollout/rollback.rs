@@ -107,7 +107,7 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
     }
     match target {
         Target::Route(route) => route_turn(plan, state, route, since),
-        Target::Software(_) => Turn::Now,
+        Target::Software(_) | Target::TestRoute(_) => Turn::Now,
         Target::Fleet { .. } if grows(state, target, trail) => Turn::Now,
         Target::Fleet { fleet, side } => {
             match plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) {
@@ -122,7 +122,7 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
 fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -> Turn {
     let behind = |target: &Target| match target {
         Target::Fleet { fleet, .. } => plan.fleets_behind(route).any(|name| name == fleet),
-        Target::Route(_) | Target::Software(_) => false,
+        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) => false,
     };
     let growing = |(target, trail): (&Target, &Trail)| {
         behind(target) && grows(state, target, trail) && !is_settled(state, target)
@@ -153,13 +153,18 @@ fn shrink_turn(
     since: Timestamp,
 ) -> Turn {
     let route_target = Target::Route(route.clone());
-    if state.trails.contains_key(&route_target) {
-        match state.restores.get(&route_target) {
+    let tests = match side {
+        Side::Stable => None,
+        Side::Candidate => Some(Target::TestRoute(route.clone())),
+    };
+    let senders = std::iter::once(&route_target).chain(&tests);
+    for sender in senders.filter(|sender| state.trails.contains_key(*sender)) {
+        match state.restores.get(sender) {
             Some(Restore::Restored) => {}
             Some(Restore::NeedsAttention) => {
                 return Turn::Never(format!(
-                    "left as it is, because {route_target} could not be restored and may still \
-                     send it traffic"
+                    "left as it is, because {sender} could not be restored and may still send it \
+                     traffic"
                 ));
             }
             Some(Restore::Started) | None => return Turn::Later(None),

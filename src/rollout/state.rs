@@ -384,7 +384,7 @@ impl State {
                 let idle = match live {
                     Picture::Split(split) => is_idle(split),
                     Picture::Uneven(parts) => parts.values().all(is_idle),
-                    Picture::Capacity(_) | Picture::Software(_) => false,
+                    Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_) => false,
                 };
                 if idle {
                     self.idle_since.entry(key).or_insert(at);

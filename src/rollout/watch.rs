@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{
-    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, Timestamp,
+    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, TestRoute, Timestamp,
     approvals_of, calendar, change,
     decide::{active_steps, next_steps, target_of},
 };
@@ -109,7 +109,11 @@ pub(super) fn named_by(step: &Step) -> &[GateName] {
     match &step.verb {
         Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates,
         Verb::Probe { gate } => std::slice::from_ref(gate),
-        Verb::Scale { .. } | Verb::Wait { .. } | Verb::Approve { .. } | Verb::Pause { .. } => &[],
+        Verb::Scale { .. }
+        | Verb::Wait { .. }
+        | Verb::TestRoute { .. }
+        | Verb::Approve { .. }
+        | Verb::Pause { .. } => &[],
     }
 }
 
@@ -274,11 +278,17 @@ pub(super) fn settled_at(
 pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timestamp) -> bool {
     let (fleet, side) = match target {
         Target::Fleet { fleet, side } => (fleet, side),
-        Target::Route(_) | Target::Software(_) => return true,
+        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) => return true,
     };
     let Some(route) = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) else {
         return true;
     };
+    let tests = state.known.get(&Target::TestRoute(route.clone()));
+    if *side == Side::Candidate
+        && matches!(tests, Some(Picture::TestRoute(TestRoute::Present { .. })))
+    {
+        return false;
+    }
     let Some(settled) = settled_at(plan, state, route, *side) else { return false };
     let check = Check::Drained { route: route.clone(), side: *side };
     outcome(state, &check, since.max(settled)) == Some(Outcome::Pass)
@@ -347,12 +357,23 @@ pub(super) fn waiting_for(
         }
         (Verb::Approve { message, .. }, _) => format!("approval: {message}"),
         (Verb::Pause { duration: None }, _) => "`tidegate resume`".to_owned(),
-        (Verb::Pause { duration: Some(_) }, _) => "the pause to end".to_owned(),
+        (Verb::Pause { duration: Some(_) }, _) => {
+            let until = active.deadline.map(|at| format!(" at {at}")).unwrap_or_default();
+            match plan.kept_by(&step.id) {
+                Some(fleet) => format!(
+                    "the pause to end{until}; until then the old fleet of {fleet} is kept, ready to serve again"
+                ),
+                None => format!("the pause to end{until}"),
+            }
+        }
         (Verb::Replace(_), Stage::Changing) if open.is_empty() => {
             "the replacement to come so far".to_owned()
         }
         (Verb::Replace(_), Stage::Changing) => open.join("; "),
         (_, Stage::Changing) => "the change to be read back".to_owned(),
+        (Verb::TestRoute { .. }, Stage::Baking { until }) => {
+            format!("the load balancer's nodes to follow, until {until}")
+        }
         (_, Stage::Baking { until }) if now < *until => format!("the bake to end at {until}"),
         _ if open.is_empty() => "its target to be read".to_owned(),
         _ => open.join("; "),

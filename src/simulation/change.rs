@@ -125,7 +125,9 @@ impl Landscape {
                 share > 0 && !(did_before && to.desired >= group.at_first.desired)
             })
         });
-        if to.desired < from && serves_more_than_at_first {
+        let is_tested =
+            self.test_routes.iter().any(|rule| group.target_groups.contains(&rule.group));
+        if to.desired < from && (serves_more_than_at_first || is_tested) {
             self.violations.push(Violation::ShrunkWhileServing {
                 at: now,
                 group: name.clone(),

@@ -108,13 +108,14 @@ impl Landscape {
             routes: BTreeMap::new(),
             fleets: BTreeMap::new(),
             rules: BTreeMap::new(),
+            test_routes: BTreeSet::new(),
             target_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
             installations: BTreeMap::new(),
             alarms: BTreeMap::new(),
             gated_rises: Vec::new(),
             resized_by_hand: BTreeSet::new(),
-            drift: scenario.drift.clone(),
+            drift: scenario.changes_from_outside(),
             faults: scenario.faults.iter().cloned().map(ScriptedFault::new).collect(),
             first_traffic: None,
             ledger: Ledger::starting(start),
@@ -362,6 +363,7 @@ fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
         Verb::Shift { .. }
         | Verb::Replace(_)
         | Verb::Scale { .. }
+        | Verb::TestRoute { .. }
         | Verb::Wait { .. }
         | Verb::Probe { .. }
         | Verb::Approve { .. }

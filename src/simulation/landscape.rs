@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     cloud::AlarmValue,
-    plan::{FleetName, Member, RouteName, Side},
+    plan::{FleetName, Header, Member, RouteName, Side},
     rollout::{Split, Timestamp},
 };
 
@@ -55,6 +55,21 @@ pub(super) struct GatedRise {
     pub(super) alarms: Vec<(String, Duration)>,
 }
 
+/// A rule that leads requests with a header to one group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TestRule {
+    /// The rule or listener it stands ahead of.
+    pub(super) resource: String,
+    pub(super) header: Header,
+    pub(super) group: Member,
+}
+
+impl TestRule {
+    pub(super) fn of(resource: &str, header: &Header, group: &Member) -> Self {
+        Self { resource: resource.to_owned(), header: header.clone(), group: group.clone() }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Landscape {
     pub(super) scenario: Scenario,
@@ -65,6 +80,7 @@ pub(super) struct Landscape {
     pub(super) routes: BTreeMap<RouteName, (Vec<String>, Standing)>,
     pub(super) fleets: BTreeMap<FleetName, Standing>,
     pub(super) rules: BTreeMap<String, SimulatedRule>,
+    pub(super) test_routes: BTreeSet<TestRule>,
     pub(super) target_groups: BTreeMap<Member, SimulatedTargetGroup>,
     pub(super) groups: BTreeMap<Member, SimulatedGroup>,
     pub(super) installations: BTreeMap<Member, SimulatedInstallation>,
@@ -113,7 +129,8 @@ impl Landscape {
             Side::Candidate => candidate,
         };
         for (name, group) in &mut self.target_groups {
-            let used = self.rules.values().any(|rule| rule.forward.split.0.contains_key(name));
+            let used = self.rules.values().any(|rule| rule.forward.split.0.contains_key(name))
+                || self.test_routes.iter().any(|rule| rule.group == *name);
             let attachment = if used { Attachment::Used } else { Attachment::Unused };
             group.step(now, attachment, of(group.side).healthy);
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::plan::units::{DurationError, parse_duration};
+use crate::plan::units::{DurationError, format_duration, parse_duration};
 
 /// Reads a field like `launch-time: 40s`.
 pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -123,6 +123,16 @@ impl Moment {
             "asked" => Some(Self::Asked(after)),
             _ if text.contains('+') => None,
             alone => parse_duration(alone).ok().map(Self::Start),
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(after) => f.write_str(&format_duration(*after)),
+            Self::Traffic(after) => write!(f, "traffic + {}", format_duration(*after)),
+            Self::Asked(after) => write!(f, "asked + {}", format_duration(*after)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The ports onto the simulated cloud. Each does no more than translate: what happens is decided in the landscape.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 
@@ -8,7 +8,7 @@ use super::{
     alarm::SimulatedAlarm,
     change::Effect,
     forward_rule::{Place, RECORD_TTL, SimulatedRule},
-    landscape::Landscape,
+    landscape::{Landscape, TestRule},
     phrases::Healthy,
     scenario::CommandScript,
     target_group::SimulatedTargetGroup,
@@ -16,12 +16,12 @@ use super::{
 };
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Caller, Checkers, Commands, Dns, Error, Forward, Group, Groups,
-        Health, Http, Identity, LoadBalancers, Ran, Records, ResizeGroups, SetRecordWeights,
-        SetWeights, TargetGroup, Transition,
+        Alarm, Alarms, Answer, Automation, Caller, Checkers, Commands, Dns, Error, Forward, Group,
+        Groups, Health, Http, Identity, LoadBalancers, Ran, Records, ResizeGroups,
+        SetRecordWeights, SetTestRoutes, SetWeights, TargetGroup, Transition,
     },
-    plan::{ListenerRule, Member, RecordSet, Side},
-    rollout::{Capacity, Split, Timestamp},
+    plan::{Header, ListenerRule, Member, RecordSet, Side},
+    rollout::{Capacity, Split, TestRoute, Timestamp},
     testkit::draw,
 };
 
@@ -92,6 +92,49 @@ impl LoadBalancers for World {
         self.request("DescribeTargetHealth", |landscape, _| {
             target_group(landscape, group).map(SimulatedTargetGroup::health)
         })
+    }
+
+    async fn test_route(
+        &self,
+        resource: &str,
+        header: &Header,
+        group: &Member,
+    ) -> Result<TestRoute, Error> {
+        self.request("DescribeRules", |landscape, _| {
+            if !landscape.rules.contains_key(resource) {
+                return absent(format!("rule {resource}"));
+            }
+            Ok(if landscape.test_routes.contains(&TestRule::of(resource, header, group)) {
+                TestRoute::Present { header: header.clone(), group: group.clone() }
+            } else {
+                TestRoute::Absent
+            })
+        })
+    }
+}
+
+#[async_trait]
+impl SetTestRoutes for World {
+    async fn add(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
+        let there = self.test_route(resource, header, group).await?;
+        if there == TestRoute::Absent {
+            self.request("CreateRule", |landscape, _| {
+                target_group(landscape, group)?;
+                landscape.test_routes.insert(TestRule::of(resource, header, group));
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
+        let there = self.test_route(resource, header, group).await?;
+        if there != TestRoute::Absent {
+            self.request("DeleteRule", |landscape, _| {
+                landscape.test_routes.remove(&TestRule::of(resource, header, group));
+            });
+        }
+        Ok(())
     }
 }
 
@@ -181,6 +224,14 @@ impl Groups for World {
             None => absent(format!("Auto Scaling group {name}")),
         })
     }
+
+    async fn automation(&self, name: &Member) -> Result<Automation, Error> {
+        self.calls().count("DescribePolicies");
+        self.request("DescribeScheduledActions", |landscape, _| match landscape.groups.get(name) {
+            Some(group) => Ok(landscape.scenario.sides.of(group.side).automation()),
+            None => absent(format!("Auto Scaling group {name}")),
+        })
+    }
 }
 
 #[async_trait]
@@ -236,10 +287,23 @@ impl Commands for World {
 
 #[async_trait]
 impl Http for World {
-    /// Answers as the candidate would. Chance depends on the second, not on how often somebody asks.
-    async fn get(&self, _url: &str, timeout: Duration) -> Answer {
+    /// Answers as the candidate would; to a request with headers only while a test route leads there, and else as the
+    /// stable side. Chance depends on the second, not on how often somebody asks.
+    async fn get(
+        &self,
+        _url: &str,
+        headers: &BTreeMap<String, String>,
+        timeout: Duration,
+    ) -> Answer {
         self.look(|landscape, now| {
-            let candidate = landscape.behaviour(Side::Candidate, now);
+            let leads =
+                |rule: &TestRule| headers.get(&rule.header.name) == Some(&rule.header.value);
+            let side = if headers.is_empty() || landscape.test_routes.iter().any(leads) {
+                Side::Candidate
+            } else {
+                Side::Stable
+            };
+            let candidate = landscape.behaviour(side, now);
             let scripted = landscape.scenario.probe.status;
             let second = landscape.moved_to.since(landscape.start).as_secs();
             let drawn = draw(landscape.scenario.seed, second) % 10_000;

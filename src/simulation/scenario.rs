@@ -14,6 +14,7 @@ use super::{
     phrases::{Healthy, Moment, Names, Rate, duration, optional_duration},
 };
 use crate::{
+    cloud::{Automation, Scheduled},
     plan::{
         FleetName, GateKind, Plan, RouteName, Side,
         units::{Percent, Weight},
@@ -113,6 +114,10 @@ pub struct SideScript {
     pub attached: bool,
     /// Suspended processes of its group, such as `Launch` and `Terminate`.
     pub suspended: Vec<String>,
+    /// Names of its group's scaling policies, which are told and do nothing.
+    pub policies: Vec<String>,
+    /// Its group's scheduled actions.
+    pub schedule: Vec<ScheduledScript>,
     /// What becomes different later; the last one whose moment has come counts.
     pub later: Vec<SideChange>,
 }
@@ -125,9 +130,39 @@ impl Default for SideScript {
             healthy: Healthy::After(Duration::from_secs(20)),
             attached: true,
             suspended: Vec::new(),
+            policies: Vec::new(),
+            schedule: Vec::new(),
             later: Vec::new(),
         }
     }
+}
+
+impl SideScript {
+    /// What its group would say changes its size.
+    pub(super) fn automation(&self) -> Automation {
+        let scheduled = |action: &ScheduledScript| Scheduled {
+            name: action.name.clone(),
+            when: action.at.to_string(),
+            min: action.min,
+            max: action.max,
+            desired: action.desired,
+        };
+        Automation {
+            policies: self.policies.clone(),
+            schedule: self.schedule.iter().map(scheduled).collect(),
+        }
+    }
+}
+
+/// A scheduled action of a side's group. What it does not name stays.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ScheduledScript {
+    pub name: String,
+    pub at: Moment,
+    pub min: Option<u32>,
+    pub max: Option<u32>,
+    pub desired: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -239,6 +274,25 @@ pub struct CapacityChange {
 }
 
 impl Scenario {
+    /// All that the run does not do itself: what people change by hand, and scheduled actions.
+    pub(super) fn changes_from_outside(&self) -> Vec<DriftScript> {
+        let scheduled = [Side::Stable, Side::Candidate].into_iter().flat_map(|side| {
+            self.sides.of(side).schedule.iter().map(move |action| {
+                let ScheduledScript { at, min, max, desired, .. } = *action;
+                let capacity = Some(CapacityChange { side, min, max, desired });
+                DriftScript {
+                    at,
+                    route: None,
+                    weights: None,
+                    fleet: None,
+                    capacity,
+                    software: None,
+                }
+            })
+        });
+        self.drift.iter().cloned().chain(scheduled).collect()
+    }
+
     /// What in this scenario cannot happen to this plan, one sentence each.
     pub fn problems(&self, plan: &Plan) -> Vec<String> {
         let mut problems = Vec::new();
@@ -276,7 +330,8 @@ impl Scenario {
         let later = sides.into_iter().flat_map(|side| &side.later).map(|change| change.at);
         let states = self.alarms.values().flat_map(|alarm| &alarm.states).map(|state| state.at);
         let faults = self.faults.iter().flat_map(|fault| [fault.from, fault.to]).flatten();
-        later.chain(states).chain(faults).chain(self.drift.iter().map(|drift| drift.at))
+        let outside = self.changes_from_outside().into_iter().map(|change| change.at);
+        later.chain(states).chain(faults).chain(outside)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the world does to a run that is played against it by hand, through the ports as a run would.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -267,7 +268,8 @@ async fn composites_follow_what_they_are_made_of_and_history_keeps_every_pulse()
 async fn probes_answer_as_the_candidate_would() {
     let probe = async |scenario: &str| {
         let played = Played::with(scenario);
-        played.cloud.reads.http.get("https://candidate.internal/", Duration::from_secs(1)).await
+        let http = &played.cloud.reads.http;
+        http.get("https://candidate.internal/", &BTreeMap::new(), Duration::from_secs(1)).await
     };
     assert_eq!(probe("{}").await, Answer::Status(200));
     assert_eq!(probe("probe: { status: 404 }").await, Answer::Status(404));

@@ -75,6 +75,7 @@ impl World {
             },
             weights: world.clone(),
             records: world.clone(),
+            test_routes: world.clone(),
             sizes: world,
             refreshing: refresh,
             deploying: deploy,

@@ -26,7 +26,11 @@ pub enum Operation {
     /// With the `GetChange` that follows it.
     ChangeResourceRecordSets,
     GetHealthCheckStatus,
+    CreateRule,
+    DeleteRule,
     DescribeAutoScalingGroups,
+    #[serde(alias = "DescribeScheduledActions")]
+    DescribePolicies,
     UpdateAutoScalingGroup,
     DescribeInstanceRefreshes,
     StartInstanceRefresh,
@@ -55,7 +59,10 @@ impl Operation {
             Self::ListResourceRecordSets => "ListResourceRecordSets",
             Self::ChangeResourceRecordSets => "ChangeResourceRecordSets",
             Self::GetHealthCheckStatus => "GetHealthCheckStatus",
+            Self::CreateRule => "CreateRule",
+            Self::DeleteRule => "DeleteRule",
             Self::DescribeAutoScalingGroups => "DescribeAutoScalingGroups",
+            Self::DescribePolicies => "DescribePolicies",
             Self::UpdateAutoScalingGroup => "UpdateAutoScalingGroup",
             Self::DescribeInstanceRefreshes => "DescribeInstanceRefreshes",
             Self::StartInstanceRefresh => "StartInstanceRefresh",
@@ -80,11 +87,14 @@ impl Operation {
             Self::DescribeRules
             | Self::DescribeTargetGroups
             | Self::DescribeTargetHealth
-            | Self::ModifyRule => "elasticloadbalancing",
+            | Self::ModifyRule
+            | Self::CreateRule
+            | Self::DeleteRule => "elasticloadbalancing",
             Self::ListResourceRecordSets
             | Self::ChangeResourceRecordSets
             | Self::GetHealthCheckStatus => "route53",
             Self::DescribeAutoScalingGroups
+            | Self::DescribePolicies
             | Self::UpdateAutoScalingGroup
             | Self::DescribeInstanceRefreshes
             | Self::StartInstanceRefresh

@@ -1,20 +1,20 @@
 //! A cloud with faults around every port. One wrapper type carries all of them; what goes wrong is decided in
 //! `faults.rs`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use super::{Fault, Faults, Operation};
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Caller, Checkers, Cloud, Dns, Error, Forward, Group, Groups, Health,
-        Http, Identity, Installation, Installations, LoadBalancers, Metrics, Pace, Query, Reads,
-        Records, Replacing, ResizeGroups, Series, SetRecordWeights, SetWeights, TargetGroup,
-        Transition,
+        Alarm, Alarms, Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward, Group,
+        Groups, Health, Http, Identity, Installation, Installations, LoadBalancers, Metrics, Pace,
+        Query, Reads, Records, Replacing, ResizeGroups, Series, SetRecordWeights, SetTestRoutes,
+        SetWeights, TargetGroup, Transition,
     },
-    plan::{FleetKind, ListenerRule, Member, RecordSet},
-    rollout::{Capacity, Move, Split, Timestamp},
+    plan::{FleetKind, Header, ListenerRule, Member, RecordSet},
+    rollout::{Capacity, Move, Split, TestRoute, Timestamp},
 };
 
 struct Faulty<Port: ?Sized> {
@@ -29,6 +29,7 @@ impl Faults {
             reads: self.around_reads(&cloud.reads),
             weights: self.wrap(&cloud.weights),
             records: self.wrap(&cloud.records),
+            test_routes: self.wrap(&cloud.test_routes),
             sizes: self.wrap(&cloud.sizes),
             refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
             deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
@@ -129,6 +130,29 @@ impl LoadBalancers for Faulty<dyn LoadBalancers> {
         let call = self.port.health(group);
         self.faults.apply(Operation::DescribeTargetHealth, group.as_str(), call).await
     }
+
+    async fn test_route(
+        &self,
+        resource: &str,
+        header: &Header,
+        group: &Member,
+    ) -> Result<TestRoute, Error> {
+        let call = self.port.test_route(resource, header, group);
+        self.faults.apply(Operation::DescribeRules, resource, call).await
+    }
+}
+
+#[async_trait]
+impl SetTestRoutes for Faulty<dyn SetTestRoutes> {
+    async fn add(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
+        let call = self.port.add(resource, header, group);
+        self.faults.apply(Operation::CreateRule, resource, call).await
+    }
+
+    async fn remove(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
+        let call = self.port.remove(resource, header, group);
+        self.faults.apply(Operation::DeleteRule, resource, call).await
+    }
 }
 
 #[async_trait]
@@ -176,6 +200,11 @@ impl Groups for Faulty<dyn Groups> {
         let call = self.port.group(name);
         self.faults.apply(Operation::DescribeAutoScalingGroups, name.as_str(), call).await
     }
+
+    async fn automation(&self, name: &Member) -> Result<Automation, Error> {
+        let call = self.port.automation(name);
+        self.faults.apply(Operation::DescribePolicies, name.as_str(), call).await
+    }
 }
 
 #[async_trait]
@@ -221,13 +250,18 @@ impl Identity for Faulty<dyn Identity> {
 
 #[async_trait]
 impl Http for Faulty<dyn Http> {
-    async fn get(&self, url: &str, timeout: Duration) -> Answer {
+    async fn get(
+        &self,
+        url: &str,
+        headers: &BTreeMap<String, String>,
+        timeout: Duration,
+    ) -> Answer {
         let (call, fault) = self.faults.decide(Operation::HttpGet);
         match fault {
-            None => self.port.get(url, timeout).await,
+            None => self.port.get(url, headers, timeout).await,
             Some(Fault::CrashBefore) => Answer::None(self.faults.die(&call).await.to_string()),
             Some(Fault::CrashAfter) => {
-                let _answer_nobody_reads = self.port.get(url, timeout).await;
+                let _answer_nobody_reads = self.port.get(url, headers, timeout).await;
                 Answer::None(self.faults.die(&call).await.to_string())
             }
             Some(
@@ -306,7 +340,8 @@ mod tests {
             let cloud = faults.around(&world().flawless_cloud());
             for _ in 0..500 {
                 let _answer_does_not_matter = cloud.reads.identity.caller().await;
-                cloud.reads.http.get("https://candidate/", Duration::from_secs(1)).await;
+                let http = &cloud.reads.http;
+                http.get("https://candidate/", &BTreeMap::new(), Duration::from_secs(1)).await;
             }
             faults.injected()
         };

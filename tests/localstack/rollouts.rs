@@ -19,7 +19,11 @@ fn a_healthy_canary_is_promoted() {
 fn a_blue_green_switch_is_promoted_and_can_be_taken_back_later() {
     let world = World::new("bluegreen");
     let before = world.snapshot();
-    world.run(&["run", "plans/blue-green-alb.yaml"]).expect(0);
+    // The load balancer's name resolves nowhere here, so the probe names it in a header.
+    let headers = format!("headers: {{ host: {}, ", world.host());
+    let plan =
+        world.plan("blue-green-alb.yaml", |text| text.replace("headers: { ", headers.as_str()));
+    world.run(&["run", &plan]).expect(0);
     assert_ne!(world.snapshot(), before);
     world.run(&["rollback", "--reason", "customers complain"]).expect(4);
     assert_eq!(world.snapshot(), before);

@@ -66,6 +66,8 @@ impl World {
             .env("TIDEGATE_PARAM_APP", &self.prefix)
             .env("TIDEGATE_PARAM_BAKE", "8s")
             .env("TIDEGATE_PARAM_LAST_BAKE", "8s")
+            .env("TIDEGATE_PARAM_KEEP", "8s")
+            .env("TIDEGATE_PARAM_URL", std::env::var("AWS_ENDPOINT_URL").unwrap_or_default())
             .env("TIDEGATE_PARAM_SETTLE", "3s")
             .args(args)
             .stdin(Stdio::null())
@@ -188,6 +190,11 @@ impl World {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// What requests to this world's load balancer have to name.
+    pub(crate) fn host(&self) -> String {
+        format!("{}.elb.localhost.localstack.cloud", self.prefix)
     }
 
     fn rule(&self) -> ListenerRule {

@@ -94,7 +94,9 @@ fn intended(
     // Lifting a suspension from what has arrived already replaces nothing.
     let arrived = |picture: &Picture| match picture {
         Picture::Software(software) => software.rests_at(&Version::new("lt:2")),
-        Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_) => false,
+        Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_) | Picture::TestRoute(_) => {
+            false
+        }
     };
     if let Verb::Replace(replace) = &step.verb
         && !arrived(before)
@@ -253,6 +255,9 @@ pub(crate) fn effect(plan: &Plan, node: &Node, call: &Call) -> Result<(), String
     let below_origin =
         after.desired < World::of(plan).desired(fleet, *side) || *side == Side::Candidate;
     let Some(route) = plan.fleets[fleet].behind.as_ref() else { return Ok(()) };
+    if shrinks && *side == Side::Candidate && node.world.is_tested(route) {
+        return Err(format!("invariant 8: {} shrinks while {route} is tested", call.target));
+    }
     let strange = node.strange == Some(Target::Route(route.clone()));
     let knew = node.state.known_at.get(&Target::Route(route.clone()));
     let moved = node.state.trails.contains_key(&Target::Route(route.clone()));

@@ -101,6 +101,14 @@ fn a_gate_may_fail_as_often_as_is_tolerated_and_unknown_ends_in_a_hold() {
     assert!(states > 3_000, "the search space has shrunk to {states} states");
 }
 
+#[test]
+fn a_test_route_is_taken_away_before_its_candidate_whatever_happens() {
+    let budget =
+        Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, total: 2, ..Budget::default() };
+    let states = run("tested", &plans::tested(), budget);
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
+}
+
 /// The test of the test: a rule that takes an unknown gate for a passing one must be caught.
 #[test]
 fn a_weight_raised_while_a_gate_is_unknown_is_caught() {

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
     AlarmsGate, AlreadyInAlarm, Approvers, AwsTarget, Component, ComponentName, Extent, Fleet,
-    FleetKind, FleetName, Gate, GateKind, GateName, How, InsufficientData, ListenerRule, Matching,
-    Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, PlanName, Protected, RecordSet,
-    RecordType, Refresh, Replace, Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step,
-    StepId, Tolerance, Until, Verb, units::Percent,
+    FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData, ListenerRule,
+    Matching, Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, PlanName, Protected,
+    RecordSet, RecordType, Refresh, Replace, Route, RouteKind, RouteName, Side, Sides, Size,
+    Standby, Step, StepId, Tolerance, Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -235,4 +235,18 @@ pub(crate) fn approval_and_hold() -> Plan {
     let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
     plan.on_failure = OnFailure::Hold;
     plan
+}
+
+/// The candidate is tried through a route of its own before users come to it.
+pub(crate) fn tested() -> Plan {
+    let test = |header| Verb::TestRoute { route: RouteName::new("web"), header };
+    let header = Header { name: "x-canary".to_owned(), value: "1".to_owned() };
+    let steps = vec![
+        scale("web", Side::Candidate, Size::Instances(2)),
+        test(Some(header)),
+        Verb::Probe { gate: GateName::new("errors") },
+        test(None),
+        shift("web", 100, 30, &["errors"]),
+    ];
+    plan(&["web"], &["errors"], vec![component("main", &[], steps)])
 }

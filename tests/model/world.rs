@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::{
     plan::{
-        FleetName, Plan, Route, RouteKind, RouteName, Side, Sides,
+        FleetName, Header, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Verb,
         units::{Percent, Weight},
     },
     rollout::{
         Bindings, Bound, Call, Capacity, Check, Flow, Found, Medium, Move, Operation, Outcome,
-        Phase, Picture, Software, Split, Target, Version,
+        Phase, Picture, Software, Split, Target, TestRoute, Version,
     },
 };
 
@@ -22,8 +22,8 @@ pub(crate) struct World(pub(crate) BTreeMap<Target, Picture>);
 pub(crate) fn bindings(plan: &Plan) -> Bindings {
     let bound = |name: &str, others, medium| Bound {
         resource: name.to_owned(),
-        stable: tidegate::plan::Member::new(format!("{name}-blue")),
-        candidate: tidegate::plan::Member::new(format!("{name}-green")),
+        stable: Member::new(format!("{name}-blue")),
+        candidate: Member::new(format!("{name}-green")),
         others,
         medium,
     };
@@ -47,6 +47,14 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
             .keys()
             .map(|n| (n.clone(), bound(n.as_str(), Vec::new(), Medium::LoadBalancer)))
             .collect(),
+        tests: plan.steps().filter_map(|(_, step)| tested(&step.verb)).collect(),
+    }
+}
+
+fn tested(verb: &Verb) -> Option<(RouteName, Header)> {
+    match verb {
+        Verb::TestRoute { route, header: Some(header) } => Some((route.clone(), header.clone())),
+        _ => None,
     }
 }
 
@@ -60,6 +68,10 @@ impl World {
                 (&bound.candidate, Weight::ZERO),
             );
             world.insert(Target::Route(name.clone()), Picture::Split(split));
+        }
+        for name in bindings.tests.keys() {
+            let absent = Picture::TestRoute(TestRoute::Absent);
+            world.insert(Target::TestRoute(name.clone()), absent);
         }
         for name in bindings.fleets.keys() {
             if let Sides::Single(_) = plan.fleets[name].sides {
@@ -92,16 +104,14 @@ impl World {
                 let bound = &bindings(plan).routes[route];
                 parts.values().map(|split| split.weight(bound.member(side))).max().unwrap()
             }
-            Picture::Capacity(_) | Picture::Software(_) => unreachable!("a route has a split"),
+            _ => unreachable!("a route has a split"),
         }
     }
 
     pub(crate) fn desired(&self, fleet: &FleetName, side: Side) -> u32 {
         match &self.0[&Target::Fleet { fleet: fleet.clone(), side }] {
             Picture::Capacity(capacity) => capacity.desired,
-            Picture::Split(_) | Picture::Uneven(_) | Picture::Software(_) => {
-                unreachable!("a fleet has a capacity")
-            }
+            _ => unreachable!("a fleet has a capacity"),
         }
     }
 
@@ -151,6 +161,10 @@ impl World {
                 operation: None,
                 flow: Flow::Open,
             }),
+            (Picture::TestRoute(_), _) => Picture::TestRoute(TestRoute::Present {
+                header: Header { name: "x-strange".to_owned(), value: "1".to_owned() },
+                group: Member::new("strange"),
+            }),
             _ => Picture::Capacity(Capacity { min: 3, max: 33, desired: 3 }),
         }
     }
@@ -163,7 +177,15 @@ impl World {
             Picture::Uneven(parts) => parts.values().any(is_strange),
             Picture::Capacity(capacity) => capacity.max == 33,
             Picture::Software(software) => software.version == Version::new("lt:99"),
+            Picture::TestRoute(TestRoute::Present { group, .. }) => group.as_str() == "strange",
+            Picture::TestRoute(TestRoute::Absent) => false,
         }
+    }
+
+    /// Whether test traffic reaches the candidate of a route.
+    pub(crate) fn is_tested(&self, route: &RouteName) -> bool {
+        let test = self.0.get(&Target::TestRoute(route.clone()));
+        matches!(test, Some(Picture::TestRoute(TestRoute::Present { .. })))
     }
 
     /// What a call makes of its target, if AWS takes it. The adapters read before they write where AWS itself would

@@ -12,6 +12,8 @@
 
 mod architecture;
 mod cli;
+mod retention;
 mod scenarios;
 mod stage;
 mod sweep;
+mod test_route;

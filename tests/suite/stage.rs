@@ -2,6 +2,7 @@
 //! crashes between any two events, after each of which another runner takes over.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -49,7 +50,7 @@ fn source(path: &Path) -> SourceFile {
 }
 
 pub(crate) fn read_plan(path: &Path) -> Plan {
-    match tidegate::plan::read(&source(path), &std::collections::BTreeMap::new()) {
+    match tidegate::plan::read(&source(path), &BTreeMap::new()) {
         Ok(checked) => checked.plan,
         Err(problems) => panic!("{}: {problems:?}", path.display()),
     }
@@ -118,6 +119,8 @@ pub(crate) struct End {
     pub(crate) lost: u64,
     pub(crate) crashes: usize,
     pub(crate) calls: u64,
+    /// What of them came to the cloud, by operation.
+    pub(crate) by_operation: BTreeMap<&'static str, u64>,
 }
 
 impl End {
@@ -154,7 +157,7 @@ pub(crate) fn play(
         let start = || Event::RunStarted {
             plan: plan.name.clone(),
             digest: plan.digest.clone(),
-            params: std::collections::BTreeMap::new(),
+            params: BTreeMap::new(),
             by: by.clone(),
             bindings: settled.bindings.clone(),
             found: settled.found.clone(),
@@ -199,6 +202,7 @@ pub(crate) fn play(
             lost: world.ledger().total().lost.whole(),
             crashes,
             calls: faults.made(),
+            by_operation: world.calls().by_operation(),
         }
     })
 }

@@ -24,18 +24,23 @@ pub(super) fn check(file: &PlanFile, output: &Output) -> Result<Exit, Failure> {
     match output.format {
         Format::Json => {}
         Format::Text => {
-            let steps = checked.plan.steps().count();
-            output.data(&format!(
-                "{}: plan {} is valid: {steps} steps, {} routes, {} fleets, {} gates",
-                file.plan.display(),
-                checked.plan.name,
-                checked.plan.routes.len(),
-                checked.plan.fleets.len(),
-                checked.plan.gates.len(),
-            ));
+            let plan = &checked.plan;
+            let parts = [
+                count(plan.steps().count(), "step"),
+                count(plan.routes.len(), "route"),
+                count(plan.fleets.len(), "fleet"),
+                count(plan.gates.len(), "gate"),
+            ];
+            let (file, parts) = (file.plan.display(), parts.join(", "));
+            output.data(&format!("{file}: plan {} is valid: {parts}", plan.name));
         }
     }
     Ok(Exit::Success)
+}
+
+/// `1 route`, `2 routes`.
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A plan file and the values for its parameters.

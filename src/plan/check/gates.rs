@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     measure::{compare, error_budget, metric, window},
     scope::{Scope, positive, refuse_repetition},
+    test_route,
 };
 use crate::plan::{
     defaults::{ALARMS_EVERY, COMMAND_TIMEOUT, HTTP_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY},
@@ -14,7 +15,7 @@ use crate::plan::{
         InsufficientData, MissingAlarm, OnFailure, Patience, RouteName, Side, Tolerance,
     },
     problem::Problem,
-    scalar::Whole,
+    scalar::{Literal, Whole},
     source::{Span, Spanned},
     syntax::{AlarmsForm, CommandForm, GateForm, HealthyForm, HttpForm},
     units::Percent,
@@ -170,7 +171,20 @@ fn http(form: &HttpForm, problems: &mut Vec<Problem>) -> Option<HttpGate> {
     let timeout = positive(&form.timeout, HTTP_TIMEOUT, problems);
     let consecutive = form.consecutive.value_or(Whole(1)).0;
     let status = u16::try_from(form.status.value_or(Whole(200)).0).ok()?;
-    Some(HttpGate { url: url?, status, consecutive, timeout })
+    let headers = match form.headers.given() {
+        None => BTreeMap::new(),
+        Some(given) => headers(&given.value, problems),
+    };
+    Some(HttpGate { url: url?, headers, status, consecutive, timeout })
+}
+
+fn headers(named: &Named<Literal>, problems: &mut Vec<Problem>) -> BTreeMap<String, String> {
+    let headers = named.0.iter().filter_map(|(name, value)| {
+        let value = Spanned::new(value.as_ref()?.0.clone(), name.span);
+        test_route::check_value(&value, problems);
+        Some((name.value.clone(), value.value))
+    });
+    headers.collect()
 }
 
 fn check_url(url: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<String> {

@@ -11,6 +11,7 @@ mod shares;
 mod steps;
 mod strategy;
 mod targets;
+mod test_route;
 mod traffic;
 
 pub(super) use plan::check;

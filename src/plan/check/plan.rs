@@ -5,7 +5,7 @@ use super::{
     scope::{Scope, keys},
     shares,
     steps::{self, Draft, DraftComponent},
-    strategy, targets, traffic,
+    strategy, targets, test_route, traffic,
 };
 use crate::plan::{
     digest::digest,
@@ -42,6 +42,7 @@ pub(in crate::plan) fn check(
     traffic::check(&drafts, &fleets, problems);
     replacement::check(&drafts, &fleets, problems);
     shares::check(&drafts, &routes, problems);
+    test_route::check(&drafts, &routes, &fleets, problems);
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);
     if problems.iter().any(Problem::is_error) {

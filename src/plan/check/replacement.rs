@@ -163,6 +163,7 @@ fn fits(step: &Draft, fleets: &Fleets) -> Option<Problem> {
         Verb::Wait { .. }
         | Verb::Probe { .. }
         | Verb::Shift { .. }
+        | Verb::TestRoute { .. }
         | Verb::Approve { .. }
         | Verb::Pause { .. } => return None,
     };

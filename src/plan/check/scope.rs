@@ -34,7 +34,14 @@ impl Scope {
         name: &Slot<String>,
         problems: &mut Vec<Problem>,
     ) -> Option<RouteName> {
-        let name = name.given()?;
+        self.named_route(name.given()?, problems)
+    }
+
+    pub(super) fn named_route(
+        &self,
+        name: &Spanned<String>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<RouteName> {
         find("route", "plan::unknown-route", &self.routes, name, problems).map(RouteName::new)
     }
 

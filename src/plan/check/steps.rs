@@ -6,15 +6,18 @@ use super::{
     gates::healthy,
     replacement,
     scope::{Scope, filled, positive, refuse_repetition},
+    test_route,
 };
 use crate::plan::{
     defaults::{PATIENCE, PROBE_PATIENCE, shift_timeout},
     form::{Short, Slot},
-    model::{Approvers, ComponentName, OnFailure, Size, Until, Verb},
+    model::{Approvers, ComponentName, OnFailure, Side, Size, Until, Verb},
     problem::Problem,
     scalar::Whole,
     source::{Span, Spanned},
-    syntax::{ApproveForm, ProbeForm, ScaleForm, ShiftForm, StepForm, WaitForm},
+    syntax::{
+        ApproveForm, Instances, ProbeForm, ScaleForm, ShiftForm, SizeForm, StepForm, WaitForm,
+    },
     units::{Percent, format_duration},
 };
 
@@ -46,6 +49,10 @@ pub(super) fn step(form: &StepForm, scope: &Scope, problems: &mut Vec<Problem>) 
         probe(form, scope, problems)
     } else if let Some(form) = form.shift.given() {
         shift(form, scope, problems)
+    } else if let Some(form) = form.test_route.given() {
+        test_route::add(form, scope, problems)
+    } else if let Some(form) = form.remove_test_route.given() {
+        test_route::remove(form, scope, problems)
     } else if let Some(form) = form.refresh.given() {
         replacement::refresh(form, scope, problems)
     } else if let Some(form) = form.deploy.given() {
@@ -85,24 +92,95 @@ fn scale(form: &Spanned<ScaleForm>, scope: &Scope, problems: &mut Vec<Problem>) 
     let timeout = positive(&form.timeout, PATIENCE, problems);
     let to = form.to.given().and_then(|to| match &to.value {
         Short::Short(number) => Some(Size::Instances(number.0)),
-        Short::Long(same) => {
-            let other = same.same_as.given()?;
-            if form.side.value() == Some(other.value) {
-                problems.push(
-                    Problem::error(
-                        "plan::same-sides",
-                        format!("{} is to become as large as itself", other.value),
-                    )
-                    .at(other.span, "the side that is scaled")
-                    .help("name the other side, or a number of instances"),
-                );
-                return None;
-            }
-            Some(Size::SameAs(other.value))
-        }
+        Short::Long(long) => size(&Spanned::new(long, to.span), &form.side, problems),
     });
     let verb = Verb::Scale { fleet: fleet?, side: form.side.value()?, to: to? };
     Some(Draft { verb, timeout: Some(timeout), span: *span })
+}
+
+fn size(
+    form: &Spanned<&SizeForm>,
+    scaled: &Slot<Side>,
+    problems: &mut Vec<Problem>,
+) -> Option<Size> {
+    let Spanned { value: form, span } = form;
+    if let Some(share) = form.share.given() {
+        refuse_strays(form, &["of"], problems);
+        require("share", "of", &form.of, *span, problems);
+        if share.value == Percent::ZERO {
+            problems.push(
+                Problem::error("plan::out-of-range", "nothing of a side is no size")
+                    .at(share.span, "no instances")
+                    .help("write `to: 0` to scale the side away"),
+            );
+        }
+        return Some(Size::Share {
+            share: share.value,
+            of: other(form.of.given()?, scaled, problems)?,
+        });
+    }
+    if let Some(desired) = form.desired.given() {
+        refuse_strays(form, &["min", "max"], problems);
+        require("desired", "min", &form.min, *span, problems);
+        require("desired", "max", &form.max, *span, problems);
+        let (min, max) = (form.min.value()?.0, form.max.value()?.0);
+        let desired = Spanned::new(desired.value.0, desired.span);
+        if !(min..=max).contains(&desired.value) {
+            let message = format!("{} instances are not between {min} and {max}", desired.value);
+            problems.push(
+                Problem::error("plan::out-of-range", message)
+                    .at(desired.span, "outside `min` and `max`")
+                    .help("write `min` at most, and `max` at least, as large as `desired`"),
+            );
+        }
+        return Some(Size::Bounds { min, max, desired: desired.value });
+    }
+    let same_as = form.same_as.given()?;
+    refuse_strays(form, &[], problems);
+    Some(Size::SameAs(other(same_as, scaled, problems)?))
+}
+
+/// The side that a size is taken from, which is not the one that is scaled.
+fn other(of: &Spanned<Side>, scaled: &Slot<Side>, problems: &mut Vec<Problem>) -> Option<Side> {
+    if scaled.value() != Some(of.value) {
+        return Some(of.value);
+    }
+    problems.push(
+        Problem::error("plan::same-sides", format!("{} is to be sized by itself", of.value))
+            .at(of.span, "the side that is scaled")
+            .help("name the other side, or a number of instances"),
+    );
+    None
+}
+
+/// Reports the keys that belong to another kind of size.
+fn refuse_strays(form: &SizeForm, belong: &[&str], problems: &mut Vec<Problem>) {
+    let given = |slot: &Slot<Instances>| slot.given().map(|given| given.span);
+    let keys = [
+        ("of", "share", form.of.given().map(|of| of.span)),
+        ("min", "desired", given(&form.min)),
+        ("max", "desired", given(&form.max)),
+    ];
+    for (key, owner, span) in keys {
+        if let Some(span) = span.filter(|_| !belong.contains(&key)) {
+            problems.push(
+                Problem::error("plan::stray-field", format!("`{key}` belongs to `{owner}`"))
+                    .at(span, "says nothing here")
+                    .help(format!("remove `{key}`, or write the size with `{owner}`")),
+            );
+        }
+    }
+}
+
+/// Reports a key that another needs beside it.
+fn require<T>(key: &str, needed: &str, slot: &Slot<T>, at: Span, problems: &mut Vec<Problem>) {
+    if slot.is_absent() {
+        problems.push(
+            Problem::error("plan::missing-field", format!("`{key}` needs `{needed}` beside it"))
+                .at(at, format!("`{needed}` is missing"))
+                .help("write `{ share: 50%, of: stable }` or `{ min: 2, max: 10, desired: 4 }`"),
+        );
+    }
 }
 
 fn wait(form: &Spanned<WaitForm>, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Draft> {
@@ -205,4 +283,43 @@ fn approvers(form: &ApproveForm, problems: &mut Vec<Problem>) -> Approvers {
 
 fn saturating_usize(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::sample::codes_of;
+
+    fn sized(to: &str) -> Vec<&'static str> {
+        codes_of(&[&format!("scale: {{ fleet: app, side: candidate, to: {to} }}")])
+    }
+
+    #[test]
+    fn a_size_is_a_number_or_taken_from_the_other_side_or_has_bounds() {
+        for right in [
+            "3",
+            "{ same-as: stable }",
+            "{ share: 50%, of: stable }",
+            "{ min: 2, max: 10, desired: 4 }",
+        ] {
+            assert_eq!(sized(right), [""; 0], "{right}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_size_is_told() {
+        for (wrong, code) in [
+            ("{ same-as: candidate }", "plan::same-sides"),
+            ("{ share: 50%, of: candidate }", "plan::same-sides"),
+            ("{ share: 50% }", "plan::missing-field"),
+            ("{ share: 0%, of: stable }", "plan::out-of-range"),
+            ("{ min: 5, max: 10, desired: 4 }", "plan::out-of-range"),
+            ("{ max: 10, desired: 4 }", "plan::missing-field"),
+            ("{ same-as: stable, max: 10 }", "plan::stray-field"),
+            ("{ desired: 4, min: 4, max: 4, of: stable }", "plan::stray-field"),
+            ("{ same-as: stable, share: 50%, of: stable }", "plan::ambiguous"),
+            ("{ percent: 50% }", "plan::unknown-size"),
+        ] {
+            assert_eq!(sized(wrong), [code], "{wrong}");
+        }
+    }
 }

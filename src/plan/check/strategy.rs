@@ -2,19 +2,20 @@
 
 use super::{
     replacement::checkpoints,
-    scope::Scope,
+    scope::{Scope, positive},
     steps::{Draft, permille},
+    test_route::header,
 };
 use crate::plan::{
     defaults::{MIN_HEALTHY, PATIENCE},
     expand::{Rolling, Strategy, expand, expand_rolling},
-    form::Slot,
+    form::{Short, Slot},
     model::{FleetName, GateName, RouteName},
     problem::Problem,
     replacement::{Matching, Protected, Refresh, Standby},
     replacement_form::RollingForm,
     source::Spanned,
-    syntax::{BlueGreenForm, CanaryForm, List, OldFleet, StrategyForm},
+    syntax::{BlueGreenForm, CanaryForm, KeepForm, List, OldFleet, StrategyForm},
     units::Percent,
 };
 
@@ -62,6 +63,7 @@ fn canary(form: &CanaryForm, scope: &Scope, problems: &mut Vec<Problem>) -> Opti
         healthy: form.healthy.value_or(Percent::HUNDRED),
         healthy_within: form.healthy_within.value_or(PATIENCE),
         test: None,
+        test_header: None,
         shares: shares?,
         approve_before: form.approve_before.value(),
         bake: form.bake.value()?,
@@ -80,6 +82,22 @@ fn blue_green(
         Slot::Broken => None,
         Slot::Given(gate) => scope.gate(gate, problems).map(Some),
     };
+    let test_header = match form.test_header.given() {
+        None => None,
+        Some(given) => {
+            if form.test.is_absent() {
+                problems.push(
+                    Problem::error(
+                        "plan::stray-field",
+                        "`test-header` says nothing without `test`",
+                    )
+                    .at(given.span, "nothing is tested")
+                    .help("add `test:` with the gate that sends it, or remove `test-header`"),
+                );
+            }
+            Some(header(&given.value, problems)?)
+        }
+    };
     let rest = Shared {
         route: &form.route,
         fleet: &form.fleet,
@@ -94,6 +112,7 @@ fn blue_green(
         healthy: form.healthy.value_or(Percent::HUNDRED),
         healthy_within: form.healthy_within.value_or(PATIENCE),
         test: test?,
+        test_header,
         shares: Vec::new(),
         approve_before: None,
         bake: form.bake.value()?,
@@ -137,7 +156,7 @@ struct Shared<'a> {
     route: &'a Slot<String>,
     fleet: &'a Slot<String>,
     gates: &'a Slot<List<String>>,
-    old_fleet: &'a Slot<OldFleet>,
+    old_fleet: &'a Slot<Short<OldFleet, KeepForm>>,
 }
 
 type SharedParts = (RouteName, Option<FleetName>, Vec<GateName>, OldFleet);
@@ -157,7 +176,18 @@ impl Shared<'_> {
                     .help("add `fleet:`, or remove `old-fleet`"),
             );
         }
-        Some((route?, fleet?, gates, self.old_fleet.value_or(OldFleet::ScaleToZero)))
+        Some((route?, fleet?, gates, self.old_fleet(problems)?))
+    }
+
+    fn old_fleet(&self, problems: &mut Vec<Problem>) -> Option<OldFleet> {
+        match self.old_fleet.given().map(|given| &given.value) {
+            None => Some(OldFleet::ScaleToZero),
+            Some(Short::Short(old_fleet)) => Some(*old_fleet),
+            Some(Short::Long(long)) => {
+                long.keep.given()?;
+                Some(OldFleet::KeepFor(positive(&long.keep, PATIENCE, problems)))
+            }
+        }
     }
 }
 

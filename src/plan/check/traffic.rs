@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::steps::{Draft, DraftComponent};
 use crate::plan::{
-    model::{Fleet, FleetName, RouteName, Side, Size, Verb},
+    model::{Fleet, FleetName, RouteName, Side, Verb},
     problem::Problem,
     source::Span,
     units::Percent,
@@ -25,7 +25,9 @@ pub(super) fn check(components: &[DraftComponent], fleets: &Fleets, problems: &m
 /// The routes and fleets a step moves. A fleet belongs with the route it stands behind.
 fn moved(step: &Draft, fleets: &Fleets) -> Vec<String> {
     match &step.verb {
-        Verb::Shift { route, .. } => vec![format!("route `{route}`")],
+        Verb::Shift { route, .. } | Verb::TestRoute { route, .. } => {
+            vec![format!("route `{route}`")]
+        }
         Verb::Scale { fleet, .. } => {
             let behind = fleets.get(fleet).and_then(|(fleet, _)| fleet.behind.as_ref());
             let route = behind.map(|route| format!("route `{route}`"));
@@ -74,6 +76,7 @@ impl<'a> Traffic<'a> {
         let shifted = component.steps.iter().filter_map(|step| match &step.verb {
             Verb::Shift { route, .. } => Some((route, Percent::ZERO)),
             Verb::Scale { .. }
+            | Verb::TestRoute { .. }
             | Verb::Replace(_)
             | Verb::Wait { .. }
             | Verb::Probe { .. }
@@ -86,18 +89,19 @@ impl<'a> Traffic<'a> {
     fn follow(&mut self, problems: &mut Vec<Problem>) {
         for step in &self.component.steps {
             match &step.verb {
-                Verb::Scale { fleet, side, to: Size::Instances(0) } => {
+                Verb::Scale { fleet, side, to } if to.is_nothing() => {
                     problems.extend(self.scaled_under_traffic(fleet, *side, step.span));
                     self.gone.insert((fleet, *side), step.span);
                 }
-                Verb::Scale { fleet, side, to: Size::Instances(_) | Size::SameAs(_) } => {
+                Verb::Scale { fleet, side, .. } => {
                     self.gone.remove(&(fleet, *side));
                 }
                 Verb::Shift { route, candidate, .. } => {
                     self.shares.insert(route, *candidate);
                     problems.extend(self.traffic_into_nothing(route, *candidate, step.span));
                 }
-                Verb::Replace(_)
+                Verb::TestRoute { .. }
+                | Verb::Replace(_)
                 | Verb::Wait { .. }
                 | Verb::Probe { .. }
                 | Verb::Approve { .. }

@@ -1,0 +1,140 @@
+//! Rules that lead test traffic to the candidate: the route's own rule over again, with a header in its conditions and
+//! one target group, at the free priority closest ahead of it, so that rules further ahead keep their say. What else the
+//! route's rule does, such as signing users in, a test route does too. It is known by its header and its target group.
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html>
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use aws_sdk_elasticloadbalancingv2::types::{
+    ActionTypeEnum, HttpHeaderConditionConfig, Rule, RuleCondition,
+};
+
+use super::{
+    arn::{self, Place},
+    error::classed,
+    forward,
+    load_balancers::ElasticLoadBalancing,
+};
+use crate::{
+    cloud::{Error, SetTestRoutes},
+    plan::{Header, Member, units::Weight},
+    rollout::Split,
+};
+
+const FIELD: &str = "http-header";
+
+/// Priorities go up to here; a default action comes after all of them.
+const LAST_PRIORITY: u32 = 50_000;
+
+#[async_trait]
+impl SetTestRoutes for ElasticLoadBalancing {
+    async fn add(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
+        let listener = listener(resource);
+        let rules = self.rules(&listener).await?;
+        if standing(&rules, header, group).next().is_some() {
+            return Ok(());
+        }
+        let own = rules.iter().find(|rule| match Place::of(resource) {
+            Some(Place::Rule) => rule.rule_arn() == Some(resource),
+            Some(Place::Listener) | None => rule.is_default() == Some(true),
+        });
+        let own = own.ok_or_else(|| Error::Absent { what: format!("rule {resource}") })?;
+        let rejected = |message: String| Error::Rejected { operation: "CreateRule", message };
+        let priority = free_ahead_of(own, &rules)
+            .ok_or_else(|| rejected(format!("no priority ahead of {resource} is free")))?;
+        if own.actions().iter().any(|a| a.r#type() == Some(&ActionTypeEnum::AuthenticateOidc)) {
+            let why = "it signs users in by OIDC, whose secret cannot be copied";
+            return Err(rejected(format!("{resource} cannot have a test route: {why}")));
+        }
+        let name = arn::target_group_name(group.as_str());
+        let arns = BTreeMap::from([(name.clone(), self.arn_of(group).await?)]);
+        let alone = Split(BTreeMap::from([(name, Weight::MAX)]));
+        let what = format!("listener {listener}");
+        self.pace.turn().await;
+        let call = self
+            .client
+            .create_rule()
+            .listener_arn(&listener)
+            .priority(priority)
+            .set_conditions(Some(with_header(own.conditions(), header)))
+            .set_actions(Some(forward::with_split(own.actions(), &alone, &arns)))
+            .set_transforms(own.transforms.clone());
+        let sent = call.send().await;
+        sent.map_err(classed("elasticloadbalancing:CreateRule", &what)).map(|_| ())
+    }
+
+    async fn remove(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
+        let rules = self.rules(&listener(resource)).await?;
+        // A call that was repeated in doubt may have left two.
+        for rule in standing(&rules, header, group) {
+            let arn = rule.rule_arn().unwrap_or_default();
+            self.pace.turn().await;
+            let sent = self.client.delete_rule().rule_arn(arn).send().await;
+            let what = format!("listener rule {arn}");
+            match sent.map_err(classed("elasticloadbalancing:DeleteRule", &what)) {
+                Ok(_) | Err(Error::Absent { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The listener on which a rule, or a default action, stands.
+pub(super) fn listener(resource: &str) -> String {
+    arn::listener_of(resource).unwrap_or_else(|| resource.to_owned())
+}
+
+/// The rules that lead requests with this header to this group and to no other.
+pub(super) fn standing<'a>(
+    rules: &'a [Rule],
+    header: &'a Header,
+    group: &'a Member,
+) -> impl Iterator<Item = &'a Rule> {
+    let group = arn::target_group_name(group.as_str());
+    rules.iter().filter(move |rule| {
+        let leads = forward::standing(rule.actions())
+            .is_ok_and(|there| there.split.0.len() == 1 && there.split.0.contains_key(&group));
+        leads && rule.conditions().iter().any(|condition| asks_for(condition, header))
+    })
+}
+
+fn asks_for(condition: &RuleCondition, header: &Header) -> bool {
+    condition.http_header_config().is_some_and(|config| {
+        config.http_header_name().is_some_and(|name| name.eq_ignore_ascii_case(&header.name))
+            && config.values() == [header.value.as_str()]
+    })
+}
+
+/// The free priority closest ahead of a rule.
+fn free_ahead_of(rule: &Rule, rules: &[Rule]) -> Option<i32> {
+    let priority = |rule: &Rule| rule.priority()?.parse::<u32>().ok();
+    let taken: BTreeSet<u32> = rules.iter().filter_map(priority).collect();
+    let end = priority(rule).unwrap_or(LAST_PRIORITY + 1);
+    let free = (1..end).rev().find(|candidate| !taken.contains(candidate))?;
+    i32::try_from(free).ok()
+}
+
+fn with_header(conditions: &[RuleCondition], header: &Header) -> Vec<RuleCondition> {
+    let config = HttpHeaderConditionConfig::builder()
+        .http_header_name(&header.name)
+        .values(&header.value)
+        .build();
+    let asked = RuleCondition::builder().field(FIELD).http_header_config(config).build();
+    conditions.iter().cloned().map(writable).chain([asked]).collect()
+}
+
+/// A condition is read with its values in an older field too, and refused when it is written with both.
+fn writable(mut condition: RuleCondition) -> RuleCondition {
+    let has_config = condition.host_header_config.is_some()
+        || condition.path_pattern_config.is_some()
+        || condition.http_header_config.is_some()
+        || condition.query_string_config.is_some()
+        || condition.http_request_method_config.is_some()
+        || condition.source_ip_config.is_some();
+    if has_config {
+        condition.values = None;
+    }
+    condition
+}
