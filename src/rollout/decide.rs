@@ -1,8 +1,8 @@
 //! The heart: what a run does next. [`handle`] turns one input into events; `outstanding.rs` derives from the state what
 //! should be under way. Both are pure, so every interleaving can be tried (tests/model), and no crash can strand
-//! traffic, for four reasons that can be read below:
+//! traffic, for four reasons:
 //!
-//! 1. a call is only ever made for a `ChangeIntended` that is already an event, with the picture from before in it;
+//! 1. a call is only ever made for a `ChangeIntended` that is already an event, with the picture from before in it (`observe.rs`);
 //! 2. a call without an answer is *in doubt*: the target is read, and only a picture this run made or replaced leads to
 //!    another call, anything else is drift;
 //! 3. going forward is gated by readings that began after the question came up (`watch.rs`), before a weight rises and
@@ -14,26 +14,20 @@
 use std::time::Duration;
 
 use super::{
-    CallProblem, Cause, Change, Check, Ending, Event, Input, Mode, Outcome, Picture, ProblemKind,
-    Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp, approvals_of,
-    calendar,
-    change::{self, Seen},
-    command,
+    CallProblem, Cause, Change, Check, Ending, Event, Input, Mode, Outcome, ProblemKind, Progress,
+    Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp, approvals_of, calendar,
+    command, observe,
     replace::{self, Next},
-    rollback, software,
+    rollback,
     state::MAX_ATTEMPTS,
     watch,
 };
 use crate::plan::{
-    Component, ComponentName, Extent, GateName, OnFailure, OnInterrupt, Plan, RouteName, Step,
-    StepId, Verb, units::Percent,
+    Component, ComponentName, GateName, OnFailure, OnInterrupt, Plan, RouteName, Step, StepId, Verb,
 };
 
 /// How long a call that has returned may stay invisible before it counts as failed.
 pub(super) const CONFIRM_PATIENCE: Duration = Duration::from_mins(2);
-
-/// How long small progress of a replacement may go unrecorded.
-const NEWS_EVERY: Duration = Duration::from_mins(5);
 
 /// What follows from an input, as events; they hold once they are durable. An operator's command may be refused.
 pub fn handle(
@@ -89,7 +83,7 @@ fn react(plan: &Plan, state: &State, input: &Input, now: Timestamp) -> Result<Ve
     Ok(match input {
         Input::Tick => Vec::new(),
         Input::RunnerStarted { by } => vec![Event::RunnerStarted { by: by.clone() }],
-        Input::Observed { target, live } => observed(plan, state, target, live, now),
+        Input::Observed { target, live } => observe::observed(plan, state, target, live, now),
         Input::Called { target, result } => called(state, target, result, now),
         Input::Answered { check, reading } => answered(plan, state, check, reading, now),
         Input::Command { by, command } => command::obey(plan, state, by, command)?,
@@ -134,219 +128,6 @@ fn retry_at(change: &Change, problem: &CallProblem, now: Timestamp) -> Option<Ti
         ProblemKind::Passing if change.failures + 1 >= MAX_ATTEMPTS => None,
         ProblemKind::Passing => Some(now.plus(Duration::from_secs(2 << change.failures))),
     }
-}
-
-/// A target was read. What that means depends on what it was read for.
-fn observed(
-    plan: &Plan,
-    state: &State,
-    target: &Target,
-    live: &Picture,
-    now: Timestamp,
-) -> Vec<Event> {
-    match &state.mode {
-        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => Vec::new(),
-        Mode::RollingBack { .. } => rollback::observed(state, target, live, now),
-        Mode::Forward => {
-            let wanting = active_steps(plan, state).find(|(_, step, _)| wants(step, target));
-            let Some((_, step, active)) = wanting else {
-                return match pending_hold(state, target) {
-                    Some(change) => holding(state, change, target, live, now),
-                    None => Vec::new(),
-                };
-            };
-            match active.stage {
-                Stage::Changing => changing(plan, state, step, target, live, now),
-                Stage::Cleared if state.paused.is_none() => {
-                    cleared(plan, state, step, active, target, live)
-                }
-                Stage::Baking { .. } => baking(state, (step, active), target, live, now),
-                _ => Vec::new(),
-            }
-        }
-    }
-}
-
-/// A hold that was asked for and is not confirmed.
-pub(super) fn pending_hold<'a>(state: &'a State, target: &Target) -> Option<&'a Change> {
-    let change = state.changes.get(target)?;
-    (change.purpose == Purpose::Hold && change.progress != Progress::Confirmed).then_some(change)
-}
-
-/// A hold whose step is not at work, because the run had stopped: it is seen through all the same.
-fn holding(
-    state: &State,
-    change: &Change,
-    target: &Target,
-    live: &Picture,
-    now: Timestamp,
-) -> Vec<Event> {
-    match change::seen(change, live, now) {
-        Seen::Nothing | Seen::Failed(_) | Seen::Foreign => Vec::new(),
-        Seen::Progress => progressed(state, (target, change), live, None, now),
-        Seen::Done => vec![Event::ChangeConfirmed { target: target.clone(), live: live.clone() }],
-        Seen::CallAgain => vec![change::intend_again(target, change)],
-        Seen::Invisible => called_problem(target, change, change::invisible(target), now),
-    }
-}
-
-/// Where the step has a replacement stop.
-fn stop_of(step: &Step) -> Option<Percent> {
-    match step.replaces()?.extent {
-        Extent::UpTo(share) => Some(share),
-        Extent::Ready | Extent::Whole => None,
-    }
-}
-
-/// An operation is under way: its call took effect, and it has come so far. Not every percent is worth an event.
-pub(super) fn progressed(
-    state: &State,
-    (target, change): (&Target, &Change),
-    live: &Picture,
-    stop: Option<Percent>,
-    now: Timestamp,
-) -> Vec<Event> {
-    let mut events = Vec::new();
-    if matches!(change.progress, Progress::InDoubt(_)) {
-        events.push(Event::CallReturned { target: target.clone() });
-    }
-    let is_old = state.known_at.get(target).is_none_or(|at| now.since(*at) >= NEWS_EVERY);
-    let is_news = match (state.known.get(target), live) {
-        (Some(Picture::Software(known)), Picture::Software(live)) => {
-            software::is_news(known, live, stop) || (is_old && known != live)
-        }
-        (known, live) => known != Some(live),
-    };
-    if is_news {
-        events.push(Event::Observed { target: target.clone(), live: live.clone() });
-    }
-    events
-}
-
-/// Whether a step has a use for a reading of this target.
-fn wants(step: &Step, target: &Target) -> bool {
-    target_of(step).as_ref() == Some(target) || change::reference_of(step).as_ref() == Some(target)
-}
-
-/// A call was made for this step; has it taken effect?
-fn changing(
-    plan: &Plan,
-    state: &State,
-    step: &Step,
-    target: &Target,
-    live: &Picture,
-    now: Timestamp,
-) -> Vec<Event> {
-    let Some(change) = state.changes.get(target) else { return Vec::new() };
-    match change::seen(change, live, now) {
-        Seen::Nothing => Vec::new(),
-        Seen::Progress => progressed(state, (target, change), live, stop_of(step), now),
-        Seen::Done => {
-            vec![Event::ChangeConfirmed { target: target.clone(), live: live.clone() }]
-        }
-        Seen::CallAgain if change.purpose == Purpose::Hold => {
-            vec![change::intend_again(target, change)]
-        }
-        Seen::CallAgain if state.paused.is_some() || !is_clear(plan, state, step) => Vec::new(),
-        Seen::CallAgain => vec![change::intend_again(target, change)],
-        Seen::Invisible => called_problem(target, change, change::invisible(target), now),
-        Seen::Failed(problem) => {
-            let cause = Cause::CallFailed { target: target.clone(), problem };
-            fail(&step.id, cause)
-        }
-        Seen::Foreign => drift(target, &change.after, live),
-    }
-}
-
-fn is_clear(plan: &Plan, state: &State, step: &Step) -> bool {
-    state.steps.get(&step.id).is_some_and(|active| watch::all_clear(plan, state, step, active))
-}
-
-/// The step may change its target, which has just been read: this is where an intent is born, or drift is found.
-fn cleared(
-    plan: &Plan,
-    state: &State,
-    step: &Step,
-    active: &StepState,
-    target: &Target,
-    live: &Picture,
-) -> Vec<Event> {
-    if let Some(expected) = change::unexpected(state, target, live) {
-        return drift(target, &expected, live);
-    }
-    if let Some(problem) = ended_meanwhile(state, target, live) {
-        return fail(&step.id, Cause::CallFailed { target: target.clone(), problem });
-    }
-    let mut events = Vec::new();
-    if state.known.get(target) != Some(live) || change::reference_of(step).as_ref() == Some(target)
-    {
-        events.push(Event::Observed { target: target.clone(), live: live.clone() });
-    }
-    if target_of(step).as_ref() != Some(target) {
-        return events;
-    }
-    if !watch::all_clear(plan, state, step, active) {
-        return events;
-    }
-    let Some(after) = change::after(state, step, active, live) else { return events };
-    if change::shrinks(live, &after) && !watch::drained(plan, state, target, active.started) {
-        return events;
-    }
-    events.push(Event::ChangeIntended {
-        purpose: Purpose::Step(step.id.clone()),
-        target: target.clone(),
-        before: live.clone(),
-        after: after.clone(),
-    });
-    if after == *live {
-        events.push(Event::ChangeConfirmed { target: target.clone(), live: after });
-    }
-    events
-}
-
-/// While a step bakes its target must stay as it was set.
-fn baking(
-    state: &State,
-    (step, active): (&Step, &StepState),
-    target: &Target,
-    live: &Picture,
-    now: Timestamp,
-) -> Vec<Event> {
-    let Some(known) = state.known.get(target) else { return Vec::new() };
-    if !known.stands_in(live) {
-        return drift(target, known, live);
-    }
-    if let Some(problem) = ended_meanwhile(state, target, live) {
-        return fail(&step.id, Cause::CallFailed { target: target.clone(), problem });
-    }
-    let check = Check::Stands(target.clone());
-    let since = watch::fresh_since(active, now);
-    if state.readings.get(&check).is_some_and(|last| last.at >= since) {
-        return Vec::new();
-    }
-    let reading = Reading::new(Outcome::Pass, now, format!("{target} is as set: {live}"));
-    vec![Event::Read { check, reading }]
-}
-
-/// An operation that was held or waiting when last seen came to an end by itself.
-fn ended_meanwhile(state: &State, target: &Target, live: &Picture) -> Option<CallProblem> {
-    match (state.known.get(target), live) {
-        (Some(Picture::Software(known)), Picture::Software(live)) => {
-            software::ended_meanwhile(known, live)
-        }
-        _ => None,
-    }
-}
-
-fn drift(target: &Target, expected: &Picture, found: &Picture) -> Vec<Event> {
-    vec![
-        Event::DriftFound {
-            target: target.clone(),
-            expected: expected.clone(),
-            found: found.clone(),
-        },
-        Event::Held { cause: Cause::Drift { target: target.clone() } },
-    ]
 }
 
 /// A check was answered. Answers nobody waits for are dropped; those that change nothing are not kept, but a gate's
@@ -415,7 +196,7 @@ fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
 
 /// A step has failed. What follows from that is not decided here but by [`consequence`], so that a crash between the two
 /// events changes nothing.
-fn fail(step: &StepId, cause: Cause) -> Vec<Event> {
+pub(super) fn fail(step: &StepId, cause: Cause) -> Vec<Event> {
     vec![Event::StepFailed { step: step.clone(), cause }]
 }
 

@@ -9,6 +9,7 @@ mod effect;
 mod event;
 mod input;
 mod moment;
+mod observe;
 mod outstanding;
 mod picture;
 mod reading;

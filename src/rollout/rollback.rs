@@ -9,7 +9,8 @@ use super::{
     Check, Doubt, Ending, Event, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
     Subject, Target, Timestamp, Trail,
     change::{self, Seen},
-    decide::{called_problem, progressed},
+    decide::called_problem,
+    observe::progressed,
     outstanding::follow_every,
     watch::{self, Watched},
 };
