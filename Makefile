@@ -28,7 +28,8 @@ python: ## lints and tests of our LocalStack package
 	@localstack/tide-aws test
 
 localstack: ## the real binary against a LocalStack process
-	@scripts/with-localstack cargo test --quiet --test localstack -- --test-threads 4
+	@scripts/with-localstack cargo test --quiet --test localstack -- --test-threads 4 --skip faults::
+	@scripts/with-localstack cargo test --quiet --test localstack -- --nocapture faults::
 
 core: ## the quick inner loop: no AWS SDK, nothing that needs one
 	@cargo test --quiet --no-default-features --lib --test suite --test model

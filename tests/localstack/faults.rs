@@ -118,7 +118,7 @@ fn records(world: &World) -> String {
 
 /// One run with one fault, and whether its end is told truly.
 fn tell(story: &Story, operation: &str, (name, fault): (&str, &str), number: usize) -> i32 {
-    let world = World::of_kind(story.kind, &format!("fault{number}"));
+    let world = World::of_kind(story.kind, &format!("fault{number:03}"));
     let before = world.described();
     let plan = (story.plan)(&world);
     let run = world.start(&["run", &plan]);

@@ -41,7 +41,7 @@ fn the_share_at_the_targets_is_the_weight_that_was_set() {
     });
     world.run(&["run", &plan, "--no-wait"]).expect(7);
     assert_eq!(world.split().to_string(), "shares-blue 750, shares-green 250");
-    let seen = Load::start(&world.prefix, 120).stop_after(45);
+    let seen = Load::start(&world.prefix, 120).stop_after(60);
     let versions = seen.versions();
     let (candidate, all) = (versions["2"] as f64, versions.values().sum::<u64>() as f64);
     let bound = Z * (0.25 * 0.75 / all).sqrt();

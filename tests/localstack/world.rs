@@ -111,11 +111,25 @@ impl World {
 
     /// Lets calls of an operation that concern this world go wrong.
     pub(crate) fn fault(&self, operation: &str, fault: &str) {
-        // Alarms are asked for by name, all else has the prefix in a name or an ARN too; a DNS change has its zone's.
-        let matches = if operation.starts_with("route53.") { "" } else { &self.prefix };
+        // Names and ARNs have the prefix in them, requests for records their zone; who asks after a change names neither.
+        let matches = match operation {
+            "route53.GetChange" => String::new(),
+            _ if operation.starts_with("route53.") => self.zone(),
+            _ => self.prefix.clone(),
+        };
         let body = format!(r#"{{"operation": "{operation}", "match": "{matches}", {fault}}}"#);
         let told = self.post("faults", body);
         assert!(told.contains("\"id\""), "the fault was not taken: {told}");
+    }
+
+    /// The id of this world's hosted zone.
+    fn zone(&self) -> String {
+        let client = aws_sdk_route53::Client::new(&self.settings);
+        let call = client.list_hosted_zones_by_name().dns_name(format!("{}.", self.prefix));
+        let answer = self.runtime.block_on(call.send()).unwrap();
+        let ours = |name: &str| name.starts_with(&format!("{}.", self.prefix));
+        let zone = answer.hosted_zones().iter().find(|zone| ours(zone.name())).unwrap();
+        zone.id().trim_start_matches("/hostedzone/").to_owned()
     }
 
     fn post(&self, path: &str, body: String) -> String {
@@ -137,10 +151,16 @@ impl World {
 
     /// Every resource that a rollout may change, as AWS describes it, in one document.
     pub(crate) fn described(&self) -> String {
-        let taken = tide_aws(&["snapshot", "--prefix", &self.prefix]);
-        let talk = String::from_utf8_lossy(&taken.stderr);
-        assert!(taken.status.success(), "no snapshot of {}: {talk}", self.prefix);
-        String::from_utf8_lossy(&taken.stdout).into_owned()
+        // It pages through everything there is, and may meet a fault that is meant for somebody else.
+        let mut talk = String::new();
+        for _ in 0..4 {
+            let taken = tide_aws(&["snapshot", "--prefix", &self.prefix]);
+            if taken.status.success() {
+                return String::from_utf8_lossy(&taken.stdout).into_owned();
+            }
+            talk = String::from_utf8_lossy(&taken.stderr).into_owned();
+        }
+        panic!("no snapshot of {}: {talk}", self.prefix)
     }
 
     /// What a deployment group has deployed last with success. (A blue/green deployment leaves other instances behind.)
