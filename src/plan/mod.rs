@@ -17,6 +17,7 @@ mod read;
 mod render;
 mod replacement;
 mod replacement_form;
+mod route_form;
 #[cfg(test)]
 mod sample;
 mod scalar;

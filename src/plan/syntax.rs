@@ -12,6 +12,7 @@ use super::{
     },
     problem::Problem,
     replacement_form::{DeployForm, RefreshForm, RollingForm},
+    route_form::RouteForm,
     scalar::{Literal, Whole, words},
     source::Spanned,
     tree::Node,
@@ -73,120 +74,6 @@ record! {
         "default" default: Optional Literal,
         /// What the parameter is for.
         "description" description: Optional String,
-    }
-}
-
-record! {
-    /// A place where traffic is split between two sides.
-    RouteForm, "a route", choice "kind of route" "plan::unknown-route-kind" {
-        /// The forward action of an Application Load Balancer.
-        "alb" alb: Choice AlbForm,
-        /// The listener of a Network Load Balancer.
-        "nlb" nlb: Choice NlbForm,
-        /// Weighted records of Route 53.
-        "route53" route53: Choice Route53Form,
-    }
-}
-
-record! {
-    /// The forward action of a rule, or the default action of a listener, that splits traffic between two target
-    /// groups. Name the sides with `stable` and `candidate`, or name a `pair` and let the weights tell.
-    AlbForm, "an alb route", choice "`rule`, `listener`, `load-balancer` or `rules`" "plan::unknown-field" {
-        /// The ARN of a listener rule.
-        "rule" rule: Choice String,
-        /// The ARN of a listener, for its default action.
-        "listener" listener: Choice String,
-        /// The name of a load balancer; its listener is told by `port`.
-        "load-balancer" load_balancer: Choice String,
-        /// The port of the listener, with `load-balancer`.
-        "port" port: Optional Whole<1, 65_535>,
-        /// The priority of the rule, with `load-balancer`; without it the listener's default action is meant.
-        "priority" priority: Optional Whole<1, 50_000>,
-        /// Several rules and listeners with the same two target groups, such as those for port 80 and 443. They are
-        /// moved and put back together.
-        "rules" rules: Choice List<RuleForm>,
-        /// The target group that serves today, by name or ARN.
-        "stable" stable: Optional String,
-        /// The target group of the new version.
-        "candidate" candidate: Optional String,
-        /// Two target groups (blue and green). Whichever has all the weight when a run starts is stable.
-        "pair" pair: Optional List<String>,
-        /// How long connections may still reach a side after its weight was taken away; `30s` unless told.
-        "settle" settle: Optional Duration,
-    }
-}
-
-record! {
-    /// One of several rules of a route, or the default action of a listener.
-    RuleForm, "a rule", choice "`rule`, `listener` or `load-balancer`" "plan::unknown-field" {
-        /// The ARN of a listener rule.
-        "rule" rule: Choice String,
-        /// The ARN of a listener, for its default action.
-        "listener" listener: Choice String,
-        /// The name of a load balancer; its listener is told by `port`.
-        "load-balancer" load_balancer: Choice String,
-        /// The port of the listener, with `load-balancer`.
-        "port" port: Optional Whole<1, 65_535>,
-        /// The priority of the rule, with `load-balancer`; without it the listener's default action is meant.
-        "priority" priority: Optional Whole<1, 50_000>,
-    }
-}
-
-record! {
-    /// The listener of a Network Load Balancer that splits new connections between two target groups. Name the sides
-    /// with `stable` and `candidate`, or name a `pair` and let the weights tell.
-    NlbForm, "an nlb route", choice "`listener`, `load-balancer` or `listeners`" "plan::unknown-field" {
-        /// The ARN of a listener.
-        "listener" listener: Choice String,
-        /// The name of a load balancer; its listener is told by `port`.
-        "load-balancer" load_balancer: Choice String,
-        /// The port of the listener, with `load-balancer`.
-        "port" port: Optional Whole<1, 65_535>,
-        /// Several listeners with the same two target groups. They are moved and put back together.
-        "listeners" listeners: Choice List<ListenerForm>,
-        /// The target group that serves today, by name or ARN.
-        "stable" stable: Optional String,
-        /// The target group of the new version.
-        "candidate" candidate: Optional String,
-        /// Two target groups (blue and green). Whichever has all the weight when a run starts is stable.
-        "pair" pair: Optional List<String>,
-        /// How long connections may still reach a side after its weight was taken away; `30s` unless told. A weight
-        /// moves new connections only: make this as long as the connections that matter.
-        "settle" settle: Optional Duration,
-    }
-}
-
-record! {
-    /// One of several listeners of a route.
-    ListenerForm, "a listener", choice "`listener` or `load-balancer`" "plan::unknown-field" {
-        /// The ARN of a listener.
-        "listener" listener: Choice String,
-        /// The name of a load balancer; its listener is told by `port`.
-        "load-balancer" load_balancer: Choice String,
-        /// The port of the listener, with `load-balancer`.
-        "port" port: Optional Whole<1, 65_535>,
-    }
-}
-
-record! {
-    /// Weighted records of one name and type in a hosted zone of Route 53. The sides are named by the records' set
-    /// identifiers. Resolvers keep an answer for its TTL, so a bake begins only when that is over.
-    Route53Form, "a route53 route" {
-        /// The hosted zone, by id (`Z…`) or domain (`example.com`).
-        "zone" zone: Required String,
-        /// The name of the records, such as `www.example.com`.
-        "name" name: Required String,
-        /// `A`, `AAAA` or `CNAME`; alias records are of type `A` or `AAAA`.
-        "type" kind: Required RecordType,
-        /// The set identifier of the record that serves today.
-        "stable" stable: Optional String,
-        /// The set identifier of the new version's record.
-        "candidate" candidate: Optional String,
-        /// Two set identifiers (blue and green). Whichever has all the weight when a run starts is stable.
-        "pair" pair: Optional List<String>,
-        /// How long connections may still reach a side after its weight was taken away; `30s` unless told. The TTL of
-        /// the records counts where it is longer.
-        "settle" settle: Optional Duration,
     }
 }
 

@@ -8,9 +8,10 @@ use crate::plan::{
     form::{Named, Slot},
     model::{Family, ListenerRule, Member, RecordSet, Route, RouteKind, RouteName, Sides},
     problem::Problem,
+    route_form::{AlbForm, NlbForm, Route53Form, RouteForm},
     scalar::Whole,
     source::{Span, Spanned},
-    syntax::{AlbForm, List, NlbForm, Route53Form, RouteForm},
+    syntax::List,
 };
 
 /// The routes that could be read, each with the place of its name.
