@@ -184,3 +184,13 @@ fn a_candidate_worse_than_stable_is_rolled_back_though_no_alarm_sees_it() {
     assert!(told.contains("errors: the canary fails 3.0 times as often as the baseline"), "{told}");
     assert!(!told.contains("gate alarms: fail"), "{told}");
 }
+
+#[test]
+fn a_candidate_slower_than_stable_is_rolled_back_though_it_has_no_errors() {
+    let scenario = "plans/scenarios/candidate-slow.yaml";
+    let args = ["run", "plans/canary-judged.yaml", "--simulate", "--scenario", scenario];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 4, "{talk}");
+    assert!(told.contains("gate judge: fail, answers slower than 300ms"), "{told}");
+    assert!(!told.contains("gate latency: fail"), "{told}");
+}
