@@ -17,8 +17,10 @@ use crate::{
     rollout::{Bound, Outcome, Reading, Split, Timestamp},
 };
 
-const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
+pub(super) const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
 const ERRORS: &str = "errors";
+/// Begins the names of the evidence that is a line of a plot.
+const PLOT: &str = "plot of ";
 const RESPONSE_TIME: &str = "TargetResponseTime";
 
 /// Reads both sides' counts since the candidate's first traffic, with one call, and lets the judge judge them.
@@ -184,7 +186,20 @@ pub fn judge_compare(
         Some(alone) => reading.with("compared until", alone),
         None => reading,
     };
-    with_figures(reading, &report)
+    let reading = with_figures(reading, &report);
+    match outcome {
+        Outcome::Fail | Outcome::Unknown => report
+            .plots()
+            .into_iter()
+            .fold(reading, |reading, (name, line)| reading.with(&format!("{PLOT}{name}"), line)),
+        Outcome::Pass | Outcome::Wait => reading,
+    }
+}
+
+/// The lines of a plot among the evidence of a reading, with their names.
+pub fn plots(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
+    let named = |(name, line)| Some((str::strip_prefix(name, PLOT)?, line));
+    reading.evidence.iter().map(|(name, line)| (name.as_str(), line.as_str())).filter_map(named)
 }
 
 /// The judge's sentence without the verdict, which the reading has.
@@ -218,7 +233,7 @@ fn with_figures(reading: Reading, report: &Report) -> Reading {
 }
 
 /// The judge's configuration for a gate; a checked plan has a consistent one.
-fn config(gate: &CompareGate) -> Result<Config, Problem> {
+pub(super) fn config(gate: &CompareGate) -> Result<Config, Problem> {
     let mut metrics = vec![metric(ERRORS.to_owned(), gate.errors)?];
     if let Some(latency) = gate.latency {
         metrics.push(metric(slower_than(latency), latency.compared)?);
@@ -243,7 +258,7 @@ fn allowance(of: Allowance) -> Result<judge::Allowance, Problem> {
     judge::Allowance::new(f64::from(of.ratio) / 1_000.0, f64::from(of.absolute) / 1_000_000.0)
 }
 
-fn minute_of(at: Timestamp) -> Minute {
+pub(super) fn minute_of(at: Timestamp) -> Minute {
     Minute(at.as_millis().div_euclid(60_000))
 }
 
@@ -331,8 +346,11 @@ mod tests {
         let worse = read(counts(30, 30, 10), &[HALF], 30);
         assert_eq!(worse.outcome, Outcome::Fail, "{worse:?}");
         assert!(worse.evidence.contains_key("canary errors"), "{worse:?}");
+        assert_eq!(plots(&worse).count(), 4, "rates of both, evidence to fail and to pass");
+        assert_eq!(worse, read(counts(30, 30, 10), &[HALF], 30), "the same rows, the same bytes");
         let equal = read(counts(50, 10, 10), &[HALF], 50);
         assert_eq!(equal.outcome, Outcome::Pass, "{equal:?}");
+        assert_eq!(plots(&equal).count(), 0, "what passes needs no plot");
     }
 
     #[test]
