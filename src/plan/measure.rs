@@ -240,3 +240,15 @@ fn decimal(units: u64, places: u32) -> String {
     let text = format!("{}.{:0width$}", units / scale, units % scale);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_asked_for_in_seconds_as_cloudwatch_writes_them() {
+        assert_eq!(Statistic::CountAbove(500).to_string(), "TC(0.5:)");
+        assert_eq!(Statistic::CountUpTo(1_250).to_string(), "TC(:1.25)");
+        assert_eq!(Statistic::CountUpTo(2_000).to_string(), "TC(:2)");
+    }
+}
