@@ -104,7 +104,8 @@ pub(super) enum Verb {
     History(HistoryCommand),
     /// Try a plan's gates without a rollout (`gate test`)
     Gate(GateCommand),
-    /// Judge without a rollout: a file as Kayenta would, or how long a `compare` gate takes (`judge plan`)
+    /// Judge without a rollout: a file as Kayenta would, how long a `compare` gate takes (`judge plan`), or how often it
+    /// would have been wrong (`judge calibrate`)
     Judge(JudgeCommand),
     /// Print the JSON schema of the plan language, for editors
     Schema,
@@ -272,6 +273,22 @@ pub(super) enum JudgeMode {
 pub(super) enum JudgeVerb {
     /// Tell how many minutes and requests a `compare` gate with its defaults takes to fail or pass
     Plan(ForecastCommand),
+    /// Tell how often a plan's `compare` gates would have failed a harmless candidate, by the stable side's past
+    Calibrate(CalibrateCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CalibrateCommand {
+    #[command(flatten)]
+    pub file: PlanFile,
+    /// Only this gate
+    #[arg(long, value_name = "NAME")]
+    pub gate: Option<String>,
+    /// How far back, at most the 15 days for which minutes are kept
+    #[arg(long, value_name = "TIME", default_value = "14d", value_parser = crate::plan::units::parse_duration)]
+    pub since: std::time::Duration,
+    #[command(flatten)]
+    pub simulation: Simulation,
 }
 
 #[derive(Debug, Args)]

@@ -5,17 +5,23 @@ use std::collections::BTreeMap;
 
 use super::measured::{REQUESTS, SERVER_ERRORS, Source, lacking, last_whole};
 use crate::{
-    cloud::{Error, Reads, Series},
+    cloud::{Error, Query, Reads, Series},
     judge::{
-        self, Alpha, Arm, Case, Config, Counts, Earlier, Exposure, Metric, Minute, Minutes, Pace,
-        Problem, Report, Row, Share, Standard, Step, Verdict,
+        self, Absence, Alpha, Arm, Case, Config, Counts, Earlier, Exposure, Metric, Minute,
+        Minutes, Pace, Problem, Report, Row, Share, Standard, Step, Verdict,
     },
-    plan::{Allowance, CompareGate, Side, Statistic, units::Weight},
+    plan::{
+        Allowance, CompareGate, Comparison, LatencyAbove, Side, Statistic,
+        units::{Weight, format_duration},
+    },
     rollout::{Bound, Outcome, Reading, Split, Timestamp},
 };
 
-const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
-const METRIC: &str = "errors";
+pub(super) const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
+const ERRORS: &str = "errors";
+/// Begins the names of the evidence that is a line of a plot.
+const PLOT: &str = "plot of ";
+const RESPONSE_TIME: &str = "TargetResponseTime";
 
 /// Reads both sides' counts since the candidate's first traffic, with one call, and lets the judge judge them.
 pub async fn poll_compare(
@@ -35,22 +41,52 @@ pub async fn poll_compare(
     }
     let mut queries = Vec::new();
     for side in [Side::Stable, Side::Candidate] {
-        let source = Source::of(reads, bound, side).await?;
-        queries.push(source.query(REQUESTS, Statistic::Sum));
-        queries.push(source.query(SERVER_ERRORS, Statistic::Sum));
+        queries.extend(counts(&Source::of(reads, bound, side).await?, gate));
     }
     let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
     if let Some(words) = lacking(&queries, &answers) {
         return Ok(Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")));
     }
-    Ok(match &answers[..] {
-        [stable, stable_errors, candidate, candidate_errors] => {
-            let mut rows = counts_of(Arm::Baseline, stable, stable_errors);
-            rows.extend(counts_of(Arm::Canary, candidate, candidate_errors));
-            judge_compare(rows, gate, &seen, at)
+    let (stable, candidate) = answers.split_at(answers.len() / 2);
+    let mut series = counted(gate, Arm::Baseline, stable);
+    series.extend(counted(gate, Arm::Canary, candidate));
+    Ok(judge_compare(&series, gate, &seen, at))
+}
+
+/// What is asked of a side, for `counted` to read.
+pub(super) fn counts(source: &Source, gate: &CompareGate) -> Vec<Query> {
+    let mut queries =
+        vec![source.query(REQUESTS, Statistic::Sum), source.query(SERVER_ERRORS, Statistic::Sum)];
+    if let Some(latency) = gate.latency {
+        queries.extend(speeds(latency).map(|counted| source.query(RESPONSE_TIME, counted)));
+    }
+    queries
+}
+
+/// A side's answers as the rows of each metric. Slow and quick answers are asked for apart, so that a source that does
+/// not count them has none of either: a lone zero would read as health.
+pub(super) fn counted(gate: &CompareGate, arm: Arm, answers: &[Series]) -> Vec<judge::Series> {
+    let series = |metric: String, rows| judge::Series { metric: metric.into(), rows };
+    match (gate.latency, answers) {
+        (Some(latency), [requests, errors, slow, quick]) => vec![
+            series(ERRORS.to_owned(), errors_of(arm, requests, errors)),
+            series(slower_than(latency), speeds_of(arm, slow, quick)),
+        ],
+        (None, [requests, errors]) => {
+            vec![series(ERRORS.to_owned(), errors_of(arm, requests, errors))]
         }
-        _ => Reading::new(Outcome::Unknown, at, "cannot be measured: four metrics were asked for"),
-    })
+        // Without rows the judge has no data.
+        (None | Some(_), _) => Vec::new(),
+    }
+}
+
+fn speeds(latency: LatencyAbove) -> [Statistic; 2] {
+    let bound = u32::try_from(latency.threshold.as_millis()).unwrap_or(u32::MAX);
+    [Statistic::CountAbove(bound), Statistic::CountUpTo(bound)]
+}
+
+fn slower_than(latency: LatencyAbove) -> String {
+    format!("answers slower than {}", format_duration(latency.threshold))
 }
 
 /// What the candidate was given, and when there was no more to compare it with.
@@ -88,22 +124,35 @@ impl Seen {
 }
 
 /// Errors are published only where there are some. Errors without requests are counted all the same.
-fn counts_of(arm: Arm, requests: &Series, errors: &Series) -> Vec<Row> {
+fn errors_of(arm: Arm, requests: &Series, errors: &Series) -> Vec<Row> {
+    rows_of(arm, requests, errors, Counts::new)
+}
+
+fn speeds_of(arm: Arm, slow: &Series, quick: &Series) -> Vec<Row> {
+    rows_of(arm, slow, quick, |slow, quick| Counts::new(slow.saturating_add(quick), slow))
+}
+
+/// The counts of each minute, made of two figures of which either may be missing.
+fn rows_of(arm: Arm, one: &Series, other: &Series, counts: fn(u64, u64) -> Counts) -> Vec<Row> {
     let mut minutes: BTreeMap<Timestamp, (u64, u64)> = BTreeMap::new();
-    for (at, value) in &requests.points {
+    for (at, value) in &one.points {
         minutes.entry(*at).or_default().0 += whole(*value);
     }
-    for (at, value) in &errors.points {
+    for (at, value) in &other.points {
         minutes.entry(*at).or_default().1 += whole(*value);
     }
-    let row =
-        |(at, (total, bad))| Row { minute: minute_of(at), arm, counts: Counts::new(total, bad) };
+    let row = |(at, (one, other))| Row { minute: minute_of(at), arm, counts: counts(one, other) };
     minutes.into_iter().map(row).collect()
 }
 
 /// Judges the counts. What happened since the stable side has had no traffic is not compared: the verdict that stood
 /// then stands, and an undecided one is unknown.
-pub fn judge_compare(rows: Vec<Row>, gate: &CompareGate, seen: &Seen, at: Timestamp) -> Reading {
+pub fn judge_compare(
+    series: &[judge::Series],
+    gate: &CompareGate,
+    seen: &Seen,
+    at: Timestamp,
+) -> Reading {
     let config = match config(gate) {
         Ok(config) => config,
         Err(problem) => {
@@ -113,24 +162,44 @@ pub fn judge_compare(rows: Vec<Row>, gate: &CompareGate, seen: &Seen, at: Timest
     let settle = config.pace().settle;
     let last = seen.alone_since.map(|alone| alone.plus(settle));
     let now = last.map_or(minute_of(at), |last| last.min(minute_of(at)));
-    let series = [judge::Series { metric: METRIC.into(), rows }];
-    let case = Case { exposure: &seen.exposure, now, series: &series, earlier: &Earlier::Nothing };
+    let case = Case { exposure: &seen.exposure, now, series, earlier: &Earlier::Nothing };
     let report = judge::judge(&config, &case);
     let outcome = match report.verdict {
         Verdict::Fail => Outcome::Fail,
         Verdict::Pass => Outcome::Pass,
-        Verdict::Inconclusive(_) => Outcome::Unknown,
+        // What nobody counts will not come by waiting.
+        Verdict::Inconclusive(_) | Verdict::NoData(Absence::MetricSilent) => Outcome::Unknown,
         Verdict::Running | Verdict::NoData(_) if last.is_some_and(|last| now >= last) => {
             Outcome::Unknown
         }
         Verdict::Running | Verdict::NoData(_) => Outcome::Wait,
     };
     let reading = Reading::new(outcome, at, sentence(&report));
+    let reading = match (report.verdict, gate.latency) {
+        (Verdict::NoData(Absence::MetricSilent), Some(latency)) => {
+            let [slow, quick] = speeds(latency);
+            reading.with("asked for", format!("{slow} and {quick} of {RESPONSE_TIME}"))
+        }
+        _ => reading,
+    };
     let reading = match seen.alone_since {
         Some(alone) => reading.with("compared until", alone),
         None => reading,
     };
-    with_figures(reading, &report)
+    let reading = with_figures(reading, &report);
+    match outcome {
+        Outcome::Fail | Outcome::Unknown => report
+            .plots()
+            .into_iter()
+            .fold(reading, |reading, (name, line)| reading.with(&format!("{PLOT}{name}"), line)),
+        Outcome::Pass | Outcome::Wait => reading,
+    }
+}
+
+/// The lines of a plot among the evidence of a reading, with their names.
+pub fn plots(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
+    let named = |(name, line)| Some((str::strip_prefix(name, PLOT)?, line));
+    reading.evidence.iter().map(|(name, line)| (name.as_str(), line.as_str())).filter_map(named)
 }
 
 /// The judge's sentence without the verdict, which the reading has.
@@ -141,28 +210,34 @@ fn sentence(report: &Report) -> String {
 }
 
 fn with_figures(reading: Reading, report: &Report) -> Reading {
-    let Some(metric) = report.metrics.first() else { return reading };
     let arm = |counts: Counts| format!("{} of {}", counts.bad(), counts.total());
     let evidence = |guarded: f64, line: f64| format!("{:.2} of {line:.2} (log10)", guarded + 0.0);
     let reading = reading
-        .with("canary errors", arm(metric.counts.canary))
-        .with("baseline errors", arm(metric.counts.baseline))
         .with("judged", report.judged)
         .with("evidence to fail", evidence(report.fail.guarded, report.fail_line))
         .with("evidence to pass", evidence(report.pass.guarded, report.pass_line));
-    match metric.ratio {
-        Some(ratio) => {
-            let high = ratio.high.map_or("any number".to_owned(), |high| high.to_string());
-            reading.with("ratio", format!("{}, {} to {high}", ratio.estimate, ratio.low))
+    report.metrics.iter().fold(reading, |reading, metric| {
+        let (name, counts) = (&metric.name, metric.counts);
+        let reading = reading
+            .with(&format!("canary {name}"), arm(counts.canary))
+            .with(&format!("baseline {name}"), arm(counts.baseline));
+        match metric.ratio {
+            Some(ratio) => {
+                let high = ratio.high.map_or("any number".to_owned(), |high| high.to_string());
+                let ratio = format!("{}, {} to {high}", ratio.estimate, ratio.low);
+                reading.with(&format!("ratio of {name}"), ratio)
+            }
+            None => reading,
         }
-        None => reading,
-    }
+    })
 }
 
 /// The judge's configuration for a gate; a checked plan has a consistent one.
-fn config(gate: &CompareGate) -> Result<Config, Problem> {
-    let (tolerance, margin) = (allowance(gate.tolerance)?, allowance(gate.margin)?);
-    let errors = Metric::new(METRIC, 1.0, Standard::Baseline { tolerance, margin })?;
+pub(super) fn config(gate: &CompareGate) -> Result<Config, Problem> {
+    let mut metrics = vec![metric(ERRORS.to_owned(), gate.errors)?];
+    if let Some(latency) = gate.latency {
+        metrics.push(metric(slower_than(latency), latency.compared)?);
+    }
     let pace = Pace {
         warmup: Minutes::covering(gate.warmup),
         settle: Minutes::covering(gate.settle),
@@ -171,14 +246,19 @@ fn config(gate: &CompareGate) -> Result<Config, Problem> {
         ..Pace::default()
     };
     let alpha = Alpha::new(f64::from(gate.alpha.basis_points()) / 10_000.0)?;
-    Config::new(vec![errors], alpha, Alpha::FIVE_PERCENT, pace)
+    Config::new(metrics, alpha, Alpha::FIVE_PERCENT, pace)
+}
+
+fn metric(name: String, of: Comparison) -> Result<Metric, Problem> {
+    let (tolerance, margin) = (allowance(of.tolerance)?, allowance(of.margin)?);
+    Metric::new(name, f64::from(of.weight), Standard::Baseline { tolerance, margin })
 }
 
 fn allowance(of: Allowance) -> Result<judge::Allowance, Problem> {
     judge::Allowance::new(f64::from(of.ratio) / 1_000.0, f64::from(of.absolute) / 1_000_000.0)
 }
 
-fn minute_of(at: Timestamp) -> Minute {
+pub(super) fn minute_of(at: Timestamp) -> Minute {
     Minute(at.as_millis().div_euclid(60_000))
 }
 
@@ -206,8 +286,8 @@ mod tests {
     fn gate() -> CompareGate {
         CompareGate {
             route: RouteName::new("web"),
-            tolerance: Allowance { ratio: 1_100, absolute: 500 },
-            margin: Allowance { ratio: 1_500, absolute: 1_000 },
+            errors: Comparison::USUAL,
+            latency: None,
             alpha: Percent::from_basis_points(500).unwrap(),
             settle: Duration::from_mins(2),
             warmup: Duration::from_mins(2),
@@ -255,7 +335,8 @@ mod tests {
     }
 
     fn read(rows: Vec<Row>, splits: &[(i64, u16, u16)], now: i64) -> Reading {
-        judge_compare(rows, &gate(), &seen(splits).unwrap(), at(now))
+        let errors = judge::Series { metric: ERRORS.into(), rows };
+        judge_compare(&[errors], &gate(), &seen(splits).unwrap(), at(now))
     }
 
     const HALF: (i64, u16, u16) = (0, 500, 500);
@@ -265,8 +346,11 @@ mod tests {
         let worse = read(counts(30, 30, 10), &[HALF], 30);
         assert_eq!(worse.outcome, Outcome::Fail, "{worse:?}");
         assert!(worse.evidence.contains_key("canary errors"), "{worse:?}");
+        assert_eq!(plots(&worse).count(), 4, "rates of both, evidence to fail and to pass");
+        assert_eq!(worse, read(counts(30, 30, 10), &[HALF], 30), "the same rows, the same bytes");
         let equal = read(counts(50, 10, 10), &[HALF], 50);
         assert_eq!(equal.outcome, Outcome::Pass, "{equal:?}");
+        assert_eq!(plots(&equal).count(), 0, "what passes needs no plot");
     }
 
     #[test]
@@ -304,13 +388,52 @@ mod tests {
         assert_eq!(again.exposure.began(), Minute(20));
     }
 
+    fn both(errors: Vec<Row>, slow: Vec<Row>, now: i64) -> Reading {
+        let threshold = Duration::from_millis(500);
+        let latency = LatencyAbove { threshold, compared: Comparison::USUAL };
+        let gate = CompareGate { latency: Some(latency), ..gate() };
+        let series = [
+            judge::Series { metric: ERRORS.into(), rows: errors },
+            judge::Series { metric: slower_than(latency).into(), rows: slow },
+        ];
+        judge_compare(&series, &gate, &seen(&[HALF]).unwrap(), at(now))
+    }
+
+    #[test]
+    fn a_slower_candidate_fails_though_it_has_no_more_errors() {
+        let slower = both(counts(30, 10, 10), counts(30, 30, 10), 30);
+        assert_eq!(slower.outcome, Outcome::Fail, "{slower:?}");
+        assert!(slower.because.starts_with("answers slower than 500ms"), "{slower:?}");
+        let as_quick = both(counts(50, 10, 10), counts(50, 10, 10), 50);
+        assert_eq!(as_quick.outcome, Outcome::Pass, "{as_quick:?}");
+    }
+
+    #[test]
+    fn answers_that_nobody_counts_are_unknown_and_never_hide_errors() {
+        let uncounted = both(counts(50, 10, 10), Vec::new(), 50);
+        assert_eq!(uncounted.outcome, Outcome::Unknown, "{uncounted:?}");
+        assert!(uncounted.because.contains("answers slower than 500ms"), "{uncounted:?}");
+        assert_eq!(both(counts(50, 30, 10), Vec::new(), 50).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn slow_answers_are_counted_out_of_all_that_were_timed() {
+        let complete = crate::cloud::Completeness::Complete;
+        let series = |points| Series { points, completeness: complete.clone() };
+        let rows = |slow, quick| speeds_of(Arm::Canary, &series(slow), &series(quick));
+        let row = rows(vec![(at(3), 7.0)], vec![(at(3), 93.0)]);
+        assert_eq!(row[0].counts, Counts::new(100, 7));
+        assert_eq!(rows(vec![(at(3), 7.0)], vec![])[0].counts, Counts::new(7, 7));
+        assert_eq!(rows(vec![], vec![]), []);
+    }
+
     #[test]
     fn a_minute_with_errors_and_no_requests_is_not_dropped() {
         let complete = crate::cloud::Completeness::Complete;
         let series = |points| Series { points, completeness: complete.clone() };
-        let rows = counts_of(Arm::Canary, &series(vec![]), &series(vec![(at(3), 7.0)]));
+        let rows = errors_of(Arm::Canary, &series(vec![]), &series(vec![(at(3), 7.0)]));
         assert_eq!(rows[0].counts, Counts::new(7, 7));
-        let rows = counts_of(Arm::Canary, &series(vec![(at(3), 7.0)]), &series(vec![]));
+        let rows = errors_of(Arm::Canary, &series(vec![(at(3), 7.0)]), &series(vec![]));
         assert_eq!(rows[0].counts, Counts::new(7, 0));
     }
 }

@@ -2,6 +2,7 @@
 //! a reading leads to.
 
 mod alarm;
+mod calibrate;
 mod command;
 mod compare;
 mod error_budget;
@@ -14,6 +15,7 @@ mod replay;
 mod requests;
 
 pub use alarm::*;
+pub use calibrate::*;
 pub use command::*;
 pub use compare::*;
 pub use error_budget::*;

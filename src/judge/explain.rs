@@ -31,7 +31,7 @@ impl Report {
                 format!("FAIL  {}.", worse.join("; "))
             }
             Verdict::Inconclusive(reason) => format!("INCONCLUSIVE  {}.", self.undecided(reason)),
-            Verdict::NoData(absence) => format!("NO DATA  {}.", missing(absence)),
+            Verdict::NoData(absence) => format!("NO DATA  {}.", self.missing(absence)),
         }
     }
 
@@ -125,6 +125,26 @@ impl Report {
         }
     }
 
+    fn missing(&self, absence: Absence) -> String {
+        match absence {
+            Absence::NoTraffic => "neither arm has requests".to_owned(),
+            Absence::CanarySilent => "the canary has no requests while the baseline has".to_owned(),
+            Absence::MetricSilent => {
+                let empty = |m: &&MetricReport| {
+                    m.counts.canary.total() == 0 || m.counts.baseline.total() == 0
+                };
+                let silent: Vec<&str> =
+                    self.metrics.iter().filter(empty).map(|m| m.name.as_ref()).collect();
+                let whose = if silent.is_empty() {
+                    "a metric has no data any more".to_owned()
+                } else {
+                    format!("no data of {}", silent.join(", "))
+                };
+                format!("{whose}, although there are requests")
+            }
+        }
+    }
+
     fn undecided(&self, reason: Reason) -> String {
         match reason {
             Reason::Warming => {
@@ -189,14 +209,6 @@ fn standard(standard: Standard) -> String {
             percent(limit.get()),
             percent(margin.get())
         ),
-    }
-}
-
-fn missing(absence: Absence) -> &'static str {
-    match absence {
-        Absence::NoTraffic => "neither arm has requests",
-        Absence::CanarySilent => "the canary has no requests while the baseline has",
-        Absence::MetricSilent => "a metric has no data although there are requests",
     }
 }
 

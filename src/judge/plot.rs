@@ -3,7 +3,7 @@
 use super::{
     counts::{Pair, sum},
     quantity::{size, whole},
-    report::{MetricReport, Point, Report},
+    report::{Blame, MetricReport, Point, Report},
 };
 
 /// Columns of a line; longer traces are condensed.
@@ -12,28 +12,61 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 /// The plot of one metric, two lines for rates and two for evidence, each ending in what a full bar stands for.
 pub(super) fn plot(report: &Report, metric: &MetricReport) -> String {
-    if metric.trace.is_empty() {
+    let Some(Lines { baseline, canary, fail, pass }) = lines(report, metric) else {
         return String::new();
+    };
+    format!(
+        "    rate      baseline {baseline}\n              canary   {canary}\n    \
+         evidence  to fail  {fail}\n              to pass  {pass}\n",
+    )
+}
+
+impl Report {
+    /// The plot as lines with a name each, for who has a place for lines only: of the metrics that a FAIL is laid to, of
+    /// all when it is laid to none.
+    pub fn plots(&self) -> Vec<(String, String)> {
+        let blamed = self.metrics.iter().any(|metric| metric.blame != Blame::None);
+        let shown = self.metrics.iter().filter(|m| !blamed || m.blame != Blame::None);
+        let named = |metric: &MetricReport| {
+            let Lines { baseline, canary, fail, pass } = lines(self, metric)?;
+            let name = |what: &str| format!("{}, {what}", metric.name);
+            let rates = [(name("baseline"), baseline), (name("canary"), canary)];
+            Some(rates.into_iter().chain([(name("to fail"), fail), (name("to pass"), pass)]))
+        };
+        shown.filter_map(named).flatten().collect()
+    }
+}
+
+struct Lines {
+    baseline: String,
+    canary: String,
+    fail: String,
+    pass: String,
+}
+
+/// `None` while nothing was judged.
+fn lines(report: &Report, metric: &MetricReport) -> Option<Lines> {
+    if metric.trace.is_empty() {
+        return None;
     }
     let columns: Vec<&[Point]> = metric.trace.chunks(metric.trace.len().div_ceil(WIDTH)).collect();
     let rates = |of: fn(Pair) -> Option<f64>| -> Vec<f64> {
         let counts = columns.iter().map(|points| sum(points.iter().map(|p| p.counts)));
         counts.map(|pair| of(pair).unwrap_or(0.0)).collect()
     };
-    let evidence = |of: fn(&Point) -> f64| -> Vec<f64> {
-        columns.iter().filter_map(|points| points.last()).map(of).collect()
+    let evidence = |of: fn(&Point) -> f64, line: f64| {
+        let values: Vec<f64> = columns.iter().filter_map(|points| points.last()).map(of).collect();
+        format!("{} (full bar: the line)", bars(&values, line))
     };
     let (baseline, canary) = (rates(|p| p.baseline.rate()), rates(|p| p.canary.rate()));
     let top = baseline.iter().chain(&canary).copied().fold(0.0, f64::max);
-    let scale = format!("(full bar: {})", percent(top));
-    format!(
-        "    rate      baseline {} {scale}\n              canary   {} {scale}\n    \
-         evidence  to fail  {} (full bar: the line)\n              to pass  {} (full bar: the line)\n",
-        bars(&baseline, top),
-        bars(&canary, top),
-        bars(&evidence(|p| p.fail), report.fail_line),
-        bars(&evidence(|p| p.pass), report.pass_line),
-    )
+    let scaled = |values: &[f64]| format!("{} (full bar: {})", bars(values, top), percent(top));
+    Some(Lines {
+        baseline: scaled(&baseline),
+        canary: scaled(&canary),
+        fail: evidence(|p| p.fail, report.fail_line),
+        pass: evidence(|p| p.pass, report.pass_line),
+    })
 }
 
 /// Values from 0 to `top` as bars; what lies outside is drawn at the end it lies beyond.

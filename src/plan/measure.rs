@@ -18,6 +18,10 @@ pub enum Statistic {
     SampleCount,
     /// In tenths: 999 is `p99.9`. From 1 to 1000.
     Percentile(u16),
+    /// How many values are above so many thousandths: a trimmed count, whose lower bound is exclusive.
+    CountAbove(u32),
+    /// How many values are at most so many thousandths.
+    CountUpTo(u32),
 }
 
 impl fmt::Display for Statistic {
@@ -30,6 +34,8 @@ impl fmt::Display for Statistic {
             Self::SampleCount => f.write_str("SampleCount"),
             Self::Percentile(tenths) if tenths % 10 == 0 => write!(f, "p{}", tenths / 10),
             Self::Percentile(tenths) => write!(f, "p{}.{}", tenths / 10, tenths % 10),
+            Self::CountAbove(bound) => write!(f, "TC({}:)", decimal(u64::from(*bound), 3)),
+            Self::CountUpTo(bound) => write!(f, "TC(:{})", decimal(u64::from(*bound), 3)),
         }
     }
 }
@@ -123,14 +129,13 @@ impl fmt::Display for Periods {
     }
 }
 
-/// The candidate of a route held against its stable side, by the share of requests answered with a server error.
+/// The candidate of a route held against its stable side, by the share of requests answered with a server error, and by
+/// the share answered slowly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompareGate {
     pub route: RouteName,
-    /// How much worse is tolerated: beyond it the gate fails.
-    pub tolerance: Allowance,
-    /// How much worse has to be excluded before it passes; more than the tolerance.
-    pub margin: Allowance,
+    pub errors: Comparison,
+    pub latency: Option<LatencyAbove>,
     /// How often a harmless candidate may fail, over all looks; at most 20 %.
     pub alpha: Percent,
     /// How old a minute has to be before it counts.
@@ -140,6 +145,35 @@ pub struct CompareGate {
     pub min_canary_requests: u32,
     /// After the latest change of weights, when an undecided gate becomes `unknown`.
     pub deadline: Duration,
+}
+
+/// How two shares of requests are held against each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// How much worse is tolerated: beyond it the gate fails.
+    pub tolerance: Allowance,
+    /// How much worse has to be excluded before it passes; more than the tolerance.
+    pub margin: Allowance,
+    /// In relation to the gate's other comparisons, 1 to 1000: `alpha` is divided in these proportions.
+    pub weight: u32,
+}
+
+impl Comparison {
+    /// 1.1x + 0.05pp tolerated, 1.5x + 0.1pp excluded.
+    pub const USUAL: Self = Self {
+        tolerance: Allowance { ratio: 1_100, absolute: 500 },
+        margin: Allowance { ratio: 1_500, absolute: 1_000 },
+        weight: 1,
+    };
+}
+
+/// Requests whose answer took longer than the threshold, compared as counts: percentiles of a small side and a large
+/// one differ even where the sides do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatencyAbove {
+    /// From a millisecond to an hour, in whole milliseconds.
+    pub threshold: Duration,
+    pub compared: Comparison,
 }
 
 /// How fast the errors of one side may use up what a service level objective leaves for them.
@@ -205,4 +239,16 @@ fn decimal(units: u64, places: u32) -> String {
     let width = usize::try_from(places).unwrap_or(0);
     let text = format!("{}.{:0width$}", units / scale, units % scale);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_asked_for_in_seconds_as_cloudwatch_writes_them() {
+        assert_eq!(Statistic::CountAbove(500).to_string(), "TC(0.5:)");
+        assert_eq!(Statistic::CountUpTo(1_250).to_string(), "TC(:1.25)");
+        assert_eq!(Statistic::CountUpTo(2_000).to_string(), "TC(:2)");
+    }
 }

@@ -62,6 +62,8 @@ record! {
         "route" route: Required String,
         /// How many server errors more are tolerated, and how many more have to be excluded.
         "errors" errors: Optional ErrorsForm,
+        /// Compares the share of slow answers too: the gate fails by both together, and passes when both pass.
+        "latency-above" latency_above: Optional LatencyAboveForm,
         /// How often a harmless candidate may fail at all, at most `20%`; `5%` unless told.
         "alpha" alpha: Optional Percent,
         /// How old a minute has to be before it counts; `2m` unless told.
@@ -82,6 +84,22 @@ record! {
         "tolerance" tolerance: Optional Allowance,
         /// The gate passes when the candidate is shown to be better than this; `1.5x + 0.1pp` unless told.
         "margin" margin: Optional Allowance,
+        /// How much of `alpha` it is given in relation to the other comparisons; 1 unless told.
+        "weight" weight: Optional Whole<1, 1_000>,
+    }
+}
+
+record! {
+    /// Answers that take longer than the threshold, as a share of all answers.
+    LatencyAboveForm, "`latency-above`" {
+        /// From when on an answer is slow, such as `500ms`: a time that nine in ten of the stable side's answers keep.
+        "threshold" threshold: Required Duration,
+        /// The gate fails when the candidate is shown to be worse than this; `1.1x + 0.05pp` unless told.
+        "tolerance" tolerance: Optional Allowance,
+        /// The gate passes when the candidate is shown to be better than this; `1.5x + 0.1pp` unless told.
+        "margin" margin: Optional Allowance,
+        /// How much of `alpha` it is given in relation to the other comparisons; 1 unless told.
+        "weight" weight: Optional Whole<1, 1_000>,
     }
 }
 

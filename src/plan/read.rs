@@ -273,6 +273,12 @@ mod tests {
         assert_eq!(compare(""), [""; 0]);
         assert_eq!(compare(", errors: { tolerance: 1x }"), ["plan::tolerance"]);
         assert_eq!(compare(", errors: { tolerance: 2x }"), ["plan::tolerance"]);
+        assert_eq!(compare(", latency-above: { threshold: 500ms, weight: 3 }"), [""; 0]);
+        assert_eq!(compare(", latency-above: { threshold: 0s }"), ["plan::out-of-range"]);
+        assert_eq!(
+            compare(", latency-above: { threshold: 1s, tolerance: 2x }"),
+            ["plan::tolerance"]
+        );
         assert_eq!(compare(", alpha: 25%"), ["plan::out-of-range"]);
         assert_eq!(compare(", deadline: 6m"), ["plan::out-of-range"]);
     }

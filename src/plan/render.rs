@@ -8,7 +8,10 @@ use std::{
 
 use super::{
     calendar::Window,
-    measure::{Bound, CompareGate, ErrorBudgetGate, Measure, MetricGate, Statistic},
+    measure::{
+        Bound, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove, Measure, MetricGate,
+        Statistic,
+    },
     model::{
         AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
         GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
@@ -303,11 +306,20 @@ fn metric(gate: &MetricGate) -> Flow {
 }
 
 fn compare(gate: &CompareGate) -> Flow {
-    let errors = Flow::new().with("tolerance", gate.tolerance).with("margin", gate.margin);
-    Flow::new()
-        .with("route", text(gate.route.as_str()))
-        .with("errors", errors)
-        .with("alpha", gate.alpha)
+    let allowed =
+        |flow: Flow, of: Comparison| flow.with("tolerance", of.tolerance).with("margin", of.margin);
+    let errors = allowed(Flow::new(), gate.errors);
+    let mut flow = Flow::new().with("route", text(gate.route.as_str()));
+    match gate.latency {
+        // A weight means nothing alone; left out, the digests of older plans stay.
+        None => flow.put("errors", errors),
+        Some(LatencyAbove { threshold, compared }) => {
+            let latency = allowed(Flow::new().with("threshold", duration(threshold)), compared);
+            flow.put("errors", errors.with("weight", gate.errors.weight))
+                .put("latency-above", latency.with("weight", compared.weight))
+        }
+    };
+    flow.with("alpha", gate.alpha)
         .with("settle", duration(gate.settle))
         .with("warmup", duration(gate.warmup))
         .with("min-canary-requests", gate.min_canary_requests)

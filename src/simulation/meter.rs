@@ -95,6 +95,12 @@ fn figure(metric: &str, statistic: Statistic, gauges: &[&Gauge]) -> Option<f64> 
             Statistic::Average | Statistic::Minimum | Statistic::Maximum | Statistic::Percentile(_),
             _,
         ) => Some(1.0),
+        (Statistic::CountAbove(bound), count) => {
+            Some(if bound < 1_000 { float(count) } else { 0.0 })
+        }
+        (Statistic::CountUpTo(bound), count) => {
+            Some(if bound < 1_000 { 0.0 } else { float(count) })
+        }
     }
 }
 
@@ -110,6 +116,10 @@ fn time(statistic: Statistic, gauges: &[&Gauge], requests: u64) -> Option<f64> {
     let millis = match statistic {
         _ if all == 0 => return None,
         Statistic::SampleCount => return Some(float(requests)),
+        Statistic::CountAbove(bound) => {
+            return Some(float(requests - up_to(&times, bound, requests)));
+        }
+        Statistic::CountUpTo(bound) => return Some(float(up_to(&times, bound, requests))),
         Statistic::Sum => total / 1_000_000.0,
         Statistic::Average => total / float(all),
         Statistic::Minimum => float(*times.first_key_value()?.0),
@@ -125,6 +135,14 @@ fn time(statistic: Statistic, gauges: &[&Gauge], requests: u64) -> Option<f64> {
         }
     };
     Some(millis / 1_000.0)
+}
+
+/// How many of so many whole requests took at most this long; the rest took longer, so that both add up.
+fn up_to(times: &BTreeMap<u64, u64>, millis: u32, requests: u64) -> u64 {
+    let all: u64 = times.values().sum();
+    let within: u64 = times.range(..=u64::from(millis)).map(|(_, weight)| weight).sum();
+    let whole = (u128::from(requests) * u128::from(within)) / u128::from(all.max(1));
+    u64::try_from(whole).unwrap_or(requests).min(requests)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "simulated counts stay below 2^53")]
@@ -184,6 +202,9 @@ mod tests {
         assert_eq!(time(Statistic::Percentile(950)), [0.08]);
         assert_eq!(time(Statistic::Percentile(990)), [0.9]);
         assert_eq!(time(Statistic::Maximum), [0.9]);
+        assert_eq!(time(Statistic::CountAbove(80)), [3.0]);
+        assert_eq!(time(Statistic::CountUpTo(80)), [57.0]);
+        assert_eq!(time(Statistic::CountUpTo(900)), [60.0]);
         assert_eq!(points(&meter, "HTTPCode_Target_5XX_Count", Statistic::Sum, 600), [0.0; 0]);
     }
 }

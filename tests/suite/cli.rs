@@ -184,3 +184,27 @@ fn a_candidate_worse_than_stable_is_rolled_back_though_no_alarm_sees_it() {
     assert!(told.contains("errors: the canary fails 3.0 times as often as the baseline"), "{told}");
     assert!(!told.contains("gate alarms: fail"), "{told}");
 }
+
+#[test]
+fn a_candidate_slower_than_stable_is_rolled_back_though_it_has_no_errors() {
+    let scenario = "plans/scenarios/candidate-slow.yaml";
+    let args = ["run", "plans/canary-judged.yaml", "--simulate", "--scenario", scenario];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 4, "{talk}");
+    assert!(told.contains("gate judge: fail, answers slower than 300ms"), "{told}");
+    assert!(!told.contains("gate latency: fail"), "{told}");
+}
+
+#[test]
+fn a_compare_gate_is_tried_on_the_past_of_the_stable_side() {
+    let args = ["judge", "calibrate", "plans/canary-judged.yaml", "--simulate", "--since", "6h"];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 0, "{talk}");
+    assert!(told.contains("judge: 358 minutes of the stable side of web"), "{told}");
+    let own = told.lines().find(|line| line.ends_with("this gate"));
+    assert!(own.is_some_and(|line| line.contains("5 %") && line.contains("0 (0.0 %)")), "{told}");
+    let args = ["judge", "calibrate", "plans/canary-alb.yaml", "--simulate", "--since", "1h"];
+    let (code, _, talk) = tidegate(&args);
+    assert_eq!(code, 2, "{talk}");
+    assert!(talk.contains("no compare gate"), "{talk}");
+}

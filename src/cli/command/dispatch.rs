@@ -73,7 +73,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Verb::Gate(GateCommand { verb: GateVerb::Test(command) }) => {
             gate::test(&command, global, output).await
         }
-        Verb::Judge(command) => judge::judge(&command, output),
+        Verb::Judge(command) => judge::judge(&command, global, output).await,
         Verb::Schema => {
             Output::raw(&language::schema());
             Ok(Exit::Success)

@@ -1,14 +1,14 @@
 //! `tidegate gate test`: what the gates of a plan say now, and with `--since` what they would have said. Nothing is
 //! changed; an `http` or `command` gate is asked as a run would ask it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::anyhow;
 use serde::Serialize;
 
 use super::check;
 use crate::{
-    action::preflight,
+    action::{Settled, preflight},
     cli::{
         args::{Format, GateTestCommand, Global},
         exit::{Exit, Failure},
@@ -16,7 +16,7 @@ use crate::{
         wire,
     },
     cloud::Reads,
-    gate::{Excuses, Replay, past_readings, poll, replay},
+    gate::{Excuses, Replay, past_readings, plots, poll, replay},
     plan::{Gate, GateKind, GateName, Plan},
     report,
     rollout::{Actor, Bindings, Check, Event, Outcome, Reading, Splits, Timestamp},
@@ -64,15 +64,7 @@ pub(super) async fn test(
         // A world that has only begun has no past.
         clock.sleep(since).await;
     }
-    // Routes and fleets have to be there; whether a run might start is not the question.
-    let bare = Plan { gates: std::collections::BTreeMap::new(), ..plan.clone() };
-    let settled = preflight(&bare, &reads).await.map_err(|objections| {
-        for objection in &objections {
-            output.talk(&format!("refused: {}\n   hint: {}", objection.problem, objection.hint));
-        }
-        let error = anyhow!("the gates of plan {} cannot be read", plan.name);
-        Failure { exit: Exit::Refused, error, hint: None }
-    })?;
+    let settled = settled(&plan, &reads, output).await?;
     let now = clock.now();
     let from = now.before(since);
     let mut splits = Splits::default();
@@ -97,6 +89,22 @@ pub(super) async fn test(
         tell(&Tested { gate: name, reading, past }, output);
     }
     Ok(exit(&outcomes))
+}
+
+/// Routes and fleets as they stand; whether a run might start is not the question.
+pub(super) async fn settled(
+    plan: &Plan,
+    reads: &Reads,
+    output: &Output,
+) -> Result<Settled, Failure> {
+    let bare = Plan { gates: std::collections::BTreeMap::new(), ..plan.clone() };
+    preflight(&bare, reads).await.map_err(|objections| {
+        for objection in &objections {
+            output.talk(&format!("refused: {}\n   hint: {}", objection.problem, objection.hint));
+        }
+        let error = anyhow!("the gates of plan {} cannot be read", plan.name);
+        Failure { exit: Exit::Refused, error, hint: None }
+    })
 }
 
 fn chosen<'a>(
@@ -167,7 +175,7 @@ fn tell(tested: &Tested<'_>, output: &Output) {
         Format::Json => output.json(tested),
         Format::Text => {
             let Tested { gate, reading, past } = tested;
-            output.data(&format!("{gate}: {}, {}", reading.outcome, report::evidence(reading)));
+            output.data(&told(gate, reading));
             match past {
                 None => {}
                 Some(Past::None { because }) => output.data(&format!("  no replay: {because}")),
@@ -185,6 +193,20 @@ fn tell(tested: &Tested<'_>, output: &Output) {
     }
 }
 
+/// On one line; what comes with a plot is told as a sentence, then the figures, then the plot.
+fn told(gate: &GateName, reading: &Reading) -> String {
+    let width = plots(reading).map(|(name, _)| name.chars().count()).max();
+    let Some(width) = width else {
+        return format!("{gate}: {}, {}", reading.outcome, report::evidence(reading));
+    };
+    let mut lines = vec![format!("{gate}: {}, {}", reading.outcome, reading.because)];
+    let drawn: BTreeSet<&str> = plots(reading).map(|(_, line)| line).collect();
+    let figures = reading.evidence.iter().filter(|(_, value)| !drawn.contains(value.as_str()));
+    lines.extend(figures.map(|(name, value)| format!("  {name}: {value}")));
+    lines.extend(plots(reading).map(|(name, line)| format!("  {name:width$}  {line}")));
+    lines.join("\n")
+}
+
 /// As a run would end: 4 when a gate fails, 7 when one waits or is unknown.
 fn exit(outcomes: &[Outcome]) -> Exit {
     if outcomes.contains(&Outcome::Fail) {
@@ -199,6 +221,19 @@ fn exit(outcomes: &[Outcome]) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plot_follows_the_sentence_and_the_figures() {
+        let reading = Reading::new(Outcome::Fail, Timestamp::from_millis(0), "errors: worse")
+            .with("canary errors", "3 of 9")
+            .with("plot of errors, canary", "\u{2581}\u{2588} (full bar: 3.0 %)");
+        let lines = [
+            "judge: fail, errors: worse",
+            "  canary errors: 3 of 9",
+            "  errors, canary  \u{2581}\u{2588} (full bar: 3.0 %)",
+        ];
+        assert_eq!(told(&GateName::new("judge"), &reading), lines.join("\n"));
+    }
 
     #[test]
     fn the_worst_reading_decides_the_exit_code() {

@@ -1,11 +1,12 @@
 //! `tidegate judge`: the judge without a rollout. Kayenta's judgement of a file, and a forecast of how long a `compare`
-//! gate takes at some traffic. Neither asks a cloud.
+//! gate takes at some traffic. Only `calibrate` asks a cloud.
 
 use anyhow::anyhow;
 
+use super::calibrate::calibrate;
 use crate::{
     cli::{
-        args::{ForecastCommand, Format, JudgeCommand, JudgeMode, JudgeVerb},
+        args::{ForecastCommand, Format, Global, JudgeCommand, JudgeMode, JudgeVerb},
         exit::{Exit, Failure},
         files,
         output::Output,
@@ -16,9 +17,14 @@ use crate::{
     },
 };
 
-pub(super) fn judge(command: &JudgeCommand, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn judge(
+    command: &JudgeCommand,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Failure> {
     match (&command.verb, &command.mode, &command.file) {
         (Some(JudgeVerb::Plan(outlook)), _, _) => plan(outlook, output),
+        (Some(JudgeVerb::Calibrate(past)), _, _) => calibrate(past, global, output).await,
         (None, Some(JudgeMode::Kayenta), Some(file)) => {
             let refuse = |words: String| {
                 Failure::usage(
@@ -34,7 +40,7 @@ pub(super) fn judge(command: &JudgeCommand, output: &Output) -> Result<Exit, Fai
         }
         (None, _, _) => Err(Failure::usage(
             "nothing to judge",
-            "write `tidegate judge --mode kayenta FILE` or `tidegate judge plan`",
+            "write `tidegate judge --mode kayenta FILE`, `tidegate judge plan` or `tidegate judge calibrate PLAN`",
         )),
     }
 }

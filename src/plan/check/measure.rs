@@ -6,10 +6,15 @@ use super::scope::{Scope, filled, positive};
 use crate::plan::{
     calendar::{Day, Hours, Window, Zone},
     defaults::MEASURED_EVERY,
+    form::Slot,
     measure::{
-        Allowance, Bound, Burn, CompareGate, ErrorBudgetGate, Limit, Measure, MetricGate, Periods,
+        Allowance, Bound, Burn, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove, Limit,
+        Measure, MetricGate, Periods,
     },
-    measure_form::{CompareForm, ErrorBudgetForm, ErrorsForm, MetricForm, RatioForm, WindowForm},
+    measure_form::{
+        CompareForm, ErrorBudgetForm, ErrorsForm, LatencyAboveForm, MetricForm, RatioForm,
+        WindowForm,
+    },
     model::{Gate, GateKind, GateName, ListenerRule, Route, RouteKind, RouteName},
     problem::Problem,
     scalar::Whole,
@@ -146,7 +151,11 @@ pub(super) fn compare(
 ) -> Option<CompareGate> {
     let span = form.span;
     let form = &form.value;
-    let (tolerance, margin) = allowances(form.errors.given().map(|e| &e.value), span, problems);
+    let errors = form.errors.given().map_or(Comparison::USUAL, |errors| {
+        let ErrorsForm { tolerance, margin, weight } = &errors.value;
+        comparison((tolerance, margin, weight), span, problems)
+    });
+    let latency = form.latency_above.given().map(|form| latency_above(form, problems));
     let alpha = form.alpha.value_or(Percent::from_basis_points(500)?);
     if !(1..=MOST_ALPHA).contains(&alpha.basis_points()) {
         problems.push(
@@ -166,8 +175,11 @@ pub(super) fn compare(
     }
     Some(CompareGate {
         route: scope.route(&form.route, problems)?,
-        tolerance,
-        margin,
+        errors,
+        latency: match latency {
+            Some(latency) => Some(latency?),
+            None => None,
+        },
         alpha,
         settle: form.settle.value_or(2 * MINUTE),
         warmup,
@@ -243,22 +255,40 @@ pub(super) fn window(form: &WindowForm, problems: &mut Vec<Problem>) -> Window {
     }
 }
 
-fn allowances(
-    form: Option<&ErrorsForm>,
+fn latency_above(
+    form: &Spanned<LatencyAboveForm>,
+    problems: &mut Vec<Problem>,
+) -> Option<LatencyAbove> {
+    let LatencyAboveForm { threshold, tolerance, margin, weight } = &form.value;
+    let compared = comparison((tolerance, margin, weight), form.span, problems);
+    let at = threshold.span_or(form.span);
+    let threshold = threshold.value()?;
+    if !(Duration::from_millis(1)..=Duration::from_hours(1)).contains(&threshold) {
+        problems.push(
+            Problem::error("plan::out-of-range", "slow begins between a millisecond and an hour")
+                .at(at, "out of range")
+                .help("write a time that most answers keep, such as `500ms`"),
+        );
+    }
+    Some(LatencyAbove { threshold, compared })
+}
+
+fn comparison(
+    (tolerance, margin, weight): (&Slot<Allowance>, &Slot<Allowance>, &Slot<Whole<1, 1_000>>),
     span: Span,
     problems: &mut Vec<Problem>,
-) -> (Allowance, Allowance) {
-    let usual =
-        (Allowance { ratio: 1_100, absolute: 500 }, Allowance { ratio: 1_500, absolute: 1_000 });
-    let Some(form) = form else { return usual };
-    let (tolerance, margin) = (form.tolerance.value_or(usual.0), form.margin.value_or(usual.1));
+) -> Comparison {
+    let usual = Comparison::USUAL;
+    let at_tolerance = tolerance.span_or(span);
+    let at_margin = margin.span_or(at_tolerance);
+    let (tolerance, margin) = (tolerance.value_or(usual.tolerance), margin.value_or(usual.margin));
     if tolerance == (Allowance { ratio: 1_000, absolute: 0 }) {
         problems.push(
             Problem::error(
                 "plan::tolerance",
                 "with enough traffic any candidate is a little worse",
             )
-            .at(form.tolerance.span_or(span), "tolerates nothing")
+            .at(at_tolerance, "tolerates nothing")
             .help("allow a little: `1.1x` or `0.05pp`"),
         );
     }
@@ -268,12 +298,9 @@ fn allowances(
     if !beyond {
         problems.push(
             Problem::error("plan::tolerance", "the margin has to lie beyond the tolerance")
-                .at(
-                    form.margin.span_or(form.tolerance.span_or(span)),
-                    "pass and fail could both be true",
-                )
+                .at(at_margin, "pass and fail could both be true")
                 .help("write a larger margin, such as `1.5x + 0.1pp`"),
         );
     }
-    (tolerance, margin)
+    Comparison { tolerance, margin, weight: weight.value_or(Whole(1)).0 }
 }
