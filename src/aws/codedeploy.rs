@@ -136,11 +136,12 @@ impl CodeDeploy {
             None => at_work().map(|e| format!("{} at {}", e.target, e.name)).collect(),
         };
         let more = told.len().saturating_sub(TOLD);
-        let mut text = told.into_iter().take(TOLD).collect::<Vec<_>>().join(", ");
-        if more > 0 {
-            text.push_str(&format!(" and {more} more"));
-        }
-        Ok((!text.is_empty()).then_some(text))
+        let named = told.into_iter().take(TOLD).collect::<Vec<_>>().join(", ");
+        Ok(match (named.is_empty(), more) {
+            (true, _) => None,
+            (false, 0) => Some(named),
+            (false, more) => Some(format!("{named} and {more} more")),
+        })
     }
 
     /// The deployment a group is at or had last.

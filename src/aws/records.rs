@@ -108,8 +108,8 @@ pub(super) fn reweighted(listed: &[ResourceRecordSet], to: &Split) -> Vec<Resour
         record.weight = wanted(&record).or(record.weight);
         record
     };
-    let changes = |record: &&ResourceRecordSet| wanted(record) != record.weight;
-    let changed: Vec<_> = listed.iter().filter(changes).map(set).collect();
+    let differs = |record: &&ResourceRecordSet| wanted(record) != record.weight;
+    let changed: Vec<_> = listed.iter().filter(differs).map(set).collect();
     if changed.is_empty() { listed.iter().map(set).collect() } else { changed }
 }
 
