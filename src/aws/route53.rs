@@ -1,7 +1,10 @@
 //! Route 53: reading weighted records, and changing their weights in one batch that is followed until every name server
 //! has it. <https://docs.aws.amazon.com/Route53/latest/APIReference/Welcome.html>
 
-use std::time::Duration;
+use std::{
+    sync::{self, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use aws_sdk_route53::{
@@ -11,7 +14,10 @@ use aws_sdk_route53::{
         RrType,
     },
 };
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::{Mutex, oneshot},
+    time::Instant,
+};
 
 use super::{
     error::classed,
@@ -34,13 +40,29 @@ pub(super) struct Route53 {
     client: Client,
     /// One rate for all calls of an account.
     pace: Pace,
-    /// Of two changes at once Route 53 refuses one; those of this process stand in line.
-    changing: Mutex<()>,
+    /// Of two changes of a zone at once Route 53 refuses one; those of this process go together.
+    waiting: sync::Mutex<Vec<Waiting>>,
+    /// Whoever holds it sends what waits.
+    sending: Mutex<()>,
+}
+
+/// A change that is asked for and not sent yet.
+#[derive(Debug)]
+struct Waiting {
+    zone: String,
+    records: Vec<ResourceRecordSet>,
+    /// Takes the id of the change it became part of.
+    answer: oneshot::Sender<Result<String, Error>>,
 }
 
 impl Route53 {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, pace: Pace::route53(), changing: Mutex::default() }
+        Self {
+            client,
+            pace: Pace::route53(),
+            waiting: sync::Mutex::default(),
+            sending: Mutex::default(),
+        }
     }
 
     /// The id of a zone given by id or domain.
@@ -120,11 +142,48 @@ impl Route53 {
             operation: "ChangeResourceRecordSets",
             message: error.to_string(),
         })?;
-        self.pace.turn().await;
         let call =
             self.client.change_resource_record_sets().hosted_zone_id(&at.zone).change_batch(batch);
         let sent = call.send().await.map_err(classed("route53:ChangeResourceRecordSets", &what))?;
         Ok(sent.change_info.map(|info| info.id).unwrap_or_default())
+    }
+
+    /// Sends a change of records with whatever else waits for the same zone by the time a request may be made, as one
+    /// batch. Answers with the id of the change.
+    async fn send(&self, at: &Address, records: Vec<ResourceRecordSet>) -> Result<String, Error> {
+        let (answer, mut told) = oneshot::channel();
+        let change = Waiting { zone: at.zone.clone(), records, answer };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+        let _turn = self.sending.lock().await;
+        if let Ok(result) = told.try_recv() {
+            return result;
+        }
+        self.pace.turn().await;
+        let ready = |change: &mut Waiting| change.zone == at.zone;
+        let batch: Vec<Waiting> = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.extract_if(.., ready).collect()
+        };
+        let all = batch.iter().flat_map(|change| change.records.clone()).collect();
+        let result = self.submit(at, all).await;
+        // A batch stands or falls as a whole: what one bad change spoilt is tried change by change.
+        let is_spoilt = matches!(result, Err(Error::Rejected { .. })) && batch.len() > 1;
+        for change in batch {
+            let result = if is_spoilt {
+                self.pace.turn().await;
+                self.submit(at, change.records).await
+            } else {
+                result.clone()
+            };
+            // Whoever asked may have been given up meanwhile.
+            let _ = change.answer.send(result);
+        }
+        told.await.unwrap_or_else(|_| {
+            Err(Error::Transient {
+                operation: "ChangeResourceRecordSets",
+                message: "the batch it was part of was given up".to_owned(),
+            })
+        })
     }
 
     /// Waits until every name server has a change.
@@ -195,21 +254,18 @@ impl SetRecordWeights for Route53 {
         to: &Split,
     ) -> Result<(), Error> {
         let at = Address::of(resource)?;
-        let change = {
-            let _turn = self.changing.lock().await;
-            let (live, listed) = self.read(&at).await?;
-            if live.split != *to && live.split != *expected {
-                return Err(Error::Conflict {
-                    operation: "ChangeResourceRecordSets",
-                    message: format!("expected {expected}, found {}", live.split),
-                });
-            }
-            let missing = |member: &&Member| !live.split.0.contains_key(*member);
-            if let Some(missing) = to.0.keys().find(missing) {
-                return Err(Error::Absent { what: format!("record {at} {missing}") });
-            }
-            self.submit(&at, reweighted(&listed, to)).await?
-        };
+        let (live, listed) = self.read(&at).await?;
+        if live.split != *to && live.split != *expected {
+            return Err(Error::Conflict {
+                operation: "ChangeResourceRecordSets",
+                message: format!("expected {expected}, found {}", live.split),
+            });
+        }
+        let missing = |member: &&Member| !live.split.0.contains_key(*member);
+        if let Some(missing) = to.0.keys().find(missing) {
+            return Err(Error::Absent { what: format!("record {at} {missing}") });
+        }
+        let change = self.send(&at, reweighted(&listed, to)).await?;
         self.spread(&change).await
     }
 }

@@ -92,6 +92,62 @@ async fn both_records_change_in_one_batch_that_is_followed_until_it_is_everywher
     }
 }
 
+/// A zone with records of several names.
+fn names() -> Wire {
+    Wire::new(move |sent| {
+        let name = ["api", "app", "web", "www"].into_iter().find(|name| {
+            operation(sent) == "list" && sent.operation.contains(&format!("name={name}."))
+        });
+        let body = match (operation(sent), name) {
+            ("list", Some(name)) => listing().replace("www.", &format!("{name}.")),
+            ("change", _) if String::from_utf8_lossy(&sent.body).contains("app.") => {
+                return refusal(400, "InvalidChangeBatch", "app is not as it should be");
+            }
+            ("change", _) => change("ChangeResourceRecordSets", "PENDING"),
+            _ => change("GetChange", "INSYNC"),
+        };
+        (200, body.into_bytes())
+    })
+}
+
+/// How many changes each batch holds, refused ones too.
+fn batches(sent: &[Sent]) -> Vec<usize> {
+    let changes = sent.iter().filter(|sent| operation(sent) == "change");
+    changes
+        .map(|sent| String::from_utf8_lossy(&sent.body).matches("<Action>UPSERT</Action>").count())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_of_one_zone_at_once_go_in_one_batch() {
+    let wire = names();
+    let dns = &wire.services.route53;
+    let (from, to) = (split(255, 0), split(19, 1));
+    let (www, api, web) = tokio::join!(
+        dns.set_record_weights(RECORDS, &from, &to),
+        dns.set_record_weights("hostedzone/Z1/api.example.com/A", &from, &to),
+        dns.set_record_weights("hostedzone/Z1/web.example.com/A", &from, &to),
+    );
+    assert_eq!((www, api, web), (Ok(()), Ok(()), Ok(())));
+    // The first may go at once; what comes up until the next may go goes with it.
+    assert_eq!(batches(&wire.sent()), [2, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_change_does_not_spoil_the_others_of_its_batch() {
+    let wire = names();
+    let dns = &wire.services.route53;
+    let (from, to) = (split(255, 0), split(19, 1));
+    let (www, api, app) = tokio::join!(
+        dns.set_record_weights(RECORDS, &from, &to),
+        dns.set_record_weights("hostedzone/Z1/api.example.com/A", &from, &to),
+        dns.set_record_weights("hostedzone/Z1/app.example.com/A", &from, &to),
+    );
+    assert_eq!((www, api), (Ok(()), Ok(())));
+    assert!(matches!(app, Err(Error::Rejected { .. })), "{app:?}");
+    assert_eq!(batches(&wire.sent()), [2, 4, 2, 2]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_stands_already_is_written_again_and_what_is_foreign_is_left() {
     let wire = zone();

@@ -126,6 +126,20 @@ fn a_blue_green_deployment_waits_for_its_probe_and_can_be_taken_back() {
 }
 
 #[test]
+fn a_blue_green_deployment_of_a_bad_revision_goes_back_when_its_alarm_goes_off() {
+    let world = World::of_kind("codedeploy", "deploybgbad");
+    let before = world.deployed("blue-green");
+    let load = Load::start("deploybgbad-bg", 120);
+    let plan =
+        deploying(&world, "codedeploy-blue-green.yaml", "blue-green", "bg-5xx", "errors.zip");
+    let ended = world.run(&["run", &plan]);
+    assert!(ended.expect(4).told.contains("deploybgbad-bg-5xx is in ALARM"), "{}", ended.told);
+    assert_eq!(world.deployed("blue-green"), before);
+    let seen = load.stop();
+    println!("bad replacement: {} of {} requests failed", seen.errors, seen.requests);
+}
+
+#[test]
 fn a_deployment_under_way_is_named_to_whoever_comes_second() {
     let world = World::of_kind("codedeploy", "deploytwo");
     let plan = deploying(&world, "codedeploy-blue-green.yaml", "blue-green", "bg-5xx", "v2.zip");
