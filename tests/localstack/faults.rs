@@ -10,7 +10,11 @@ use std::{
     },
 };
 
-use crate::world::{Ended, World};
+use crate::{
+    replacements,
+    routes::by_dns,
+    world::{Ended, World},
+};
 
 /// Runs side by side: they mostly wait.
 const AT_ONCE: usize = 8;
@@ -70,7 +74,7 @@ const STORIES: [Story; 4] = [
             "route53.ChangeResourceRecordSets",
             "route53.GetChange",
         ],
-        plan: records,
+        plan: by_dns,
     },
 ];
 
@@ -85,35 +89,11 @@ fn canary(world: &World) -> String {
 }
 
 fn rolling(world: &World) -> String {
-    world.plan("rolling-asg.yaml", |text| {
-        text.replace("group: checkout }", &format!("group: {}-fleet }}", world.prefix))
-            .replace("checkout-5xx", &format!("{}-5xx", world.prefix))
-            .replace("[20%, 50%]", "[50%]")
-            .replace("bake: 5m", "bake: 2s")
-            .replace("surge: 10%", "surge: 50%\n    warm-up: 1s")
-    })
+    replacements::rolling(world, "[50%]", 2)
 }
 
 fn deployment(world: &World) -> String {
-    world.plan("codedeploy-in-place.yaml", |text| {
-        text.replace("application: checkout", &format!("application: {}", world.prefix))
-            .replace("bucket: releases", &format!("bucket: {}-revisions", world.prefix))
-            .replace("checkout-5xx", &format!("{}-5xx", world.prefix))
-            .replace("checkout/v2.zip", "v2.zip")
-            .replace("bake: 10m", "bake: 2s")
-    })
-}
-
-fn records(world: &World) -> String {
-    world.plan("weighted-route53.yaml", |text| {
-        text.replace("default: shop,", &format!("default: {},", world.prefix))
-            .replace("default: example.com", &format!("default: {}.example.com", world.prefix))
-            .replace("\"${app}.${domain}\"", "\"app.${domain}\"")
-            .replace("type: A", "type: CNAME")
-            .replace("      pair: [\"${app}-blue\", \"${app}-green\"]", "      pair: [blue, green]")
-            .replace("[\"${app}-green-5xx\", \"${app}-blue-5xx\"]", "[\"${app}-5xx\"]")
-            .replacen("  - shift: { route: site, candidate: 5%", "#", 1)
-    })
+    replacements::deploying(world, "codedeploy-in-place.yaml", "in-place", "5xx", "v2.zip")
 }
 
 /// One run with one fault, and whether its end is told truly.

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The rolling plan for a world, brief enough for a test, with these checkpoints and this version.
-fn rolling(world: &World, checkpoints: &str, version: u32) -> String {
+pub(crate) fn rolling(world: &World, checkpoints: &str, version: u32) -> String {
     world.plan("rolling-asg.yaml", |text| {
         text.replace("group: checkout }", &format!("group: {}-fleet }}", world.prefix))
             .replace("checkout-5xx", &format!("{}-5xx", world.prefix))
@@ -18,7 +18,8 @@ fn rolling(world: &World, checkpoints: &str, version: u32) -> String {
     })
 }
 
-fn deploying(world: &World, file: &str, group: &str, alarm: &str, key: &str) -> String {
+/// A plan of `CodeDeploy` for a world: which group, which alarm watches it, and what is deployed.
+pub(crate) fn deploying(world: &World, file: &str, group: &str, alarm: &str, key: &str) -> String {
     let old = file.trim_start_matches("codedeploy-").trim_end_matches(".yaml");
     world.plan(file, |text| {
         text.replace("application: checkout", &format!("application: {}", world.prefix))

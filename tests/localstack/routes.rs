@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The DNS plan for a world: its zone and records, brief bakes.
-fn by_dns(world: &World) -> String {
+pub(crate) fn by_dns(world: &World) -> String {
     world.plan("weighted-route53.yaml", |text| {
         text.replace("default: shop,", &format!("default: {},", world.prefix))
             .replace("default: example.com", &format!("default: {}.example.com", world.prefix))
