@@ -28,7 +28,7 @@ pub(crate) fn deploying(world: &World, file: &str, group: &str, alarm: &str, key
             .replace("checkout-5xx", &format!("{}-{alarm}", world.prefix))
             .replace("checkout/v2.zip", key)
             .replace("bake: 10m", "bake: 8s")
-            .replace("http://checkout-test.internal/health", &world.health_url())
+            .replace("http://checkout-test.internal/health", &World::health_url())
     })
 }
 
