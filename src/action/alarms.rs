@@ -7,23 +7,14 @@ use super::preflight::{Notes, Objection};
 use crate::{
     cloud::{Alarm, AlarmValue, Reads},
     plan::{
-        AlarmsGate, AlreadyInAlarm, GateKind, GateName, Member, Plan, RouteName, StepId, Verb,
+        AlarmsGate, AlreadyInAlarm, GateName, Member, Plan, RouteName, StepId, Verb,
         units::format_duration,
     },
     rollout::{Bindings, Excused, ExcusedUntil},
 };
 
 fn alarm_gates(plan: &Plan) -> impl Iterator<Item = (&GateName, &AlarmsGate)> {
-    plan.gates.iter().filter_map(|(name, gate)| match &gate.kind {
-        GateKind::Alarms(alarms) => Some((name, alarms)),
-        GateKind::Healthy { .. }
-        | GateKind::Http(_)
-        | GateKind::Metric(_)
-        | GateKind::Compare(_)
-        | GateKind::ErrorBudget(_)
-        | GateKind::Command(_)
-        | GateKind::Window(_) => None,
-    })
+    plan.gates.iter().filter_map(|(name, gate)| Some((name, gate.kind.alarms()?)))
 }
 
 /// Looks at every alarm with one question. Returns those that are in `ALARM` and may be.
@@ -118,18 +109,9 @@ struct Guarded<'a> {
 }
 
 fn guarded_by<'a>(plan: &'a Plan, alarm: &str) -> Vec<Guarded<'a>> {
-    let watches = |gate: &GateName| match plan.gates.get(gate).map(|gate| &gate.kind) {
-        Some(GateKind::Alarms(alarms)) => alarms.names.iter().any(|name| name == alarm),
-        Some(
-            GateKind::Healthy { .. }
-            | GateKind::Http(_)
-            | GateKind::Metric(_)
-            | GateKind::Compare(_)
-            | GateKind::ErrorBudget(_)
-            | GateKind::Command(_)
-            | GateKind::Window(_),
-        )
-        | None => false,
+    let watches = |gate: &GateName| {
+        let alarms = plan.gates.get(gate).and_then(|gate| gate.kind.alarms());
+        alarms.is_some_and(|alarms| alarms.names.iter().any(|name| name == alarm))
     };
     let guarded = plan.steps().filter_map(|(_, step)| match &step.verb {
         Verb::Shift { route, bake, gates, .. } if gates.iter().any(watches) => {

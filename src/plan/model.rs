@@ -500,6 +500,22 @@ pub enum GateKind {
     Window(Window),
 }
 
+impl GateKind {
+    /// The alarms it watches, if it watches alarms.
+    pub fn alarms(&self) -> Option<&AlarmsGate> {
+        match self {
+            Self::Alarms(alarms) => Some(alarms),
+            Self::Healthy { .. }
+            | Self::Http(_)
+            | Self::Metric(_)
+            | Self::Compare(_)
+            | Self::ErrorBudget(_)
+            | Self::Command(_)
+            | Self::Window(_) => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmsGate {
     pub names: Vec<String>,

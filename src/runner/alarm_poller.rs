@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     cloud::{Alarms, Error, Transition},
     gate::{Excuses, Sighting, judge_alarms, look_back, unknown},
-    plan::{AlarmsGate, GateKind, GateName, Plan},
+    plan::{AlarmsGate, GateName, Plan},
     rollout::{Check, Reading, Timestamp},
 };
 
@@ -34,16 +34,7 @@ pub async fn poll_alarms(
 ) -> (Vec<(Check, Reading)>, Histories) {
     let gates: Vec<(&Due, &AlarmsGate)> = due
         .iter()
-        .filter_map(|due| match &plan.gates.get(&due.gate)?.kind {
-            GateKind::Alarms(gate) => Some((due, gate)),
-            GateKind::Healthy { .. }
-            | GateKind::Http(_)
-            | GateKind::Metric(_)
-            | GateKind::Compare(_)
-            | GateKind::ErrorBudget(_)
-            | GateKind::Command(_)
-            | GateKind::Window(_) => None,
-        })
+        .filter_map(|due| Some((due, plan.gates.get(&due.gate)?.kind.alarms()?)))
         .collect();
     let names: BTreeSet<&String> = gates.iter().flat_map(|(_, gate)| &gate.names).collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
@@ -130,7 +121,11 @@ mod tests {
             let every = std::time::Duration::from_secs(15);
             plan.gates.insert(
                 name.clone(),
-                Gate { kind: GateKind::Alarms(gate), every, tolerance: Tolerance::default() },
+                Gate {
+                    kind: crate::plan::GateKind::Alarms(gate),
+                    every,
+                    tolerance: Tolerance::default(),
+                },
             );
             due.push(Due { gate: name, covering: Timestamp::default(), excuses: Excuses::new() });
         }

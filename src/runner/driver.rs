@@ -12,7 +12,7 @@ use crate::{
     cloud::Cloud,
     gate,
     journal::{self, Envelope, Hold, RunId, Seq, Store, requests},
-    plan::{GateKind, Plan},
+    plan::Plan,
     rollout::{
         Actor, CallProblem, Check, Command, Event, Input, Mode, Outstanding, Picture, Reading,
         Splits, State, Subject, Target, Timestamp, awaits_person, handle, outstanding,
@@ -355,8 +355,7 @@ impl Loop<'_> {
     }
 
     fn is_alarm_gate(&self, gate: &str) -> bool {
-        let gate = self.runner.plan.gates.get(gate);
-        gate.is_some_and(|gate| matches!(gate.kind, GateKind::Alarms(_)))
+        self.runner.plan.gates.get(gate).is_some_and(|gate| gate.kind.alarms().is_some())
     }
 
     fn observe(&mut self, target: Target, now: Timestamp) {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cloud::{Automation, Scheduled},
     plan::{
-        FleetName, GateKind, Plan, RouteName, Side,
+        FleetName, Plan, RouteName, Side,
         units::{Percent, Weight},
     },
     testkit::{Fault, Operation},
@@ -336,17 +336,8 @@ impl Scenario {
 }
 
 fn alarm_names(plan: &Plan) -> impl Iterator<Item = &str> {
-    let names = plan.gates.values().flat_map(|gate| match &gate.kind {
-        GateKind::Alarms(alarms) => alarms.names.as_slice(),
-        GateKind::Healthy { .. }
-        | GateKind::Http(_)
-        | GateKind::Metric(_)
-        | GateKind::Compare(_)
-        | GateKind::ErrorBudget(_)
-        | GateKind::Command(_)
-        | GateKind::Window(_) => &[],
-    });
-    names.map(String::as_str)
+    let gates = plan.gates.values().filter_map(|gate| gate.kind.alarms());
+    gates.flat_map(|alarms| &alarms.names).map(String::as_str)
 }
 
 #[cfg(test)]
