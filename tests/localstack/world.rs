@@ -125,10 +125,10 @@ impl World {
     /// The id of this world's hosted zone.
     fn zone(&self) -> String {
         let client = aws_sdk_route53::Client::new(&self.settings);
-        let call = client.list_hosted_zones_by_name().dns_name(format!("{}.", self.prefix));
+        let domain = format!("{}.example.com.", self.prefix);
+        let call = client.list_hosted_zones_by_name().dns_name(&domain);
         let answer = self.runtime.block_on(call.send()).unwrap();
-        let ours = |name: &str| name.starts_with(&format!("{}.", self.prefix));
-        let zone = answer.hosted_zones().iter().find(|zone| ours(zone.name())).unwrap();
+        let zone = answer.hosted_zones().iter().find(|zone| zone.name() == domain).unwrap();
         zone.id().trim_start_matches("/hostedzone/").to_owned()
     }
 
