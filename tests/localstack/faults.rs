@@ -70,9 +70,9 @@ const STORIES: [Story; 4] = [
     Story {
         kind: "route53",
         operations: &[
+            // `GetChange` names no zone, so a fault in it would strike every world: `aws/route53_on_the_wire.rs` has it.
             "route53.ListResourceRecordSets",
             "route53.ChangeResourceRecordSets",
-            "route53.GetChange",
         ],
         plan: by_dns,
     },

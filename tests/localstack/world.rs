@@ -111,12 +111,9 @@ impl World {
 
     /// Lets calls of an operation that concern this world go wrong.
     pub(crate) fn fault(&self, operation: &str, fault: &str) {
-        // Names and ARNs have the prefix in them, requests for records their zone; who asks after a change names neither.
-        let matches = match operation {
-            "route53.GetChange" => String::new(),
-            _ if operation.starts_with("route53.") => self.zone(),
-            _ => self.prefix.clone(),
-        };
+        // Names and ARNs have the prefix in them, requests for records their zone.
+        let zone = operation.starts_with("route53.").then(|| self.zone());
+        let matches = zone.unwrap_or_else(|| self.prefix.clone());
         let body = format!(r#"{{"operation": "{operation}", "match": "{matches}", {fault}}}"#);
         let told = self.post("faults", body);
         assert!(told.contains("\"id\""), "the fault was not taken: {told}");
