@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate_localstack.load import Tally, _version
+from tidegate_localstack.load import Cookies, Tally, _version
 
 
 def test_answers_are_counted_by_version_and_errors_apart() -> None:
@@ -19,3 +19,11 @@ def test_an_answer_that_names_no_version_came_from_nobody() -> None:
     assert _version(b'{"version": "7"}') == "7"
     assert _version(b"<html>") == "nobody"
     assert _version(b"[]") == "nobody"
+
+
+def test_a_returning_user_sends_back_what_was_set_last() -> None:
+    cookies = Cookies()
+    assert cookies.sent() == {}
+    cookies.keep(["AWSALBTG=blue-1; Max-Age=60; Path=/", "other=x"])
+    cookies.keep(["AWSALBTG=green-2; Path=/"])
+    assert cookies.sent() == {"Cookie": "AWSALBTG=green-2; other=x"}

@@ -14,9 +14,9 @@ use aws_sdk_cloudwatch::{
 };
 use serde::Deserialize;
 
-use super::{error::classed, pace::Pace};
+use super::{error::classed, metrics::Wanted, pace::Pace, together::Together};
 use crate::{
-    cloud::{Alarm, AlarmValue, Alarms, Error, Transition},
+    cloud::{Alarm, AlarmValue, Alarms, Error, Series, Transition},
     rollout::Timestamp,
 };
 
@@ -29,11 +29,18 @@ pub(super) struct CloudWatch {
     pub(super) client: Client,
     pace: Pace,
     history_pace: Pace,
+    /// Gates that measure ask together.
+    pub(super) gates: Together<Wanted, Vec<Series>>,
 }
 
 impl CloudWatch {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, pace: Pace::alarms(), history_pace: Pace::alarm_history() }
+        Self {
+            client,
+            pace: Pace::alarms(),
+            history_pace: Pace::alarm_history(),
+            gates: Together::new(),
+        }
     }
 
     async fn hundred(&self, names: &[&String]) -> Result<Vec<Alarm>, Error> {

@@ -2,7 +2,10 @@
 //! an answer has no pages, and a figure that nobody can take apart again.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::{
@@ -10,7 +13,7 @@ use aws_sdk_cloudwatch::{
     types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode},
 };
 
-use super::{cloudwatch::CloudWatch, error::classed};
+use super::{cloudwatch::CloudWatch, error::classed, pace::Pace, together::AsksTogether};
 use crate::{
     cloud::{Completeness, Error, Metrics, Query, Series},
     rollout::Timestamp,
@@ -21,6 +24,18 @@ const QUERIES_A_CALL: usize = 500;
 
 const UNANSWERED: &str = "no answer";
 
+/// How long a gate waits for others that are due: each has to look up its target groups first.
+const GATHERS: Duration = Duration::from_millis(250);
+
+/// What one gate asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    queries: Vec<Query>,
+    from: Timestamp,
+    to: Timestamp,
+    period: Duration,
+}
+
 #[async_trait]
 impl Metrics for CloudWatch {
     async fn series(
@@ -30,11 +45,49 @@ impl Metrics for CloudWatch {
         to: Timestamp,
         period: Duration,
     ) -> Result<Vec<Series>, Error> {
-        let mut answers = Vec::with_capacity(queries.len());
-        for some in queries.chunks(QUERIES_A_CALL) {
-            answers.extend(self.some(some, (from, to), period).await?);
+        if queries.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(answers)
+        let wanted = Wanted { queries: queries.to_vec(), from, to, period };
+        self.gates.ask(self, wanted).await
+    }
+}
+
+/// Gates that look at the same end of time by the same period are answered by one call, each question once.
+#[async_trait]
+impl AsksTogether for CloudWatch {
+    type Ask = Wanted;
+    type Answer = Vec<Series>;
+    type Kind = (Timestamp, Duration);
+    const OPERATION: &'static str = "GetMetricData";
+
+    fn kind(wanted: &Wanted) -> Self::Kind {
+        (wanted.to, wanted.period)
+    }
+
+    async fn turn(&self) {
+        Pace::rest(GATHERS).await;
+    }
+
+    async fn put(&self, wanted: &[Wanted]) -> Result<Vec<Vec<Series>>, Error> {
+        let Some(first) = wanted.first() else { return Ok(Vec::new()) };
+        let from = wanted.iter().map(|wanted| wanted.from).min().unwrap_or(first.from);
+        let distinct: BTreeSet<&Query> = wanted.iter().flat_map(|wanted| &wanted.queries).collect();
+        let distinct: Vec<Query> = distinct.into_iter().cloned().collect();
+        let mut answers = BTreeMap::new();
+        for some in distinct.chunks(QUERIES_A_CALL) {
+            let answered = self.some(some, (from, first.to), first.period).await?;
+            answers.extend(some.iter().zip(answered));
+        }
+        let answer = |wanted: &Wanted| {
+            let of = |query: &Query| {
+                let mut series = answers.get(query).cloned().unwrap_or_else(unanswered);
+                series.points.retain(|(at, _)| *at >= wanted.from);
+                series
+            };
+            wanted.queries.iter().map(of).collect()
+        };
+        Ok(wanted.iter().map(answer).collect())
     }
 }
 

@@ -88,7 +88,7 @@ async fn half_an_answer_is_told_from_a_whole_one_and_from_none() {
             result("q3", "InternalError"),
         ]}))
     });
-    let queries = vec![query("RequestCount", Statistic::Sum); 5];
+    let queries: Vec<_> = (0..5).map(|n| query(&format!("M{n}"), Statistic::Sum)).collect();
     let answers = ask(&wire, &queries).await;
     let told: Vec<_> = answers.into_iter().map(|series| series.completeness).collect();
     let failed = |words: &str| Completeness::Failed(words.to_owned());
@@ -102,4 +102,28 @@ async fn half_an_answer_is_told_from_a_whole_one_and_from_none() {
             failed("no answer"),
         ]
     );
+}
+
+#[tokio::test]
+async fn gates_that_are_due_together_cost_one_call_and_are_answered_apart() {
+    let wire = Wire::new(|_| {
+        let result = |id: &str, value: f64| {
+            let stamps = [60.0, 120.0].map(|s: f64| json!({ "epoch": s }));
+            let values = [value, value + 1.0];
+            json!({ "Id": id, "StatusCode": "Complete", "Timestamps": stamps, "Values": values })
+        };
+        cbor(&json!({ "MetricDataResults": [result("q0", 10.0), result("q1", 20.0)] }))
+    });
+    let (errors, requests) = (query("Errors", Statistic::Sum), query("Requests", Statistic::Sum));
+    let cloudwatch = &wire.services.cloudwatch;
+    let (ratio, count) = ([errors, requests.clone()], [requests]);
+    let (ratio, count) = tokio::join!(
+        cloudwatch.series(&ratio, at(0), at(180), MINUTE),
+        cloudwatch.series(&count, at(120), at(180), MINUTE),
+    );
+    let (ratio, count) = (ratio.unwrap(), count.unwrap());
+    assert_eq!(ratio[0].points, [(at(60), 10.0), (at(120), 11.0)]);
+    assert_eq!(ratio[1].points, [(at(60), 20.0), (at(120), 21.0)]);
+    assert_eq!(count[0].points, [(at(120), 21.0)], "each has the window it asked for");
+    assert_eq!(wire.operations(), ["GetMetricData"], "one call");
 }

@@ -24,6 +24,7 @@ mod tally;
 mod test_route;
 #[cfg(test)]
 mod test_route_on_the_wire;
+mod together;
 #[cfg(test)]
 mod wire;
 

@@ -1,10 +1,7 @@
 //! Route 53: reading weighted records, and changing their weights in one batch that is followed until every name server
 //! has it. <https://docs.aws.amazon.com/Route53/latest/APIReference/Welcome.html>
 
-use std::{
-    sync::{self, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_route53::{
@@ -14,15 +11,13 @@ use aws_sdk_route53::{
         RrType,
     },
 };
-use tokio::{
-    sync::{Mutex, oneshot},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 use super::{
     error::classed,
     pace::Pace,
     records::{Address, reweighted, weighted},
+    together::{AsksTogether, Together},
 };
 use crate::{
     cloud::{Checkers, Dns, Error, Records, SetRecordWeights},
@@ -41,28 +36,43 @@ pub(super) struct Route53 {
     /// One rate for all calls of an account.
     pace: Pace,
     /// Of two changes of a zone at once Route 53 refuses one; those of this process go together.
-    waiting: sync::Mutex<Vec<Waiting>>,
-    /// Whoever holds it sends what waits.
-    sending: Mutex<()>,
+    changes: Together<Changed, String>,
 }
 
-/// A change that is asked for and not sent yet.
+/// Records of a zone as they shall be.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Changed {
     zone: String,
     records: Vec<ResourceRecordSet>,
-    /// Takes the id of the change it became part of.
-    answer: oneshot::Sender<Result<String, Error>>,
+}
+
+/// Changes of one zone go in one batch, which stands or falls as a whole.
+#[async_trait]
+impl AsksTogether for Route53 {
+    type Ask = Changed;
+    type Answer = String;
+    type Kind = String;
+    const OPERATION: &'static str = "ChangeResourceRecordSets";
+
+    fn kind(change: &Changed) -> String {
+        change.zone.clone()
+    }
+
+    async fn turn(&self) {
+        self.pace.turn().await;
+    }
+
+    async fn put(&self, changes: &[Changed]) -> Result<Vec<String>, Error> {
+        let Some(first) = changes.first() else { return Ok(Vec::new()) };
+        let records = changes.iter().flat_map(|change| change.records.clone()).collect();
+        let id = self.submit(&first.zone, records).await?;
+        Ok(vec![id; changes.len()])
+    }
 }
 
 impl Route53 {
     pub(super) fn new(client: Client) -> Self {
-        Self {
-            client,
-            pace: Pace::route53(),
-            waiting: sync::Mutex::default(),
-            sending: Mutex::default(),
-        }
+        Self { client, pace: Pace::route53(), changes: Together::new() }
     }
 
     /// The id of a zone given by id or domain.
@@ -129,8 +139,9 @@ impl Route53 {
         Ok((records, listed))
     }
 
-    async fn submit(&self, at: &Address, records: Vec<ResourceRecordSet>) -> Result<String, Error> {
-        let what = format!("hosted zone {}", at.zone);
+    /// Answers with the id of the change.
+    async fn submit(&self, zone: &str, records: Vec<ResourceRecordSet>) -> Result<String, Error> {
+        let what = format!("hosted zone {zone}");
         let changes = records.into_iter().map(|record| {
             Change::builder().action(ChangeAction::Upsert).resource_record_set(record).build()
         });
@@ -143,47 +154,9 @@ impl Route53 {
             message: error.to_string(),
         })?;
         let call =
-            self.client.change_resource_record_sets().hosted_zone_id(&at.zone).change_batch(batch);
+            self.client.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch);
         let sent = call.send().await.map_err(classed("route53:ChangeResourceRecordSets", &what))?;
         Ok(sent.change_info.map(|info| info.id).unwrap_or_default())
-    }
-
-    /// Sends a change of records with whatever else waits for the same zone by the time a request may be made, as one
-    /// batch. Answers with the id of the change.
-    async fn send(&self, at: &Address, records: Vec<ResourceRecordSet>) -> Result<String, Error> {
-        let (answer, mut told) = oneshot::channel();
-        let change = Waiting { zone: at.zone.clone(), records, answer };
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(change);
-        let _turn = self.sending.lock().await;
-        if let Ok(result) = told.try_recv() {
-            return result;
-        }
-        self.pace.turn().await;
-        let ready = |change: &mut Waiting| change.zone == at.zone;
-        let batch: Vec<Waiting> = {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.extract_if(.., ready).collect()
-        };
-        let all = batch.iter().flat_map(|change| change.records.clone()).collect();
-        let result = self.submit(at, all).await;
-        // A batch stands or falls as a whole: what one bad change spoilt is tried change by change.
-        let is_spoilt = matches!(result, Err(Error::Rejected { .. })) && batch.len() > 1;
-        for change in batch {
-            let result = if is_spoilt {
-                self.pace.turn().await;
-                self.submit(at, change.records).await
-            } else {
-                result.clone()
-            };
-            // Whoever asked may have been given up meanwhile.
-            let _ = change.answer.send(result);
-        }
-        told.await.unwrap_or_else(|_| {
-            Err(Error::Transient {
-                operation: "ChangeResourceRecordSets",
-                message: "the batch it was part of was given up".to_owned(),
-            })
-        })
     }
 
     /// Waits until every name server has a change.
@@ -265,7 +238,8 @@ impl SetRecordWeights for Route53 {
         if let Some(missing) = to.0.keys().find(missing) {
             return Err(Error::Absent { what: format!("record {at} {missing}") });
         }
-        let change = self.send(&at, reweighted(&listed, to)).await?;
+        let change = Changed { zone: at.zone.clone(), records: reweighted(&listed, to) };
+        let change = self.changes.ask(self, change).await?;
         self.spread(&change).await
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     cloud::{Error, Query, Reads, Series},
     judge::{
         self, Absence, Alpha, Arm, Case, Config, Counts, Earlier, Exposure, Metric, Minute,
-        Minutes, Pace, Problem, Report, Row, Share, Standard, Step, Verdict,
+        Minutes, Pace, Problem, Report, Row, Share, SplitFinding, Standard, Step, Verdict,
     },
     plan::{
         Allowance, CompareGate, Comparison, LatencyAbove, Side, Statistic,
@@ -202,11 +202,18 @@ pub fn plots(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
     reading.evidence.iter().map(|(name, line)| (name.as_str(), line.as_str())).filter_map(named)
 }
 
-/// The judge's sentence without the verdict, which the reading has.
+/// The judge's sentence without the verdict, which the reading has, and with a warning when the candidate was not given
+/// the share that was set. The counts are compared all the same: the judge goes by what was observed.
 fn sentence(report: &Report) -> String {
     let sentence = report.sentence();
     let words = sentence.split_once("  ").map_or(sentence.as_str(), |(_, words)| words);
-    words.trim_end_matches('.').to_owned()
+    let words = words.trim_end_matches('.');
+    match report.split.finding {
+        SplitFinding::AsConfigured => words.to_owned(),
+        SplitFinding::Off | SplitFinding::Extreme => {
+            format!("{words}; warning: {} (sticky clients?)", report.split_words())
+        }
+    }
 }
 
 fn with_figures(reading: Reading, report: &Report) -> Reading {
@@ -337,6 +344,14 @@ mod tests {
     fn read(rows: Vec<Row>, splits: &[(i64, u16, u16)], now: i64) -> Reading {
         let errors = judge::Series { metric: ERRORS.into(), rows };
         judge_compare(&[errors], &gate(), &seen(splits).unwrap(), at(now))
+    }
+
+    #[test]
+    fn a_share_that_is_off_is_said_whatever_the_verdict() {
+        let tenth = read(counts(30, 30, 10), &[(0, 900, 100)], 30);
+        assert_eq!(tenth.outcome, Outcome::Fail, "{tenth:?}");
+        assert!(tenth.because.contains("warning: split 50 % instead of 10 %"), "{tenth:?}");
+        assert!(!read(counts(30, 30, 10), &[HALF], 30).because.contains("warning"));
     }
 
     const HALF: (i64, u16, u16) = (0, 500, 500);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::measured::{REQUESTS, Source, lacking, last_whole};
 use crate::{
     cloud::{Error, Query, Reads, Series},
-    plan::{Bound as Limited, Measure, MetricGate, Statistic},
+    plan::{Bound as Limited, Measure, MetricGate, Statistic, is_silent_at_zero},
     rollout::{Bound, Outcome, Reading, Timestamp},
 };
 
@@ -70,10 +70,9 @@ pub(super) fn rows(queries: &[Query; 2], answers: &[Series]) -> Result<Vec<Row>,
     }
     let [values, samples] = answers else { return Err("two metrics were asked for".to_owned()) };
     let values: BTreeMap<Timestamp, f64> = values.points.iter().copied().collect();
-    // Load balancers publish these only where there are some.
     let [asked, _] = queries;
-    let sparse = asked.metric.starts_with("HTTPCode_") || asked.metric.ends_with("ErrorCount");
-    let none = (sparse && asked.statistic == Statistic::Sum).then_some(0.0);
+    let is_zero = is_silent_at_zero(&asked.metric) && asked.statistic == Statistic::Sum;
+    let none = is_zero.then_some(0.0);
     let row = |(start, samples): &(Timestamp, f64)| Row {
         start: *start,
         value: values.get(start).copied().or(none),
@@ -83,7 +82,8 @@ pub(super) fn rows(queries: &[Query; 2], answers: &[Series]) -> Result<Vec<Row>,
 }
 
 /// Judges the latest periods that have samples. Fail when enough of them are beyond the limit; wait while there are too
-/// few samples or periods; pass otherwise.
+/// few samples or periods; pass otherwise. Unknown when requests were counted in as many periods as are judged, and
+/// none of them has a figure: that is a metric which does not exist, and will not come by waiting.
 pub fn judge_metric(rows: &[Row], gate: &MetricGate, at: Timestamp) -> Reading {
     let mut judged: Vec<(Timestamp, f64, f64)> =
         rows.iter().filter_map(|row| figure(row, &gate.measure)).collect();
@@ -93,7 +93,14 @@ pub fn judge_metric(rows: &[Row], gate: &MetricGate, at: Timestamp) -> Reading {
     judged.reverse();
     let name = format!("{} of {}", gate.measure, gate.side);
     let (Some((first, ..)), Some((last, ..))) = (judged.first(), judged.last()) else {
-        return Reading::new(Outcome::Wait, at, format!("{name} has no samples yet"));
+        let busy = rows.iter().filter(|row| row.samples > 0.0).count();
+        return if busy < wanted {
+            Reading::new(Outcome::Wait, at, format!("{name} has no samples yet"))
+        } else {
+            let none = "has no figure in periods with requests; is there such a metric?";
+            Reading::new(Outcome::Unknown, at, format!("{name} {none}"))
+                .with("periods with requests", busy)
+        };
     };
     let samples: f64 = judged.iter().map(|(_, _, samples)| samples).sum();
     let limit = gate.limit.get();
@@ -223,11 +230,23 @@ mod tests {
         let of = |metric| rows(&[query(metric), query(REQUESTS)], &answers).unwrap();
         assert_eq!(of("HTTPCode_Target_5XX_Count")[0].value, Some(0.0));
         assert_eq!(of("TargetResponseTime")[0].value, None);
+        assert_eq!(of("HTTPCode_Target_5X_Count")[0].value, None, "there is no such metric");
         let silent = [series(vec![(at, 1.0)], Complete), series(vec![], Complete)];
         let queries = [query("HTTPCode_Target_5XX_Count"), query(REQUESTS)];
         assert_eq!(rows(&queries, &silent).unwrap(), []);
         let half = [series(vec![], Complete), series(vec![(at, 50.0)], Partial)];
         assert!(rows(&queries, &half).is_err());
+    }
+
+    #[test]
+    fn a_metric_that_never_existed_is_unknown_once_there_were_requests() {
+        let none = |periods| {
+            let mut rows = table(&vec![(0.0, 50.0); periods]);
+            rows.iter_mut().for_each(|row| row.value = None);
+            judge_metric(&rows, &errors(), Timestamp::default()).outcome
+        };
+        assert_eq!(none(2), Outcome::Wait, "its figures may come a little later");
+        assert_eq!(none(3), Outcome::Unknown);
     }
 
     proptest! {

@@ -66,7 +66,7 @@ impl Report {
             grouped(baseline.total()),
             percent(baseline.rate().unwrap_or(0.0)),
             self.judged,
-            self.split(),
+            self.split_words(),
         )?;
         let sure = percent(1.0 - self.alpha.get());
         if let Some(ratio) = metric.ratio {
@@ -109,7 +109,8 @@ impl Report {
         Ok(())
     }
 
-    fn split(&self) -> String {
+    /// The canary's share of requests beside the configured one.
+    pub fn split_words(&self) -> String {
         let expected = percent(self.split.expected.get());
         match (self.split.observed, self.split.finding) {
             (None, _) => format!("no traffic (split {expected} expected)"),
@@ -150,7 +151,7 @@ impl Report {
             Reason::Warming => {
                 format!("only {} were judged, or too few canary requests", self.judged)
             }
-            Reason::Split => format!("traffic is not split as configured: {}", self.split()),
+            Reason::Split => format!("traffic is not split as configured: {}", self.split_words()),
             Reason::Spike => "the evidence against the canary hangs on a single minute".to_owned(),
             Reason::Noisy => {
                 "errors vary between minutes far more than independent requests would".to_owned()

@@ -27,12 +27,14 @@ pub(super) struct Strategy {
     pub approve_before: Option<Percent>,
     pub bake: Duration,
     pub gates: Vec<GateName>,
+    /// For every shift.
+    pub min_requests: Option<u32>,
     pub old_fleet: OldFleet,
 }
 
 /// The steps with their timeouts.
 pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
-    let Strategy { route, fleet, healthy, bake, gates, .. } = strategy;
+    let Strategy { route, fleet, healthy, bake, gates, min_requests, .. } = strategy;
     let scale = |side, to| {
         let verb = |fleet: &FleetName| Verb::Scale { fleet: fleet.clone(), side, to };
         fleet.as_ref().map(|fleet| (verb(fleet), Some(PATIENCE)))
@@ -61,7 +63,7 @@ pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
             steps.push((verb, None));
         }
         let (route, gates) = (route.clone(), gates.clone());
-        let verb = Verb::Shift { route, candidate, bake, gates, min_requests: None };
+        let verb = Verb::Shift { route, candidate, bake, gates, min_requests };
         steps.push((verb, Some(shift_timeout(bake))));
     }
     let away = scale(Side::Stable, Size::Instances(0));
@@ -159,6 +161,16 @@ mod tests {
         probe: { gate: smoke, timeout: 1m }
         shift: { route: web, candidate: 100%, bake: 10m, gates: [errors], timeout: 40m }
         ");
+    }
+
+    #[test]
+    fn the_requests_a_bake_needs_are_those_of_every_shift() {
+        let steps = verbs(
+            "canary: { route: web, steps: [5%], bake: 10m, gates: [errors], min-requests: 500 }",
+        );
+        let shifts = steps.iter().filter(|step| step.starts_with("shift"));
+        let needs = "min-requests: 500";
+        assert_eq!(shifts.map(|step| step.contains(needs)).collect::<Vec<_>>(), [true, true]);
     }
 
     #[test]

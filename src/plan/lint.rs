@@ -10,6 +10,7 @@ use super::{
     check::{Draft, DraftComponent},
     model::{Fleet, FleetName, Gate, GateKind, GateName, Route, RouteName, Side, Until, Verb},
     problem::Problem,
+    published,
     replacement::{Extent, Replace},
     source::Span,
     units::{Percent, format_duration},
@@ -42,6 +43,7 @@ pub(super) fn check(
     problems.extend(ungated_replacements(&steps));
     problems.extend(short_bakes(&steps, declared));
     busy_alarms(declared, problems);
+    published::doubts(declared.gates, problems);
     unused(&steps, declared, problems);
 }
 

@@ -249,7 +249,8 @@ mod tests {
             |rest: &str| gate(&format!("metric: {{ route: web, side: candidate, {rest} }}"));
         let p99 = "name: TargetResponseTime, statistic: p99";
         assert_eq!(metric(&format!("{p99}, below: 500ms")), [""; 0]);
-        assert_eq!(metric("ratio: { of: A, to: B }, above: 1%"), [""; 0]);
+        let ratio = "ratio: { of: HTTPCode_Target_2XX_Count, to: RequestCount }, above: 99%";
+        assert_eq!(metric(ratio), [""; 0]);
         assert_eq!(metric(p99), ["plan::limit"]);
         let budget =
             |rest: &str| gate(&format!("error-budget: {{ route: web, side: stable, {rest} }}"));

@@ -412,6 +412,8 @@ record! {
         "bake" bake: Required Duration,
         /// The gates that have to hold.
         "gates" gates: Optional List<String>,
+        /// How many requests the candidate has to be sent after a shift before its bake may end, however long that takes.
+        "min-requests" min_requests: Optional Whole<1, 1_000_000_000>,
         /// The share of the candidate's targets that has to be healthy before traffic moves; `100%` unless told.
         "healthy" healthy: Optional Percent,
         /// How long they may take to become so; `10m` unless told.
@@ -440,6 +442,8 @@ record! {
         "bake" bake: Required Duration,
         /// The gates that have to hold.
         "gates" gates: Optional List<String>,
+        /// How many requests the candidate has to be sent after a shift before its bake may end, however long that takes.
+        "min-requests" min_requests: Optional Whole<1, 1_000_000_000>,
         /// The share of the candidate's targets that has to be healthy before traffic moves; `100%` unless told.
         "healthy" healthy: Optional Percent,
         /// How long they may take to become so; `10m` unless told.

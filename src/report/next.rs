@@ -15,15 +15,13 @@ pub struct NextCommand {
 
 /// The commands for a run that stands like this, the most likely one first.
 pub(super) fn next(run: &RunId, standing: Standing, approvals: &[StepId]) -> Vec<NextCommand> {
-    let approve = || match approvals {
-        [_] => vec![command("approve", run, "lets the run go on")],
-        several => several
-            .iter()
-            .map(|step| NextCommand {
-                command: format!("tidegate approve {run} --step {step}"),
-                effect: "lets it go on there".to_owned(),
-            })
-            .collect(),
+    let answer = |verb, more: &str, effect: &str| -> Vec<NextCommand> {
+        let to = |step: &StepId| {
+            let step = if approvals.len() > 1 { format!(" --step {step}") } else { String::new() };
+            let command = format!("tidegate {verb} {run}{step}{more}");
+            NextCommand { command, effect: effect.to_owned() }
+        };
+        approvals.iter().map(to).collect()
     };
     let rollback = || command("rollback", run, "puts everything back as it was before");
     let abort = || command("abort", run, "stops and puts everything back as it was before");
@@ -33,7 +31,9 @@ pub(super) fn next(run: &RunId, standing: Standing, approvals: &[StepId]) -> Vec
         Standing::Running | Standing::AwaitingApproval => {
             let pause = command("pause", run, "starts nothing new until resumed");
             let rest = if approvals.is_empty() { vec![pause, abort()] } else { vec![abort()] };
-            approve().into_iter().chain(rest).collect()
+            let approve = answer("approve", "", "lets the run go on");
+            let deny = answer("deny", " --reason WHY", "refuses: the step fails");
+            approve.into_iter().chain(deny).chain(rest).collect()
         }
         Standing::Paused => vec![resume("goes on"), abort()],
         Standing::Held => vec![resume("takes the step again"), rollback()],

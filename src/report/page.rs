@@ -281,8 +281,9 @@ mod tests {
           traffic    web: 95% on blue (weight 950), 5% on green (weight 50), seen 15:45:45Z
           capacity   stable app: app-blue desired 3 (min 2, max 6), seen 15:45:02Z
                      candidate app: app-green desired 3 (min 2, max 6), seen 15:45:04Z
-          next       tidegate approve sample-20260131-154502-09f3  lets the run go on
-                     tidegate abort sample-20260131-154502-09f3    stops and puts everything back as it was before
+          next       tidegate approve sample-20260131-154502-09f3            lets the run go on
+                     tidegate deny sample-20260131-154502-09f3 --reason WHY  refuses: the step fails
+                     tidegate abort sample-20260131-154502-09f3              stops and puts everything back as it was before
         "#);
     }
 

@@ -192,8 +192,9 @@ mod tests {
         15:45:45Z  +43s      • bakes 5m until 15:50:45Z, gate errors
         15:50:45Z  +5m43s    ✓ 3/5 done in 5m3s
         15:50:45Z  +5m43s    ? 4/5 approval: all of production next
-                               tidegate approve sample-20260131-154502-09f3  lets the run go on
-                               tidegate abort sample-20260131-154502-09f3    stops and puts everything back as it was before
+                               tidegate approve sample-20260131-154502-09f3            lets the run go on
+                               tidegate deny sample-20260131-154502-09f3 --reason WHY  refuses: the step fails
+                               tidegate abort sample-20260131-154502-09f3              stops and puts everything back as it was before
                                not approved by 17:50:45Z, the run is rolled back
         15:51:42Z  +6m40s    ! resume, asked for by ann, refused: the run is neither paused nor held
         15:52:32Z  +7m30s    ‖ interrupted by SIGTERM; nothing new is started

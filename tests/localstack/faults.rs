@@ -35,7 +35,17 @@ struct Story {
     plan: fn(&World) -> String,
 }
 
+/// Those that take longest first, so that the others fit beside them.
 const STORIES: [Story; 4] = [
+    Story {
+        kind: "route53",
+        operations: &[
+            // `GetChange` names no zone, so a fault in it would strike every world: `aws/route53_on_the_wire.rs` has it.
+            "route53.ListResourceRecordSets",
+            "route53.ChangeResourceRecordSets",
+        ],
+        plan: by_dns,
+    },
     Story {
         kind: "alb",
         operations: &[
@@ -66,15 +76,6 @@ const STORIES: [Story; 4] = [
             "codedeploy.CreateDeployment",
         ],
         plan: deployment,
-    },
-    Story {
-        kind: "route53",
-        operations: &[
-            // `GetChange` names no zone, so a fault in it would strike every world: `aws/route53_on_the_wire.rs` has it.
-            "route53.ListResourceRecordSets",
-            "route53.ChangeResourceRecordSets",
-        ],
-        plan: by_dns,
     },
 ];
 

@@ -32,11 +32,21 @@ impl Seen {
 
 impl Load {
     pub(crate) fn start(prefix: &str, per_second: u32) -> Self {
+        Self::with(prefix, per_second, &[])
+    }
+
+    /// `share` of the requests come from browsers that keep their cookies.
+    pub(crate) fn returning(prefix: &str, per_second: u32, share: f64) -> Self {
+        Self::with(prefix, per_second, &["--returning", &share.to_string()])
+    }
+
+    fn with(prefix: &str, per_second: u32, more: &[&str]) -> Self {
         let state = std::env::var("TIDE_AWS_STATE").expect("run through `make localstack`");
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/localstack/tide-aws");
         let rate = per_second.to_string();
         let child = Command::new(program)
             .args(["load", "--prefix", prefix, "--rate", &rate, "--state-dir", &state])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

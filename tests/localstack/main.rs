@@ -11,6 +11,7 @@
 )]
 
 mod faults;
+mod gates;
 mod load;
 mod replacements;
 mod rollouts;

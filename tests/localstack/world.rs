@@ -201,7 +201,7 @@ impl World {
         let begun = Instant::now();
         while !there(&self.events()) {
             assert!(
-                begun.elapsed() < Duration::from_mins(2),
+                begun.elapsed() < Duration::from_mins(5),
                 "{what} never happened: {:#?}",
                 self.events()
             );
@@ -224,6 +224,25 @@ impl World {
 
     pub(crate) fn split(&self) -> Split {
         self.runtime.block_on(self.cloud.reads.load_balancers.find(&self.rule())).unwrap().split
+    }
+
+    /// Clients whose cookie names a group stay with it.
+    pub(crate) fn make_sticky(&self) {
+        use aws_sdk_elasticloadbalancingv2::{Client, types::TargetGroupStickinessConfig};
+        let client = Client::new(&self.settings);
+        let at = self.rule();
+        let find = self.cloud.reads.load_balancers.find(&at);
+        let rule = self.runtime.block_on(find).unwrap().resource;
+        let read = client.describe_rules().rule_arns(&rule).send();
+        let read = self.runtime.block_on(read).unwrap();
+        let mut action = read.rules()[0].actions()[0].clone();
+        let sticky =
+            TargetGroupStickinessConfig::builder().enabled(true).duration_seconds(3_600).build();
+        action.forward_config.as_mut().unwrap().target_group_stickiness_config = Some(sticky);
+        // With both, AWS wants them to say the same.
+        action.target_group_arn = None;
+        let write = client.modify_rule().rule_arn(rule).actions(action).send();
+        self.runtime.block_on(write).unwrap();
     }
 
     /// What a colleague does in the console.

@@ -56,6 +56,9 @@ def main() -> None:
     parser.add_argument("--prefix", default="checkout")
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--for", dest="seconds", type=float, default=600.0)
+    parser.add_argument(
+        "--returning", type=float, default=0.0, help="share of requests that keep their cookies"
+    )
     options = parser.parse_args()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -63,6 +66,7 @@ def main() -> None:
     tally = Tally()
     gap = WORKERS / options.rate
     way = _find_way(options.prefix)
+    way.returning = options.returning
     workers = [
         threading.Thread(target=_send, args=(way, gap, i * gap / WORKERS, tally, stop))
         for i in range(WORKERS)
@@ -88,6 +92,8 @@ class Way:
     headers: dict[str, str] = field(default_factory=dict)
     ttl: float = 3600.0
     zone: str | None = None
+    returning: float = 0.0
+    """The share of requests that come from somebody who was here before."""
 
     def look_up(self) -> None:
         """Ask Route 53 for the weights, unless there is but one name."""
@@ -103,6 +109,24 @@ class Way:
         # All-zero weights mean equal ones in Route 53.
         chosen = random.choices(hosts, weights if any(weights) else None)[0]
         return {"Host": chosen, **self.headers}
+
+
+@dataclass
+class Cookies:
+    """What one user's browser has kept."""
+
+    kept: dict[str, str] = field(default_factory=dict)
+
+    def keep(self, given: list[str]) -> None:
+        """Take in what an answer sets."""
+        for cookie in given:
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.kept[name] = value
+
+    def sent(self) -> dict[str, str]:
+        """The header to send them back with, if there are any."""
+        pairs = "; ".join(f"{name}={value}" for name, value in self.kept.items())
+        return {"Cookie": pairs} if pairs else {}
 
 
 def _find_way(name: str) -> Way:
@@ -129,11 +153,17 @@ def _send(way: Way, gap: float, delay: float, tally: Tally, stop: threading.Even
     host, port = endpoint.hostname or "127.0.0.1", endpoint.port or 80
     due = time.monotonic() + delay
     connection = http.client.HTTPConnection(host, port, timeout=10)
+    cookies = Cookies()
     while not stop.wait(max(0.0, due - time.monotonic())):
         due = max(due + gap, time.monotonic() - 1.0)
         try:
-            connection.request("GET", "/", headers=way.next_headers())
+            is_known = random.random() < way.returning
+            connection.request(
+                "GET", "/", headers=way.next_headers() | (cookies.sent() if is_known else {})
+            )
             answer = connection.getresponse()
+            if is_known:
+                cookies.keep(answer.headers.get_all("Set-Cookie", []))
             version = _version(answer.read())
             tally.count(version, answer.status < 500)
         except (OSError, http.client.HTTPException):

@@ -19,7 +19,7 @@ from typing import Any
 
 KEPT_SECONDS = 3 * 3600
 SAMPLES_KEPT = 1000
-"""Single values kept for percentiles, for each second of a metric."""
+"""Single values kept for percentiles and trimmed counts, for each second of a metric."""
 
 
 @dataclass
@@ -43,10 +43,13 @@ class Bucket:
         self.total += other.total
         self.low = min(self.low, other.low)
         self.high = max(self.high, other.high)
-        self.samples += other.samples[: SAMPLES_KEPT - len(self.samples)]
+        self.samples += other.samples
 
-    def statistic(self, name: str) -> float:
-        """Sum, Average, Minimum, Maximum, SampleCount, or a percentile such as p99."""
+    def statistic(self, name: str) -> float | None:
+        """A simple statistic, a percentile such as p99, or a trimmed count such as TC(0.5:).
+
+        The latter two are None where only statistic sets were published, as in CloudWatch.
+        """
         simple = {
             "Sum": self.total,
             "Average": self.total / self.count if self.count else 0.0,
@@ -54,7 +57,19 @@ class Bucket:
             "Maximum": self.high,
             "SampleCount": self.count,
         }
-        return simple[name] if name in simple else self._percentile(float(name[1:]))
+        if name in simple:
+            return simple[name]
+        if not self.samples:
+            return None
+        if name.startswith("TC("):
+            return self._trimmed_count(name)
+        return self._percentile(float(name[1:]))
+
+    def _trimmed_count(self, name: str) -> float:
+        """How many values lie within bounds of which the lower is exclusive."""
+        low, high = name.removeprefix("TC(").removesuffix(")").split(":")
+        above, up_to = float(low or -math.inf), float(high or math.inf)
+        return sum(count for value, count in self.samples if above < value <= up_to)
 
     def _percentile(self, percent: float) -> float:
         ordered = sorted(self.samples)
@@ -64,7 +79,7 @@ class Bucket:
             reached += count
             if reached >= wanted:
                 return value
-        return ordered[-1][0] if ordered else 0.0
+        return ordered[-1][0]
 
 
 Series = tuple[str, str, str, str, tuple[tuple[str, str], ...]]
@@ -110,7 +125,9 @@ class MetricStore:
                 stamp = datum.get("Timestamp")
                 second = int(stamp.timestamp() if stamp else time.time())
                 buckets = self._series[key]
-                _take(datum, buckets.setdefault(second, Bucket()))
+                bucket = buckets.setdefault(second, Bucket())
+                _take(datum, bucket)
+                del bucket.samples[SAMPLES_KEPT:]
                 while len(buckets) > KEPT_SECONDS:
                     del buckets[next(iter(buckets))]
 
@@ -148,8 +165,9 @@ class MetricStore:
         first = int(start_time.timestamp()) // period * period
         for start in range(first, math.ceil(end_time.timestamp()), period):
             bucket = self.over(key, start, start + period)
-            if bucket is not None:
-                points.append((start, bucket.statistic(stat["Stat"])))
+            value = bucket.statistic(stat["Stat"]) if bucket else None
+            if value is not None:
+                points.append((start, value))
         if scan_by in (None, "TimestampDescending"):
             points.reverse()
         return {"timestamps": [p[0] for p in points], "values": [p[1] for p in points]}

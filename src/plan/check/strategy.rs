@@ -68,6 +68,7 @@ fn canary(form: &CanaryForm, scope: &Scope, problems: &mut Vec<Problem>) -> Opti
         approve_before: form.approve_before.value(),
         bake: form.bake.value()?,
         gates,
+        min_requests: form.min_requests.value().map(|number| number.0),
         old_fleet,
     })
 }
@@ -117,6 +118,7 @@ fn blue_green(
         approve_before: None,
         bake: form.bake.value()?,
         gates,
+        min_requests: form.min_requests.value().map(|number| number.0),
         old_fleet,
     })
 }
