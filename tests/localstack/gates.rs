@@ -37,17 +37,18 @@ fn a_share_that_sticky_clients_keep_small_is_said() {
     let world = World::new("sticky");
     world.make_sticky();
     world.release(&["--version", "2"]);
-    let plan = judged(&world, "25%", |text| {
-        text.replace("25%, bake: 5m", "25%, bake: 5m, min-requests: 100")
+    let plan = world.plan("canary-alb.yaml", |text| {
+        text.replacen("  - shift: { route: web, candidate: 5%", "#", 1).replacen(
+            "candidate: 25%",
+            "candidate: 25%, min-requests: 100",
+            1,
+        )
     });
     // Four of five requests come from clients whom the stable side has given a cookie before the shift.
     let load = Load::returning(&world.prefix, 150, 0.8);
     std::thread::sleep(std::time::Duration::from_secs(2));
     let run = world.start(&["run", &plan]);
-    let said = |events: &[String], words: &str| events.iter().any(|event| event.contains(words));
-    world.wait_until("the warnings of both", |events| {
-        said(events, "warning: its share is") && said(events, "warning: split")
-    });
+    world.wait_for("warning: its share is");
     world.run(&["abort", "--reason", "the share is off"]).expect(0);
     let ended = Ended::wait(run);
     let seen = load.stop();
