@@ -21,8 +21,8 @@ fn judged(world: &World, share: &str, change: impl Fn(String) -> String) -> Stri
 #[test]
 fn three_errors_in_a_hundred_at_a_twentieth_of_the_traffic_are_taken_back_by_comparison_alone() {
     let world = World::new("slight");
-    let before = world.described();
     world.release(&["--version", "2", "--error-rate", "0.03"]);
+    let before = world.described();
     let plan = judged(&world, "5%", |text| text);
     let load = Load::start(&world.prefix, 150);
     let ended = world.run(&["run", &plan]);
