@@ -185,6 +185,7 @@ mod tests {
             target_groups: vec!["targetgroup/green/1".into()],
             load_balancers: vec!["app/shop/50dc".into()],
             reacts_in: Some(Duration::from_mins(3)),
+            request: None,
         }
     }
 

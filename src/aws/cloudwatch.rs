@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::{
     Client,
+    operation::RequestId,
     primitives::DateTime,
     types::{
         AlarmHistoryItem, AlarmType, CompositeAlarm, Dimension, HistoryItemType, Metric,
@@ -59,8 +60,11 @@ impl CloudWatch {
                 .set_next_token(token);
             let page =
                 call.send().await.map_err(classed("cloudwatch:DescribeAlarms", "an alarm"))?;
-            alarms.extend(page.metric_alarms().iter().map(metric_alarm));
-            alarms.extend(page.composite_alarms().iter().map(composite_alarm));
+            let request = || page.request_id().map(str::to_owned);
+            let metric = page.metric_alarms().iter().map(metric_alarm);
+            let composite = page.composite_alarms().iter().map(composite_alarm);
+            let told = metric.chain(composite);
+            alarms.extend(told.map(|alarm| Alarm { request: request(), ..alarm }));
             token = page.next_token;
             if token.is_none() {
                 return Ok(alarms);
@@ -130,6 +134,7 @@ fn metric_alarm(of: &MetricAlarm) -> Alarm {
         target_groups: values("TargetGroup", of.dimensions().iter().chain(dimensions.clone())),
         load_balancers: values("LoadBalancer", of.dimensions().iter().chain(dimensions)),
         reacts_in: seconds.and_then(|s| u64::try_from(s).ok()).map(Duration::from_secs),
+        request: None,
     }
 }
 
@@ -144,6 +149,7 @@ fn composite_alarm(of: &CompositeAlarm) -> Alarm {
         target_groups: Vec::new(),
         load_balancers: Vec::new(),
         reacts_in: None,
+        request: None,
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::{
+    operation::RequestId,
     primitives::DateTime,
     types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode},
 };
@@ -119,6 +120,7 @@ impl CloudWatch {
                 let id = result.id().unwrap_or_default().to_owned();
                 let series: &mut Series = answers.entry(id).or_insert_with(unanswered);
                 take_in(series, result);
+                series.requests.extend(page.request_id().map(str::to_owned));
             }
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
@@ -136,7 +138,11 @@ impl CloudWatch {
 }
 
 fn unanswered() -> Series {
-    Series { points: Vec::new(), completeness: Completeness::Failed(UNANSWERED.to_owned()) }
+    Series {
+        points: Vec::new(),
+        completeness: Completeness::Failed(UNANSWERED.to_owned()),
+        requests: Vec::new(),
+    }
 }
 
 /// An id begins with a lower-case letter.

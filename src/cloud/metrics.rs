@@ -20,12 +20,22 @@ pub struct Query {
     pub statistic: Statistic,
 }
 
+impl Query {
+    /// Whose metric it is, in words.
+    pub fn source(&self) -> String {
+        let dimensions = self.dimensions.iter().map(|(name, value)| format!(" {name}={value}"));
+        format!("{}{}", self.namespace, dimensions.collect::<String>())
+    }
+}
+
 /// The answer to one query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// The beginning of a period and its figure, oldest first. A period without data has no point.
     pub points: Vec<(Timestamp, f64)>,
     pub completeness: Completeness,
+    /// AWS's ids of the requests that brought it.
+    pub requests: Vec<String>,
 }
 
 /// Whether all there is was answered.

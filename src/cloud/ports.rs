@@ -218,6 +218,8 @@ pub struct Alarm {
     /// How long it takes to react at the least: period times the datapoints it takes to alarm. Not known of a composite
     /// alarm.
     pub reacts_in: Option<Duration>,
+    /// AWS's id of the request that told this.
+    pub request: Option<String>,
 }
 
 /// One change of an alarm's value.

@@ -1,7 +1,7 @@
 //! From alarm states to a reading. An alarm that went off and came back between two polls counts as much as one that is
 //! still on: the time its state last changed gives it away, and its history says what happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::{Alarm, AlarmValue, Transition},
@@ -86,7 +86,9 @@ pub fn judge_alarms(
     for (name, _, _, state) in &verdicts {
         reading = reading.with(name, state.as_deref().unwrap_or("absent"));
     }
-    Reading { recovered, ..reading }
+    let of_gate = sighting.alarms.iter().filter(|alarm| gate.names.contains(&alarm.name));
+    let requests: BTreeSet<&str> = of_gate.filter_map(|alarm| alarm.request.as_deref()).collect();
+    Reading { recovered, ..reading }.brought_by(&requests)
 }
 
 fn all_well(fine: &[&String], ignored: &[&String]) -> String {
@@ -249,6 +251,7 @@ mod tests {
             target_groups: Vec::new(),
             load_balancers: Vec::new(),
             reacts_in: None,
+            request: None,
         }
     }
 

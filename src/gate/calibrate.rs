@@ -129,6 +129,7 @@ mod tests {
                 .map(|m| (Timestamp::from_millis(i64::from(m) * 60_000), value(m)))
                 .collect(),
             completeness: Completeness::Complete,
+            requests: Vec::new(),
         };
         [series(&|_| 3_000.0), series(&errors)]
     }

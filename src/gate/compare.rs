@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::measured::{REQUESTS, SERVER_ERRORS, Source, lacking, last_whole};
+use super::measured::{REQUESTS, SERVER_ERRORS, Source, attributed, lacking, last_whole};
 use crate::{
     cloud::{Error, Query, Reads, Series},
     judge::{
@@ -50,7 +50,7 @@ pub async fn poll_compare(
     let (stable, candidate) = answers.split_at(answers.len() / 2);
     let mut series = counted(gate, Arm::Baseline, stable);
     series.extend(counted(gate, Arm::Canary, candidate));
-    Ok(judge_compare(&series, gate, &seen, at))
+    Ok(attributed(judge_compare(&series, gate, &seen, at), &queries, &answers))
 }
 
 /// What is asked of a side, for `counted` to read.
@@ -434,7 +434,8 @@ mod tests {
     #[test]
     fn slow_answers_are_counted_out_of_all_that_were_timed() {
         let complete = crate::cloud::Completeness::Complete;
-        let series = |points| Series { points, completeness: complete.clone() };
+        let series =
+            |points| Series { points, completeness: complete.clone(), requests: Vec::new() };
         let rows = |slow, quick| speeds_of(Arm::Canary, &series(slow), &series(quick));
         let row = rows(vec![(at(3), 7.0)], vec![(at(3), 93.0)]);
         assert_eq!(row[0].counts, Counts::new(100, 7));
@@ -445,7 +446,8 @@ mod tests {
     #[test]
     fn a_minute_with_errors_and_no_requests_is_not_dropped() {
         let complete = crate::cloud::Completeness::Complete;
-        let series = |points| Series { points, completeness: complete.clone() };
+        let series =
+            |points| Series { points, completeness: complete.clone(), requests: Vec::new() };
         let rows = errors_of(Arm::Canary, &series(vec![]), &series(vec![(at(3), 7.0)]));
         assert_eq!(rows[0].counts, Counts::new(7, 7));
         let rows = errors_of(Arm::Canary, &series(vec![(at(3), 7.0)]), &series(vec![]));

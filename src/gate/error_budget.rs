@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    measured::{Source, last_whole},
-    metric::{Row, rows},
+    measured::{Source, attributed, last_whole},
+    metric::{Row, is_never_published, rows},
 };
 use crate::{
     cloud::{Error, Reads},
@@ -38,10 +38,11 @@ pub async fn poll_error_budget(
         return Ok(Reading::new(Outcome::Wait, at, waits));
     }
     let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
-    Ok(match rows(&queries, &answers) {
+    let reading = match rows(&queries, &answers) {
         Ok(rows) => judge_error_budget(&rows, gate, to, at),
         Err(words) => Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")),
-    })
+    };
+    Ok(attributed(reading, &queries, &answers))
 }
 
 pub(super) fn longest(gate: &ErrorBudgetGate) -> Duration {
@@ -67,7 +68,7 @@ fn used(rows: &[Row], gate: &ErrorBudgetGate, to: Timestamp, window: Duration) -
 }
 
 /// Fails when both windows of any pair use the budget up faster than its rate; waits while the shortest window has no
-/// requests, or the longest too few; passes otherwise.
+/// requests, or the longest too few; passes otherwise. Unknown when what is to be counted has never been.
 pub fn judge_error_budget(
     rows: &[Row],
     gate: &ErrorBudgetGate,
@@ -85,7 +86,10 @@ pub fn judge_error_budget(
     let burning = pairs.iter().find(|(b, long, short)| is_beyond(b, *long) && is_beyond(b, *short));
     let silent = pairs.iter().find(|(_, _, short)| short.rate.is_none());
     let needed = gate.min_samples;
-    let (outcome, because) = if requests < f64::from(needed) {
+    let (outcome, because) = if is_never_published(rows) {
+        let none = "has no figure in minutes with requests; is there such a metric?";
+        (Outcome::Unknown, format!("{} {none}", gate.of))
+    } else if requests < f64::from(needed) {
         (Outcome::Wait, format!("{name} has {requests} requests, {needed} are needed"))
     } else if let Some((burn, long, short)) = burning {
         let words = format!(
@@ -159,6 +163,18 @@ mod tests {
         let blip: Vec<f64> = [[0.0; 8].as_slice(), &[20.0; 2]].concat();
         assert_eq!(read(&blip), Outcome::Pass, "it does not matter yet");
         assert_eq!(read(&[11.0; 2]), Outcome::Fail, "a run that is young has a shorter window");
+    }
+
+    #[test]
+    fn errors_that_nobody_counts_are_unknown() {
+        let row = |minute: i64| Row {
+            start: Timestamp::from_millis(minute * 60_000),
+            value: None,
+            samples: 1_000.0,
+        };
+        let rows: Vec<Row> = (0..10).map(row).collect();
+        let to = Timestamp::from_millis(600_000);
+        assert_eq!(judge_error_budget(&rows, &gate(), to, to).outcome, Outcome::Unknown);
     }
 
     #[test]

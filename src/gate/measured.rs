@@ -1,12 +1,12 @@
 //! Whose metrics a route's are: the names under which the load balancer publishes what it saw of a side, and what came
 //! back for them, which counts only when it is whole.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     cloud::{Completeness, Error, Query, Reads, Series},
     plan::{Side, Statistic},
-    rollout::{Bound, Timestamp},
+    rollout::{Bound, Reading, Timestamp},
 };
 
 pub(super) const REQUESTS: &str = "RequestCount";
@@ -52,6 +52,15 @@ fn load_balancer(resource: &str) -> Option<&str> {
 pub(super) fn last_whole(at: Timestamp, period: Duration) -> Timestamp {
     let length = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
     Timestamp::from_millis(at.as_millis().div_euclid(length).saturating_mul(length))
+}
+
+/// With where the figures come from: which metrics, and the requests that AWS can look up.
+pub(super) fn attributed(reading: Reading, queries: &[Query], answers: &[Series]) -> Reading {
+    let sources: BTreeSet<String> = queries.iter().map(Query::source).collect();
+    let requests: BTreeSet<&str> =
+        answers.iter().flat_map(|series| &series.requests).map(String::as_str).collect();
+    let sources: Vec<String> = sources.into_iter().collect();
+    reading.with(Reading::SOURCE, sources.join("; ")).brought_by(&requests)
 }
 
 /// Words for what an answer lacks; `None` when it is whole.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::measured::{REQUESTS, Source, lacking, last_whole};
+use super::measured::{REQUESTS, Source, attributed, lacking, last_whole};
 use crate::{
     cloud::{Error, Query, Reads, Series},
     plan::{Bound as Limited, Measure, MetricGate, Statistic, is_silent_at_zero},
@@ -45,10 +45,11 @@ pub async fn poll_metric(
         ));
     }
     let answers = reads.metrics.series(&queries, from, to, gate.period).await?;
-    Ok(match rows(&queries, &answers) {
+    let reading = match rows(&queries, &answers) {
         Ok(rows) => judge_metric(&rows, gate, at),
         Err(words) => Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")),
-    })
+    };
+    Ok(attributed(reading, &queries, &answers))
 }
 
 /// What stands above the line, and what below.
@@ -81,9 +82,18 @@ pub(super) fn rows(queries: &[Query; 2], answers: &[Series]) -> Result<Vec<Row>,
     Ok(samples.points.iter().map(row).collect())
 }
 
+/// Periods with requests and without any figure of a metric after which there is none: one may be late.
+const PATIENCE: usize = 3;
+
+/// Whether requests were counted for a while, and the metric never was.
+pub(super) fn is_never_published(rows: &[Row]) -> bool {
+    let mut busy = rows.iter().filter(|row| row.samples > 0.0);
+    busy.clone().count() >= PATIENCE && busy.all(|row| row.value.is_none())
+}
+
 /// Judges the latest periods that have samples. Fail when enough of them are beyond the limit; wait while there are too
-/// few samples or periods; pass otherwise. Unknown when requests were counted in as many periods as are judged, and
-/// none of them has a figure: that is a metric which does not exist, and will not come by waiting.
+/// few samples or periods; pass otherwise. Unknown when requests were counted and the metric never was: one which
+/// does not exist will not come by waiting.
 pub fn judge_metric(rows: &[Row], gate: &MetricGate, at: Timestamp) -> Reading {
     let mut judged: Vec<(Timestamp, f64, f64)> =
         rows.iter().filter_map(|row| figure(row, &gate.measure)).collect();
@@ -93,13 +103,11 @@ pub fn judge_metric(rows: &[Row], gate: &MetricGate, at: Timestamp) -> Reading {
     judged.reverse();
     let name = format!("{} of {}", gate.measure, gate.side);
     let (Some((first, ..)), Some((last, ..))) = (judged.first(), judged.last()) else {
-        let busy = rows.iter().filter(|row| row.samples > 0.0).count();
-        return if busy < wanted {
-            Reading::new(Outcome::Wait, at, format!("{name} has no samples yet"))
-        } else {
+        return if is_never_published(rows) {
             let none = "has no figure in periods with requests; is there such a metric?";
             Reading::new(Outcome::Unknown, at, format!("{name} {none}"))
-                .with("periods with requests", busy)
+        } else {
+            Reading::new(Outcome::Wait, at, format!("{name} has no samples yet"))
         };
     };
     let samples: f64 = judged.iter().map(|(_, _, samples)| samples).sum();
@@ -225,7 +233,7 @@ mod tests {
             statistic: Statistic::Sum,
         };
         let at = Timestamp::from_millis(60_000);
-        let series = |points, completeness| Series { points, completeness };
+        let series = |points, completeness| Series { points, completeness, requests: Vec::new() };
         let answers = [series(vec![], Complete), series(vec![(at, 50.0)], Complete)];
         let of = |metric| rows(&[query(metric), query(REQUESTS)], &answers).unwrap();
         assert_eq!(of("HTTPCode_Target_5XX_Count")[0].value, Some(0.0));

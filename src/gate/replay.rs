@@ -211,6 +211,7 @@ mod tests {
             target_groups: Vec::new(),
             load_balancers: Vec::new(),
             reacts_in: None,
+            request: None,
         };
         let change = |seconds, to| Transition { at: at(seconds), to, reason: "5 %".into() };
         let history = vec![change(100, AlarmValue::Alarm), change(104, AlarmValue::Ok)];

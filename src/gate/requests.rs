@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::measured::{REQUESTS, Source, lacking, last_whole};
+use super::measured::{REQUESTS, Source, attributed, lacking, last_whole};
 use crate::{
     cloud::{Error, Reads, Series},
     plan::{Side, Statistic},
@@ -39,14 +39,15 @@ pub async fn poll_requests(
     }
     let sum = |series: &Series| series.points.iter().map(|(_, value)| value).sum::<f64>();
     let seen: Vec<f64> = answers.iter().map(sum).collect();
-    Ok(match seen[..] {
+    let reading = match seen[..] {
         [candidate, stable] => {
             let share = split.and_then(|split| expected(split, bound));
             judge_requests(candidate, stable, share, at_least, at)
                 .with("window", format!("{from} to {to}"))
         }
         _ => Reading::new(Outcome::Unknown, at, "cannot be measured: two metrics were asked for"),
-    })
+    };
+    Ok(attributed(reading, &queries, &answers))
 }
 
 fn first_whole(since: Timestamp) -> Timestamp {

@@ -131,6 +131,7 @@ pub fn evidence(reading: &Reading) -> String {
     let figures: Vec<String> = reading
         .evidence
         .iter()
+        .filter(|(name, _)| ![Reading::SOURCE, Reading::REQUESTS].contains(&name.as_str()))
         .filter(|(name, value)| !(because.contains(*name) && because.contains(*value)))
         .map(|(name, value)| format!("{name} {value}"))
         .collect();

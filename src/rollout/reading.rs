@@ -1,7 +1,10 @@
 //! What can be asked of the world, and what it answers: a check is a question, a reading its answer with the evidence
 //! that led to it.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +93,11 @@ pub enum Excuse {
 }
 
 impl Reading {
+    /// Evidence that is for whoever looks into a reading afterwards, and not for a line on a terminal: whose figures
+    /// they are, and AWS's ids of the requests that brought them.
+    pub const SOURCE: &str = "source";
+    pub const REQUESTS: &str = "request ids";
+
     pub fn new(outcome: Outcome, at: Timestamp, because: impl Into<String>) -> Self {
         Self {
             outcome,
@@ -98,6 +106,16 @@ impl Reading {
             evidence: BTreeMap::new(),
             recovered: BTreeMap::new(),
         }
+    }
+
+    /// With AWS's ids of the requests behind it, where there are any.
+    #[must_use]
+    pub fn brought_by(self, requests: &BTreeSet<&str>) -> Self {
+        if requests.is_empty() {
+            return self;
+        }
+        let ids: Vec<&str> = requests.iter().copied().collect();
+        self.with(Self::REQUESTS, ids.join(", "))
     }
 
     #[must_use]

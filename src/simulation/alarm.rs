@@ -70,6 +70,7 @@ impl SimulatedAlarm {
             target_groups: dimensions,
             load_balancers: Vec::new(),
             reacts_in: (!script.is_composite()).then_some(reacts_in),
+            request: None,
         };
         Self {
             period_ends: start.plus(script.period),

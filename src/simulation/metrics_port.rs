@@ -28,7 +28,11 @@ impl Metrics for World {
                 let asked = (query.metric.as_str(), query.statistic);
                 let points = published(landscape, query)
                     .map(|group| landscape.meter.points(group, asked, (from, to), period, visible));
-                Series { points: points.unwrap_or_default(), completeness: Completeness::Complete }
+                Series {
+                    points: points.unwrap_or_default(),
+                    completeness: Completeness::Complete,
+                    requests: Vec::new(),
+                }
             };
             queries.iter().map(answer).collect()
         }))
