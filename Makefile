@@ -28,9 +28,9 @@ python: ## lints and tests of our LocalStack package
 	@localstack/tide-aws test
 
 # The worlds share one account: with Route 53's rate, which localstack/tests has, setting them up would take longer than
-# the tests.
+# the tests; CodeDeploy's minutes are shortened for the same reason.
 localstack: ## the real binary against a LocalStack process
-	@TIDEGATE_ROUTE53_RATE=0 scripts/with-localstack cargo test --quiet --test localstack -- --test-threads 5 --nocapture
+	@TIDEGATE_ROUTE53_RATE=0 TIDEGATE_CODEDEPLOY_MINUTE_SECONDS=6 scripts/with-localstack cargo test --quiet --test localstack -- --test-threads 5 --nocapture
 
 core: ## the quick inner loop: no AWS SDK, nothing that needs one
 	@cargo test --quiet --no-default-features --lib --test suite --test model

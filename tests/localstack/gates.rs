@@ -77,6 +77,10 @@ fn a_metric_that_never_existed_ends_in_a_hold_and_not_in_a_pass() {
     println!("no such metric: {:?}\n{}", seen.versions(), ended.told);
     let told = &ended.expect(7).told;
     assert!(told.contains("TargetResponseTimes (p99) of candidate has no figure"), "{told}");
+    let names_its_source = |event: &String| {
+        event.contains("TargetResponseTimes") && event.contains(r#""request ids":"#)
+    };
+    assert!(world.events().iter().any(names_its_source), "AWS could not look it up");
     assert_eq!(world.split().to_string(), "nometric-blue 750, nometric-green 250");
     world.run(&["rollback"]).expect(4);
 }

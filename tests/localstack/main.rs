@@ -16,5 +16,6 @@ mod load;
 mod replacements;
 mod rollouts;
 mod routes;
+mod shifts;
 mod traffic;
 mod world;

@@ -18,6 +18,8 @@ use tidegate::{
 pub(crate) struct World {
     pub(crate) prefix: String,
     pub(crate) journal: tempfile::TempDir,
+    /// What the seed told of it; nothing of a world that was there already.
+    pub(crate) seeded: serde_json::Value,
     cloud: Cloud,
     runtime: tokio::runtime::Runtime,
     settings: aws_config::SdkConfig,
@@ -45,7 +47,8 @@ impl World {
         let seeded = tide_aws(&["seed", "--kind", kind, "--prefix", prefix]);
         let talk = String::from_utf8_lossy(&seeded.stderr);
         assert!(seeded.status.success(), "the world {prefix} could not be seeded: {talk}");
-        Self::again(prefix)
+        let seeded = serde_json::from_slice(&seeded.stdout).unwrap();
+        Self { seeded, ..Self::again(prefix) }
     }
 
     /// A world that is there already, seen from a journal of its own.
@@ -54,7 +57,8 @@ impl World {
         let settings = runtime.block_on(aws_config::from_env().load());
         let cloud = runtime.block_on(connect(&Settings::default(), &Calls::default())).unwrap();
         let journal = tempfile::tempdir().unwrap();
-        Self { prefix: prefix.to_owned(), journal, cloud, runtime, settings }
+        let seeded = serde_json::Value::Null;
+        Self { prefix: prefix.to_owned(), journal, seeded, cloud, runtime, settings }
     }
 
     /// `tidegate` with this world's journal.
@@ -207,6 +211,36 @@ impl World {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Deploys an `AppSpec` with CodeDeploy, as a colleague would, and waits for its end.
+    pub(crate) fn deploy_by_hand(&self, spec: &str, config: &str) {
+        use aws_sdk_codedeploy::types::{
+            AppSpecContent, DeploymentStatus, RevisionLocation, RevisionLocationType,
+        };
+        let client = aws_sdk_codedeploy::Client::new(&self.settings);
+        let content = AppSpecContent::builder().content(spec).build();
+        let revision = RevisionLocation::builder()
+            .revision_type(RevisionLocationType::AppSpecContent)
+            .app_spec_content(content)
+            .build();
+        let call = client
+            .create_deployment()
+            .application_name(&self.prefix)
+            .deployment_group_name(&self.prefix)
+            .deployment_config_name(format!("CodeDeployDefault.{config}"))
+            .revision(revision);
+        let begun = self.runtime.block_on(call.send()).unwrap();
+        let read = client.get_deployment().set_deployment_id(begun.deployment_id);
+        for _ in 0..300 {
+            let seen = self.runtime.block_on(read.clone().send()).unwrap();
+            match seen.deployment_info().and_then(|info| info.status()) {
+                Some(DeploymentStatus::Succeeded) => return,
+                Some(DeploymentStatus::Failed | DeploymentStatus::Stopped) => panic!("{seen:?}"),
+                _ => std::thread::sleep(Duration::from_millis(200)),
+            }
+        }
+        panic!("the deployment by hand does not end");
     }
 
     /// What requests to this world's load balancer have to name.
