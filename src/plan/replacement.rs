@@ -2,7 +2,7 @@
 //! instance refresh of an Auto Scaling group, or a `CodeDeploy` deployment. AWS does the work and takes its time; a plan
 //! says how far it may go before the next step, and what watches over it meanwhile.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use super::{
     model::{FleetName, GateName},
@@ -139,6 +139,23 @@ impl fmt::Display for Revision {
     }
 }
 
+/// What to call a revision of this name in a line of text. An `AppSpec` is told by what it leads to, where that is
+/// found in it.
+/// <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html>
+pub fn title(name: &str) -> Cow<'_, str> {
+    let Some(spec) = name.strip_prefix("app-spec:") else { return Cow::Borrowed(name) };
+    let value = |key: &str| {
+        let (_, rest) = spec.split_once(key)?;
+        let rest = rest.trim_start_matches(['"', '\'', ':', ' ']);
+        rest.split(['"', '\'', ',', '}', ' ', '\n']).next().filter(|value| !value.is_empty())
+    };
+    let told = ["TargetVersion", "TaskDefinition"].into_iter().find_map(|key| {
+        let value = value(key)?;
+        Some(format!("app-spec to {key} {}", value.rsplit('/').next().unwrap_or(value)))
+    });
+    Cow::Owned(told.unwrap_or_else(|| "app-spec".to_owned()))
+}
+
 impl Revision {
     /// The revision of this name; `None` when it is none.
     pub fn parse(name: &str) -> Option<Self> {
@@ -213,5 +230,15 @@ mod tests {
         let spec = Revision::AppSpec("version: 0.0".into());
         assert_eq!(Revision::parse(&spec.to_string()), Some(spec));
         assert_eq!(Revision::parse("ftp://x"), None);
+    }
+
+    #[test]
+    fn a_line_has_no_room_for_an_app_spec() {
+        let function = r#"app-spec:{"Resources": [{"f": {"Properties": {"TargetVersion": "2"}}}]}"#;
+        assert_eq!(title(function), "app-spec to TargetVersion 2");
+        let service = "app-spec:Resources:\n - S:\n     TaskDefinition: arn:aws:ecs:x:1:task-definition/a:7\n";
+        assert_eq!(title(service), "app-spec to TaskDefinition a:7");
+        assert_eq!(title("app-spec:version: 0.0"), "app-spec");
+        assert_eq!(title("s3://b/k?type=zip"), "s3://b/k?type=zip");
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     plan::{
-        Component, Extent, How, Plan, Replace, Side, Size, Step, StepId, Until, Verb,
+        Component, Extent, How, Plan, Replace, Side, Size, Step, StepId, Until, Verb, title,
         units::{Percent, format_duration},
     },
     rollout::{Bindings, Bound, Picture, Reading, Split, Target, Timestamp},
@@ -28,7 +28,7 @@ pub fn describe(step: &Step) -> String {
             let what = match how {
                 How::Refresh(refresh) => format!("refresh {fleet} to version {}", refresh.version),
                 How::Deploy(deploy) => {
-                    format!("deploy {} on {fleet}", printable(&deploy.revision.to_string()))
+                    format!("deploy {} on {fleet}", printable(&title(&deploy.revision.to_string())))
                 }
             };
             match extent {

@@ -10,7 +10,7 @@ use super::{
     CallProblem, Change, Doubt, ProblemKind, Progress, Purpose, Timestamp, change::Seen,
     decide::CONFIRM_PATIENCE,
 };
-use crate::plan::units::Percent;
+use crate::plan::{title, units::Percent};
 
 /// Names what runs: `lt-0abc:7` (a launch template and the number of its version), or a revision of `CodeDeploy`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ impl Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&title(&self.0))
     }
 }
 
@@ -82,7 +82,7 @@ pub enum Phase {
 
 impl fmt::Display for Software {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.version.as_str())?;
+        self.version.fmt(f)?;
         if let Some(Operation { id, to, phase, detail }) = &self.operation {
             match phase {
                 Phase::Moving { done } => write!(f, ", {done} on the way to {to}")?,
