@@ -6,17 +6,20 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value as Json;
+
 use super::{
     calendar::Window,
+    delegated::LambdaGate,
     measure::{
         Bound, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove, Measure, MetricGate,
         Statistic,
     },
     model::{
         AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
-        GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
-        Patience, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Size, Step, Tolerance,
-        Until, Verb,
+        GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure,
+        OnInterrupt, Patience, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Size,
+        Step, Tolerance, Until, Verb,
     },
     replacement::{Extent, How, Matching, Protected, Replace, Revision, Standby},
     units::{Percent, format_duration},
@@ -264,6 +267,7 @@ fn gate(gate: &Gate) -> Flow {
             let flow = Flow::new().with("run", list(gate.run.iter().map(String::as_str)));
             ("command", flow.with("timeout", duration(gate.timeout)))
         }
+        GateKind::Lambda(gate) => ("lambda", lambda(gate)),
         GateKind::Window(gate) => ("window", window(gate)),
     };
     tolerance(Flow::new().with(kind, body).with("every", duration(gate.every)), gate.tolerance)
@@ -335,6 +339,23 @@ fn error_budget(gate: &ErrorBudgetGate) -> Flow {
         .with("ratio", Flow::new().with("of", text(&gate.of)).with("to", text(&gate.to)))
         .with("burn", list(burns.iter().map(String::as_str)))
         .with("min-samples", gate.min_samples)
+}
+
+fn lambda(gate: &LambdaGate) -> Flow {
+    let mut flow = Flow::new().with("function", text(&gate.function.name));
+    flow.some("qualifier", gate.function.qualifier.as_deref().map(text));
+    flow.some("payload", (!gate.payload.is_empty()).then(|| json(gate.payload.clone().into())));
+    flow.with("timeout", duration(gate.timeout))
+}
+
+/// JSON on one line, which YAML reads the same way, without parameters.
+fn json(value: Json) -> Json {
+    match value {
+        Json::String(text) => text.replace("${", "$${").into(),
+        Json::Array(items) => items.into_iter().map(json).collect(),
+        Json::Object(map) => map.into_iter().map(|(key, value)| (key, json(value))).collect(),
+        Json::Null | Json::Bool(_) | Json::Number(_) => value,
+    }
 }
 
 fn window(gate: &Window) -> Flow {

@@ -29,7 +29,8 @@ fn windows<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = (&'a Gate
         | GateKind::Metric(_)
         | GateKind::Compare(_)
         | GateKind::ErrorBudget(_)
-        | GateKind::Command(_) => None,
+        | GateKind::Command(_)
+        | GateKind::Lambda(_) => None,
     })
 }
 

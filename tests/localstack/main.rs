@@ -11,6 +11,7 @@
 )]
 
 mod faults;
+mod lambda;
 mod load;
 mod replacements;
 mod rollouts;

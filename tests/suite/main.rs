@@ -12,6 +12,7 @@
 
 mod architecture;
 mod cli;
+mod lambda;
 mod retention;
 mod scenarios;
 mod stage;

@@ -147,6 +147,7 @@ async fn read(
         | GateKind::Compare(_)
         | GateKind::ErrorBudget(_)
         | GateKind::Command(_)
+        | GateKind::Lambda(_)
         | GateKind::Window(_) => {
             poll(plan, reads, (bindings, splits), &Check::Gate(name.clone()), now).await
         }

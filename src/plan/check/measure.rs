@@ -43,6 +43,7 @@ pub(super) fn published(
             | GateKind::Healthy { .. }
             | GateKind::Http(_)
             | GateKind::Command(_)
+            | GateKind::Lambda(_)
             | GateKind::Window(_) => continue,
         };
         let Some((Route { kind, .. }, declared)) = routes.get(route) else { continue };
