@@ -32,7 +32,10 @@ pub async fn poll(
                 Err(error) => Err(error),
             },
             Some(GateKind::Compare(gate)) => match bound_to(bindings, &gate.route) {
-                Ok(bound) => poll_compare(reads, gate, bound, splits.of(&gate.route), at).await,
+                Ok(bound) => {
+                    let past = (splits.of(&gate.route), splits.attempts(name));
+                    poll_compare(reads, gate, bound, past, at).await
+                }
                 Err(error) => Err(error),
             },
             Some(GateKind::ErrorBudget(gate)) => match bound_to(bindings, &gate.route) {

@@ -17,9 +17,9 @@ use super::{
     },
     model::{
         AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
-        GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure,
-        OnInterrupt, Patience, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Size,
-        Step, Tolerance, Until, Verb,
+        GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
+        Patience, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Size, Step, Tolerance,
+        Until, Verb,
     },
     replacement::{Extent, How, Matching, Protected, Replace, Revision, Standby},
     units::{Percent, format_duration},
@@ -323,11 +323,14 @@ fn compare(gate: &CompareGate) -> Flow {
                 .put("latency-above", latency.with("weight", compared.weight))
         }
     };
-    flow.with("alpha", gate.alpha)
+    let mut flow = flow
+        .with("alpha", gate.alpha)
         .with("settle", duration(gate.settle))
         .with("warmup", duration(gate.warmup))
         .with("min-canary-requests", gate.min_canary_requests)
-        .with("deadline", duration(gate.deadline))
+        .with("deadline", duration(gate.deadline));
+    flow.some("artifact", gate.artifact.as_deref().map(text));
+    flow
 }
 
 fn error_budget(gate: &ErrorBudgetGate) -> Flow {

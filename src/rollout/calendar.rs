@@ -102,6 +102,7 @@ mod tests {
             bindings: Bindings::default(),
             found: Vec::new(),
             excused: Vec::new(),
+            attempts: BTreeMap::new(),
         };
         state.apply(&started, at);
         let events = put(&plan, &mut state, &Input::Tick, at);

@@ -14,6 +14,7 @@ mod architecture;
 mod cli;
 mod lambda;
 mod retention;
+mod retry;
 mod scenarios;
 mod stage;
 mod sweep;

@@ -76,6 +76,7 @@ pub(super) async fn test(
         bindings: settled.bindings.clone(),
         found: settled.found,
         excused: Vec::new(),
+        attempts: std::collections::BTreeMap::new(),
     };
     splits.apply(&begun, from);
     let mut outcomes = Vec::new();
