@@ -90,8 +90,12 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         | GateKind::Healthy { .. }
         | GateKind::Http(_)
         | GateKind::Command(_)
+        | GateKind::Lambda(_)
         | GateKind::Window(_) => false,
     };
+    if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Lambda(_))) {
+        actions.insert("lambda:InvokeFunction");
+    }
     let counts = |step: &Step| matches!(&step.verb, Verb::Shift { min_requests: Some(_), .. });
     if plan.gates.values().any(measures) || plan.steps().any(|(_, step)| counts(step)) {
         actions.insert("cloudwatch:GetMetricData");

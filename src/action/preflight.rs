@@ -7,8 +7,8 @@ use super::alarms::check_alarms;
 use crate::{
     cloud::{Error, Forward, Group, Obstacle, Reads},
     plan::{
-        Family, Fleet, FleetName, Header, ListenerRule, Member, Plan, RecordSet, Route, RouteKind,
-        RouteName, Side, Sides, Verb, units::Weight, units::format_duration,
+        Family, Fleet, FleetName, GateKind, Header, ListenerRule, Member, Plan, RecordSet, Route,
+        RouteKind, RouteName, Side, Sides, Verb, units::Weight, units::format_duration,
     },
     rollout::{Bindings, Bound, Excused, Flow, Found, Medium, Picture, Split, Target, TestRoute},
 };
@@ -95,12 +95,23 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
     for (name, fleet) in &plan.fleets {
         settle_fleet(plan, name, fleet, reads, &mut settled, &mut notes).await;
     }
+    check_functions(plan, reads, &mut notes).await;
     settled.excused = check_alarms(plan, reads, &settled.bindings, &mut notes).await;
     if notes.objections.is_empty() {
         settled.warnings = notes.warnings;
         Ok(settled)
     } else {
         Err(notes.objections)
+    }
+}
+
+/// A dry run asks for no permission but the one an invocation needs.
+async fn check_functions(plan: &Plan, reads: &Reads, notes: &mut Notes) {
+    for (name, gate) in &plan.gates {
+        let GateKind::Lambda(gate) = &gate.kind else { continue };
+        if let Err(error) = reads.functions.may_invoke(&gate.function).await {
+            notes.objections.push(Objection::error(&format!("gate {name}"), &error));
+        }
     }
 }
 

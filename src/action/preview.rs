@@ -31,6 +31,7 @@ pub fn preview(plan: &Plan, settled: &Settled) -> Vec<Planned> {
         bindings: settled.bindings.clone(),
         found: settled.found.clone(),
         excused: Vec::new(),
+        attempts: BTreeMap::new(),
     };
     let now = Timestamp::default();
     state.apply(&begin, now);

@@ -10,6 +10,7 @@ use super::{
     cloudwatch::CloudWatch,
     codedeploy::CodeDeploy,
     identity::SecurityTokens,
+    lambda::Lambda,
     load_balancers::ElasticLoadBalancing,
     route53::Route53,
     tally::Tally,
@@ -73,6 +74,7 @@ pub(super) struct Services {
     pub(super) cloudwatch: Arc<CloudWatch>,
     pub(super) code_deploy: Arc<CodeDeploy>,
     pub(super) identity: Arc<SecurityTokens>,
+    pub(super) lambda: Arc<Lambda>,
     region: Option<String>,
 }
 
@@ -99,6 +101,9 @@ impl Services {
         let code_deploy = aws_sdk_codedeploy::Client::from_conf(
             aws_sdk_codedeploy::config::Builder::from(config).interceptor(tally.clone()).build(),
         );
+        let lambda = aws_sdk_lambda::Client::from_conf(
+            aws_sdk_lambda::config::Builder::from(config).interceptor(tally.clone()).build(),
+        );
         let identity = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(config).interceptor(tally).build(),
         );
@@ -109,6 +114,7 @@ impl Services {
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
             code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
             identity: Arc::new(SecurityTokens::new(identity)),
+            lambda: Arc::new(Lambda::new(lambda)),
             region: config.region().map(ToString::to_string),
         }
     }
@@ -132,6 +138,7 @@ impl Services {
             identity: self.identity,
             http: Arc::new(WebProbe::new()?),
             commands: Arc::new(LocalCommands),
+            functions: self.lambda,
             region,
         })
     }

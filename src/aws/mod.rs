@@ -9,6 +9,9 @@ mod error;
 mod forward;
 mod identity;
 mod instance_refresh;
+mod lambda;
+#[cfg(test)]
+mod lambda_on_the_wire;
 mod load_balancers;
 mod metrics;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use crate::cloud::Calls;
 
 /// All operations the adapters use. One that is missing here would be counted as `other`.
-const OPERATIONS: [&str; 18] = [
+const OPERATIONS: [&str; 19] = [
     "ChangeResourceRecordSets",
     "DescribeAlarmHistory",
     "DescribeAlarms",
@@ -27,6 +27,7 @@ const OPERATIONS: [&str; 18] = [
     "GetCallerIdentity",
     "GetChange",
     "GetHealthCheckStatus",
+    "Invoke",
     "ListHostedZonesByName",
     "ListResourceRecordSets",
     "ModifyListener",

@@ -25,7 +25,24 @@ pub(super) struct Sent {
     pub(super) operation: String,
     /// The form fields of a query request.
     pub(super) fields: BTreeMap<String, String>,
+    /// By lower-case name.
+    pub(super) headers: BTreeMap<String, String>,
+    /// Where it went, from the host on.
+    pub(super) uri: String,
     pub(super) body: Vec<u8>,
+}
+
+/// What a service answers.
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, &'static str)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl From<(u16, Vec<u8>)> for Answered {
+    fn from((status, body): (u16, Vec<u8>)) -> Self {
+        Self { status, headers: vec![("smithy-protocol", "rpc-v2-cbor")], body }
+    }
 }
 
 impl Sent {
@@ -49,9 +66,12 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// `answer` gives the status and body for a request.
-    pub(super) fn new(answer: impl Fn(&Sent) -> (u16, Vec<u8>) + Send + Sync + 'static) -> Self {
+    /// `answer` gives the status and body for a request, and headers where they matter.
+    pub(super) fn new<A: Into<Answered>>(
+        answer: impl Fn(&Sent) -> A + Send + Sync + 'static,
+    ) -> Self {
         let sent = Arc::<Mutex<Vec<Sent>>>::default();
+        let answer = move |sent: &Sent| answer(sent).into();
         let connector =
             SharedHttpConnector::new(Connector { answer: Box::new(answer), sent: sent.clone() });
         let credentials = Credentials::builder()
@@ -94,7 +114,7 @@ fn sleep() -> aws_sdk_sts::config::SharedAsyncSleep {
     aws_sdk_sts::config::SharedAsyncSleep::new(TokioSleep)
 }
 
-type Answer = Box<dyn Fn(&Sent) -> (u16, Vec<u8>) + Send + Sync>;
+type Answer = Box<dyn Fn(&Sent) -> Answered + Send + Sync>;
 
 struct Connector {
     answer: Answer,
@@ -117,12 +137,17 @@ impl HttpConnector for Connector {
             .collect();
         let in_path = request.uri().rsplit('/').next().unwrap_or_default().to_owned();
         let operation = fields.get("Action").cloned().unwrap_or(in_path);
-        let sent = Sent { operation, fields, body };
-        let (status, body) = (self.answer)(&sent);
+        let headers =
+            request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (headers, uri) = (headers.collect(), request.uri().to_owned());
+        let sent = Sent { operation, fields, headers, uri, body };
+        let Answered { status, headers, body } = (self.answer)(&sent);
         self.sent.lock().unwrap().push(sent);
         let mut response =
             HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
-        response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
+        for (name, value) in headers {
+            response.headers_mut().insert(name, value);
+        }
         HttpConnectorFuture::ready(Ok(response))
     }
 }

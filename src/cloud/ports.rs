@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Error, Installations, Metrics, Replacing};
 use crate::{
-    plan::{Header, ListenerRule, Member, RecordSet},
+    plan::{FunctionName, Header, ListenerRule, Member, RecordSet},
     rollout::{Capacity, Split, TestRoute, Timestamp},
 };
 
@@ -291,6 +291,32 @@ pub trait Commands: Send + Sync {
     async fn run(&self, argv: &[String], timeout: Duration) -> Ran;
 }
 
+/// What came of one invocation of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoked {
+    /// AWS's id of the request, by which its log can be found.
+    pub request: Option<String>,
+    /// `Handled` or `Unhandled` when the function failed; the payload then tells how.
+    pub error: Option<String>,
+    /// The beginning of what it answered.
+    pub payload: String,
+}
+
+/// Lambda functions of a plan's own. Like commands they are meant to look and not to touch.
+#[async_trait]
+pub trait Functions: Send + Sync {
+    /// Whether it exists and may be invoked; it is not.
+    async fn may_invoke(&self, function: &FunctionName) -> Result<(), Error>;
+
+    /// Invokes it with a payload of JSON and waits for its answer, so long at most.
+    async fn invoke(
+        &self,
+        function: &FunctionName,
+        payload: &str,
+        timeout: Duration,
+    ) -> Result<Invoked, Error>;
+}
+
 /// All that can be read.
 #[derive(Clone)]
 pub struct Reads {
@@ -306,6 +332,7 @@ pub struct Reads {
     pub identity: Arc<dyn Identity>,
     pub http: Arc<dyn Http>,
     pub commands: Arc<dyn Commands>,
+    pub functions: Arc<dyn Functions>,
     /// The region the clients are bound to.
     pub region: String,
 }

@@ -119,6 +119,7 @@ mod tests {
             warmup: Duration::from_mins(2),
             min_canary_requests: 200,
             deadline: Duration::from_mins(30),
+            artifact: None,
         }
     }
 

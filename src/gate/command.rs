@@ -1,21 +1,12 @@
 //! From a command to a reading: its exit code, or what it says of itself in JSON. A command that did not come to an end
 //! has measured nothing.
 
-use serde::Deserialize;
-
+use super::said::{Said, printable};
 use crate::{
     cloud::{Commands, Ran},
     plan::{CommandGate, units::format_duration},
     rollout::{Outcome, Reading, Timestamp},
 };
-
-/// What a command may say on its standard output.
-#[derive(Deserialize)]
-struct Said {
-    outcome: Outcome,
-    #[serde(default)]
-    because: Option<String>,
-}
 
 pub async fn run_command(commands: &dyn Commands, gate: &CommandGate, at: Timestamp) -> Reading {
     judge_command(gate, &commands.run(&gate.run, gate.timeout).await, at)
@@ -34,21 +25,16 @@ pub fn judge_command(gate: &CommandGate, ran: &Ran, at: Timestamp) -> Reading {
         Ran::NotStarted(words) => return unknown(format!("could not be started: {words}")),
     };
     let by_code = if code == 0 { Outcome::Pass } else { Outcome::Fail };
-    let said = serde_json::from_str::<Said>(stdout).ok();
+    let said = Said::read(stdout);
     let outcome = match said.as_ref().map(|said| said.outcome) {
         None | Some(Outcome::Pass) => by_code,
         Some(worse @ (Outcome::Fail | Outcome::Wait | Outcome::Unknown)) => worse,
     };
-    let because = said.and_then(|said| said.because).map(|words| printable(&words));
+    let because = said.and_then(|said| said.because());
     let last = |text: &str| text.lines().rev().find(|line| !line.trim().is_empty()).map(printable);
     let because = because.or_else(|| last(stderr).filter(|_| outcome != Outcome::Pass));
     let words = because.map_or_else(String::new, |words| format!(": {words}"));
     Reading::new(outcome, at, format!("{name} ended with exit code {code}{words}"))
-}
-
-/// The journal and the terminal get one line of it, without control characters.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::{
         Allowance, CompareGate, Comparison, LatencyAbove, Side, Statistic,
         units::{Weight, format_duration},
     },
-    rollout::{Bound, Outcome, Reading, Split, Timestamp},
+    rollout::{Attempts, Bound, Carried, Outcome, Reading, Split, Timestamp},
 };
 
 pub(super) const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
@@ -28,7 +28,7 @@ pub async fn poll_compare(
     reads: &Reads,
     gate: &CompareGate,
     bound: &Bound,
-    splits: &[(Timestamp, Split)],
+    (splits, attempts): (&[(Timestamp, Split)], Option<&Attempts>),
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let Some(seen) = Seen::of(bound, splits) else {
@@ -50,7 +50,7 @@ pub async fn poll_compare(
     let (stable, candidate) = answers.split_at(answers.len() / 2);
     let mut series = counted(gate, Arm::Baseline, stable);
     series.extend(counted(gate, Arm::Canary, candidate));
-    Ok(attributed(judge_compare(&series, gate, &seen, at), &queries, &answers))
+    Ok(attributed(judge_compare(&series, gate, (&seen, attempts), at), &queries, &answers))
 }
 
 /// What is asked of a side, for `counted` to read.
@@ -150,7 +150,7 @@ fn rows_of(arm: Arm, one: &Series, other: &Series, counts: fn(u64, u64) -> Count
 pub fn judge_compare(
     series: &[judge::Series],
     gate: &CompareGate,
-    seen: &Seen,
+    (seen, attempts): (&Seen, Option<&Attempts>),
     at: Timestamp,
 ) -> Reading {
     let config = match config(gate) {
@@ -162,7 +162,7 @@ pub fn judge_compare(
     let settle = config.pace().settle;
     let last = seen.alone_since.map(|alone| alone.plus(settle));
     let now = last.map_or(minute_of(at), |last| last.min(minute_of(at)));
-    let case = Case { exposure: &seen.exposure, now, series, earlier: &Earlier::Nothing };
+    let case = Case { exposure: &seen.exposure, now, series, earlier: &earlier(attempts) };
     let report = judge::judge(&config, &case);
     let outcome = match report.verdict {
         Verdict::Fail => Outcome::Fail,
@@ -187,6 +187,12 @@ pub fn judge_compare(
         None => reading,
     };
     let reading = with_figures(reading, &report);
+    let carried = match outcome {
+        Outcome::Wait | Outcome::Unknown => carried(&report),
+        // A verdict leaves nothing to go on from.
+        Outcome::Pass | Outcome::Fail => Vec::new(),
+    };
+    let reading = Reading { carried, ..reading };
     match outcome {
         Outcome::Fail | Outcome::Unknown => report
             .plots()
@@ -194,6 +200,48 @@ pub fn judge_compare(
             .fold(reading, |reading, (name, line)| reading.with(&format!("{PLOT}{name}"), line)),
         Outcome::Pass | Outcome::Wait => reading,
     }
+}
+
+/// log10 is kept in ten-thousandths, which is as exact as the judge has it.
+const PARTS: f64 = 10_000.0;
+
+fn earlier(attempts: Option<&Attempts>) -> Earlier {
+    match attempts {
+        None => Earlier::Nothing,
+        Some(Attempts::Failed { times, .. }) => Earlier::Failed { retry: *times },
+        Some(Attempts::Undecided { evidence, .. }) => Earlier::Undecided(
+            evidence
+                .iter()
+                .map(|Carried { metric, fail, pass }| judge::Carried {
+                    metric: metric.as_str().into(),
+                    fail: log10_of(*fail),
+                    pass: log10_of(*pass),
+                })
+                .collect(),
+        ),
+    }
+}
+
+/// Nothing where no minute was judged.
+fn carried(report: &Report) -> Vec<Carried> {
+    let carried = report.carried.iter().map(|evidence| Carried {
+        metric: evidence.metric.to_string(),
+        fail: parts_of(evidence.fail),
+        pass: parts_of(evidence.pass),
+    });
+    let carried: Vec<Carried> = carried.collect();
+    let is_nothing = |c: &Carried| c.fail == 0 && c.pass == 0;
+    if carried.iter().all(is_nothing) { Vec::new() } else { carried }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "evidence stays far below 2^53 ten-thousandths")]
+fn log10_of(parts: i64) -> f64 {
+    parts as f64 / PARTS
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+fn parts_of(log10: f64) -> i64 {
+    (log10 * PARTS).round() as i64
 }
 
 /// The lines of a plot among the evidence of a reading, with their names.
@@ -300,6 +348,7 @@ mod tests {
             warmup: Duration::from_mins(2),
             min_canary_requests: 200,
             deadline: Duration::from_hours(1),
+            artifact: None,
         }
     }
 
@@ -343,7 +392,7 @@ mod tests {
 
     fn read(rows: Vec<Row>, splits: &[(i64, u16, u16)], now: i64) -> Reading {
         let errors = judge::Series { metric: ERRORS.into(), rows };
-        judge_compare(&[errors], &gate(), &seen(splits).unwrap(), at(now))
+        judge_compare(&[errors], &gate(), (&seen(splits).unwrap(), None), at(now))
     }
 
     #[test]
@@ -366,6 +415,40 @@ mod tests {
         let equal = read(counts(50, 10, 10), &[HALF], 50);
         assert_eq!(equal.outcome, Outcome::Pass, "{equal:?}");
         assert_eq!(plots(&equal).count(), 0, "what passes needs no plot");
+    }
+
+    #[test]
+    fn an_artifact_that_failed_is_tested_anew_with_half_of_alpha() {
+        let read = |attempts: Option<&Attempts>| {
+            let errors = judge::Series { metric: ERRORS.into(), rows: counts(30, 30, 10) };
+            judge_compare(&[errors], &gate(), (&seen(&[HALF]).unwrap(), attempts), at(30))
+        };
+        let line = |reading: &Reading| reading.evidence["evidence to fail"].clone();
+        let first = read(None);
+        assert!(line(&first).ends_with("of 1.30 (log10)"), "20 to 1: {first:?}");
+        let failed = |times| Attempts::Failed { times, run: "r1".into() };
+        let second = read(Some(&failed(1)));
+        assert_eq!(second.outcome, Outcome::Fail, "it is as bad as it was");
+        assert!(line(&second).ends_with("of 1.60 (log10)"), "40 to 1: {second:?}");
+        assert!(line(&read(Some(&failed(2)))).ends_with("of 1.90 (log10)"));
+    }
+
+    #[test]
+    fn evidence_of_an_undecided_attempt_is_carried_to_the_next() {
+        let read = |minutes, attempts: Option<&Attempts>| {
+            let errors = judge::Series { metric: ERRORS.into(), rows: counts(minutes, 12, 10) };
+            judge_compare(&[errors], &gate(), (&seen(&[HALF]).unwrap(), attempts), at(minutes))
+        };
+        let first = read(8, None);
+        assert_eq!(first.outcome, Outcome::Wait, "{first:?}");
+        let stands = first.carried[0].clone();
+        assert!(stands.pass > 0, "{first:?}");
+        let attempts = Attempts::Undecided { run: "r1".into(), evidence: first.carried };
+        let second = read(8, Some(&attempts));
+        assert!((second.carried[0].pass - 2 * stands.pass).abs() <= 1, "{stands:?} {second:?}");
+        let told: Reading = serde_json::from_str(&serde_json::to_string(&second).unwrap()).unwrap();
+        assert_eq!(told, second, "the journal keeps it");
+        assert_eq!(read(3, None).carried, [], "nothing was judged yet");
     }
 
     #[test]
@@ -411,7 +494,7 @@ mod tests {
             judge::Series { metric: ERRORS.into(), rows: errors },
             judge::Series { metric: slower_than(latency).into(), rows: slow },
         ];
-        judge_compare(&series, &gate, &seen(&[HALF]).unwrap(), at(now))
+        judge_compare(&series, &gate, (&seen(&[HALF]).unwrap(), None), at(now))
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
 use super::{
-    judge_health, judge_record, poll_compare, poll_error_budget, poll_metric, poll_requests, probe,
-    run_command,
+    invoke, judge_health, judge_record, poll_compare, poll_error_budget, poll_metric,
+    poll_requests, probe, run_command,
 };
 use crate::{
     cloud::{Error, Reads},
@@ -32,7 +32,10 @@ pub async fn poll(
                 Err(error) => Err(error),
             },
             Some(GateKind::Compare(gate)) => match bound_to(bindings, &gate.route) {
-                Ok(bound) => poll_compare(reads, gate, bound, splits.of(&gate.route), at).await,
+                Ok(bound) => {
+                    let past = (splits.of(&gate.route), splits.attempts(name));
+                    poll_compare(reads, gate, bound, past, at).await
+                }
                 Err(error) => Err(error),
             },
             Some(GateKind::ErrorBudget(gate)) => match bound_to(bindings, &gate.route) {
@@ -41,6 +44,9 @@ pub async fn poll(
             },
             Some(GateKind::Command(gate)) => {
                 Ok(run_command(reads.commands.as_ref(), gate, at).await)
+            }
+            Some(GateKind::Lambda(gate)) => {
+                Ok(invoke(reads.functions.as_ref(), (plan, name, gate), bindings, at).await)
             }
             Some(GateKind::Window(window)) => Ok(window_reading(window, at)),
             Some(GateKind::Alarms(_)) | None => {

@@ -77,6 +77,7 @@ pub async fn past_readings(
         | GateKind::Http(_)
         | GateKind::Compare(_)
         | GateKind::Command(_)
+        | GateKind::Lambda(_)
         | GateKind::Window(_) => None,
     })
 }

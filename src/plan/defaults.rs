@@ -13,6 +13,7 @@ pub(super) const MEASURED_EVERY: Duration = Duration::from_mins(1);
 /// For one request of an http gate.
 pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const LAMBDA_TIMEOUT: Duration = Duration::from_secs(30);
 /// For what waits for machines.
 pub(super) const PATIENCE: Duration = Duration::from_mins(10);
 pub(super) const PROBE_PATIENCE: Duration = Duration::from_mins(1);

@@ -234,6 +234,7 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
             GateKind::Alarms(_)
             | GateKind::Http(_)
             | GateKind::Command(_)
+            | GateKind::Lambda(_)
             | GateKind::Window(_) => None,
         };
         if let (Some(route), true) = (route, used.contains(&("gate", name.as_str()))) {

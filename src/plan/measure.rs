@@ -145,6 +145,8 @@ pub struct CompareGate {
     pub min_canary_requests: u32,
     /// After the latest change of weights, when an undecided gate becomes `unknown`.
     pub deadline: Duration,
+    /// What tells the candidate's version. Runs of the same plan with the same one are attempts with one artifact.
+    pub artifact: Option<String>,
 }
 
 /// How two shares of requests are held against each other.

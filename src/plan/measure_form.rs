@@ -11,7 +11,7 @@ use super::{
     measure::{Allowance, Burn, Limit, Periods, Statistic},
     model::Side,
     problem::Problem,
-    scalar::{Whole, or_parameter, words},
+    scalar::{Literal, Whole, or_parameter, words},
     source::Spanned,
     tree::Node,
     units::{Percent, parse_duration},
@@ -74,6 +74,10 @@ record! {
         "min-canary-requests" min_canary_requests: Optional Whole<1, 1_000_000_000>,
         /// How long after the last change of weights an undecided gate becomes unknown; `60m` unless told.
         "deadline" deadline: Optional Duration,
+        /// What tells the candidate's version, such as `${version}`. A run with the plan and parameters of one that failed
+        /// here has half its `alpha`, and one that follows an undecided run goes on from its evidence, until a run is
+        /// promoted. Unless told, every run starts anew.
+        "artifact" artifact: Optional Literal,
     }
 }
 

@@ -3,6 +3,7 @@
 mod calendar;
 mod check;
 mod defaults;
+mod delegated;
 mod digest;
 mod expand;
 mod form;
@@ -29,6 +30,7 @@ mod tree;
 pub mod units;
 
 pub use calendar::*;
+pub use delegated::*;
 pub use measure::*;
 pub use model::*;
 pub use params::declared;

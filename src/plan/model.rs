@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     calendar::Window,
+    delegated::{CommandGate, LambdaGate},
     measure::{CompareGate, ErrorBudgetGate, MetricGate},
     replacement::{How, Replace},
     units::{Percent, Scale},
@@ -496,6 +497,7 @@ pub enum GateKind {
     Compare(CompareGate),
     ErrorBudget(ErrorBudgetGate),
     Command(CommandGate),
+    Lambda(LambdaGate),
     /// Not read but told by the clock: when the steps that name it may start.
     Window(Window),
 }
@@ -511,6 +513,7 @@ impl GateKind {
             | Self::Compare(_)
             | Self::ErrorBudget(_)
             | Self::Command(_)
+            | Self::Lambda(_)
             | Self::Window(_) => None,
         }
     }
@@ -560,15 +563,6 @@ pub struct HttpGate {
     /// How many answers in a row it takes to pass.
     pub consecutive: u32,
     /// For one request.
-    pub timeout: Duration,
-}
-
-/// A command that is run where the run is driven.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandGate {
-    /// The program and its arguments; at least the program.
-    pub run: Vec<String>,
-    /// After which it is killed, with all it has started.
     pub timeout: Duration,
 }
 

@@ -56,6 +56,7 @@ pub(super) fn doubts(gates: &BTreeMap<GateName, (Gate, Span)>, problems: &mut Ve
             | GateKind::Http(_)
             | GateKind::Compare(_)
             | GateKind::Command(_)
+            | GateKind::Lambda(_)
             | GateKind::Window(_) => continue,
         };
         for metric in asked.into_iter().filter(|asked| known().all(|known| known != *asked)) {

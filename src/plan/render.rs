@@ -6,8 +6,11 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value as Json;
+
 use super::{
     calendar::Window,
+    delegated::LambdaGate,
     measure::{
         Bound, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove, Measure, MetricGate,
         Statistic,
@@ -264,6 +267,7 @@ fn gate(gate: &Gate) -> Flow {
             let flow = Flow::new().with("run", list(gate.run.iter().map(String::as_str)));
             ("command", flow.with("timeout", duration(gate.timeout)))
         }
+        GateKind::Lambda(gate) => ("lambda", lambda(gate)),
         GateKind::Window(gate) => ("window", window(gate)),
     };
     tolerance(Flow::new().with(kind, body).with("every", duration(gate.every)), gate.tolerance)
@@ -319,11 +323,14 @@ fn compare(gate: &CompareGate) -> Flow {
                 .put("latency-above", latency.with("weight", compared.weight))
         }
     };
-    flow.with("alpha", gate.alpha)
+    let mut flow = flow
+        .with("alpha", gate.alpha)
         .with("settle", duration(gate.settle))
         .with("warmup", duration(gate.warmup))
         .with("min-canary-requests", gate.min_canary_requests)
-        .with("deadline", duration(gate.deadline))
+        .with("deadline", duration(gate.deadline));
+    flow.some("artifact", gate.artifact.as_deref().map(text));
+    flow
 }
 
 fn error_budget(gate: &ErrorBudgetGate) -> Flow {
@@ -335,6 +342,23 @@ fn error_budget(gate: &ErrorBudgetGate) -> Flow {
         .with("ratio", Flow::new().with("of", text(&gate.of)).with("to", text(&gate.to)))
         .with("burn", list(burns.iter().map(String::as_str)))
         .with("min-samples", gate.min_samples)
+}
+
+fn lambda(gate: &LambdaGate) -> Flow {
+    let mut flow = Flow::new().with("function", text(&gate.function.name));
+    flow.some("qualifier", gate.function.qualifier.as_deref().map(text));
+    flow.some("payload", (!gate.payload.is_empty()).then(|| json(gate.payload.clone().into())));
+    flow.with("timeout", duration(gate.timeout))
+}
+
+/// JSON on one line, which YAML reads the same way, without parameters.
+fn json(value: Json) -> Json {
+    match value {
+        Json::String(text) => text.replace("${", "$${").into(),
+        Json::Array(items) => items.into_iter().map(json).collect(),
+        Json::Object(map) => map.into_iter().map(|(key, value)| (key, json(value))).collect(),
+        Json::Null | Json::Bool(_) | Json::Number(_) => value,
+    }
 }
 
 fn window(gate: &Window) -> Flow {

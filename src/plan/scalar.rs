@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{
     form::{Definitions, Form},
     problem::{Problem, did_you_mean, listed},
-    tree::{Node, Style, Value},
+    tree::{Entry, Node, Style, Value},
     units::{DurationError, Percent, PercentError, parse_duration},
 };
 
@@ -108,6 +108,46 @@ impl Form for Literal {
     fn schema(_: &mut Definitions) -> Json {
         json!({ "type": ["string", "number", "boolean"] })
     }
+}
+
+/// A mapping of any shape, kept as JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Payload(pub Map<String, Json>);
+
+impl Form for Payload {
+    const WHAT: &'static str = "a mapping";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        match json_of(node)? {
+            Json::Object(map) => Some(Self(map)),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
+                wrong_type(node, Self::WHAT, problems);
+                None
+            }
+        }
+    }
+
+    fn schema(_: &mut Definitions) -> Json {
+        json!({ "type": "object" })
+    }
+}
+
+/// As JSON has it; `None` when something in it is broken, which has been reported. What was filled in is text.
+fn json_of(node: &Node) -> Option<Json> {
+    Some(match &node.value {
+        Value::Scalar { .. } if node.is_null() => Json::Null,
+        Value::Scalar { text, style: Style::Plain } => match serde_json::from_str(text) {
+            Ok(typed @ (Json::Bool(_) | Json::Number(_))) => typed,
+            Ok(_) | Err(_) => text.as_str().into(),
+        },
+        Value::Scalar { text, style: Style::Quoted | Style::Filled } => text.as_str().into(),
+        Value::List(items) => Json::Array(items.iter().map(json_of).collect::<Option<_>>()?),
+        Value::Map(entries) => {
+            let entry = |entry: &Entry| Some((entry.key.value.clone(), json_of(&entry.value)?));
+            Json::Object(entries.iter().map(entry).collect::<Option<_>>()?)
+        }
+        Value::Broken => return None,
+    })
 }
 
 impl Form for bool {

@@ -13,7 +13,7 @@ use super::{
     problem::Problem,
     replacement_form::{DeployForm, RefreshForm, RollingForm},
     route_form::RouteForm,
-    scalar::{Literal, Whole, words},
+    scalar::{Literal, Payload, Whole, words},
     source::Spanned,
     tree::Node,
     units::Percent,
@@ -131,6 +131,8 @@ record! {
         "error-budget" error_budget: Choice ErrorBudgetForm,
         /// Passes when a command on this machine ends well.
         "command" command: Choice CommandForm,
+        /// Passes when a Lambda function says so.
+        "lambda" lambda: Choice LambdaForm,
         /// Says when the steps that name it may start.
         "window" window: Choice WindowForm,
         /// How often the gate is read: `15s` for alarms, `60s` for `metric`, `compare` and `error-budget` and `10s` for the others
@@ -207,6 +209,22 @@ record! {
         /// The program and its arguments, such as `[./check.sh, "--strict"]`.
         "run" run: Required List<String>,
         /// After which it is killed and the gate is unknown; `30s` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
+    /// A Lambda function that is invoked and answers as JSON: `{"outcome": "pass", "because": "…"}`, or `fail`, `wait` or
+    /// `unknown`. A function that fails or answers anything else has measured nothing.
+    LambdaForm, "a lambda gate" {
+        /// Its name or ARN.
+        "function" function: Required String,
+        /// An alias or version, such as `live`; `$LATEST` unless told.
+        "qualifier" qualifier: Optional Literal,
+        /// What is sent to it beside `tidegate`, which names plan, gate and the members of each route; no place for a
+        /// secret.
+        "payload" payload: Optional Payload,
+        /// After which nobody waits for an answer any more and the gate is unknown; at most `15m`, `30s` unless told.
         "timeout" timeout: Optional Duration,
     }
 }

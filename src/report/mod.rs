@@ -24,4 +24,4 @@ pub use standing::*;
 pub use style::*;
 pub use timeline::*;
 pub use view::*;
-pub use words::{describe, evidence};
+pub use words::{attempts_line, describe, evidence};

@@ -119,6 +119,7 @@ impl Story {
             0,
             Event::RunStarted {
                 excused: Vec::new(),
+                attempts: std::collections::BTreeMap::new(),
                 plan: plan.name,
                 digest: plan.digest,
                 params: std::collections::BTreeMap::new(),

@@ -5,7 +5,7 @@ use super::{
     NextCommand, Sign, Standing,
     next::next,
     standing::approvals_awaited,
-    words::{self, clock, evidence, place, placed, printable, span},
+    words::{self, attempts_line, clock, evidence, place, placed, printable, span},
 };
 use crate::{
     journal::RunId,
@@ -52,11 +52,13 @@ impl Teller<'_> {
     /// `None` for what the events around it tell as well.
     pub(super) fn tell(&self, event: &Event) -> Option<Sentence> {
         Some(match event {
-            Event::RunStarted { plan, digest, by, bindings, found, excused, .. } => {
+            Event::RunStarted { plan, digest, by, bindings, found, excused, attempts, .. } => {
                 let digest: String = digest.chars().take(12).collect();
                 let text = format!("run {} of plan {plan} ({digest}) started by {by}", self.run);
                 let found = found.iter().map(|found| found_line(bindings, found));
-                let more = found.chain(excused.iter().map(excused_line)).collect();
+                let attempts =
+                    attempts.iter().filter_map(|(gate, past)| attempts_line(self.plan, gate, past));
+                let more = found.chain(excused.iter().map(excused_line)).chain(attempts).collect();
                 Sentence::new(Sign::Note, text).with(more)
             }
             Event::RunnerStarted { by } => self.runner_started(by),

@@ -5,11 +5,37 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     plan::{
-        Component, Extent, How, Plan, Replace, Side, Size, Step, StepId, Until, Verb, title,
+        Component, Extent, GateKind, GateName, How, Plan, Replace, Side, Size, Step, StepId, Until,
+        Verb, title,
         units::{Percent, format_duration},
     },
-    rollout::{Bindings, Bound, Picture, Reading, Split, Target, Timestamp},
+    rollout::{Attempts, Bindings, Bound, Picture, Reading, Split, Target, Timestamp},
 };
+
+/// What earlier runs of the same artifact mean for a gate of this one; `None` when the plan has no such gate.
+pub fn attempts_line(plan: &Plan, gate: &GateName, attempts: &Attempts) -> Option<String> {
+    let Some(GateKind::Compare(compare)) = plan.gates.get(gate).map(|gate| &gate.kind) else {
+        return None;
+    };
+    let artifact = printable(compare.artifact.as_deref().unwrap_or_default());
+    Some(match attempts {
+        Attempts::Failed { times, run } => {
+            let often = match times {
+                1 => "once".to_owned(),
+                times => format!("{times} times"),
+            };
+            let alpha = f64::from(compare.alpha.basis_points())
+                / 100.0
+                / 2_f64.powi(i32::try_from(*times).unwrap_or(i32::MAX));
+            format!(
+                "gate {gate}: {artifact} failed here {often} before (run {run}); alpha is {alpha}% this time"
+            )
+        }
+        Attempts::Undecided { run, .. } => {
+            format!("gate {gate}: {artifact} came to no end here in run {run}; its evidence counts")
+        }
+    })
+}
 
 /// What a step does: `shift web to 25%`.
 pub fn describe(step: &Step) -> String {

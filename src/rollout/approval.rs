@@ -157,6 +157,7 @@ mod tests {
             bindings: Bindings::default(),
             found: Vec::new(),
             excused: Vec::new(),
+            attempts: BTreeMap::new(),
         };
         state.apply(&started, Timestamp::default());
         for event in handle(&plan, &state, &Input::Tick, Timestamp::default()).unwrap() {

@@ -29,7 +29,8 @@ fn windows<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = (&'a Gate
         | GateKind::Metric(_)
         | GateKind::Compare(_)
         | GateKind::ErrorBudget(_)
-        | GateKind::Command(_) => None,
+        | GateKind::Command(_)
+        | GateKind::Lambda(_) => None,
     })
 }
 
@@ -101,6 +102,7 @@ mod tests {
             bindings: Bindings::default(),
             found: Vec::new(),
             excused: Vec::new(),
+            attempts: BTreeMap::new(),
         };
         state.apply(&started, at);
         let events = put(&plan, &mut state, &Input::Tick, at);

@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Picture, Reading, Target, Timestamp, Voter};
+use super::{Attempts, Check, Picture, Reading, Target, Timestamp, Voter};
 use crate::plan::{
     FleetName, GateName, Header, Member, PlanName, RouteName, Side, StepId, units::Scale,
 };
@@ -31,6 +31,9 @@ pub enum Event {
         /// Alarms that were in `ALARM` already and do not count, or not yet, because the plan says so.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         excused: Vec<Excused>,
+        /// What earlier runs found of the same artifact, by `compare` gate.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        attempts: BTreeMap<GateName, Attempts>,
     },
     /// A runner took the journal over (a first runner starts with `RunStarted`). A call that had no answer yet is
     /// in doubt from here on.

@@ -1,6 +1,7 @@
 //! The decisions. Facts go in, facts come out: no clock, no IO, no async. Start reading at `decide.rs`.
 
 mod approval;
+mod attempts;
 mod calendar;
 mod change;
 mod command;
@@ -23,6 +24,7 @@ mod watch;
 mod why;
 
 pub use approval::{Vote, Voter, approvals_of};
+pub use attempts::*;
 pub use calendar::window_reading;
 pub use change::change_of;
 pub use command::*;

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Target, Timestamp};
+use super::{Carried, Target, Timestamp};
 use crate::plan::{GateName, RouteName, Side, units::Percent};
 
 /// A question that the runner puts to the world again and again.
@@ -79,6 +79,9 @@ pub struct Reading {
     /// Alarms that were excused until they are `OK`, and when they first were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recovered: BTreeMap<String, Timestamp>,
+    /// What an undecided comparison leaves to a later run with the same artifact.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
 }
 
 /// Why what an alarm says does not count, or did not.
@@ -105,6 +108,7 @@ impl Reading {
             because: because.into(),
             evidence: BTreeMap::new(),
             recovered: BTreeMap::new(),
+            carried: Vec::new(),
         }
     }
 

@@ -1,10 +1,10 @@
 //! How traffic was split since the run began: a fold over its events, so that whoever judges a candidate knows what it
-//! was given and when, after a crash as before it.
+//! was given and when, and what was found of it before, after a crash as before it.
 
 use std::collections::BTreeMap;
 
-use super::{Event, Picture, Split, Target, Timestamp};
-use crate::plan::RouteName;
+use super::{Attempts, Event, Picture, Split, Target, Timestamp};
+use crate::plan::{GateName, RouteName};
 
 /// Every split that was read back, by route, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,14 +12,16 @@ pub struct Splits {
     /// When the run began.
     pub began: Timestamp,
     routes: BTreeMap<RouteName, Vec<(Timestamp, Split)>>,
+    attempts: BTreeMap<GateName, Attempts>,
 }
 
 impl Splits {
     /// The fact `event` happened at `at`.
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
         match event {
-            Event::RunStarted { found, .. } => {
+            Event::RunStarted { found, attempts, .. } => {
                 self.began = at;
+                self.attempts.clone_from(attempts);
                 for found in found {
                     self.note(&found.target, &found.picture, at);
                 }
@@ -55,6 +57,11 @@ impl Splits {
         if let (Target::Route(route), Picture::Split(split)) = (target, picture) {
             self.routes.entry(route.clone()).or_default().push((at, split.clone()));
         }
+    }
+
+    /// What earlier runs found of the same artifact in a gate.
+    pub fn attempts(&self, gate: &GateName) -> Option<&Attempts> {
+        self.attempts.get(gate)
     }
 
     /// The splits of a route and since when each stood, oldest first.

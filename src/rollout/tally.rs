@@ -89,6 +89,7 @@ mod tests {
                 bindings: Bindings::default(),
                 found: Vec::new(),
                 excused: Vec::new(),
+                attempts: BTreeMap::new(),
             };
             story.state.apply(&started, at(0));
             story.put(&Input::Tick, 0);

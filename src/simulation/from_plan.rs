@@ -342,6 +342,7 @@ impl Landscape {
                 | GateKind::Compare(_)
                 | GateKind::ErrorBudget(_)
                 | GateKind::Command(_)
+                | GateKind::Lambda(_)
                 | GateKind::Window(_) => Vec::new(),
             });
             let alarms: Vec<(String, Duration)> = alarms.collect();

@@ -6,6 +6,7 @@ mod alarm_script;
 mod change;
 mod forward_rule;
 mod from_plan;
+mod functions_port;
 mod installation;
 mod installations_port;
 mod landscape;

@@ -19,6 +19,7 @@ use crate::{
         FleetName, Plan, RouteName, Side,
         units::{Percent, Weight},
     },
+    rollout::Outcome,
     testkit::{Fault, Operation},
 };
 
@@ -52,6 +53,8 @@ pub struct Scenario {
     pub replacement: ReplacementScript,
     /// How a command of a gate ends.
     pub command: CommandScript,
+    /// What the functions of lambda gates answer.
+    pub function: FunctionScript,
     /// By alarm name; the entry `all` is for every alarm that has none of its own.
     pub alarms: BTreeMap<String, AlarmScript>,
     /// Alarms that do not exist, though the plan names them.
@@ -75,6 +78,7 @@ impl Default for Scenario {
             probe: ProbeScript::default(),
             replacement: ReplacementScript::default(),
             command: CommandScript::default(),
+            function: FunctionScript::default(),
             alarms: BTreeMap::new(),
             missing_alarms: Names::default(),
             faults: Vec::new(),
@@ -193,6 +197,32 @@ pub struct CommandScript {
     pub exit: i32,
     #[serde(deserialize_with = "duration")]
     pub takes: Duration,
+}
+
+/// How every function of a plan answers: with an outcome, or after its error.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct FunctionScript {
+    pub outcome: Outcome,
+    pub because: Option<String>,
+    /// In place of the outcome: it fails with these words.
+    pub error: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub takes: Duration,
+    /// Left out: from the beginning. Before, it passes.
+    pub from: Option<Moment>,
+}
+
+impl Default for FunctionScript {
+    fn default() -> Self {
+        Self {
+            outcome: Outcome::Pass,
+            because: None,
+            error: None,
+            takes: Duration::ZERO,
+            from: None,
+        }
+    }
 }
 
 /// Calls that go wrong.
@@ -330,8 +360,9 @@ impl Scenario {
         let later = sides.into_iter().flat_map(|side| &side.later).map(|change| change.at);
         let states = self.alarms.values().flat_map(|alarm| &alarm.states).map(|state| state.at);
         let faults = self.faults.iter().flat_map(|fault| [fault.from, fault.to]).flatten();
+        let function = self.function.from;
         let outside = self.changes_from_outside().into_iter().map(|change| change.at);
-        later.chain(states).chain(faults).chain(outside)
+        later.chain(states).chain(faults).chain(function).chain(outside)
     }
 }
 

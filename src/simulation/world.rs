@@ -71,6 +71,7 @@ impl World {
                 identity: world.clone(),
                 http: world.clone(),
                 commands: world.clone(),
+                functions: world.clone(),
                 region: self.0.home.region.clone(),
             },
             weights: world.clone(),

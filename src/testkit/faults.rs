@@ -45,6 +45,8 @@ pub enum Operation {
     DescribeAlarmHistory,
     GetMetricData,
     GetCallerIdentity,
+    /// `Invoke`, which IAM calls by this name.
+    InvokeFunction,
     /// A probe's request; it fails as no answer.
     HttpGet,
 }
@@ -77,6 +79,7 @@ impl Operation {
             Self::DescribeAlarmHistory => "DescribeAlarmHistory",
             Self::GetMetricData => "GetMetricData",
             Self::GetCallerIdentity => "GetCallerIdentity",
+            Self::InvokeFunction => "InvokeFunction",
             Self::HttpGet => "HttpGet",
         }
     }
@@ -107,6 +110,7 @@ impl Operation {
             | Self::StopDeployment => "codedeploy",
             Self::DescribeAlarms | Self::DescribeAlarmHistory | Self::GetMetricData => "cloudwatch",
             Self::GetCallerIdentity => "sts",
+            Self::InvokeFunction => "lambda",
             Self::HttpGet => "http",
         };
         format!("{service}:{}", self.name())

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use super::{Fault, Faults, Operation};
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward, Group,
-        Groups, Health, Http, Identity, Installation, Installations, LoadBalancers, Metrics, Pace,
-        Query, Reads, Records, Replacing, ResizeGroups, Series, SetRecordWeights, SetTestRoutes,
-        SetWeights, TargetGroup, Transition,
+        Alarm, Alarms, Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward, Functions,
+        Group, Groups, Health, Http, Identity, Installation, Installations, Invoked, LoadBalancers,
+        Metrics, Pace, Query, Reads, Records, Replacing, ResizeGroups, Series, SetRecordWeights,
+        SetTestRoutes, SetWeights, TargetGroup, Transition,
     },
-    plan::{FleetKind, Header, ListenerRule, Member, RecordSet},
+    plan::{FleetKind, FunctionName, Header, ListenerRule, Member, RecordSet},
     rollout::{Capacity, Move, Split, TestRoute, Timestamp},
 };
 
@@ -50,6 +50,7 @@ impl Faults {
             http: self.wrap(&reads.http),
             // No request of anybody's: what a command does may go wrong by its script.
             commands: reads.commands.clone(),
+            functions: self.wrap(&reads.functions),
             region: reads.region.clone(),
         }
     }
@@ -245,6 +246,24 @@ impl Metrics for Faulty<dyn Metrics> {
 impl Identity for Faulty<dyn Identity> {
     async fn caller(&self) -> Result<Caller, Error> {
         self.faults.apply(Operation::GetCallerIdentity, "*", self.port.caller()).await
+    }
+}
+
+#[async_trait]
+impl Functions for Faulty<dyn Functions> {
+    async fn may_invoke(&self, function: &FunctionName) -> Result<(), Error> {
+        let call = self.port.may_invoke(function);
+        self.faults.apply(Operation::InvokeFunction, &function.name, call).await
+    }
+
+    async fn invoke(
+        &self,
+        function: &FunctionName,
+        payload: &str,
+        timeout: Duration,
+    ) -> Result<Invoked, Error> {
+        let call = self.port.invoke(function, payload, timeout);
+        self.faults.apply(Operation::InvokeFunction, &function.name, call).await
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod faults;
 mod gates;
+mod lambda;
 mod load;
 mod replacements;
 mod rollouts;

@@ -125,6 +125,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         bindings: bindings(plan),
         found: root.world.found(),
         excused: Vec::new(),
+        attempts: BTreeMap::new(),
     };
     root.state.apply(&started, root.now);
     let (first, now) = (root.clone(), root.now);

@@ -12,7 +12,9 @@
 
 mod architecture;
 mod cli;
+mod lambda;
 mod retention;
+mod retry;
 mod scenarios;
 mod stage;
 mod sweep;

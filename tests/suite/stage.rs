@@ -16,8 +16,8 @@ use tidegate::{
     action::{observe, preflight},
     cloud::Cloud,
     journal::{self, Claim, Envelope, Hold, Locks, Memory, Message, RunId, Store, Ticket},
-    plan::{Plan, PlanName, SourceFile},
-    rollout::{Actor, Bindings, Event, Found, Mode, Picture, State, Target},
+    plan::{GateName, Plan, PlanName, SourceFile},
+    rollout::{Actor, Attempts, Bindings, Event, Found, Mode, Picture, State, Target},
     runner::{Begin, Clock, Observer, Runner, Signals, WhenAwaiting},
     simulation::{Scenario, Violation, World},
     testkit::Faults,
@@ -144,6 +144,17 @@ pub(crate) fn play(
     faults: &Faults,
     crash_after: Option<usize>,
 ) -> End {
+    play_again(plan, scenario, faults, crash_after, &BTreeMap::new())
+}
+
+/// The same after earlier runs of the same artifact.
+pub(crate) fn play_again(
+    plan: &Plan,
+    scenario: &Scenario,
+    faults: &Faults,
+    crash_after: Option<usize>,
+    attempts: &BTreeMap<GateName, Attempts>,
+) -> End {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let clock = Clock::virtual_time();
@@ -162,6 +173,7 @@ pub(crate) fn play(
             bindings: settled.bindings.clone(),
             found: settled.found.clone(),
             excused: settled.excused.clone(),
+            attempts: attempts.clone(),
         };
         let mut crashes = 0;
         let state = loop {

@@ -26,6 +26,7 @@ from tidegate_localstack import (
     dns,
     environment,
     fleet,
+    functions,
     load_balancers,
     refresh,
     settings,
@@ -40,6 +41,8 @@ MACHINES = {
     "suspended processes; replacement of the unhealthy; instance refresh",
     "codedeploy": "deployments to EC2 instances, in place and blue/green, and to Lambda and ECS as "
     "moving weights, with their rollbacks",
+    "lambda": "no code runs; an invocation answers what the function's environment variable "
+    f"`{functions.ANSWER}` says, and `null` without one",
     "route53": "changes become INSYNC; five requests a second for an account",
     "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions",
 }
@@ -89,7 +92,7 @@ def sources() -> list[Source]:
             _names(deployments.OPERATIONS),
             "moto.codedeploy.responses:CodeDeployResponse",
         ),
-        Source("lambda", frozenset(), "moto.awslambda.responses:LambdaResponse"),
+        Source("lambda", _names(functions.OPERATIONS), "moto.awslambda.responses:LambdaResponse"),
         Source("ecs", frozenset(), "moto.ecs.responses:EC2ContainerServiceResponse"),
     ]
 

@@ -105,4 +105,6 @@ def ecs() -> Service:
 @aws_provider(api="lambda", name="tidegate")
 def functions() -> Service:
     """Lambda: LocalStack's own needs Docker to make a function ready; moto's never runs one."""
-    return service_on_moto("lambda")
+    from tidegate_localstack import functions as invocations  # noqa: PLC0415
+
+    return service_on_moto("lambda", invocations.OPERATIONS)

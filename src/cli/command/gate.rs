@@ -76,6 +76,7 @@ pub(super) async fn test(
         bindings: settled.bindings.clone(),
         found: settled.found,
         excused: Vec::new(),
+        attempts: std::collections::BTreeMap::new(),
     };
     splits.apply(&begun, from);
     let mut outcomes = Vec::new();
@@ -147,6 +148,7 @@ async fn read(
         | GateKind::Compare(_)
         | GateKind::ErrorBudget(_)
         | GateKind::Command(_)
+        | GateKind::Lambda(_)
         | GateKind::Window(_) => {
             poll(plan, reads, (bindings, splits), &Check::Gate(name.clone()), now).await
         }

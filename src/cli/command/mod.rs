@@ -1,5 +1,6 @@
 //! One file per command, and the way to them.
 
+mod attempts;
 mod calibrate;
 mod check;
 mod dispatch;

@@ -1,11 +1,11 @@
 //! `tidegate plan`: what a run would do, from before to after, with clients that cannot change anything.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::check;
+use super::{attempts, check};
 use crate::{
     action::{Planned, Settled, permissions, preflight, preview},
     cli::{
@@ -14,9 +14,9 @@ use crate::{
         output::Output,
         wire,
     },
-    plan::{Plan, expand_to_yaml, units::format_duration},
-    report::describe,
-    rollout::Bindings,
+    plan::{GateName, Plan, expand_to_yaml, units::format_duration},
+    report::{attempts_line, describe},
+    rollout::{Attempts, Bindings},
 };
 
 pub(super) async fn plan(
@@ -45,7 +45,13 @@ pub(super) async fn plan(
             });
         }
     };
-    let preview = Preview::of(&plan, &settled);
+    // A simulated run has a journal of its own.
+    let attempts = if command.simulation.simulate {
+        BTreeMap::new()
+    } else {
+        attempts::earlier(&plan, wire::files_of(global).as_ref(), output)?
+    };
+    let preview = Preview::of(&plan, &settled, &attempts);
     match output.format {
         Format::Json => output.json(&preview),
         Format::Text => tell(&plan, &preview, output),
@@ -64,10 +70,17 @@ struct Preview<'a> {
     at_most: Option<u64>,
     permissions: Vec<String>,
     warnings: &'a [String],
+    /// What earlier runs found of the same artifact, by gate.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attempts: &'a BTreeMap<GateName, Attempts>,
 }
 
 impl<'a> Preview<'a> {
-    fn of(plan: &'a Plan, settled: &'a Settled) -> Self {
+    fn of(
+        plan: &'a Plan,
+        settled: &'a Settled,
+        attempts: &'a BTreeMap<GateName, Attempts>,
+    ) -> Self {
         let limits: Option<Vec<Duration>> = plan.steps().map(|(_, step)| step.timeout).collect();
         Self {
             plan: plan.name.as_str(),
@@ -77,6 +90,7 @@ impl<'a> Preview<'a> {
             at_most: limits.map(|limits| limits.iter().sum::<Duration>().as_secs()),
             permissions: permissions(plan),
             warnings: &settled.warnings,
+            attempts,
         }
     }
 }
@@ -101,6 +115,12 @@ fn tell(plan: &Plan, preview: &Preview, output: &Output) {
             "  fleet {fleet}: {} is stable, {} the candidate",
             bound.stable, bound.candidate
         ));
+    }
+    let earlier = preview.attempts.iter();
+    let mut earlier = earlier.filter_map(|(gate, past)| attempts_line(plan, gate, past)).peekable();
+    if earlier.peek().is_some() {
+        output.data("\nearlier tries of the same artifact");
+        earlier.for_each(|line| output.data(&format!("  {line}")));
     }
     output.data("\nsteps");
     for (component, step) in plan.steps() {

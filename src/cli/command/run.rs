@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 
-use super::{check, found::Found, witness::Witness};
+use super::{attempts, check, found::Found, witness::Witness};
 use crate::{
     action::{Objection, preflight},
     cli::{
@@ -41,6 +41,7 @@ pub(super) async fn run(
     let now = wiring.clock.now();
     let run = RunId::new(&plan.name, now, chance(&wiring));
     let hold = claim(&wiring, &run, &settled.bindings)?;
+    let attempts = attempts::earlier(&plan, wiring.store.as_ref(), output)?;
     wiring.store.create(&run, source.text())?;
     let by = settings::actor();
     let begin = Begin::Run(Box::new(Event::RunStarted {
@@ -51,6 +52,7 @@ pub(super) async fn run(
         bindings: settled.bindings,
         found: settled.found,
         excused: settled.excused,
+        attempts,
     }));
     let leave = if command.no_wait { WhenAwaiting::Leave } else { WhenAwaiting::Stay };
     let exit = drive(&plan, &wiring, run, hold, begin, leave, output).await?;

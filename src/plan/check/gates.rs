@@ -8,20 +8,24 @@ use super::{
     test_route,
 };
 use crate::plan::{
-    defaults::{ALARMS_EVERY, COMMAND_TIMEOUT, HTTP_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY},
+    defaults::{
+        ALARMS_EVERY, COMMAND_TIMEOUT, HTTP_TIMEOUT, LAMBDA_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY,
+    },
+    delegated::{CommandGate, FunctionName, LambdaGate},
     form::{Named, Slot},
     model::{
-        AlarmsGate, AlreadyInAlarm, CommandGate, Gate, GateKind, GateName, HttpGate,
-        InsufficientData, MissingAlarm, OnFailure, Patience, RouteName, Side, Tolerance,
+        AlarmsGate, AlreadyInAlarm, Gate, GateKind, GateName, HttpGate, InsufficientData,
+        MissingAlarm, OnFailure, Patience, RouteName, Side, Tolerance,
     },
     problem::Problem,
     scalar::{Literal, Whole},
     source::{Span, Spanned},
-    syntax::{AlarmsForm, CommandForm, GateForm, HealthyForm, HttpForm},
+    syntax::{AlarmsForm, CommandForm, GateForm, HealthyForm, HttpForm, LambdaForm},
     units::Percent,
 };
 
 const LEAST_EVERY: Duration = Duration::from_secs(1);
+const LONGEST_FUNCTION: Duration = Duration::from_mins(15);
 
 /// The gates that could be read, each with the place of its name.
 pub(super) fn gates(
@@ -57,6 +61,8 @@ fn gate(form: &GateForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<G
         error_budget(&form.value, scope, problems).map(GateKind::ErrorBudget)
     } else if let Some(form) = form.command.given() {
         command(&form.value, problems).map(GateKind::Command)
+    } else if let Some(form) = form.lambda.given() {
+        lambda(&form.value, problems).map(GateKind::Lambda)
     } else if let Some(form) = form.window.given() {
         Some(GateKind::Window(window(&form.value, problems)))
     } else {
@@ -166,6 +172,51 @@ fn command(form: &CommandForm, problems: &mut Vec<Problem>) -> Option<CommandGat
     Some(CommandGate { run: run.value.iter().map(|word| word.value.clone()).collect(), timeout })
 }
 
+fn lambda(form: &LambdaForm, problems: &mut Vec<Problem>) -> Option<LambdaGate> {
+    let timeout = positive(&form.timeout, LAMBDA_TIMEOUT, problems);
+    if let Some(given) = form.timeout.given().filter(|given| given.value > LONGEST_FUNCTION) {
+        problems.push(
+            Problem::error(
+                "plan::out-of-range",
+                "no function runs longer than a quarter of an hour",
+            )
+            .at(given.span, "too long")
+            .help("write `timeout: 15m` or less"),
+        );
+    }
+    let payload = form.payload.given();
+    if let Some(payload) = payload.filter(|payload| payload.value.0.contains_key("tidegate")) {
+        problems.push(
+            Problem::error("plan::stray-field", "`tidegate` in a payload is written by tidegate")
+                .at(payload.span, "in the way of it")
+                .help("give it another name"),
+        );
+    }
+    let function = form.function.given()?;
+    let fits = |text: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_:$".contains(c);
+        !text.is_empty() && text.chars().all(allowed)
+    };
+    let qualifier = form.qualifier.given();
+    if !fits(&function.value) || qualifier.is_some_and(|given| !fits(&given.value.0)) {
+        problems.push(
+            Problem::error("plan::function", "this names no function")
+                .at(function.span, "letters, digits, `-` and `_`, or an ARN")
+                .help(
+                    "write `function: checkout-verifier`, and its alias or version as `qualifier`",
+                ),
+        );
+    }
+    Some(LambdaGate {
+        function: FunctionName {
+            name: function.value.clone(),
+            qualifier: qualifier.map(|given| given.value.0.clone()),
+        },
+        payload: payload.map(|given| given.value.0.clone()).unwrap_or_default(),
+        timeout,
+    })
+}
+
 fn http(form: &HttpForm, problems: &mut Vec<Problem>) -> Option<HttpGate> {
     let url = form.url.given().and_then(|url| check_url(url, problems));
     let timeout = positive(&form.timeout, HTTP_TIMEOUT, problems);
@@ -215,7 +266,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::plan::{
-        OnFailure, Patience, Tolerance,
+        GateKind, OnFailure, Patience, Tolerance, expand_to_yaml,
         sample::{HEAD, codes, plan},
     };
 
@@ -237,6 +288,39 @@ mod tests {
         let unknown = Some(Patience { lasts: Duration::from_mins(5), then: OnFailure::Hold });
         let expected = Tolerance { unknown, ..Tolerance::default() };
         assert_eq!(tolerance(", unknown-for: 5m"), expected);
+    }
+
+    #[test]
+    fn a_payload_is_kept_as_it_was_written_and_reads_back_the_same() {
+        let payload =
+            "{ n: 1.5, yes: true, none: ~, text: \"1\", list: [a, { b: 2 }], d: \"$${x}\" }";
+        let lambda = format!(
+            "{HEAD}  fn: {{ lambda: {{ function: verify, qualifier: 7, payload: {payload} }} }}\n\
+             steps: [probe: smoke, probe: fn]\n"
+        );
+        let read = plan(&lambda);
+        let GateKind::Lambda(gate) = &read.gates["fn"].kind else { panic!("a lambda gate") };
+        assert_eq!(gate.function.to_string(), "verify:7");
+        let expected = serde_json::json!({
+            "n": 1.5, "yes": true, "none": null, "text": "1", "list": ["a", { "b": 2 }], "d": "${x}",
+        });
+        assert_eq!(serde_json::Value::from(gate.payload.clone()), expected);
+        assert_eq!(plan(&expand_to_yaml(&read)), read);
+    }
+
+    #[test]
+    fn a_function_that_cannot_be_is_refused() {
+        for (keys, code) in [
+            ("function: \"no way\"", "plan::function"),
+            ("function: verify, qualifier: \"\"", "plan::function"),
+            ("function: verify, timeout: 16m", "plan::out-of-range"),
+            ("function: verify, payload: { tidegate: 1 }", "plan::stray-field"),
+            ("function: verify, payload: [1]", "plan::wrong-type"),
+        ] {
+            let text = format!("{HEAD}  fn: {{ lambda: {{ {keys} }} }}\nsteps: [probe: fn]\n");
+            let codes = codes(&text);
+            assert!(codes.contains(&code), "{keys}: {codes:?}");
+        }
     }
 
     #[test]

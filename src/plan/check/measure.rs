@@ -43,6 +43,7 @@ pub(super) fn published(
             | GateKind::Healthy { .. }
             | GateKind::Http(_)
             | GateKind::Command(_)
+            | GateKind::Lambda(_)
             | GateKind::Window(_) => continue,
         };
         let Some((Route { kind, .. }, declared)) = routes.get(route) else { continue };
@@ -173,6 +174,13 @@ pub(super) fn compare(
                 .help("write the warm-up and at least `5m` more"),
         );
     }
+    if let Some(artifact) = form.artifact.given().filter(|artifact| artifact.value.0.is_empty()) {
+        problems.push(
+            Problem::error("plan::blank", "an artifact without a name is every artifact")
+                .at(artifact.span, "empty")
+                .help("write what tells the candidate's version, such as `artifact: ${version}`"),
+        );
+    }
     Some(CompareGate {
         route: scope.route(&form.route, problems)?,
         errors,
@@ -185,6 +193,7 @@ pub(super) fn compare(
         warmup,
         min_canary_requests: form.min_canary_requests.value_or(Whole(200)).0,
         deadline,
+        artifact: form.artifact.value().map(|artifact| artifact.0),
     })
 }
 

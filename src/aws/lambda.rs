@@ -1,0 +1,85 @@
+//! Lambda functions that say how it stands. Each is waited for, as long as its gate says.
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_lambda::{
+    Client,
+    config::{Builder, timeout::TimeoutConfig},
+    operation::RequestId,
+    primitives::Blob,
+    types::InvocationType,
+};
+
+use super::error::classed;
+use crate::{
+    cloud::{Error, Functions, Invoked},
+    plan::FunctionName,
+};
+
+/// Of the answer, in bytes: more than a reading could need.
+const KEPT: usize = 64 * 1024;
+
+const CONNECT: Duration = Duration::from_secs(3);
+
+const INVOKE: &str = "lambda:InvokeFunction";
+
+/// The Lambda service.
+#[derive(Debug)]
+pub(super) struct Lambda {
+    client: Client,
+}
+
+impl Lambda {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+#[async_trait]
+impl Functions for Lambda {
+    async fn may_invoke(&self, function: &FunctionName) -> Result<(), Error> {
+        let call = self
+            .client
+            .invoke()
+            .function_name(&function.name)
+            .set_qualifier(function.qualifier.clone())
+            .invocation_type(InvocationType::DryRun);
+        let answer = call.send().await;
+        answer.map(|_| ()).map_err(classed(INVOKE, &format!("function {function}")))
+    }
+
+    async fn invoke(
+        &self,
+        function: &FunctionName,
+        payload: &str,
+        timeout: Duration,
+    ) -> Result<Invoked, Error> {
+        // In place of the time-outs of every other call, which a function may well outlast.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(timeout)
+            .operation_timeout(timeout)
+            .build();
+        let call = self
+            .client
+            .invoke()
+            .function_name(&function.name)
+            .set_qualifier(function.qualifier.clone())
+            .invocation_type(InvocationType::RequestResponse)
+            .payload(Blob::new(payload))
+            .customize()
+            .config_override(Builder::new().timeout_config(timeouts));
+        let answer = call.send().await;
+        let answer = answer.map_err(classed(INVOKE, &format!("function {function}")))?;
+        let request = answer.request_id().map(str::to_owned);
+        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
+        let kept = payload.get(..KEPT).unwrap_or(&payload);
+        Ok(Invoked {
+            request,
+            error: answer.function_error,
+            payload: String::from_utf8_lossy(kept).into_owned(),
+        })
+    }
+}
