@@ -39,18 +39,31 @@ pub async fn poll_compare(
     if from >= to {
         return Ok(Reading::new(Outcome::Wait, at, "no whole minute with traffic has passed yet"));
     }
+    Ok(match counts_of_both(reads, gate, bound, (from, to)).await? {
+        Ok(series) => judge_compare(&series, gate, &seen, at),
+        Err(words) => Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")),
+    })
+}
+
+/// Both sides' rows of each metric, with one call; in words, what the answer lacks.
+pub(super) async fn counts_of_both(
+    reads: &Reads,
+    gate: &CompareGate,
+    bound: &Bound,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Result<Vec<judge::Series>, String>, Error> {
     let mut queries = Vec::new();
     for side in [Side::Stable, Side::Candidate] {
         queries.extend(counts(&Source::of(reads, bound, side).await?, gate));
     }
     let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
     if let Some(words) = lacking(&queries, &answers) {
-        return Ok(Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")));
+        return Ok(Err(words));
     }
     let (stable, candidate) = answers.split_at(answers.len() / 2);
     let mut series = counted(gate, Arm::Baseline, stable);
     series.extend(counted(gate, Arm::Canary, candidate));
-    Ok(judge_compare(&series, gate, &seen, at))
+    Ok(Ok(series))
 }
 
 /// What is asked of a side, for `counted` to read.
@@ -98,6 +111,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// What was observed, and from when on one side had no more traffic.
+    pub(super) fn observed(exposure: Exposure, alone_since: Option<Minute>) -> Self {
+        Self { exposure, alone_since }
+    }
+
     /// From the splits of a route, oldest first; `None` while the candidate has no traffic.
     pub fn of(bound: &Bound, splits: &[(Timestamp, Split)]) -> Option<Self> {
         let mut seen: Option<Self> = None;
@@ -262,7 +280,7 @@ pub(super) fn minute_of(at: Timestamp) -> Minute {
     Minute(at.as_millis().div_euclid(60_000))
 }
 
-fn start_of(minute: Minute) -> Timestamp {
+pub(super) fn start_of(minute: Minute) -> Timestamp {
     Timestamp::from_millis(minute.0.saturating_mul(60_000))
 }
 
