@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    compare::{MINUTE, Seen, config, counts_of_both, judge_compare, minute_of, start_of},
+    compare::{
+        MINUTE, Seen, baseline_of, config, counts_of_both, judge_compare, minute_of, start_of,
+    },
     measured::last_whole,
 };
 use crate::{
@@ -55,14 +57,15 @@ pub async fn past_exposures(
     }
     let counts = counts_of_both(reads, gate, bound, (from, to)).await?.map_err(refused)?;
     let config = config(gate).map_err(|problem| refused(problem.to_string()))?;
-    Ok(exposures(gate, &config, bound, &counts, minute_of(to)))
+    let groups = (baseline_of(gate, bound)?, &bound.candidate);
+    Ok(exposures(gate, &config, groups, &counts, minute_of(to)))
 }
 
 /// `end` is the minute after the last that is known.
 fn exposures(
     gate: &CompareGate,
     config: &Config,
-    bound: &Bound,
+    (baseline, candidate): (&Member, &Member),
     counts: &[judge::Series],
     end: Minute,
 ) -> Vec<PastExposure> {
@@ -70,8 +73,8 @@ fn exposures(
     let spells = spells(&traffic, config.pace().no_data_after);
     let exposure = |spell: &Spell| {
         let (candidate, baseline) = match spell.candidate {
-            Side::Candidate => (&bound.candidate, &bound.stable),
-            Side::Stable => (&bound.stable, &bound.candidate),
+            Side::Candidate => (candidate, baseline),
+            Side::Stable => (baseline, candidate),
         };
         PastExposure {
             from: start_of(spell.first),
@@ -231,11 +234,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Comparison, RouteName, units::Percent};
+    use crate::plan::{Baseline, Comparison, RouteName, units::Percent};
 
     fn gate() -> CompareGate {
         CompareGate {
             route: RouteName::new("web"),
+            baseline: Baseline::Stable,
             errors: Comparison::USUAL,
             latency: None,
             alpha: Percent::from_basis_points(500).unwrap(),
@@ -243,16 +247,6 @@ mod tests {
             warmup: Duration::from_mins(2),
             min_canary_requests: 200,
             deadline: Duration::from_hours(1),
-        }
-    }
-
-    fn bound() -> Bound {
-        Bound {
-            resource: String::new(),
-            stable: Member::new("blue"),
-            candidate: Member::new("green"),
-            others: Vec::new(),
-            medium: crate::rollout::Medium::LoadBalancer,
         }
     }
 
@@ -271,7 +265,9 @@ mod tests {
         });
         let metric = config(&gate()).unwrap().metrics()[0].name().clone();
         let counts = [judge::Series { metric, rows: rows.collect() }];
-        exposures(&gate(), &config(&gate()).unwrap(), &bound(), &counts, Minute(end))
+        let groups = [Member::new("blue"), Member::new("green")];
+        let config = config(&gate()).unwrap();
+        exposures(&gate(), &config, (&groups[0], &groups[1]), &counts, Minute(end))
     }
 
     fn outcomes(exposure: &PastExposure) -> Vec<(Outcome, i64)> {

@@ -129,11 +129,12 @@ impl fmt::Display for Periods {
     }
 }
 
-/// The candidate of a route held against its stable side, by the share of requests answered with a server error, and by
+/// The candidate of a route held against its baseline, by the share of requests answered with a server error, and by
 /// the share answered slowly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompareGate {
     pub route: RouteName,
+    pub baseline: Baseline,
     pub errors: Comparison,
     pub latency: Option<LatencyAbove>,
     /// How often a harmless candidate may fail, over all looks; at most 20 %.
@@ -145,6 +146,16 @@ pub struct CompareGate {
     pub min_canary_requests: u32,
     /// After the latest change of weights, when an undecided gate becomes `unknown`.
     pub deadline: Duration,
+}
+
+/// What a candidate is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Baseline {
+    /// What serves today: the most requests, of instances that have been warm for long.
+    #[default]
+    Stable,
+    /// The route's baseline group: as few requests and as fresh as the candidate's.
+    Paired,
 }
 
 /// How two shares of requests are held against each other.

@@ -186,6 +186,21 @@ fn a_candidate_worse_than_stable_is_rolled_back_though_no_alarm_sees_it() {
 }
 
 #[test]
+fn a_candidate_is_compared_with_a_baseline_that_gets_as_much_and_goes_with_it() {
+    let scenario = "plans/scenarios/candidate-slightly-worse.yaml";
+    let args = ["run", "plans/canary-paired.yaml", "--simulate", "--scenario", scenario];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 4, "{talk}");
+    let shift = "checkout-blue 340, checkout-green 330 (33%), baseline checkout-baseline 330";
+    assert!(told.contains(shift), "{told}");
+    let failed = told.lines().find(|line| line.contains("gate judge: fail")).unwrap();
+    assert!(failed.contains("baseline errors 12 of 1200, canary errors 36 of 1200"), "{failed}");
+    let back =
+        "web: back to checkout-blue 999, checkout-green 0 (0%), baseline checkout-baseline 0";
+    assert!(told.contains(back), "{told}");
+}
+
+#[test]
 fn a_candidate_slower_than_stable_is_rolled_back_though_it_has_no_errors() {
     let scenario = "plans/scenarios/candidate-slow.yaml";
     let args = ["run", "plans/canary-judged.yaml", "--simulate", "--scenario", scenario];

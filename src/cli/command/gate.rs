@@ -99,7 +99,8 @@ pub(super) async fn settled(
     reads: &Reads,
     output: &Output,
 ) -> Result<Settled, Failure> {
-    let bare = Plan { gates: std::collections::BTreeMap::new(), ..plan.clone() };
+    let gates = std::collections::BTreeMap::new();
+    let bare = Plan { gates, components: Vec::new(), ..plan.clone() };
     preflight(&bare, reads).await.map_err(|objections| {
         for objection in &objections {
             output.talk(&format!("refused: {}\n   hint: {}", objection.problem, objection.hint));
