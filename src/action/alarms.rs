@@ -201,6 +201,7 @@ mod tests {
             resource: SAMPLE_RULE.into(),
             stable: Member::new("blue"),
             candidate: Member::new("green"),
+            baseline: None,
             others: Vec::new(),
             medium: Medium::LoadBalancer,
         };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::alarms::check_alarms;
 use crate::{
-    cloud::{Error, Forward, Group, Obstacle, Reads},
+    cloud::{Error, Forward, Group, HealthState, Obstacle, Reads},
     plan::{
         Family, Fleet, FleetName, GateKind, Header, ListenerRule, Member, Plan, RecordSet, Route,
         RouteKind, RouteName, Side, Sides, Verb, units::Weight, units::format_duration,
@@ -80,12 +80,14 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
         };
         let Some(standing) = found else { continue };
         if let Some((stable, candidate)) = settle_sides(name, route, &standing.split, &mut notes) {
+            check_baseline(plan, (name, route), reads, &mut notes).await;
             let Standing { resource, others, split, medium } = standing;
             settled.found.push(Found {
                 target: Target::Route(name.clone()),
                 picture: Picture::Split(split),
             });
-            let bound = Bound { resource, stable, candidate, others, medium };
+            let baseline = route.baseline.clone();
+            let bound = Bound { resource, stable, candidate, baseline, others, medium };
             settled.bindings.routes.insert(name.clone(), bound);
         }
     }
@@ -216,7 +218,7 @@ async fn find_rules(
         }
     }
     let mut complete = forwards.len() == rules.len();
-    for member in route.sides.members() {
+    for member in route.sides.members().into_iter().chain(&route.baseline) {
         match reads.load_balancers.target_group(member).await {
             Ok(group) => {
                 notes.target_groups.insert(member.clone(), group.arn);
@@ -270,17 +272,19 @@ fn settle_sides(
     split: &Split,
     notes: &mut Notes,
 ) -> Option<(Member, Member)> {
-    let members = route.sides.members();
+    let is_ours = |member: &Member| {
+        route.sides.members().contains(&member) || route.baseline.as_ref() == Some(member)
+    };
     let strangers: Vec<String> = split
         .0
         .iter()
-        .filter(|(member, weight)| **weight != Weight::ZERO && !members.contains(member))
+        .filter(|(member, weight)| **weight != Weight::ZERO && !is_ours(member))
         .map(|(member, weight)| format!("{member} ({weight})"))
         .collect();
     if !strangers.is_empty() {
         notes.objections.push(Objection::new(
             format!("route {name} also sends traffic to {}", strangers.join(", ")),
-            "set their weights to 0 first; a run moves traffic between two groups only",
+            "set their weights to 0 first; a run moves traffic between its own groups only",
         ));
         return None;
     }
@@ -323,6 +327,29 @@ fn settle_sides(
                 None
             }
         },
+    }
+}
+
+/// No run scales a baseline group, so whoever runs it has to have started it.
+async fn check_baseline(
+    plan: &Plan,
+    (name, route): (&RouteName, &Route),
+    reads: &Reads,
+    notes: &mut Notes,
+) {
+    let shifts = |verb: &Verb| matches!(verb, Verb::Shift { route, .. } if route == name);
+    let Some(baseline) = &route.baseline else { return };
+    if !plan.steps().any(|(_, step)| shifts(&step.verb)) {
+        return;
+    }
+    match reads.load_balancers.health(baseline).await {
+        Ok(health) if health.iter().any(|health| health.state == HealthState::Healthy) => {}
+        Ok(_) => notes.objections.push(Objection::new(
+            format!("route {name}: no target of its baseline group {baseline} is healthy"),
+            "start fresh instances of what serves today there, as many as the candidate will have; a \
+             group that stands in no rule is not checked: add it to the route's with weight 0",
+        )),
+        Err(error) => notes.objections.push(Objection::error(&format!("route {name}"), &error)),
     }
 }
 
@@ -393,6 +420,7 @@ async fn settle_fleet(
         resource: kind_name(fleet.kind).to_owned(),
         stable,
         candidate,
+        baseline: None,
         others: Vec::new(),
         medium: Medium::LoadBalancer,
     };
@@ -435,6 +463,7 @@ async fn settle_replaced(
         resource: kind_name(fleet.kind).to_owned(),
         stable: member.clone(),
         candidate: member.clone(),
+        baseline: None,
         others: Vec::new(),
         medium: Medium::LoadBalancer,
     };
@@ -507,4 +536,45 @@ fn scales(plan: &Plan, name: &FleetName, of: Side) -> bool {
     plan.steps().any(|(_, step)| {
         matches!(&step.verb, Verb::Scale { fleet, side, .. } if fleet == name && *side == of)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    };
+
+    use super::*;
+    use crate::{
+        rollout::Timestamp,
+        simulation::{Scenario, World},
+        testkit::sample_plan,
+    };
+
+    /// What is held against a plan with a baseline, a minute into a world like this.
+    async fn objections(plan: &Plan, scenario: &str) -> Vec<String> {
+        let scenario: Scenario = serde_saphyr::from_str(scenario).unwrap();
+        let clock = Arc::new(AtomicI64::new(0));
+        let read = Arc::clone(&clock);
+        let now = Arc::new(move || Timestamp::from_millis(read.load(Ordering::Relaxed)));
+        let world = World::for_plan(plan, &scenario, now);
+        clock.store(60_000, Ordering::Relaxed);
+        let found = preflight(plan, &world.flawless_cloud().reads).await;
+        found.map_or_else(|all| all.into_iter().map(|o| o.problem).collect(), |_| Vec::new())
+    }
+
+    #[tokio::test]
+    async fn a_run_that_would_send_traffic_to_a_baseline_nobody_runs_does_not_start() {
+        const NOBODY: &str = "sides: { stable: { healthy: never } }";
+        let mut plan = sample_plan();
+        for route in plan.routes.values_mut() {
+            route.baseline = Some(Member::new("fresh"));
+        }
+        let refused = ["route web: no target of its baseline group fresh is healthy"];
+        assert_eq!(objections(&plan, NOBODY).await, refused);
+        assert_eq!(objections(&plan, "{}").await, [""; 0]);
+        plan.components.clear();
+        assert_eq!(objections(&plan, NOBODY).await, [""; 0], "it shifts nothing");
+    }
 }

@@ -106,12 +106,13 @@ mod tests {
     use super::*;
     use crate::{
         cloud::Completeness,
-        plan::{Comparison, RouteName},
+        plan::{Baseline, Comparison, RouteName},
     };
 
     fn gate() -> CompareGate {
         CompareGate {
             route: RouteName::new("web"),
+            baseline: Baseline::Stable,
             errors: Comparison::USUAL,
             latency: None,
             alpha: Percent::from_basis_points(200).unwrap(),

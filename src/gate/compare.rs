@@ -11,7 +11,7 @@ use crate::{
         Minutes, Pace, Problem, Report, Row, Share, SplitFinding, Standard, Step, Verdict,
     },
     plan::{
-        Allowance, CompareGate, Comparison, LatencyAbove, Side, Statistic,
+        Allowance, Baseline, CompareGate, Comparison, LatencyAbove, Member, Statistic,
         units::{Weight, format_duration},
     },
     rollout::{Attempts, Bound, Carried, Outcome, Reading, Split, Timestamp},
@@ -23,7 +23,7 @@ const ERRORS: &str = "errors";
 const PLOT: &str = "plot of ";
 const RESPONSE_TIME: &str = "TargetResponseTime";
 
-/// Reads both sides' counts since the candidate's first traffic, with one call, and lets the judge judge them.
+/// Reads the counts of baseline and candidate since the candidate's first traffic, with one call, and lets the judge judge them.
 pub async fn poll_compare(
     reads: &Reads,
     gate: &CompareGate,
@@ -31,7 +31,8 @@ pub async fn poll_compare(
     (splits, attempts): (&[(Timestamp, Split)], Option<&Attempts>),
     at: Timestamp,
 ) -> Result<Reading, Error> {
-    let Some(seen) = Seen::of(bound, splits) else {
+    let baseline = baseline_of(gate, bound)?;
+    let Some(seen) = Seen::of(bound, baseline, splits) else {
         let waits = format!("{} has had no traffic yet", bound.candidate);
         return Ok(Reading::new(Outcome::Wait, at, waits));
     };
@@ -39,18 +40,56 @@ pub async fn poll_compare(
     if from >= to {
         return Ok(Reading::new(Outcome::Wait, at, "no whole minute with traffic has passed yet"));
     }
+    let counts = counts_of_both(reads, gate, bound, (from, to)).await?;
+    let reading = match counts.rows(gate) {
+        Ok(series) => judge_compare(&series, gate, (&seen, attempts), at),
+        Err(words) => Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")),
+    };
+    Ok(attributed(reading, &counts.queries, &counts.answers))
+}
+
+/// The group that the candidate is compared with.
+pub(super) fn baseline_of<'a>(gate: &CompareGate, bound: &'a Bound) -> Result<&'a Member, Error> {
+    match gate.baseline {
+        Baseline::Stable => Ok(&bound.stable),
+        Baseline::Paired => bound.baseline.as_ref().ok_or_else(|| Error::Absent {
+            what: format!("baseline group beside {}", bound.candidate),
+        }),
+    }
+}
+
+/// What baseline and candidate were asked, in this order, and what they answered.
+pub(super) struct OfBoth {
+    queries: Vec<Query>,
+    answers: Vec<Series>,
+}
+
+impl OfBoth {
+    /// The rows of each metric; in words, what the answer lacks.
+    pub(super) fn rows(&self, gate: &CompareGate) -> Result<Vec<judge::Series>, String> {
+        if let Some(words) = lacking(&self.queries, &self.answers) {
+            return Err(words);
+        }
+        let (baseline, candidate) = self.answers.split_at(self.answers.len() / 2);
+        let mut series = counted(gate, Arm::Baseline, baseline);
+        series.extend(counted(gate, Arm::Canary, candidate));
+        Ok(series)
+    }
+}
+
+/// Asks for the counts of both with one call.
+pub(super) async fn counts_of_both(
+    reads: &Reads,
+    gate: &CompareGate,
+    bound: &Bound,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<OfBoth, Error> {
     let mut queries = Vec::new();
-    for side in [Side::Stable, Side::Candidate] {
-        queries.extend(counts(&Source::of(reads, bound, side).await?, gate));
+    for group in [baseline_of(gate, bound)?, &bound.candidate] {
+        queries.extend(counts(&Source::of_group(reads, bound, group).await?, gate));
     }
     let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
-    if let Some(words) = lacking(&queries, &answers) {
-        return Ok(Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")));
-    }
-    let (stable, candidate) = answers.split_at(answers.len() / 2);
-    let mut series = counted(gate, Arm::Baseline, stable);
-    series.extend(counted(gate, Arm::Canary, candidate));
-    Ok(attributed(judge_compare(&series, gate, (&seen, attempts), at), &queries, &answers))
+    Ok(OfBoth { queries, answers })
 }
 
 /// What is asked of a side, for `counted` to read.
@@ -93,24 +132,29 @@ fn slower_than(latency: LatencyAbove) -> String {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     exposure: Exposure,
-    /// Since when the stable side has had no traffic.
+    /// Since when the baseline has had no traffic.
     alone_since: Option<Minute>,
 }
 
 impl Seen {
+    /// What was observed, and from when on one side had no more traffic.
+    pub(super) fn observed(exposure: Exposure, alone_since: Option<Minute>) -> Self {
+        Self { exposure, alone_since }
+    }
+
     /// From the splits of a route, oldest first; `None` while the candidate has no traffic.
-    pub fn of(bound: &Bound, splits: &[(Timestamp, Split)]) -> Option<Self> {
+    pub fn of(bound: &Bound, baseline: &Member, splits: &[(Timestamp, Split)]) -> Option<Self> {
         let mut seen: Option<Self> = None;
         for (at, split) in splits {
-            let (stable, candidate) = (split.weight(&bound.stable), split.weight(&bound.candidate));
+            let (baseline, candidate) = (split.weight(baseline), split.weight(&bound.candidate));
             let at = minute_of(*at);
             if candidate == Weight::ZERO {
                 seen = None;
-            } else if stable == Weight::ZERO {
+            } else if baseline == Weight::ZERO {
                 seen = seen.map(|s| Self { alone_since: s.alone_since.or(Some(at)), ..s });
             } else {
-                let (stable, candidate) = (f64::from(stable.get()), f64::from(candidate.get()));
-                let share = Share::new(candidate / (stable + candidate)).ok()?;
+                let (baseline, candidate) = (f64::from(baseline.get()), f64::from(candidate.get()));
+                let share = Share::new(candidate / (baseline + candidate)).ok()?;
                 let step = Step { at, share };
                 let exposure = match seen {
                     None => Exposure::new(step),
@@ -145,7 +189,7 @@ fn rows_of(arm: Arm, one: &Series, other: &Series, counts: fn(u64, u64) -> Count
     minutes.into_iter().map(row).collect()
 }
 
-/// Judges the counts. What happened since the stable side has had no traffic is not compared: the verdict that stood
+/// Judges the counts. What happened since the baseline has had no traffic is not compared: the verdict that stood
 /// then stands, and an undecided one is unknown.
 pub fn judge_compare(
     series: &[judge::Series],
@@ -317,7 +361,7 @@ pub(super) fn minute_of(at: Timestamp) -> Minute {
     Minute(at.as_millis().div_euclid(60_000))
 }
 
-fn start_of(minute: Minute) -> Timestamp {
+pub(super) fn start_of(minute: Minute) -> Timestamp {
     Timestamp::from_millis(minute.0.saturating_mul(60_000))
 }
 
@@ -336,11 +380,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Member, RouteName, units::Percent};
+    use crate::plan::{RouteName, units::Percent};
 
     fn gate() -> CompareGate {
         CompareGate {
             route: RouteName::new("web"),
+            baseline: Baseline::Stable,
             errors: Comparison::USUAL,
             latency: None,
             alpha: Percent::from_basis_points(500).unwrap(),
@@ -358,6 +403,7 @@ mod tests {
             resource: String::new(),
             stable: member("blue"),
             candidate: member("green"),
+            baseline: None,
             others: Vec::new(),
             medium: crate::rollout::Medium::LoadBalancer,
         }
@@ -376,7 +422,7 @@ mod tests {
     fn seen(splits: &[(i64, u16, u16)]) -> Option<Seen> {
         let splits: Vec<_> =
             splits.iter().map(|(minute, s, c)| (at(*minute), split(*s, *c))).collect();
-        Seen::of(&bound(), &splits)
+        Seen::of(&bound(), &bound().stable, &splits)
     }
 
     /// 3000 requests a minute, shared equally, of which so many in a thousand fail.
@@ -449,6 +495,31 @@ mod tests {
         let told: Reading = serde_json::from_str(&serde_json::to_string(&second).unwrap()).unwrap();
         assert_eq!(told, second, "the journal keeps it");
         assert_eq!(read(3, None).carried, [], "nothing was judged yet");
+    }
+
+    #[test]
+    fn a_baseline_of_its_own_is_compared_with_by_its_own_weights() {
+        let paired = CompareGate { baseline: Baseline::Paired, ..gate() };
+        assert!(baseline_of(&paired, &bound()).is_err(), "the stable side would not do instead");
+        let fresh = Member::new("fresh");
+        let bound = Bound { baseline: Some(fresh.clone()), ..bound() };
+        assert_eq!(baseline_of(&paired, &bound).unwrap(), &fresh);
+        assert_eq!(baseline_of(&gate(), &bound).unwrap(), &bound.stable);
+        let at_share = |share: &str| bound.shifted(&Split::default(), share.parse().unwrap());
+        let shares = ["5%", "50%", "100%"].map(at_share);
+        let splits: Vec<_> =
+            (0..).zip(shares).map(|(hour, split)| (at(hour * 60), split)).collect();
+        let seen = |baseline, splits| Seen::of(&bound, baseline, splits).unwrap();
+        let half = Step { at: Minute(0), share: Share::HALF };
+        assert_eq!(seen(&fresh, &splits[..1]).exposure, Exposure::new(half));
+        let expected = Share::new(50.0 / 950.0).unwrap();
+        let beside = Exposure::new(Step { at: Minute(0), share: expected });
+        assert_eq!(seen(&bound.stable, &splits[..1]).exposure, beside);
+        let two_thirds = Step { at: Minute(60), share: Share::new(500.0 / 750.0).unwrap() };
+        let both = Seen { exposure: Exposure::new(half).then(two_thirds), alone_since: None };
+        assert_eq!(seen(&fresh, &splits[..2]), both);
+        let alone = Seen { alone_since: Some(Minute(120)), ..both };
+        assert_eq!(seen(&fresh, &splits), alone, "nothing is left to compare with");
     }
 
     #[test]

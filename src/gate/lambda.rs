@@ -144,6 +144,7 @@ mod tests {
             resource: "rule".into(),
             stable: Member::new("green"),
             candidate: Member::new("blue"),
+            baseline: None,
             others: Vec::new(),
             medium: Medium::LoadBalancer,
         };

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     cloud::{Completeness, Error, Query, Reads, Series},
-    plan::{Side, Statistic},
+    plan::{Member, Side, Statistic},
     rollout::{Bound, Reading, Timestamp},
 };
 
@@ -18,11 +18,20 @@ pub(super) struct Source(Vec<(String, String)>);
 impl Source {
     /// `Rejected` where the resource is not a rule or listener of an Application Load Balancer.
     pub(super) async fn of(reads: &Reads, bound: &Bound, side: Side) -> Result<Self, Error> {
+        Self::of_group(reads, bound, bound.member(side)).await
+    }
+
+    /// Of any group that the route sends traffic to.
+    pub(super) async fn of_group(
+        reads: &Reads,
+        bound: &Bound,
+        group: &Member,
+    ) -> Result<Self, Error> {
         let load_balancer = load_balancer(&bound.resource).ok_or_else(|| Error::Rejected {
             operation: "GetMetricData",
             message: format!("{} belongs to no Application Load Balancer", bound.resource),
         })?;
-        let group = reads.load_balancers.target_group(bound.member(side)).await?;
+        let group = reads.load_balancers.target_group(group).await?;
         let group = group.arn.rsplit(':').next().unwrap_or_default().to_owned();
         Ok(Self(vec![
             ("LoadBalancer".to_owned(), load_balancer.to_owned()),

@@ -56,6 +56,9 @@ pub async fn poll(
         Check::Healthy { route, side, at_least } => {
             health(plan, reads, bindings, (route, *side), *at_least, at).await
         }
+        Check::BaselineHealthy { route, at_least } => {
+            baseline_health(reads, bindings, route, *at_least, at).await
+        }
         Check::Drained { route, side } => drained(reads, bindings, route, *side, at).await,
         Check::Requests { route, since, at_least } => match bound_to(bindings, route) {
             Ok(bound) => {
@@ -114,6 +117,19 @@ async fn health(
             Ok(judge_record(member, checkers, (in_service, needed), at))
         }
     }
+}
+
+/// How many there should be is for whoever runs them to know.
+async fn baseline_health(
+    reads: &Reads,
+    bindings: &Bindings,
+    route: &RouteName,
+    at_least: Percent,
+    at: Timestamp,
+) -> Result<Reading, Error> {
+    let what = || Error::Absent { what: format!("baseline group of route {route}") };
+    let group = bound_to(bindings, route)?.baseline.as_ref().ok_or_else(what)?;
+    Ok(judge_health(&reads.load_balancers.health(group).await?, 0, at_least, at))
 }
 
 async fn drained(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::measured::{REQUESTS, Source, attributed, lacking, last_whole};
 use crate::{
     cloud::{Error, Reads, Series},
-    plan::{Side, Statistic},
+    plan::{Member, Statistic},
     rollout::{Bound, Outcome, Reading, Split, Timestamp},
 };
 
@@ -16,7 +16,7 @@ const CHANCE: f64 = 4.0;
 /// What is borne beyond chance, as a share: nodes take a while to apply weights.
 const SLACK: f64 = 0.005;
 
-/// Counts both sides' requests in the whole minutes since a shift, with one call.
+/// Counts the requests of every group of the route in the whole minutes since a shift, with one call.
 pub async fn poll_requests(
     reads: &Reads,
     bound: &Bound,
@@ -29,8 +29,8 @@ pub async fn poll_requests(
         return Ok(Reading::new(Outcome::Wait, at, "no whole minute has passed since the shift"));
     }
     let mut queries = Vec::new();
-    for side in [Side::Candidate, Side::Stable] {
-        let source = Source::of(reads, bound, side).await?;
+    for group in std::iter::once(&bound.candidate).chain(beside(bound)) {
+        let source = Source::of_group(reads, bound, group).await?;
         queries.push(source.query(REQUESTS, Statistic::Sum));
     }
     let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
@@ -38,16 +38,17 @@ pub async fn poll_requests(
         return Ok(Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")));
     }
     let sum = |series: &Series| series.points.iter().map(|(_, value)| value).sum::<f64>();
-    let seen: Vec<f64> = answers.iter().map(sum).collect();
-    let reading = match seen[..] {
-        [candidate, stable] => {
-            let share = split.and_then(|split| expected(split, bound));
-            judge_requests(candidate, stable, share, at_least, at)
-                .with("window", format!("{from} to {to}"))
-        }
-        _ => Reading::new(Outcome::Unknown, at, "cannot be measured: two metrics were asked for"),
-    };
+    let mut seen = answers.iter().map(sum);
+    let candidate = seen.next().unwrap_or(0.0);
+    let share = split.and_then(|split| expected(split, bound));
+    let reading = judge_requests(candidate, seen.sum(), share, at_least, at)
+        .with("window", format!("{from} to {to}"));
     Ok(attributed(reading, &queries, &answers))
+}
+
+/// Whoever shares the requests with the candidate.
+fn beside(bound: &Bound) -> impl Iterator<Item = &Member> {
+    bound.members().filter(|member| **member != bound.candidate)
 }
 
 fn first_whole(since: Timestamp) -> Timestamp {
@@ -57,15 +58,15 @@ fn first_whole(since: Timestamp) -> Timestamp {
 
 /// The candidate's share by its weight.
 fn expected(split: &Split, bound: &Bound) -> Option<f64> {
-    let weight = |side| f64::from(split.weight(bound.member(side)).get());
-    let all = weight(Side::Candidate) + weight(Side::Stable);
-    (all > 0.0).then(|| weight(Side::Candidate) / all)
+    let weight = |member| f64::from(split.weight(member).get());
+    let all: f64 = bound.members().map(weight).sum();
+    (all > 0.0).then(|| weight(&bound.candidate) / all)
 }
 
 /// Passes with enough requests to the candidate. A share that is off stops nothing, but is said.
 pub fn judge_requests(
     candidate: f64,
-    stable: f64,
+    others: f64,
     expected: Option<f64>,
     at_least: u32,
     at: Timestamp,
@@ -74,7 +75,7 @@ pub fn judge_requests(
     let outcome = if enough { Outcome::Pass } else { Outcome::Wait };
     let needed = if enough { String::new() } else { format!(", {at_least} are needed") };
     let because = format!("{candidate} requests to the candidate since the shift{needed}");
-    let all = candidate + stable;
+    let all = candidate + others;
     let Some(expected) = expected.filter(|_| all > 0.0) else {
         return Reading::new(outcome, at, because);
     };
@@ -97,6 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{plan::units::Percent, rollout::Medium};
 
     fn read(candidate: f64, stable: f64, expected: f64) -> Reading {
         judge_requests(candidate, stable, Some(expected), 500, Timestamp::default())
@@ -116,6 +118,25 @@ mod tests {
         assert!(warns(read(300.0, 9_700.0, 0.05)), "sticky clients stay away");
         assert!(!warns(read(1.0, 9.0, 0.05)), "too few to tell");
         assert!(warns(read(9_000.0, 1_000.0, 1.0)), "not everybody has moved");
+    }
+
+    #[test]
+    fn a_share_is_of_all_requests_those_to_a_baseline_included() {
+        let bound = |baseline: Option<&str>| Bound {
+            resource: String::new(),
+            stable: Member::new("blue"),
+            candidate: Member::new("green"),
+            baseline: baseline.map(Member::new),
+            others: Vec::new(),
+            medium: Medium::LoadBalancer,
+        };
+        let share: Percent = "10%".parse().unwrap();
+        for bound in [bound(None), bound(Some("fresh"))] {
+            let split = bound.shifted(&Split::default(), share);
+            assert_eq!(expected(&split, &bound), Some(0.1), "{split}");
+            let others: u32 = beside(&bound).map(|group| split.share(group)).sum();
+            assert_eq!(others, 9_000, "{split}");
+        }
     }
 
     #[test]

@@ -129,11 +129,12 @@ impl fmt::Display for Periods {
     }
 }
 
-/// The candidate of a route held against its stable side, by the share of requests answered with a server error, and by
+/// The candidate of a route held against its baseline, by the share of requests answered with a server error, and by
 /// the share answered slowly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompareGate {
     pub route: RouteName,
+    pub baseline: Baseline,
     pub errors: Comparison,
     pub latency: Option<LatencyAbove>,
     /// How often a harmless candidate may fail, over all looks; at most 20 %.
@@ -147,6 +148,16 @@ pub struct CompareGate {
     pub deadline: Duration,
     /// What tells the candidate's version. Runs of the same plan with the same one are attempts with one artifact.
     pub artifact: Option<String>,
+}
+
+/// What a candidate is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Baseline {
+    /// What serves today: the most requests, of instances that have been warm for long.
+    #[default]
+    Stable,
+    /// The route's baseline group: as few requests and as fresh as the candidate's.
+    Paired,
 }
 
 /// How two shares of requests are held against each other.

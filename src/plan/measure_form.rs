@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     calendar::{Dates, Day, Hours, Zone},
     form::{Definitions, Form, record},
-    measure::{Allowance, Burn, Limit, Periods, Statistic},
+    measure::{Allowance, Baseline, Burn, Limit, Periods, Statistic},
     model::Side,
     problem::Problem,
     scalar::{Literal, Whole, or_parameter, words},
@@ -60,6 +60,9 @@ record! {
     CompareForm, "a compare gate" {
         /// The route whose sides are compared.
         "route" route: Required String,
+        /// With what the candidate is compared: `stable`, unless told, or `paired`, the route's `baseline` group, whose
+        /// instances are as fresh as the candidate's.
+        "baseline" baseline: Optional Baseline,
         /// How many server errors more are tolerated, and how many more have to be excluded.
         "errors" errors: Optional ErrorsForm,
         /// Compares the share of slow answers too: the gate fails by both together, and passes when both pass.

@@ -191,6 +191,9 @@ pub struct Route {
     pub kind: RouteKind,
     /// Target group names (or ARNs), or the set identifiers of records.
     pub sides: Sides,
+    /// A third target group, of fresh instances with the stable side's software, which a candidate can be compared with:
+    /// it gets as much traffic as the candidate.
+    pub baseline: Option<Member>,
     /// How long after a weight was read back old connections may still end up on the other side: load balancer nodes
     /// apply a change some time after the API has answered. A fleet is not shrunk earlier.
     pub settle: Duration,

@@ -12,8 +12,8 @@ use super::{
     calendar::Window,
     delegated::LambdaGate,
     measure::{
-        Bound, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove, Measure, MetricGate,
-        Statistic,
+        Baseline, Bound, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove, Measure,
+        MetricGate, Statistic,
     },
     model::{
         AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
@@ -179,7 +179,9 @@ fn route(route: &Route) -> Flow {
             ("route53", records.with("type", kind))
         }
     };
-    Flow::new().with(kind, sides(flow, &route.sides).with("settle", duration(route.settle)))
+    let mut flow = sides(flow, &route.sides);
+    flow.some("baseline", route.baseline.as_ref().map(|group| text(group.as_str())));
+    Flow::new().with(kind, flow.with("settle", duration(route.settle)))
 }
 
 fn places(key: &str, rules: &[ListenerRule]) -> Flow {
@@ -314,6 +316,12 @@ fn compare(gate: &CompareGate) -> Flow {
         |flow: Flow, of: Comparison| flow.with("tolerance", of.tolerance).with("margin", of.margin);
     let errors = allowed(Flow::new(), gate.errors);
     let mut flow = Flow::new().with("route", text(gate.route.as_str()));
+    match gate.baseline {
+        Baseline::Stable => {}
+        Baseline::Paired => {
+            flow.put("baseline", "paired");
+        }
+    }
     match gate.latency {
         // A weight means nothing alone; left out, the digests of older plans stay.
         None => flow.put("errors", errors),

@@ -39,6 +39,9 @@ record! {
         "candidate" candidate: Optional String,
         /// Two target groups (blue and green). Whichever has all the weight when a run starts is stable.
         "pair" pair: Optional List<String>,
+        /// A third target group, with fresh instances of what the stable side runs, for gates that compare with
+        /// `baseline: paired`. It gets as much traffic as the candidate, and none when that has all or nothing.
+        "baseline" baseline: Optional String,
         /// How long connections may still reach a side after its weight was taken away; `30s` unless told.
         "settle" settle: Optional Duration,
     }

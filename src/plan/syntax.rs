@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{
     form::{Definitions, Form, Named, Short, record},
+    measure::Baseline,
     measure_form::{CompareForm, ErrorBudgetForm, MetricForm, WindowForm},
     model::{
         AlreadyInAlarm, InsufficientData, MissingAlarm, OnFailure, OnInterrupt, RecordType, Side,
@@ -504,6 +505,7 @@ words! {
     RecordType, "a type of records" {
         "A" => RecordType::A, "AAAA" => RecordType::Aaaa, "CNAME" => RecordType::Cname,
     }
+    Baseline, "something to compare with" { "stable" => Baseline::Stable, "paired" => Baseline::Paired }
     OldFleet, "something to do with a fleet" { "scale-to-zero" => Self::ScaleToZero, "keep" => Self::Keep }
 }
 

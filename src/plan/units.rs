@@ -138,6 +138,25 @@ impl Weight {
     }
 }
 
+/// The weights of a load balancer whose candidate is accompanied by a fresh baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paired {
+    pub stable: Weight,
+    pub baseline: Weight,
+    pub candidate: Weight,
+}
+
+impl Paired {
+    /// Gives the candidate what [`Weight::split`] does, and the baseline as much of the rest while that leaves the stable
+    /// side no less: 5, 5 and 90 % at 5 %, and equal parts of the rest from a third on. With no candidate there is
+    /// nothing to compare, with nothing but the candidate nobody is left to compare it with.
+    pub fn split(share: Percent) -> Self {
+        let (rest, candidate) = Weight::split(share, Scale::LoadBalancer);
+        let baseline = Weight(candidate.0.min(rest.0 / 2));
+        Self { stable: Weight(rest.0 - baseline.0), baseline, candidate }
+    }
+}
+
 /// How finely a kind of route can split traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
@@ -294,6 +313,16 @@ mod tests {
         }
 
         #[test]
+        fn a_baseline_takes_from_the_stable_side_alone(points in 0u16..=10_000) {
+            let share = Percent::from_basis_points(points).unwrap();
+            let Paired { stable, baseline, candidate } = Paired::split(share);
+            prop_assert_eq!((Weight(stable.0 + baseline.0), candidate), Weight::split(share, Scale::LoadBalancer));
+            prop_assert!(baseline <= candidate, "never above what it is compared with");
+            prop_assert!(baseline <= stable, "a third at most");
+            prop_assert!(baseline == candidate || stable.0 - baseline.0 <= 1, "no less than there is");
+        }
+
+        #[test]
         fn no_other_pair_of_dns_weights_comes_nearer(points in 0u16..=10_000) {
             let (stable, candidate) =
                 Weight::split(Percent::from_basis_points(points).unwrap(), Scale::Dns);
@@ -308,6 +337,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_baseline_is_as_large_as_the_candidate_while_there_is_enough() {
+        let split = |share: &str| {
+            let Paired { stable, baseline, candidate } = Paired::split(share.parse().unwrap());
+            (stable.get(), baseline.get(), candidate.get())
+        };
+        assert_eq!(split("0%"), (999, 0, 0));
+        assert_eq!(split("5%"), (900, 50, 50));
+        assert_eq!(split("50%"), (250, 250, 500));
+        assert_eq!(split("99.9%"), (1, 0, 999));
+        assert_eq!(split("100%"), (0, 0, 999));
     }
 
     #[test]

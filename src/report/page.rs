@@ -133,10 +133,12 @@ impl Page {
                 .iter()
                 .map(|(member, weight)| format!(", not this run's: {member} (weight {weight})"));
             let (stable, candidate) = (side(&route.stable), side(&route.candidate));
+            let baseline = route.baseline.as_ref().map(|b| format!(", baseline {}", side(b)));
+            let baseline = baseline.unwrap_or_default();
             let (others, seen) = (others.collect::<String>(), seen(route.seen));
             let place = route.place.as_ref().map(|place| format!(" at {place}"));
             let name = format!("{}{}", route.route, place.unwrap_or_default());
-            format!("{name}: {stable}, {candidate}{others}{seen}")
+            format!("{name}: {stable}, {candidate}{baseline}{others}{seen}")
         });
         self.section("traffic", &traffic.collect::<Vec<_>>());
         let capacity = view.fleets.iter().map(|fleet| {

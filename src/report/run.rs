@@ -230,18 +230,19 @@ impl Fold {
         let state = &self.state;
         let views = |(route, bound): (&RouteName, &Bound)| {
             let view = |place: Option<&String>, split: &Split, seen| {
-                let side = |side| SideView {
-                    member: bound.member(side).clone(),
-                    weight: split.weight(bound.member(side)),
-                    share: share(split, bound, side),
+                let side = |member: &Member| SideView {
+                    member: member.clone(),
+                    weight: split.weight(member),
+                    share: share(split, member),
                 };
-                let ours = [&bound.stable, &bound.candidate];
-                let others = split.0.iter().filter(|(member, _)| !ours.contains(member));
+                let is_ours = |member| bound.members().any(|ours| ours == member);
+                let others = split.0.iter().filter(|(member, _)| !is_ours(*member));
                 RouteView {
                     route: route.clone(),
                     place: place.cloned(),
-                    stable: side(Side::Stable),
-                    candidate: side(Side::Candidate),
+                    stable: side(&bound.stable),
+                    candidate: side(&bound.candidate),
+                    baseline: bound.baseline.as_ref().map(side),
                     others: others.map(|(member, weight)| (member.clone(), *weight)).collect(),
                     seen,
                 }

@@ -100,6 +100,7 @@ impl Story {
             resource: resource.into(),
             stable: Member::new(stable),
             candidate: Member::new(candidate),
+            baseline: None,
             others: Vec::new(),
             medium: Medium::LoadBalancer,
         };

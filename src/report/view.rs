@@ -105,7 +105,10 @@ pub struct RouteView {
     pub place: Option<String>,
     pub stable: SideView,
     pub candidate: SideView,
-    /// Target groups of neither side.
+    /// What accompanies the candidate to be compared with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<SideView>,
+    /// Target groups that are not the route's.
     pub others: BTreeMap<Member, Weight>,
     /// When it was last looked at.
     pub seen: Timestamp,

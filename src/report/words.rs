@@ -5,8 +5,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     plan::{
-        Component, Extent, GateKind, GateName, How, Plan, Replace, Side, Size, Step, StepId, Until,
-        Verb, title,
+        Component, Extent, GateKind, GateName, How, Member, Plan, Replace, Size, Step, StepId,
+        Until, Verb, title,
         units::{Percent, format_duration},
     },
     rollout::{Attempts, Bindings, Bound, Picture, Reading, Split, Target, Timestamp},
@@ -128,24 +128,28 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
     }
 }
 
-/// Stable first, then the candidate with its share, then strangers.
+/// Stable first, then the candidate with its share, then what accompanies it, then strangers.
 fn weights(bound: &Bound, split: &Split) -> String {
     let (stable, candidate) = (&bound.stable, &bound.candidate);
     let mut text = format!(
         "{stable} {}, {candidate} {} ({})",
         split.weight(stable),
         split.weight(candidate),
-        share(split, bound, Side::Candidate)
+        share(split, candidate)
     );
-    for (member, weight) in split.0.iter().filter(|(m, _)| *m != stable && *m != candidate) {
+    if let Some(baseline) = &bound.baseline {
+        let _ = write!(text, ", baseline {baseline} {}", split.weight(baseline));
+    }
+    let is_ours = |member| bound.members().any(|ours| ours == member);
+    for (member, weight) in split.0.iter().filter(|(member, _)| !is_ours(*member)) {
         let _ = write!(text, ", {member} {weight}");
     }
     text
 }
 
-/// The share of traffic one side receives.
-pub(super) fn share(split: &Split, bound: &Bound, side: Side) -> Percent {
-    u16::try_from(split.share(bound.member(side)))
+/// The share of traffic one group receives.
+pub(super) fn share(split: &Split, member: &Member) -> Percent {
+    u16::try_from(split.share(member))
         .ok()
         .and_then(Percent::from_basis_points)
         .unwrap_or(Percent::ZERO)

@@ -10,10 +10,7 @@ use super::{
     outstanding::known_since,
     replace, software,
 };
-use crate::plan::{
-    Size, Step, Verb,
-    units::{Percent, Weight},
-};
+use crate::plan::{Size, Step, Verb, units::Percent};
 
 /// What a reading says about a change that has not been confirmed.
 pub(super) enum Seen {
@@ -126,8 +123,7 @@ pub(super) fn after(
     match (&step.verb, live) {
         (Verb::Shift { route, candidate, .. }, Picture::Split(split)) => {
             let bound = state.bindings.routes.get(route)?;
-            let (stable, share) = Weight::split(*candidate, bound.medium.scale());
-            Some(Picture::Split(split.with((&bound.stable, stable), (&bound.candidate, share))))
+            Some(Picture::Split(bound.shifted(split, *candidate)))
         }
         (Verb::Shift { .. }, Picture::Uneven(parts)) => {
             let whole = |split: &Split| after(state, step, active, &Picture::Split(split.clone()));

@@ -10,9 +10,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempts, Check, Picture, Reading, Target, Timestamp, Voter};
+use super::{Attempts, Check, Picture, Reading, Split, Target, Timestamp, Voter};
 use crate::plan::{
-    FleetName, GateName, Header, Member, PlanName, RouteName, Side, StepId, units::Scale,
+    FleetName, GateName, Header, Member, PlanName, RouteName, Side, StepId,
+    units::{Paired, Percent, Scale, Weight},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +199,9 @@ pub struct Bound {
     pub resource: String,
     pub stable: Member,
     pub candidate: Member,
+    /// What accompanies the candidate, with as much traffic, to be compared with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Member>,
     /// The ARNs of the route's other rules and listeners, which are moved together with the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<String>,
@@ -246,6 +250,32 @@ impl Bound {
         match side {
             Side::Stable => &self.stable,
             Side::Candidate => &self.candidate,
+        }
+    }
+
+    /// All that are given a share of the traffic by a run.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        [&self.stable, &self.candidate].into_iter().chain(&self.baseline)
+    }
+
+    /// What the baseline weighs beside so much of the traffic on the candidate.
+    pub fn baseline_at(&self, share: Percent) -> Weight {
+        self.baseline.as_ref().map_or(Weight::ZERO, |_| Paired::split(share).baseline)
+    }
+
+    /// A split with so much of the traffic on the candidate; what others have stays.
+    pub fn shifted(&self, split: &Split, share: Percent) -> Split {
+        match &self.baseline {
+            None => {
+                let (stable, candidate) = Weight::split(share, self.medium.scale());
+                split.with((&self.stable, stable), (&self.candidate, candidate))
+            }
+            Some(baseline) => {
+                let Paired { stable, baseline: weight, candidate } = Paired::split(share);
+                split
+                    .with((&self.stable, stable), (&self.candidate, candidate))
+                    .and(baseline, weight)
+            }
         }
     }
 }

@@ -87,6 +87,13 @@ impl Split {
         Self(weights)
     }
 
+    /// The same split with another member set.
+    #[must_use]
+    pub fn and(mut self, member: &Member, weight: Weight) -> Self {
+        self.0.insert(member.clone(), weight);
+        self
+    }
+
     /// A member's share of all traffic, in basis points.
     pub fn share(&self, member: &Member) -> u32 {
         let total: u32 = self.0.values().map(|w| u32::from(w.get())).sum();

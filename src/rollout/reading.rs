@@ -19,6 +19,8 @@ pub enum Check {
     Gate(GateName),
     /// Enough healthy targets stand behind this side of the route.
     Healthy { route: RouteName, side: Side, at_least: Percent },
+    /// Enough healthy targets stand in the group that accompanies the candidate.
+    BaselineHealthy { route: RouteName, at_least: Percent },
     /// The route sends this side nothing.
     Drained { route: RouteName, side: Side },
     /// The candidate was sent so many requests since a moment.
@@ -33,6 +35,9 @@ impl fmt::Display for Check {
             Self::Gate(gate) => write!(f, "gate {gate}"),
             Self::Healthy { route, side, at_least } => {
                 write!(f, "{at_least} of {side} targets on {route} healthy")
+            }
+            Self::BaselineHealthy { route, at_least } => {
+                write!(f, "{at_least} of baseline targets on {route} healthy")
             }
             Self::Drained { route, side } => write!(f, "{side} drained on {route}"),
             Self::Requests { route, at_least, .. } => {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::plan::{
     Component, GateKind, GateName, Plan, Replace, RouteName, Side, Step, StepId, Until, Verb,
-    units::Percent,
+    units::{Percent, Weight},
 };
 
 /// How often target health and drained sides are looked at.
@@ -99,7 +99,7 @@ fn culprit(component: &Component, state: &State, armed: &StepId) -> StepId {
 pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
     match check {
         Check::Gate(gate) => plan.gates.get(gate).map_or(LOOK_EVERY, |gate| gate.every),
-        Check::Healthy { .. } | Check::Drained { .. } => LOOK_EVERY,
+        Check::Healthy { .. } | Check::BaselineHealthy { .. } | Check::Drained { .. } => LOOK_EVERY,
         Check::Requests { .. } => COUNT_EVERY,
         Check::Stands(_) => STANDS_EVERY,
     }
@@ -132,14 +132,16 @@ fn checks_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec
         (Verb::Wait { until: Until::Healthy { route, side, at_least } }, _) => {
             checks.push(Check::Healthy { route: route.clone(), side: *side, at_least: *at_least });
         }
-        (Verb::Shift { route, .. }, Stage::Entered | Stage::Cleared | Stage::Changing)
-            if rises(state, step, active) =>
-        {
-            checks.push(Check::Healthy {
-                route: route.clone(),
-                side: Side::Candidate,
-                at_least: enough(plan, route, Side::Candidate),
-            });
+        (
+            Verb::Shift { route, candidate, .. },
+            Stage::Entered | Stage::Cleared | Stage::Changing,
+        ) if rises(state, step, active) => {
+            let at_least = enough(plan, route, Side::Candidate);
+            let bound = state.bindings.routes.get(route);
+            if bound.is_some_and(|bound| bound.baseline_at(*candidate) > Weight::ZERO) {
+                checks.push(Check::BaselineHealthy { route: route.clone(), at_least });
+            }
+            checks.push(Check::Healthy { route: route.clone(), side: Side::Candidate, at_least });
         }
         (Verb::Shift { route, bake, min_requests, .. }, Stage::Baking { until }) => {
             checks.push(Check::Stands(Target::Route(route.clone())));
@@ -305,6 +307,7 @@ pub(super) fn patience_ends(plan: &Plan, state: &State, now: Timestamp) -> Vec<T
             state.tallies.get(gate)?.patience_ends(tolerance, watched.covering)
         }
         Check::Healthy { .. }
+        | Check::BaselineHealthy { .. }
         | Check::Drained { .. }
         | Check::Requests { .. }
         | Check::Stands(_) => None,

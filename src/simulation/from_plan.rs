@@ -24,7 +24,7 @@ use crate::{
     plan::{
         AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind, GateName,
         ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Verb,
-        units::Weight,
+        units::{Paired, Percent, Weight},
     },
     rollout::{Capacity, Split, Timestamp},
     testkit::draw,
@@ -155,6 +155,10 @@ impl Landscape {
         };
         let sides = standing(&route.sides);
         let mut split = Split::default();
+        if let Some(baseline) = &route.baseline {
+            split.0.insert(baseline.clone(), Weight::ZERO);
+            self.add_baseline(home, baseline);
+        }
         for side in SIDES {
             let member = sides.member(side);
             if self.scenario.sides.of(side).attached {
@@ -164,16 +168,7 @@ impl Landscape {
                 };
                 split.0.insert(member.clone(), weight);
             }
-            let arn = if member.as_str().starts_with("arn:") {
-                member.to_string()
-            } else {
-                home.arn(&format!("targetgroup/{}", Home::with_id(member.as_str())))
-            };
-            let described = TargetGroup {
-                name: member.clone(),
-                arn,
-                deregistration_delay: self.scenario.deregistration_delay,
-            };
+            let described = self.target_group(home, member);
             self.target_groups
                 .entry(member.clone())
                 .or_insert_with(|| SimulatedTargetGroup::new(described, side));
@@ -192,6 +187,26 @@ impl Landscape {
             resources.push(resource);
         }
         self.routes.insert(name.clone(), (resources, sides));
+    }
+
+    fn target_group(&self, home: &Home, member: &Member) -> TargetGroup {
+        let arn = if member.as_str().starts_with("arn:") {
+            member.to_string()
+        } else {
+            home.arn(&format!("targetgroup/{}", Home::with_id(member.as_str())))
+        };
+        let deregistration_delay = self.scenario.deregistration_delay;
+        TargetGroup { name: member.clone(), arn, deregistration_delay }
+    }
+
+    /// A group that somebody has started with what serves today.
+    fn add_baseline(&mut self, home: &Home, member: &Member) {
+        let described = self.target_group(home, member);
+        let mut group = SimulatedTargetGroup::new(described, Side::Stable);
+        for number in 0..FOREIGN_TARGETS {
+            group.register_healthy(&format!("i-{number:017x}"));
+        }
+        self.target_groups.entry(member.clone()).or_insert(group);
     }
 
     fn add_fleet(&mut self, fleet: &Fleet, sides: &Standing) {
@@ -237,6 +252,7 @@ impl Landscape {
         let route = Route {
             kind: RouteKind::Alb(vec![place]),
             sides: Sides::Fixed { stable, candidate },
+            baseline: None,
             settle: Duration::ZERO,
         };
         self.add_route(home, &stands_for, &route);
@@ -326,7 +342,7 @@ impl Landscape {
             let Verb::Shift { route, candidate, gates, .. } = &step.verb else { continue };
             let Some((resources, sides)) = self.routes.get(route) else { continue };
             let Some(declared) = plan.routes.get(route) else { continue };
-            let (stable, share) = Weight::split(*candidate, declared.kind.scale());
+            let split = split_at(*candidate, declared, sides);
             let gates = gates.iter().filter_map(|name| plan.gates.get(name));
             let alarms = gates.flat_map(|gate| match &gate.kind {
                 // Whether an excused alarm counts yet is not for the world to say.
@@ -348,11 +364,22 @@ impl Landscape {
             let alarms: Vec<(String, Duration)> = alarms.collect();
             self.gated_rises.extend(resources.iter().map(|resource| GatedRise {
                 resource: resource.clone(),
-                split: Split::default().with((&sides.stable, stable), (&sides.candidate, share)),
+                split: split.clone(),
                 alarms: alarms.clone(),
             }));
         }
     }
+}
+
+/// What a shift of a plan makes of a route.
+fn split_at(share: Percent, route: &Route, sides: &Standing) -> Split {
+    let Some(baseline) = &route.baseline else {
+        let (stable, candidate) = Weight::split(share, route.kind.scale());
+        return Split::default().with((&sides.stable, stable), (&sides.candidate, candidate));
+    };
+    let Paired { stable, baseline: weight, candidate } = Paired::split(share);
+    let sides = Split::default().with((&sides.stable, stable), (&sides.candidate, candidate));
+    sides.and(baseline, weight)
 }
 
 fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {

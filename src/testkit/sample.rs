@@ -53,6 +53,7 @@ pub fn sample_plan() -> Plan {
             Route {
                 kind: RouteKind::Alb(vec![ListenerRule::Rule(SAMPLE_RULE.into())]),
                 sides: pair("blue", "green"),
+                baseline: None,
                 settle: Duration::from_secs(15),
             },
         )]),

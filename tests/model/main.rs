@@ -60,6 +60,14 @@ fn rules_of_one_route_move_together_or_go_back_together() {
     run("two rules, held", &plans::two_rules_held(), Budget { strangers: 0, ..all });
 }
 
+#[test]
+fn a_baseline_comes_and_goes_with_its_candidate() {
+    let budget =
+        Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, total: 2, ..Budget::default() };
+    let states = run("paired", &plans::paired(), budget);
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
+}
+
 /// By DNS a change is at its clients later, and later still when nobody saw it arrive.
 #[test]
 fn a_bake_and_a_drain_by_dns_begin_when_clients_know() {

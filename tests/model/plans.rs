@@ -27,7 +27,7 @@ fn sides(name: &str) -> Sides {
 
 fn route(name: &str) -> (RouteName, Route) {
     let kind = RouteKind::Alb(vec![ListenerRule::Rule(format!("rule/{name}"))]);
-    (RouteName::new(name), Route { kind, sides: sides(name), settle: seconds(3) })
+    (RouteName::new(name), Route { kind, sides: sides(name), baseline: None, settle: seconds(3) })
 }
 
 fn fleet(name: &str, behind: &str) -> (FleetName, Fleet) {
@@ -108,6 +108,21 @@ pub(crate) fn canary() -> Plan {
         scale("web", Side::Stable, Size::Instances(0)),
     ];
     plan(&["web"], &["errors"], vec![component("main", &[], steps)])
+}
+
+/// A canary whose traffic a baseline accompanies.
+pub(crate) fn paired() -> Plan {
+    let steps = vec![
+        scale("web", Side::Candidate, Size::SameAs(Side::Stable)),
+        shift("web", 5, 60, &["errors"]),
+        shift("web", 50, 60, &["errors"]),
+        shift("web", 100, 60, &["errors"]),
+    ];
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
+    for route in plan.routes.values_mut() {
+        route.baseline = Some(Member::new("web-fresh"));
+    }
+    plan
 }
 
 /// One failure is tolerated, and five minutes of not knowing.

@@ -24,6 +24,7 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         resource: name.to_owned(),
         stable: Member::new(format!("{name}-blue")),
         candidate: Member::new(format!("{name}-green")),
+        baseline: None,
         others,
         medium,
     };
@@ -38,7 +39,8 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         RouteKind::Route53(_) => Vec::new(),
     };
     let route = |(name, route): (&RouteName, &Route)| {
-        (name.clone(), bound(name.as_str(), others(name, route), medium(route)))
+        let bound = bound(name.as_str(), others(name, route), medium(route));
+        (name.clone(), Bound { baseline: route.baseline.clone(), ..bound })
     };
     Bindings {
         routes: plan.routes.iter().map(route).collect(),
@@ -122,7 +124,10 @@ impl World {
                 plan.fleets_behind(route).all(|fleet| self.desired(fleet, *side) > 0)
             }
             Check::Drained { route, side } => self.weight(plan, route, *side) == Weight::ZERO,
-            Check::Gate(_) | Check::Requests { .. } | Check::Stands(_) => true,
+            Check::BaselineHealthy { .. }
+            | Check::Gate(_)
+            | Check::Requests { .. }
+            | Check::Stands(_) => true,
         };
         if yes { Outcome::Pass } else { Outcome::Wait }
     }

@@ -186,6 +186,21 @@ fn a_candidate_worse_than_stable_is_rolled_back_though_no_alarm_sees_it() {
 }
 
 #[test]
+fn a_candidate_is_compared_with_a_baseline_that_gets_as_much_and_goes_with_it() {
+    let scenario = "plans/scenarios/candidate-slightly-worse.yaml";
+    let args = ["run", "plans/canary-paired.yaml", "--simulate", "--scenario", scenario];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 4, "{talk}");
+    let shift = "checkout-blue 340, checkout-green 330 (33%), baseline checkout-baseline 330";
+    assert!(told.contains(shift), "{told}");
+    let failed = told.lines().find(|line| line.contains("gate judge: fail")).unwrap();
+    assert!(failed.contains("baseline errors 12 of 1200, canary errors 36 of 1200"), "{failed}");
+    let back =
+        "web: back to checkout-blue 999, checkout-green 0 (0%), baseline checkout-baseline 0";
+    assert!(told.contains(back), "{told}");
+}
+
+#[test]
 fn a_candidate_slower_than_stable_is_rolled_back_though_it_has_no_errors() {
     let scenario = "plans/scenarios/candidate-slow.yaml";
     let args = ["run", "plans/canary-judged.yaml", "--simulate", "--scenario", scenario];
@@ -207,4 +222,37 @@ fn a_compare_gate_is_tried_on_the_past_of_the_stable_side() {
     let (code, _, talk) = tidegate(&args);
     assert_eq!(code, 2, "{talk}");
     assert!(talk.contains("no compare gate"), "{talk}");
+}
+
+#[test]
+fn a_compare_gate_tells_what_it_would_have_said_of_a_past_canary() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let plan = write(
+        "plan.yaml",
+        "tidegate: 1\nname: past\n\
+         routes: { web: { alb: { load-balancer: shop, port: 443, pair: [blue, green] } } }\n\
+         gates: { judge: { compare: { route: web } } }\n\
+         steps: [{ shift: { route: web, candidate: 10%, bake: 10m, gates: [judge] } }]\n",
+    );
+    let past = write(
+        "past.yaml",
+        "sides: { candidate: { error-rate: 3% }, stable: { error-rate: 1% } }\n\
+         drift:\n\
+         - { at: 30m, weights: { stable: 75, candidate: 25 } }\n\
+         - { at: 60m, weights: { stable: 100, candidate: 0 } }\n",
+    );
+    let simulated = ["gate", "test", &plan, "--simulate", "--since", "3h"];
+    let (code, told, talk) = tidegate(&[&simulated[..], &["--scenario", &past]].concat());
+    assert_eq!(code, 7, "now there is nothing to compare: {talk}");
+    assert!(told.contains("T00:30:00Z to 2026-01-01T01:01:00Z, green beside blue"), "{told}");
+    let stop =
+        "a run would have stopped at 2026-01-01T00:36:00Z: errors: the canary fails 3.0 times";
+    assert!(told.contains(stop), "{told}");
+    let (_, told, _) = tidegate(&simulated);
+    assert!(told.contains("at no time had both sides requests"), "{told}");
 }

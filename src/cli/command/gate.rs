@@ -15,9 +15,9 @@ use crate::{
         output::Output,
         wire,
     },
-    cloud::Reads,
-    gate::{Excuses, Replay, past_readings, plots, poll, replay},
-    plan::{Gate, GateKind, GateName, Plan},
+    cloud::{Error, Reads},
+    gate::{Excuses, PastExposure, Replay, past_exposures, past_readings, plots, poll, replay},
+    plan::{CompareGate, Gate, GateKind, GateName, Plan},
     report,
     rollout::{Actor, Bindings, Check, Event, Outcome, Reading, Splits, Timestamp},
     runner::{Due, Histories, poll_alarms},
@@ -46,6 +46,8 @@ enum Past {
         /// When a run would have stopped, and why.
         stopped: Option<Reading>,
     },
+    /// A comparison, by the spells in which both sides had requests.
+    Exposed { exposures: Vec<PastExposure>, stopped: Option<Reading> },
     /// In words, why there is none.
     None { because: String },
 }
@@ -98,7 +100,8 @@ pub(super) async fn settled(
     reads: &Reads,
     output: &Output,
 ) -> Result<Settled, Failure> {
-    let bare = Plan { gates: std::collections::BTreeMap::new(), ..plan.clone() };
+    let gates = std::collections::BTreeMap::new();
+    let bare = Plan { gates, components: Vec::new(), ..plan.clone() };
     preflight(&bare, reads).await.map_err(|objections| {
         for objection in &objections {
             output.talk(&format!("refused: {}\n   hint: {}", objection.problem, objection.hint));
@@ -162,14 +165,51 @@ async fn past(
     from: Timestamp,
     now: Timestamp,
 ) -> Past {
-    match past_readings(reads, bindings, gate, from, now).await {
-        Ok(Some(readings)) => {
+    let past = match &gate.kind {
+        GateKind::Compare(compare) => exposed(reads, bindings, compare, from, now).await,
+        GateKind::Alarms(_)
+        | GateKind::Healthy { .. }
+        | GateKind::Http(_)
+        | GateKind::Metric(_)
+        | GateKind::ErrorBudget(_)
+        | GateKind::Command(_)
+        | GateKind::Lambda(_)
+        | GateKind::Window(_) => replayed(reads, bindings, gate, from, now).await,
+    };
+    past.unwrap_or_else(|error| Past::None { because: error.to_string() })
+}
+
+async fn replayed(
+    reads: &Reads,
+    bindings: &Bindings,
+    gate: &Gate,
+    from: Timestamp,
+    now: Timestamp,
+) -> Result<Past, Error> {
+    Ok(match past_readings(reads, bindings, gate, from, now).await? {
+        Some(readings) => {
             let Replay { readings, failed, unknown, stops } = replay(readings, &gate.tolerance);
             Past::Replayed { readings, failed, unknown, stopped: stops }
         }
-        Ok(None) => Past::None { because: "nobody keeps what it would have said".to_owned() },
-        Err(error) => Past::None { because: error.to_string() },
-    }
+        None => Past::None { because: "nobody keeps what it would have said".to_owned() },
+    })
+}
+
+async fn exposed(
+    reads: &Reads,
+    bindings: &Bindings,
+    gate: &CompareGate,
+    from: Timestamp,
+    now: Timestamp,
+) -> Result<Past, Error> {
+    let route = &gate.route;
+    let bound = bindings
+        .routes
+        .get(route)
+        .ok_or_else(|| Error::Absent { what: format!("route {route}") })?;
+    let exposures = past_exposures(reads, gate, bound, from, now).await?;
+    let stopped = exposures.iter().find_map(PastExposure::failure).cloned();
+    Ok(Past::Exposed { exposures, stopped })
 }
 
 fn tell(tested: &Tested<'_>, output: &Output) {
@@ -178,19 +218,38 @@ fn tell(tested: &Tested<'_>, output: &Output) {
         Format::Text => {
             let Tested { gate, reading, past } = tested;
             output.data(&told(gate, reading));
-            match past {
-                None => {}
-                Some(Past::None { because }) => output.data(&format!("  no replay: {because}")),
-                Some(Past::Replayed { readings, failed, unknown, stopped }) => {
-                    output.data(&format!(
-                        "  replay: {readings} readings, {failed} failed, {unknown} unknown"
-                    ));
-                    output.data(&match stopped {
-                        None => "  no run would have stopped".to_owned(),
-                        Some(r) => format!("  a run would have stopped at {}: {}", r.at, r.because),
-                    });
-                }
+            for line in past.iter().flat_map(past_lines) {
+                output.data(&format!("  {line}"));
             }
+        }
+    }
+}
+
+fn past_lines(past: &Past) -> Vec<String> {
+    let stop = |stopped: &Option<Reading>| match stopped {
+        None => "no run would have stopped".to_owned(),
+        Some(r) => format!("a run would have stopped at {}: {}", r.at, r.because),
+    };
+    match past {
+        Past::None { because } => vec![format!("no replay: {because}")],
+        Past::Replayed { readings, failed, unknown, stopped } => vec![
+            format!("replay: {readings} readings, {failed} failed, {unknown} unknown"),
+            stop(stopped),
+        ],
+        Past::Exposed { exposures, .. } if exposures.is_empty() => {
+            vec!["replay: at no time had both sides requests".to_owned()]
+        }
+        Past::Exposed { exposures, stopped } => {
+            let mut lines = Vec::new();
+            for exposure in exposures {
+                let PastExposure { from, to, candidate, baseline, said } = exposure;
+                lines.push(format!("replay: {from} to {to}, {candidate} beside {baseline}"));
+                let said =
+                    said.iter().map(|r| format!("  {} at {}: {}", r.outcome, r.at, r.because));
+                lines.extend(said);
+            }
+            lines.push(stop(stopped));
+            lines
         }
     }
 }

@@ -102,9 +102,12 @@ fn tell(plan: &Plan, preview: &Preview, output: &Output) {
     output.data(&format!("plan {} ({})", plan.name, preview.digest.get(..12).unwrap_or_default()));
     output.data("\nsides");
     for (route, bound) in &preview.bindings.routes {
+        let baseline = bound.baseline.as_ref().map(|group| format!(", {group} its baseline"));
         output.data(&format!(
-            "  route {route}: {} is stable, {} the candidate",
-            bound.stable, bound.candidate
+            "  route {route}: {} is stable, {} the candidate{}",
+            bound.stable,
+            bound.candidate,
+            baseline.unwrap_or_default()
         ));
         for place in bound.places() {
             output.data(&format!("    at {place}"));

@@ -8,8 +8,8 @@ use crate::plan::{
     defaults::MEASURED_EVERY,
     form::Slot,
     measure::{
-        Allowance, Bound, Burn, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove, Limit,
-        Measure, MetricGate, Periods,
+        Allowance, Baseline, Bound, Burn, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove,
+        Limit, Measure, MetricGate, Periods,
     },
     measure_form::{
         CompareForm, ErrorBudgetForm, ErrorsForm, LatencyAboveForm, MetricForm, RatioForm,
@@ -61,6 +61,35 @@ pub(super) fn published(
             .at(*at, format!("{what} needs the counts of an Application Load Balancer"))
             .at(*declared, format!("split by {behind}"))
             .help("use an `alarms`, `healthy` or `http` gate on this route"),
+        );
+    }
+}
+
+/// Refuses comparisons with a baseline group where the route has none.
+pub(super) fn paired(
+    gates: &BTreeMap<GateName, (Gate, Span)>,
+    routes: &BTreeMap<RouteName, (Route, Span)>,
+    problems: &mut Vec<Problem>,
+) {
+    for (name, (gate, at)) in gates {
+        let GateKind::Compare(CompareGate { route, baseline: Baseline::Paired, .. }) = &gate.kind
+        else {
+            continue;
+        };
+        let Some((declared, span)) = routes.get(route) else { continue };
+        if declared.baseline.is_some() {
+            continue;
+        }
+        let message =
+            format!("gate `{name}` compares with a baseline that `{route}` does not have");
+        problems.push(
+            Problem::error("plan::no-baseline", message)
+                .at(*at, "`baseline: paired`")
+                .at(*span, "two target groups only")
+                .help(
+                    "add `baseline:` to the `alb` route, a third target group with fresh instances \
+                     of what serves today, or compare with `baseline: stable`",
+                ),
         );
     }
 }
@@ -182,6 +211,7 @@ pub(super) fn compare(
         );
     }
     Some(CompareGate {
+        baseline: form.baseline.value_or(Baseline::Stable),
         route: scope.route(&form.route, problems)?,
         errors,
         latency: match latency {

@@ -38,6 +38,7 @@ pub(in crate::plan) fn check(
     let fleets = targets::fleets(&form.fleets, &scope, &routes, problems);
     let gates = gates::gates(&form.gates, &scope, problems);
     measure::published(&gates, &routes, problems);
+    measure::paired(&gates, &routes, problems);
     let drafts = components(form, &scope, root, problems);
     traffic::check(&drafts, &fleets, problems);
     replacement::check(&drafts, &fleets, problems);

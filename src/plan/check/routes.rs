@@ -81,7 +81,7 @@ fn route53(form: &Spanned<Route53Form>, problems: &mut Vec<Problem>) -> Option<R
     let kind = form.kind.value();
     let settle = form.settle.value_or(SETTLE);
     let records = RecordSet { zone: zone?, name: name?, kind: kind? };
-    Some(Route { kind: RouteKind::Route53(records), sides: sides?, settle })
+    Some(Route { kind: RouteKind::Route53(records), sides: sides?, baseline: None, settle })
 }
 
 fn is_set_identifier(name: &str) -> bool {
@@ -131,7 +131,12 @@ fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         priority: &rule.priority,
     });
     let settle = form.settle.value_or(SETTLE);
-    Some(Route { kind: RouteKind::Alb(rules?), sides: sides?, settle })
+    // One that is wrong has been told of, and must not look as if there were none.
+    let baseline = match form.baseline.given() {
+        Some(name) => Some(baseline(name, sides.as_ref(), problems)?),
+        None => None,
+    };
+    Some(Route { kind: RouteKind::Alb(rules?), sides: sides?, baseline, settle })
 }
 
 fn nlb(form: &Spanned<NlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
@@ -154,7 +159,7 @@ fn nlb(form: &Spanned<NlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         priority: &Slot::Absent,
     });
     let settle = form.settle.value_or(SETTLE);
-    Some(Route { kind: RouteKind::Nlb(listeners?), sides: sides?, settle })
+    Some(Route { kind: RouteKind::Nlb(listeners?), sides: sides?, baseline: None, settle })
 }
 
 fn target_groups(
@@ -172,6 +177,34 @@ fn target_groups(
         help: "write its name (letters, digits and hyphens, at most 32) or its ARN",
     };
     names.check(at, problems).map(by_name)
+}
+
+/// The group that accompanies the candidate is neither side's.
+fn baseline(
+    name: &Spanned<String>,
+    sides: Option<&Sides>,
+    problems: &mut Vec<Problem>,
+) -> Option<Member> {
+    if !is_target_group(&name.value) {
+        let message = format!("`{}` is not a possible target group", name.value);
+        problems.push(
+            Problem::error("plan::member", message)
+                .at(name.span, "not possible")
+                .help("write its name (letters, digits and hyphens, at most 32) or its ARN"),
+        );
+        return None;
+    }
+    let baseline = name_of(&Member::new(name.value.as_str()));
+    if sides.is_some_and(|sides| sides.members().contains(&&baseline)) {
+        let message = format!("the baseline is `{baseline}`, which is a side of the route");
+        problems.push(
+            Problem::error("plan::same-sides", message)
+                .at(name.span, "a side already")
+                .help("name a third target group, with fresh instances of what serves today"),
+        );
+        return None;
+    }
+    Some(baseline)
 }
 
 /// The ways to name one listener or rule. What a family does not have is absent.
@@ -319,17 +352,18 @@ fn is_target_group(name: &str) -> bool {
 }
 
 /// Target groups are compared by name, which is unique in an account and region, however the plan names them.
+fn name_of(member: &Member) -> Member {
+    let tail = member.as_str().split_once(":targetgroup/").map(|(_, tail)| tail);
+    tail.and_then(|tail| tail.split('/').next()).map_or(member.clone(), Member::new)
+}
+
 fn by_name(sides: Sides) -> Sides {
-    let name = |member: Member| {
-        let tail = member.as_str().split_once(":targetgroup/").map(|(_, tail)| tail);
-        tail.and_then(|tail| tail.split('/').next()).map_or(member.clone(), Member::new)
-    };
     match sides {
         Sides::Fixed { stable, candidate } => {
-            Sides::Fixed { stable: name(stable), candidate: name(candidate) }
+            Sides::Fixed { stable: name_of(&stable), candidate: name_of(&candidate) }
         }
-        Sides::Pair([first, second]) => Sides::Pair([name(first), name(second)]),
-        Sides::Single(only) => Sides::Single(name(only)),
+        Sides::Pair([first, second]) => Sides::Pair([name_of(&first), name_of(&second)]),
+        Sides::Single(only) => Sides::Single(name_of(&only)),
     }
 }
 
@@ -355,6 +389,28 @@ mod tests {
         assert_eq!(route(&format!("listener: '{}'", arn("listener/net/lb"))), [""; 0]);
         assert_eq!(route(&format!("listener: '{}'", arn("listener/app/lb"))), ["plan::arn"]);
         assert_eq!(route("load-balancer: lb, port: 443, priority: 7"), ["plan::unknown-field"]);
+    }
+
+    #[test]
+    fn a_baseline_is_a_third_group_of_an_application_load_balancer() {
+        let route = |kind: &str, rest: &str| {
+            with_route(&format!("{{ {kind}: {{ load-balancer: x, port: 7, {rest} }} }}"))
+        };
+        assert_eq!(route("alb", "pair: [a, b], baseline: c"), [""; 0]);
+        assert_eq!(route("alb", "stable: a, candidate: b, baseline: c"), [""; 0]);
+        assert_eq!(route("alb", "pair: [a, b], baseline: b"), ["plan::same-sides"]);
+        let arn = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/b/1";
+        assert_eq!(route("alb", &format!("pair: [a, b], baseline: '{arn}'")), ["plan::same-sides"]);
+        assert_eq!(route("alb", "pair: [a, b], baseline: c/d"), ["plan::member"]);
+        assert_eq!(route("nlb", "pair: [a, b], baseline: c"), ["plan::unknown-field"]);
+    }
+
+    #[test]
+    fn who_compares_with_a_baseline_needs_one() {
+        let gates = "  worse: { compare: { route: web, baseline: paired } }\n";
+        let steps = STEPS.replace("tcp", "web").replace("errors", "worse");
+        let problems = read_with(&format!("{HEAD}{gates}{steps}"), &[]).unwrap_err();
+        insta::assert_snapshot!(drawn(&problems));
     }
 
     #[test]
