@@ -41,7 +41,8 @@ MACHINES = {
     "codedeploy": "deployments to EC2 instances, in place and blue/green, and to Lambda and ECS as "
     "moving weights, with their rollbacks",
     "route53": "changes become INSYNC; five requests a second for an account",
-    "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions",
+    "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions; "
+    "every change of a state is an event on EventBridge's default bus (LocalStack's own)",
 }
 """What goes on between the calls, for the services where something does."""
 
