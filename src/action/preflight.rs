@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::alarms::check_alarms;
+use super::alarms::{check_alarms, check_queues};
 use crate::{
     cloud::{Error, Forward, Group, Obstacle, Reads},
     plan::{
@@ -95,6 +95,7 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
     for (name, fleet) in &plan.fleets {
         settle_fleet(plan, name, fleet, reads, &mut settled, &mut notes).await;
     }
+    check_queues(plan, reads, &mut notes).await;
     settled.excused = check_alarms(plan, reads, &settled.bindings, &mut notes).await;
     if notes.objections.is_empty() {
         settled.warnings = notes.warnings;

@@ -11,6 +11,7 @@ use super::{
     codedeploy::CodeDeploy,
     identity::SecurityTokens,
     load_balancers::ElasticLoadBalancing,
+    news::{SimpleQueues, patient},
     route53::Route53,
     tally::Tally,
 };
@@ -33,8 +34,9 @@ pub async fn connect(settings: &Settings, calls: &Calls) -> Result<Cloud, Error>
     let sizes = services.auto_scaling.clone();
     let records = services.route53.clone();
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
+    let news = services.queues.clone();
     let reads = services.reads()?;
-    Ok(Cloud { reads, weights, records, test_routes, sizes, refreshing, deploying })
+    Ok(Cloud { reads, weights, records, test_routes, sizes, refreshing, deploying, news })
 }
 
 /// Clients for a preview: there is no way from these to a call that changes something.
@@ -72,6 +74,7 @@ pub(super) struct Services {
     pub(super) auto_scaling: Arc<AutoScaling>,
     pub(super) cloudwatch: Arc<CloudWatch>,
     pub(super) code_deploy: Arc<CodeDeploy>,
+    pub(super) queues: Arc<SimpleQueues>,
     pub(super) identity: Arc<SecurityTokens>,
     region: Option<String>,
 }
@@ -99,6 +102,9 @@ impl Services {
         let code_deploy = aws_sdk_codedeploy::Client::from_conf(
             aws_sdk_codedeploy::config::Builder::from(config).interceptor(tally.clone()).build(),
         );
+        let queues = aws_sdk_sqs::Client::from_conf(
+            patient(aws_sdk_sqs::config::Builder::from(config)).interceptor(tally.clone()).build(),
+        );
         let identity = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(config).interceptor(tally).build(),
         );
@@ -108,6 +114,7 @@ impl Services {
             auto_scaling: Arc::new(AutoScaling::new(auto_scaling)),
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
             code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
+            queues: Arc::new(SimpleQueues::new(queues)),
             identity: Arc::new(SecurityTokens::new(identity)),
             region: config.region().map(ToString::to_string),
         }
@@ -128,6 +135,7 @@ impl Services {
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,
             alarms: self.cloudwatch.clone(),
+            queues: self.queues,
             metrics: self.cloudwatch,
             identity: self.identity,
             http: Arc::new(WebProbe::new()?),

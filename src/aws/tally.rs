@@ -13,8 +13,9 @@ use aws_smithy_types::config_bag::ConfigBag;
 use crate::cloud::Calls;
 
 /// All operations the adapters use. One that is missing here would be counted as `other`.
-const OPERATIONS: [&str; 18] = [
+const OPERATIONS: [&str; 22] = [
     "ChangeResourceRecordSets",
+    "DeleteMessageBatch",
     "DescribeAlarmHistory",
     "DescribeAlarms",
     "DescribeAutoScalingGroups",
@@ -27,10 +28,13 @@ const OPERATIONS: [&str; 18] = [
     "GetCallerIdentity",
     "GetChange",
     "GetHealthCheckStatus",
+    "GetQueueAttributes",
+    "GetQueueUrl",
     "ListHostedZonesByName",
     "ListResourceRecordSets",
     "ModifyListener",
     "ModifyRule",
+    "ReceiveMessage",
     "UpdateAutoScalingGroup",
 ];
 

@@ -115,8 +115,12 @@ impl HttpConnector for Connector {
             .filter_map(|field| field.split_once('='))
             .map(|(name, value)| (decoded(name), decoded(value)))
             .collect();
-        let in_path = request.uri().rsplit('/').next().unwrap_or_default().to_owned();
-        let operation = fields.get("Action").cloned().unwrap_or(in_path);
+        let in_path = request.uri().rsplit('/').next().unwrap_or_default();
+        // Of the JSON protocol: `AmazonSQS.ReceiveMessage`.
+        let target =
+            request.headers().get("x-amz-target").and_then(|target| target.split_once('.'));
+        let named = target.map_or(in_path, |(_, operation)| operation).to_owned();
+        let operation = fields.get("Action").cloned().unwrap_or(named);
         let sent = Sent { operation, fields, body };
         let (status, body) = (self.answer)(&sent);
         self.sent.lock().unwrap().push(sent);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     calendar::Window,
     measure::{CompareGate, ErrorBudgetGate, MetricGate},
+    queue::Queue,
     replacement::{How, Replace},
     units::{Percent, Scale},
 };
@@ -522,6 +523,8 @@ pub struct AlarmsGate {
     pub missing: MissingAlarm,
     pub insufficient_data: InsufficientData,
     pub already: AlreadyInAlarm,
+    /// Where news of its alarms arrives, beside what is asked for.
+    pub listen: Option<Queue>,
 }
 
 /// What becomes of an alarm that is in `ALARM` before a run starts.

@@ -44,6 +44,11 @@ pub enum Operation {
     DescribeAlarms,
     DescribeAlarmHistory,
     GetMetricData,
+    #[serde(alias = "GetQueueAttributes")]
+    GetQueueUrl,
+    ReceiveMessage,
+    #[serde(alias = "DeleteMessageBatch")]
+    DeleteMessage,
     GetCallerIdentity,
     /// A probe's request; it fails as no answer.
     HttpGet,
@@ -76,6 +81,9 @@ impl Operation {
             Self::DescribeAlarms => "DescribeAlarms",
             Self::DescribeAlarmHistory => "DescribeAlarmHistory",
             Self::GetMetricData => "GetMetricData",
+            Self::GetQueueUrl => "GetQueueUrl",
+            Self::ReceiveMessage => "ReceiveMessage",
+            Self::DeleteMessage => "DeleteMessage",
             Self::GetCallerIdentity => "GetCallerIdentity",
             Self::HttpGet => "HttpGet",
         }
@@ -106,6 +114,7 @@ impl Operation {
             | Self::ContinueDeployment
             | Self::StopDeployment => "codedeploy",
             Self::DescribeAlarms | Self::DescribeAlarmHistory | Self::GetMetricData => "cloudwatch",
+            Self::GetQueueUrl | Self::ReceiveMessage | Self::DeleteMessage => "sqs",
             Self::GetCallerIdentity => "sts",
             Self::HttpGet => "http",
         };

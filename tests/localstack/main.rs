@@ -12,6 +12,7 @@
 
 mod faults;
 mod load;
+mod push;
 mod replacements;
 mod rollouts;
 mod routes;

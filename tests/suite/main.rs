@@ -12,6 +12,7 @@
 
 mod architecture;
 mod cli;
+mod push;
 mod retention;
 mod scenarios;
 mod stage;
