@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::preflight::{Notes, Objection};
 use crate::{
-    cloud::{Alarm, AlarmValue, Reads},
+    cloud::{Alarm, AlarmValue, Error, Reads},
     plan::{
-        AlarmsGate, AlreadyInAlarm, GateName, Member, Plan, RouteName, StepId, Verb,
+        AlarmsGate, AlreadyInAlarm, GateName, Member, Plan, Queue, RouteName, StepId, Verb,
         units::format_duration,
     },
     rollout::{Bindings, Excused, ExcusedUntil},
@@ -15,6 +15,25 @@ use crate::{
 
 fn alarm_gates(plan: &Plan) -> impl Iterator<Item = (&GateName, &AlarmsGate)> {
     plan.gates.iter().filter_map(|(name, gate)| Some((name, gate.kind.alarms()?)))
+}
+
+/// The queues in which news of alarms is to arrive.
+pub(super) fn queues(plan: &Plan) -> BTreeSet<&Queue> {
+    alarm_gates(plan).filter_map(|(_, gate)| gate.listen.as_ref()).collect()
+}
+
+/// Whether the queues are there. Nobody can see from here whether a rule fills them.
+pub(super) async fn check_queues(plan: &Plan, reads: &Reads, notes: &mut Notes) {
+    for queue in queues(plan) {
+        let Err(error) = reads.queues.find(queue).await else { continue };
+        let mut objection = Objection::error("`listen`", &error);
+        if let Error::Absent { .. } = error {
+            "make the queue, and an EventBridge rule that sends it `CloudWatch Alarm State Change` of the source \
+             `aws.cloudwatch`; or remove `listen`: the gate is read every so often without it"
+                .clone_into(&mut objection.hint);
+        }
+        notes.objections.push(objection);
+    }
 }
 
 /// Looks at every alarm with one question. Returns those that are in `ALARM` and may be.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::alarms::queues;
 use crate::plan::{FleetKind, Gate, GateKind, How, Plan, Replace, RouteKind, Step, Verb};
 
 /// Actions in the form `service:Operation`, sorted.
@@ -84,6 +85,10 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         actions.insert("cloudwatch:DescribeAlarms");
         actions.insert("cloudwatch:DescribeAlarmHistory");
     }
+    for queue in queues(plan) {
+        let finding = if queue.is_url() { "sqs:GetQueueAttributes" } else { "sqs:GetQueueUrl" };
+        actions.extend(["sqs:DeleteMessage", "sqs:ReceiveMessage", finding]);
+    }
     let measures = |gate: &Gate| match gate.kind {
         GateKind::Metric(_) | GateKind::Compare(_) | GateKind::ErrorBudget(_) => true,
         GateKind::Alarms(_)
@@ -101,4 +106,29 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         actions.insert("cloudwatch:GetMetricData");
     }
     actions.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{plan::Queue, testkit::sample_plan};
+
+    #[test]
+    fn listening_needs_to_find_read_and_empty_its_queue() {
+        let needs = |queue: Option<&str>| {
+            let mut plan = sample_plan();
+            for gate in plan.gates.values_mut() {
+                if let GateKind::Alarms(alarms) = &mut gate.kind {
+                    alarms.listen = queue.map(Queue::new);
+                }
+            }
+            let actions = permissions(&plan).into_iter();
+            actions.filter(|action| action.starts_with("sqs:")).collect::<Vec<_>>()
+        };
+        assert_eq!(needs(None), [""; 0]);
+        let by_name = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"];
+        assert_eq!(needs(Some("news")), by_name);
+        let by_url = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+        assert_eq!(needs(Some("https://sqs/1/news")), by_url);
+    }
 }

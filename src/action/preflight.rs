@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::alarms::check_alarms;
+use super::alarms::{check_alarms, check_queues};
 use crate::{
     cloud::{Error, Forward, Group, HealthState, Obstacle, Reads},
     plan::{
@@ -98,6 +98,7 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
         settle_fleet(plan, name, fleet, reads, &mut settled, &mut notes).await;
     }
     check_functions(plan, reads, &mut notes).await;
+    check_queues(plan, reads, &mut notes).await;
     settled.excused = check_alarms(plan, reads, &settled.bindings, &mut notes).await;
     if notes.objections.is_empty() {
         settled.warnings = notes.warnings;

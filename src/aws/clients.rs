@@ -12,6 +12,7 @@ use super::{
     identity::SecurityTokens,
     lambda::Lambda,
     load_balancers::ElasticLoadBalancing,
+    news::{SimpleQueues, patient},
     route53::Route53,
     tally::Tally,
 };
@@ -34,8 +35,9 @@ pub async fn connect(settings: &Settings, calls: &Calls) -> Result<Cloud, Error>
     let sizes = services.auto_scaling.clone();
     let records = services.route53.clone();
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
+    let news = services.queues.clone();
     let reads = services.reads()?;
-    Ok(Cloud { reads, weights, records, test_routes, sizes, refreshing, deploying })
+    Ok(Cloud { reads, weights, records, test_routes, sizes, refreshing, deploying, news })
 }
 
 /// Clients for a preview: there is no way from these to a call that changes something.
@@ -73,6 +75,7 @@ pub(super) struct Services {
     pub(super) auto_scaling: Arc<AutoScaling>,
     pub(super) cloudwatch: Arc<CloudWatch>,
     pub(super) code_deploy: Arc<CodeDeploy>,
+    pub(super) queues: Arc<SimpleQueues>,
     pub(super) identity: Arc<SecurityTokens>,
     pub(super) lambda: Arc<Lambda>,
     region: Option<String>,
@@ -104,6 +107,9 @@ impl Services {
         let lambda = aws_sdk_lambda::Client::from_conf(
             aws_sdk_lambda::config::Builder::from(config).interceptor(tally.clone()).build(),
         );
+        let queues = aws_sdk_sqs::Client::from_conf(
+            patient(aws_sdk_sqs::config::Builder::from(config)).interceptor(tally.clone()).build(),
+        );
         let identity = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(config).interceptor(tally).build(),
         );
@@ -113,6 +119,7 @@ impl Services {
             auto_scaling: Arc::new(AutoScaling::new(auto_scaling)),
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
             code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
+            queues: Arc::new(SimpleQueues::new(queues)),
             identity: Arc::new(SecurityTokens::new(identity)),
             lambda: Arc::new(Lambda::new(lambda)),
             region: config.region().map(ToString::to_string),
@@ -134,6 +141,7 @@ impl Services {
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,
             alarms: self.cloudwatch.clone(),
+            queues: self.queues,
             metrics: self.cloudwatch,
             identity: self.identity,
             http: Arc::new(WebProbe::new()?),

@@ -116,7 +116,11 @@ impl Failure<'_> {
             | "DeploymentLimitExceeded"
             | "DeploymentAlreadyCompleted"
             | "DeploymentIsNotInReadyState" => Error::Conflict { operation, message },
-            c if c.ends_with("NotFound") || c.starts_with("NoSuch") => {
+            c if c.ends_with("NotFound")
+                || c.starts_with("NoSuch")
+                || c.ends_with("NonExistentQueue")
+                || c == "QueueDoesNotExist" =>
+            {
                 Error::Absent { what: object }
             }
             // Auto Scaling has no code of its own for a group that does not exist.

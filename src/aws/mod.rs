@@ -16,6 +16,9 @@ mod load_balancers;
 mod metrics;
 #[cfg(test)]
 mod metrics_on_the_wire;
+mod news;
+#[cfg(test)]
+mod news_on_the_wire;
 #[cfg(test)]
 mod on_the_wire;
 mod pace;

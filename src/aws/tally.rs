@@ -13,8 +13,9 @@ use aws_smithy_types::config_bag::ConfigBag;
 use crate::cloud::Calls;
 
 /// All operations the adapters use. One that is missing here would be counted as `other`.
-const OPERATIONS: [&str; 19] = [
+const OPERATIONS: [&str; 23] = [
     "ChangeResourceRecordSets",
+    "DeleteMessageBatch",
     "DescribeAlarmHistory",
     "DescribeAlarms",
     "DescribeAutoScalingGroups",
@@ -27,11 +28,14 @@ const OPERATIONS: [&str; 19] = [
     "GetCallerIdentity",
     "GetChange",
     "GetHealthCheckStatus",
+    "GetQueueAttributes",
+    "GetQueueUrl",
     "Invoke",
     "ListHostedZonesByName",
     "ListResourceRecordSets",
     "ModifyListener",
     "ModifyRule",
+    "ReceiveMessage",
     "UpdateAutoScalingGroup",
 ];
 

@@ -135,8 +135,12 @@ impl HttpConnector for Connector {
             .filter_map(|field| field.split_once('='))
             .map(|(name, value)| (decoded(name), decoded(value)))
             .collect();
-        let in_path = request.uri().rsplit('/').next().unwrap_or_default().to_owned();
-        let operation = fields.get("Action").cloned().unwrap_or(in_path);
+        let in_path = request.uri().rsplit('/').next().unwrap_or_default();
+        // Of the JSON protocol: `AmazonSQS.ReceiveMessage`.
+        let target =
+            request.headers().get("x-amz-target").and_then(|target| target.split_once('.'));
+        let named = target.map_or(in_path, |(_, operation)| operation).to_owned();
+        let operation = fields.get("Action").cloned().unwrap_or(named);
         let headers =
             request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let (headers, uri) = (headers.collect(), request.uri().to_owned());

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Error, Installations, Metrics, Replacing};
+use super::{AlarmNews, Error, Installations, Metrics, Queues, Replacing};
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, RecordSet},
     rollout::{Capacity, Split, TestRoute, Timestamp},
@@ -328,6 +328,7 @@ pub struct Reads {
     /// Deployment groups of `CodeDeploy`, each named `application/group`.
     pub deployments: Arc<dyn Installations>,
     pub alarms: Arc<dyn Alarms>,
+    pub queues: Arc<dyn Queues>,
     pub metrics: Arc<dyn Metrics>,
     pub identity: Arc<dyn Identity>,
     pub http: Arc<dyn Http>,
@@ -347,4 +348,6 @@ pub struct Cloud {
     pub sizes: Arc<dyn ResizeGroups>,
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,
+    /// Whoever hears a message takes it away from the others.
+    pub news: Arc<dyn AlarmNews>,
 }

@@ -237,6 +237,7 @@ mod tests {
             missing: MissingAlarm::Fail,
             insufficient_data,
             already: AlreadyInAlarm::Refuse,
+            listen: None,
         }
     }
 

@@ -201,6 +201,7 @@ mod tests {
             missing: MissingAlarm::Fail,
             insufficient_data: InsufficientData::Wait,
             already: AlreadyInAlarm::Refuse,
+            listen: None,
         };
         let alarm = Alarm {
             name: "a".into(),

@@ -10,6 +10,7 @@ use super::{
     calendar::Window,
     delegated::{CommandGate, LambdaGate},
     measure::{CompareGate, ErrorBudgetGate, MetricGate},
+    queue::Queue,
     replacement::{How, Replace},
     units::{Percent, Scale},
 };
@@ -528,6 +529,8 @@ pub struct AlarmsGate {
     pub missing: MissingAlarm,
     pub insufficient_data: InsufficientData,
     pub already: AlreadyInAlarm,
+    /// Where news of its alarms arrives, beside what is asked for.
+    pub listen: Option<Queue>,
 }
 
 /// What becomes of an alarm that is in `ALARM` before a run starts.

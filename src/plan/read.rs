@@ -226,6 +226,13 @@ mod tests {
             gate("alarms: { names: [a], already-in-alarm: forgive }"),
             ["plan::unknown-word"]
         );
+        let listen = |queue: &str| gate(&format!("alarms: {{ names: [a], listen: {queue} }}"));
+        assert_eq!(listen("{ sqs: checkout-alarms }"), [""; 0]);
+        assert_eq!(listen("{ sqs: 'https://sqs.eu-west-1.amazonaws.com/1/q' }"), [""; 0]);
+        assert_eq!(listen("{ sqs: 'arn:aws:sqs:eu-west-1:1:q' }"), ["plan::queue"]);
+        assert_eq!(listen("{ sqs: 'two words' }"), ["plan::queue"]);
+        assert_eq!(listen("{ sqs: 'https://me:secret@sqs/q' }"), ["plan::url"]);
+        assert_eq!(listen("{ sns: topic }"), ["plan::missing-field", "plan::unknown-field"]);
         assert_eq!(gate("command: { run: [./check.sh] }"), [""; 0]);
         assert_eq!(gate("command: { run: [] }"), ["plan::blank"]);
         assert_eq!(gate("command: { run: [' '], timeout: 5s }"), ["plan::blank"]);

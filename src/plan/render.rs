@@ -247,6 +247,8 @@ fn gate(gate: &Gate) -> Flow {
                     flow.put("already-in-alarm", "ignore");
                 }
             }
+            let listen = alarms.listen.as_ref();
+            flow.some("listen", listen.map(|queue| Flow::new().with("sqs", text(queue.as_str()))));
             ("alarms", flow)
         }
         GateKind::Healthy { route, side, at_least } => {

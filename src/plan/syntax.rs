@@ -172,6 +172,18 @@ record! {
         /// When an alarm is in alarm before the run starts: `refuse` to start (the default), `ignore-until-ok`, after
         /// which it counts, or `ignore` it for the whole run, which the journal tells.
         "already-in-alarm" already: Optional AlreadyInAlarm,
+        /// Where news of the alarms arrives, so that they are asked at once and not only `every` so often, such as
+        /// `{ sqs: checkout-alarms }`.
+        "listen" listen: Optional ListenForm,
+    }
+}
+
+record! {
+    /// A queue that an EventBridge rule fills with CloudWatch's alarm state changes. It only makes a gate quicker: what
+    /// it says decides nothing, and without it the gate is read every so often as ever.
+    ListenForm, "`listen`" {
+        /// The queue's name, such as `checkout-alarms`, or its URL. One run at a time reads and empties it.
+        "sqs" sqs: Required String,
     }
 }
 

@@ -116,6 +116,7 @@ mod tests {
                 missing: MissingAlarm::Fail,
                 insufficient_data: InsufficientData::Wait,
                 already: AlreadyInAlarm::Refuse,
+                listen: None,
             };
             let name = GateName::new(format!("gate-{i}"));
             let every = std::time::Duration::from_secs(15);

@@ -6,16 +6,21 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{Clock, Due, Histories, Signals, poll_alarms, polls::Polls};
+use super::{
+    Clock, Due, Histories, Signals,
+    listening::{Listening, concerned},
+    poll_alarms,
+    polls::{Cause, Polls},
+};
 use crate::{
     action, cloud,
-    cloud::Cloud,
+    cloud::{Cloud, News},
     gate,
     journal::{self, Envelope, Hold, RunId, Seq, Store, requests},
-    plan::Plan,
+    plan::{Plan, Queue},
     rollout::{
-        Actor, CallProblem, Check, Command, Event, Input, Mode, Outstanding, Picture, Reading,
-        Splits, State, Subject, Target, Timestamp, awaits_person, handle, outstanding,
+        Actor, CallProblem, Check, Command, Event, Input, Mode, Outcome, Outstanding, Picture,
+        Reading, Splits, State, Subject, Target, Timestamp, awaits_person, handle, outstanding,
     },
 };
 
@@ -25,6 +30,9 @@ const INBOX_EVERY: Duration = Duration::from_secs(1);
 const BEAT_EVERY: Duration = Duration::from_secs(30);
 /// How long calls under way may take to come back after an interrupt; what does not is in doubt for the next runner.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(5);
+/// `DescribeAlarms` may tell for a moment what was before the change that there is news of: what news makes us ask is
+/// asked once more so long after, unless it has failed by then.
+const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
 
 /// Who wants to see what happens.
 pub trait Observer: Send {
@@ -81,6 +89,8 @@ enum Done {
     Observed { target: Target, result: Result<Picture, cloud::Error> },
     Answered { check: Check, reading: Reading },
     Alarms { answers: Vec<(Check, Reading)>, asked: Vec<Subject>, histories: Histories },
+    Heard { queue: Queue, result: Result<News, cloud::Error> },
+    Forgotten { queue: Queue, result: Result<(), cloud::Error> },
 }
 
 struct Loop<'a> {
@@ -90,6 +100,7 @@ struct Loop<'a> {
     splits: Splits,
     seq: Seq,
     polls: Polls,
+    listening: Listening,
     calls: BTreeMap<Target, Timestamp>,
     histories: Histories,
     tasks: JoinSet<Done>,
@@ -117,6 +128,7 @@ impl Runner {
             splits,
             seq,
             polls: Polls::default(),
+            listening: Listening::default(),
             calls: BTreeMap::new(),
             histories: Histories::default(),
             tasks: JoinSet::new(),
@@ -181,7 +193,8 @@ impl Loop<'_> {
             if self.awaits_in_vain(&out) {
                 return Ok(Rest::AwaitsPerson);
             }
-            let wake = [out.wake, self.polls.wake(&out), grace]
+            let news = self.listening.wake(&self.runner.plan, &out);
+            let wake = [out.wake, self.polls.wake(&out), news, grace]
                 .into_iter()
                 .flatten()
                 .chain([next_inbox, next_beat])
@@ -299,12 +312,55 @@ impl Loop<'_> {
             Done::Alarms { answers, asked, histories } => {
                 self.histories = histories;
                 for subject in &asked {
-                    self.polls.end(subject);
+                    let cause = self.polls.end(subject);
+                    let failed = answers.iter().any(|(check, reading)| {
+                        *subject == Subject::Check(check.clone())
+                            && reading.outcome == Outcome::Fail
+                    });
+                    if cause == Cause::News && !failed {
+                        let at = self.runner.clock.now().plus(SECOND_LOOK_AFTER);
+                        self.polls.hasten(subject, at, Cause::SecondLook);
+                    }
                 }
                 answers.into_iter().try_for_each(|(check, reading)| {
                     self.take_in(&Input::Answered { check, reading })
                 })
             }
+            Done::Heard { queue, result } => {
+                self.hear(queue, result);
+                Ok(())
+            }
+            Done::Forgotten { queue, result } => {
+                self.tell_trouble(&queue, result.err());
+                Ok(())
+            }
+        }
+    }
+
+    /// News decides nothing: it makes the gates it concerns be read now.
+    fn hear(&mut self, queue: Queue, result: Result<News, cloud::Error>) {
+        let now = self.runner.clock.now();
+        self.listening.end(&queue, &result, now);
+        let news = match result {
+            Ok(news) => news,
+            Err(error) => return self.tell_trouble(&queue, Some(error)),
+        };
+        for gate in concerned(&self.runner.plan, &queue, &news) {
+            self.polls.hasten(&Subject::Check(Check::Gate(gate.clone())), now, Cause::News);
+        }
+        if !news.receipts.is_empty() {
+            let cloud = self.runner.cloud.clone();
+            self.tasks.spawn(async move {
+                let result = cloud.news.forget(&queue, &news.receipts).await;
+                Done::Forgotten { queue, result }
+            });
+        }
+    }
+
+    fn tell_trouble(&mut self, queue: &Queue, error: Option<cloud::Error>) {
+        let words = error.and_then(|error| self.listening.trouble(queue, &error));
+        if let Some(words) = words {
+            self.observer.notice(&words);
         }
     }
 
@@ -350,6 +406,13 @@ impl Loop<'_> {
         }
         if !alarms.is_empty() {
             self.ask_alarms(out, now);
+        }
+        for queue in self.listening.begin(&self.runner.plan, out, now) {
+            let cloud = self.runner.cloud.clone();
+            self.tasks.spawn(async move {
+                let result = cloud.news.hear(&queue).await;
+                Done::Heard { queue, result }
+            });
         }
         Ok(())
     }

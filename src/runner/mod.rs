@@ -3,6 +3,7 @@
 mod alarm_poller;
 mod clock;
 mod driver;
+mod listening;
 mod polls;
 mod signals;
 

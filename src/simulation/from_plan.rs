@@ -113,6 +113,7 @@ impl Landscape {
             groups: BTreeMap::new(),
             installations: BTreeMap::new(),
             alarms: BTreeMap::new(),
+            heard: BTreeMap::new(),
             gated_rises: Vec::new(),
             resized_by_hand: BTreeSet::new(),
             drift: scenario.changes_from_outside(),

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     cloud::AlarmValue,
-    plan::{FleetName, Header, Member, RouteName, Side},
+    plan::{FleetName, Header, Member, Queue, RouteName, Side},
     rollout::{Split, Timestamp},
 };
 
@@ -85,6 +85,8 @@ pub(super) struct Landscape {
     pub(super) groups: BTreeMap<Member, SimulatedGroup>,
     pub(super) installations: BTreeMap<Member, SimulatedInstallation>,
     pub(super) alarms: BTreeMap<String, SimulatedAlarm>,
+    /// Up to when the news in each queue was heard.
+    pub(super) heard: BTreeMap<Queue, Timestamp>,
     pub(super) gated_rises: Vec<GatedRise>,
     pub(super) resized_by_hand: BTreeSet<Member>,
     /// What is to be changed by hand, and has not been yet.

@@ -13,6 +13,7 @@ mod landscape;
 mod meter;
 mod metric;
 mod metrics_port;
+mod news_port;
 mod operators;
 mod phrases;
 mod ports;

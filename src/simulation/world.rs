@@ -67,6 +67,7 @@ impl World {
                 refreshes: refresh.clone(),
                 deployments: deploy.clone(),
                 alarms: world.clone(),
+                queues: world.clone(),
                 metrics: world.clone(),
                 identity: world.clone(),
                 http: world.clone(),
@@ -77,7 +78,8 @@ impl World {
             weights: world.clone(),
             records: world.clone(),
             test_routes: world.clone(),
-            sizes: world,
+            sizes: world.clone(),
+            news: world,
             refreshing: refresh,
             deploying: deploy,
         }

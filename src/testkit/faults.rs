@@ -44,6 +44,11 @@ pub enum Operation {
     DescribeAlarms,
     DescribeAlarmHistory,
     GetMetricData,
+    #[serde(alias = "GetQueueAttributes")]
+    GetQueueUrl,
+    ReceiveMessage,
+    #[serde(alias = "DeleteMessageBatch")]
+    DeleteMessage,
     GetCallerIdentity,
     /// `Invoke`, which IAM calls by this name.
     InvokeFunction,
@@ -78,6 +83,9 @@ impl Operation {
             Self::DescribeAlarms => "DescribeAlarms",
             Self::DescribeAlarmHistory => "DescribeAlarmHistory",
             Self::GetMetricData => "GetMetricData",
+            Self::GetQueueUrl => "GetQueueUrl",
+            Self::ReceiveMessage => "ReceiveMessage",
+            Self::DeleteMessage => "DeleteMessage",
             Self::GetCallerIdentity => "GetCallerIdentity",
             Self::InvokeFunction => "InvokeFunction",
             Self::HttpGet => "HttpGet",
@@ -109,6 +117,7 @@ impl Operation {
             | Self::ContinueDeployment
             | Self::StopDeployment => "codedeploy",
             Self::DescribeAlarms | Self::DescribeAlarmHistory | Self::GetMetricData => "cloudwatch",
+            Self::GetQueueUrl | Self::ReceiveMessage | Self::DeleteMessage => "sqs",
             Self::GetCallerIdentity => "sts",
             Self::InvokeFunction => "lambda",
             Self::HttpGet => "http",

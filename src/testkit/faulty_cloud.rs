@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use super::{Fault, Faults, Operation};
 use crate::{
     cloud::{
-        Alarm, Alarms, Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward, Functions,
-        Group, Groups, Health, Http, Identity, Installation, Installations, Invoked, LoadBalancers,
-        Metrics, Pace, Query, Reads, Records, Replacing, ResizeGroups, Series, SetRecordWeights,
-        SetTestRoutes, SetWeights, TargetGroup, Transition,
+        Alarm, AlarmNews, Alarms, Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward,
+        Functions, Group, Groups, Health, Http, Identity, Installation, Installations, Invoked,
+        LoadBalancers, Metrics, News, Pace, Query, Queues, Reads, Records, Replacing, ResizeGroups,
+        Series, SetRecordWeights, SetTestRoutes, SetWeights, TargetGroup, Transition,
     },
-    plan::{FleetKind, FunctionName, Header, ListenerRule, Member, RecordSet},
+    plan::{FleetKind, FunctionName, Header, ListenerRule, Member, Queue, RecordSet},
     rollout::{Capacity, Move, Split, TestRoute, Timestamp},
 };
 
@@ -33,6 +33,7 @@ impl Faults {
             sizes: self.wrap(&cloud.sizes),
             refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
             deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
+            news: self.wrap(&cloud.news),
         }
     }
 
@@ -45,6 +46,7 @@ impl Faults {
             refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
             deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
             alarms: self.wrap(&reads.alarms),
+            queues: self.wrap(&reads.queues),
             metrics: self.wrap(&reads.metrics),
             identity: self.wrap(&reads.identity),
             http: self.wrap(&reads.http),
@@ -225,6 +227,25 @@ impl Alarms for Faulty<dyn Alarms> {
     async fn history(&self, name: &str, since: Timestamp) -> Result<Vec<Transition>, Error> {
         let call = self.port.history(name, since);
         self.faults.apply(Operation::DescribeAlarmHistory, name, call).await
+    }
+}
+
+#[async_trait]
+impl Queues for Faulty<dyn Queues> {
+    async fn find(&self, queue: &Queue) -> Result<(), Error> {
+        self.faults.apply(Operation::GetQueueUrl, queue.as_str(), self.port.find(queue)).await
+    }
+}
+
+#[async_trait]
+impl AlarmNews for Faulty<dyn AlarmNews> {
+    async fn hear(&self, queue: &Queue) -> Result<News, Error> {
+        self.faults.apply(Operation::ReceiveMessage, queue.as_str(), self.port.hear(queue)).await
+    }
+
+    async fn forget(&self, queue: &Queue, receipts: &[String]) -> Result<(), Error> {
+        let call = self.port.forget(queue, receipts);
+        self.faults.apply(Operation::DeleteMessage, queue.as_str(), call).await
     }
 }
 

@@ -73,6 +73,7 @@ pub fn sample_plan() -> Plan {
                     missing: MissingAlarm::Fail,
                     insufficient_data: InsufficientData::Wait,
                     already: AlreadyInAlarm::Refuse,
+                    listen: None,
                 }),
                 every: Duration::from_secs(15),
                 tolerance: Tolerance::default(),

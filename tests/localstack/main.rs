@@ -14,6 +14,7 @@ mod faults;
 mod gates;
 mod lambda;
 mod load;
+mod push;
 mod replacements;
 mod rollouts;
 mod routes;

@@ -10,9 +10,9 @@ use std::{
 use aws_sdk_cloudwatch::types::StateValue;
 use tidegate::{
     aws::{Settings, connect},
-    cloud::{Calls, Cloud},
+    cloud::{AlarmValue, Calls, Cloud},
     plan::{ListenerRule, Member},
-    rollout::Split,
+    rollout::{Split, Timestamp},
 };
 
 pub(crate) struct World {
@@ -300,6 +300,24 @@ impl World {
             .state_value(state)
             .state_reason("set by a test");
         self.runtime.block_on(call.send()).unwrap();
+    }
+
+    /// When an alarm last went to `ALARM`, by its history.
+    pub(crate) fn went_off(&self, alarm: &str) -> Timestamp {
+        let name = format!("{}-{alarm}", self.prefix);
+        let history = self.cloud.reads.alarms.history(&name, Timestamp::default());
+        let history = self.runtime.block_on(history).unwrap();
+        history.iter().rfind(|change| change.to == AlarmValue::Alarm).unwrap().at
+    }
+
+    /// Deletes the queue in which news of this world's alarms arrives.
+    pub(crate) fn delete_alarm_queue(&self) {
+        let client = aws_sdk_sqs::Client::new(&self.settings);
+        self.runtime.block_on(async {
+            let url = client.get_queue_url().queue_name(format!("{}-alarms", self.prefix));
+            let url = url.send().await.unwrap().queue_url.unwrap();
+            client.delete_queue().queue_url(url).send().await.unwrap();
+        });
     }
 
     /// Publishes bad figures until CloudWatch's own evaluation sets the alarm off.

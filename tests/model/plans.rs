@@ -41,6 +41,7 @@ fn gate(name: &str) -> (GateName, Gate) {
         missing: MissingAlarm::Fail,
         insufficient_data: InsufficientData::Wait,
         already: AlreadyInAlarm::Refuse,
+        listen: None,
     });
     (GateName::new(name), Gate { kind, every: seconds(10), tolerance: Tolerance::default() })
 }

@@ -13,6 +13,7 @@
 mod architecture;
 mod cli;
 mod lambda;
+mod push;
 mod retention;
 mod retry;
 mod scenarios;

@@ -25,7 +25,7 @@ from localstack.services.cloudwatch.models import (
 )
 from localstack.services.cloudwatch.provider_v2 import CloudwatchProvider
 
-from tidegate_localstack import alarm_rules, engine
+from tidegate_localstack import alarm_events, alarm_rules, engine
 from tidegate_localstack.handlers import refuse
 from tidegate_localstack.metric_store import MetricStore, series_of
 from tidegate_localstack.settings import SETTINGS
@@ -186,8 +186,8 @@ class Alarms(_Base):
         state_reason: str,
         state_reason_data: dict[str, Any] | None = None,
     ) -> None:
-        """Change a state and write it into the history with the time it happened."""
-        now = datetime.now(UTC)
+        """Change a state, write it into the history with the time it happened, and tell of it."""
+        now, before = datetime.now(UTC), alarm_events.state_of(alarm.alarm)
         old = alarm.alarm["StateValue"]
         states = {
             "oldState": {"stateValue": old, "stateReason": alarm.alarm["StateReason"]},
@@ -215,6 +215,7 @@ class Alarms(_Base):
         )
         if state_reason_data:
             alarm.alarm["StateReasonData"] = json.dumps(state_reason_data)
+        alarm_events.tell(context, alarm.alarm, before)
 
     def _evaluate_composite_alarms(self, context: Any, _triggering_alarm: Any) -> None:
         """Bring every composite alarm in line with its children, in as many rounds as needed."""

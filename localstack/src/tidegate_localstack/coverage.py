@@ -44,7 +44,8 @@ MACHINES = {
     "lambda": "no code runs; an invocation answers what the function's environment variable "
     f"`{functions.ANSWER}` says, and `null` without one",
     "route53": "changes become INSYNC; five requests a second for an account",
-    "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions",
+    "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions; "
+    "every change of a state is an event on EventBridge's default bus (LocalStack's own)",
 }
 """What goes on between the calls, for the services where something does."""
 

@@ -10,7 +10,7 @@ import threading
 
 from localstack.runtime import hooks
 
-WARMED = ("ec2", "elbv2", "autoscaling", "cloudwatch")
+WARMED = ("ec2", "elbv2", "autoscaling", "cloudwatch", "events", "sqs")
 
 
 @hooks.on_infra_start()

@@ -84,6 +84,7 @@ class World:
         template = self.launch_template()
         fleets = self.blue_and_green(template, subnets, groups)
         alarms = self.alarms(target_group_alarms(balancer["LoadBalancerArn"], groups["green"]))
+        news = self.alarm_news()
         self.wait_until_ready(groups["blue"], alarms)
         return {
             "kind": "alb",
@@ -96,6 +97,7 @@ class World:
             "launch_template": template,
             "auto_scaling_groups": fleets,
             "alarms": alarms,
+            "alarm_news": news,
         }
 
     def network(self) -> tuple[str, list[str]]:
@@ -278,6 +280,19 @@ class World:
             found = self.describe_alarms(names.values())
         return {kind: found[name]["AlarmArn"] for kind, name in names.items()}
 
+    def alarm_news(self) -> str:
+        """The URL of the queue that a rule fills with the changes of this world's alarms."""
+        name, events = self.named("alarms"), self.aws.events
+        url: str = self.aws.sqs.create_queue(QueueName=name)["QueueUrl"]
+        pattern = {
+            "source": ["aws.cloudwatch"],
+            "detail-type": ["CloudWatch Alarm State Change"],
+            "detail": {"alarmName": [{"prefix": self.named("")}]},
+        }
+        rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": _queue_beside(rule, name)}])
+        return url
+
     def wait_until_ready(
         self, target_group: str, alarms: Mapping[str, str], instances: int = STABLE_INSTANCES
     ) -> None:
@@ -302,6 +317,12 @@ class World:
             AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
         return {a["AlarmName"]: a for a in answer["MetricAlarms"] + answer["CompositeAlarms"]}
+
+
+def _queue_beside(rule: str, name: str) -> str:
+    """The ARN of a queue in the account and region of a rule."""
+    _arn, partition, _events, region, account, *_ = rule.split(":")
+    return f"arn:{partition}:sqs:{region}:{account}:{name}"
 
 
 def weighted(groups: Mapping[str, str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ use crate::plan::{
         MissingAlarm, OnFailure, Patience, RouteName, Side, Tolerance,
     },
     problem::Problem,
+    queue::Queue,
     scalar::{Literal, Whole},
     source::{Span, Spanned},
     syntax::{AlarmsForm, CommandForm, GateForm, HealthyForm, HttpForm, LambdaForm},
@@ -145,7 +146,31 @@ fn alarms(form: &AlarmsForm, problems: &mut Vec<Problem>) -> Option<AlarmsGate> 
     }
     let names = names.value.iter().map(|name| name.value.clone()).collect();
     let already = form.already.value_or(AlreadyInAlarm::Refuse);
-    Some(AlarmsGate { names, missing, insufficient_data, already })
+    let listen = match form.listen.given() {
+        None => None,
+        Some(listen) => Some(queue(listen.value.sqs.given()?, problems)?),
+    };
+    Some(AlarmsGate { names, missing, insufficient_data, already, listen })
+}
+
+/// By name or URL.
+fn queue(given: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<Queue> {
+    let text = given.value.as_str();
+    if text.contains("://") {
+        return check_url(given, problems).map(Queue::new);
+    }
+    let name = text.strip_suffix(".fifo").unwrap_or(text);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=80).contains(&text.len()) && !name.is_empty() && name.chars().all(allowed) {
+        return Some(Queue::new(text));
+    }
+    let rule = "the name of a queue has 1 to 80 letters, digits, `-` and `_`";
+    problems.push(
+        Problem::error("plan::queue", rule)
+            .at(given.span, "not a queue")
+            .help("write a name such as `checkout-alarms`, or the queue's URL, not its ARN"),
+    );
+    None
 }
 
 /// The same condition as a gate and in a wait step.

@@ -1,0 +1,133 @@
+//! News of alarms from an SQS queue that an EventBridge rule fills.
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html>
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use aws_sdk_sqs::{
+    Client,
+    config::{Builder, StalledStreamProtectionConfig, timeout::TimeoutConfig},
+    types::{DeleteMessageBatchRequestEntry, QueueAttributeName},
+};
+use serde::Deserialize;
+
+use super::error::classed;
+use crate::{
+    cloud::{AlarmNews, Error, News, Queues},
+    plan::Queue,
+};
+
+/// The longest that SQS lets a reader wait.
+const WAIT_SECONDS: i32 = 20;
+/// The most that it hands out at a time, and deletes.
+const MESSAGES_A_CALL: i32 = 10;
+
+/// The Simple Queue Service.
+#[derive(Debug)]
+pub(super) struct SimpleQueues {
+    client: Client,
+    /// The URLs of queues that are known by name.
+    urls: Mutex<BTreeMap<Queue, String>>,
+}
+
+/// Waiting is what these calls do: an attempt may take longer than a long poll, and silence is no stalled connection.
+pub(super) fn patient(builder: Builder) -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_timeout(Duration::from_mins(1));
+    builder
+        .timeout_config(timeouts.build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}
+
+impl SimpleQueues {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client, urls: Mutex::default() }
+    }
+
+    async fn url(&self, queue: &Queue) -> Result<String, Error> {
+        if queue.is_url() {
+            return Ok(queue.as_str().to_owned());
+        }
+        if let Some(url) = self.urls.lock().unwrap_or_else(PoisonError::into_inner).get(queue) {
+            return Ok(url.clone());
+        }
+        let answer = self.client.get_queue_url().queue_name(queue.as_str()).send().await;
+        let answer = answer.map_err(classed("sqs:GetQueueUrl", &named(queue)))?;
+        let url = answer.queue_url.unwrap_or_default();
+        self.urls.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.clone(), url.clone());
+        Ok(url)
+    }
+}
+
+fn named(queue: &Queue) -> String {
+    format!("queue {queue}")
+}
+
+#[async_trait]
+impl Queues for SimpleQueues {
+    async fn find(&self, queue: &Queue) -> Result<(), Error> {
+        let url = self.url(queue).await?;
+        if queue.is_url() {
+            let call = self.client.get_queue_attributes().queue_url(url);
+            let call = call.attribute_names(QueueAttributeName::QueueArn).send();
+            call.await.map_err(classed("sqs:GetQueueAttributes", &named(queue)))?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AlarmNews for SimpleQueues {
+    async fn hear(&self, queue: &Queue) -> Result<News, Error> {
+        let call = self
+            .client
+            .receive_message()
+            .queue_url(self.url(queue).await?)
+            .max_number_of_messages(MESSAGES_A_CALL)
+            .wait_time_seconds(WAIT_SECONDS);
+        let answer = call.send().await.map_err(classed("sqs:ReceiveMessage", &named(queue)))?;
+        let mut news = News::default();
+        for message in answer.messages.unwrap_or_default() {
+            news.alarms.extend(alarm(message.body().unwrap_or_default()));
+            news.receipts.extend(message.receipt_handle);
+        }
+        Ok(news)
+    }
+
+    async fn forget(&self, queue: &Queue, receipts: &[String]) -> Result<(), Error> {
+        let mut call = self.client.delete_message_batch().queue_url(self.url(queue).await?);
+        for (number, receipt) in receipts.iter().enumerate() {
+            let entry = DeleteMessageBatchRequestEntry::builder();
+            let entry = entry.id(number.to_string()).receipt_handle(receipt).build();
+            let invalid = |error: aws_sdk_sqs::error::BuildError| Error::Rejected {
+                operation: "DeleteMessageBatch",
+                message: error.to_string(),
+            };
+            call = call.entries(entry.map_err(invalid)?);
+        }
+        // One that could not be deleted comes again, which costs a question.
+        call.send().await.map(|_| ()).map_err(classed("sqs:DeleteMessage", &named(queue)))
+    }
+}
+
+/// What matters of an event: whose state changed. The rule that sent it need not have left the rest in it.
+#[derive(Deserialize)]
+struct Event {
+    detail: Detail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    alarm_name: String,
+}
+
+fn alarm(body: &str) -> Option<String> {
+    serde_json::from_str(body).ok().map(|event: Event| event.detail.alarm_name)
+}

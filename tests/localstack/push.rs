@@ -1,0 +1,96 @@
+//! Gates that listen: an alarm that goes off stops the run within a second, long before its gate's next poll, and a
+//! queue that is lost leaves the polls.
+
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::types::StateValue;
+use tidegate::{
+    journal::Envelope,
+    rollout::{Event, Timestamp},
+};
+
+use crate::world::{Ended, World};
+
+/// The canary, its alarms asked this often, with or without ears for them.
+fn plan(world: &World, every: &str, listen: &str) -> String {
+    world.plan("canary-alb.yaml", |text| {
+        let names = "alarms: { names: [\"${app}-5xx\", \"${app}-latency\"]";
+        text.replace(&format!("{names} }}"), &format!("{names}{listen} }}\n    every: {every}"))
+    })
+}
+
+const LISTEN: &str = ", listen: { sqs: \"${app}-alarms\" }";
+
+/// When the step failed, by the journal.
+fn failed_at(world: &World) -> Timestamp {
+    let journal = world.events().into_iter().map(|text| serde_json::from_str(&text).unwrap());
+    let failed = |envelope: &Envelope| matches!(envelope.event, Event::StepFailed { .. });
+    journal.into_iter().find(failed).unwrap().at
+}
+
+/// Lets an alarm go off in the middle of a bake. How long it takes until the step has failed.
+fn reaction(prefix: &str, listen: &str) -> Duration {
+    let world = World::new(prefix);
+    let before = world.snapshot();
+    let plan = plan(&world, "1m", listen);
+    let run = world.start(&["run", &plan, "--param", "bake=20s"]);
+    world.wait_for("bake-started");
+    // The poll that the bake begins with is over by then, and the next is due at its end.
+    std::thread::sleep(Duration::from_secs(3));
+    world.set_alarm("latency", StateValue::Alarm);
+    let ended = Ended::wait(run);
+    let told = &ended.expect(4).told;
+    assert!(told.contains("gate errors: fail"), "{told}");
+    assert_eq!(world.snapshot(), before);
+    failed_at(&world).since(world.went_off("latency"))
+}
+
+#[test]
+fn push_reacts_within_a_second_of_the_change_of_state() {
+    let mut seen = Vec::new();
+    // On a machine that does other things besides, one run of a few may be slow.
+    for attempt in 1..=3 {
+        let took = reaction(&format!("push{attempt}"), LISTEN);
+        println!("push: the step failed {took:?} after the alarm");
+        if took < Duration::from_secs(1) {
+            return;
+        }
+        seen.push(took);
+    }
+    panic!("{seen:?}");
+}
+
+#[test]
+fn without_push_the_next_poll_finds_it() {
+    let took = reaction("pushless", "");
+    println!("no push: the step failed {took:?} after the alarm");
+    assert!(took > Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn a_queue_that_is_lost_is_told_and_the_polls_go_on() {
+    let world = World::new("pushlost");
+    let plan = plan(&world, "2s", LISTEN);
+    let run = world.start(&["run", &plan, "--param", "bake=40s"]);
+    world.wait_for("bake-started");
+    world.delete_alarm_queue();
+    // A long poll that was under way may end first, which takes 20 seconds.
+    std::thread::sleep(Duration::from_secs(25));
+    world.set_alarm("latency", StateValue::Alarm);
+    let ended = Ended::wait(run);
+    assert!(ended.expect(4).talk.contains("no news of alarms from queue"), "{}", ended.talk);
+    assert!(failed_at(&world).since(world.went_off("latency")) < Duration::from_secs(5));
+}
+
+#[test]
+fn a_queue_that_is_not_there_is_refused_before_anything_is_touched() {
+    let world = World::new("pushnone");
+    world.delete_alarm_queue();
+    let plan = plan(&world, "15s", LISTEN);
+    let ended = world.run(&["run", &plan]);
+    assert!(
+        ended.expect(3).talk.contains("queue pushnone-alarms does not exist"),
+        "{}",
+        ended.talk
+    );
+}
