@@ -250,7 +250,9 @@ mod tests {
     fn a_metric_that_never_existed_is_unknown_once_there_were_requests() {
         let none = |periods| {
             let mut rows = table(&vec![(0.0, 50.0); periods]);
-            rows.iter_mut().for_each(|row| row.value = None);
+            for row in &mut rows {
+                row.value = None;
+            }
             judge_metric(&rows, &errors(), Timestamp::default()).outcome
         };
         assert_eq!(none(2), Outcome::Wait, "its figures may come a little later");
