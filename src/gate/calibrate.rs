@@ -104,23 +104,13 @@ pub const LONGEST_PAST: Duration = Duration::from_hours(15 * 24);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        cloud::Completeness,
-        plan::{Baseline, Comparison, RouteName},
-    };
+    use crate::{cloud::Completeness, testkit::sample_compare};
 
     fn gate() -> CompareGate {
         CompareGate {
-            route: RouteName::new("web"),
-            baseline: Baseline::Stable,
-            errors: Comparison::USUAL,
-            latency: None,
             alpha: Percent::from_basis_points(200).unwrap(),
-            settle: Duration::from_mins(2),
-            warmup: Duration::from_mins(2),
-            min_canary_requests: 200,
             deadline: Duration::from_mins(30),
-            artifact: None,
+            ..sample_compare()
         }
     }
 

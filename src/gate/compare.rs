@@ -380,22 +380,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{RouteName, units::Percent};
-
-    fn gate() -> CompareGate {
-        CompareGate {
-            route: RouteName::new("web"),
-            baseline: Baseline::Stable,
-            errors: Comparison::USUAL,
-            latency: None,
-            alpha: Percent::from_basis_points(500).unwrap(),
-            settle: Duration::from_mins(2),
-            warmup: Duration::from_mins(2),
-            min_canary_requests: 200,
-            deadline: Duration::from_hours(1),
-            artifact: None,
-        }
-    }
+    use crate::testkit::sample_compare;
 
     fn bound() -> Bound {
         let member = Member::new;
@@ -438,7 +423,7 @@ mod tests {
 
     fn read(rows: Vec<Row>, splits: &[(i64, u16, u16)], now: i64) -> Reading {
         let errors = judge::Series { metric: ERRORS.into(), rows };
-        judge_compare(&[errors], &gate(), (&seen(splits).unwrap(), None), at(now))
+        judge_compare(&[errors], &sample_compare(), (&seen(splits).unwrap(), None), at(now))
     }
 
     #[test]
@@ -467,7 +452,7 @@ mod tests {
     fn an_artifact_that_failed_is_tested_anew_with_half_of_alpha() {
         let read = |attempts: Option<&Attempts>| {
             let errors = judge::Series { metric: ERRORS.into(), rows: counts(30, 30, 10) };
-            judge_compare(&[errors], &gate(), (&seen(&[HALF]).unwrap(), attempts), at(30))
+            judge_compare(&[errors], &sample_compare(), (&seen(&[HALF]).unwrap(), attempts), at(30))
         };
         let line = |reading: &Reading| reading.evidence["evidence to fail"].clone();
         let first = read(None);
@@ -483,7 +468,12 @@ mod tests {
     fn evidence_of_an_undecided_attempt_is_carried_to_the_next() {
         let read = |minutes, attempts: Option<&Attempts>| {
             let errors = judge::Series { metric: ERRORS.into(), rows: counts(minutes, 12, 10) };
-            judge_compare(&[errors], &gate(), (&seen(&[HALF]).unwrap(), attempts), at(minutes))
+            judge_compare(
+                &[errors],
+                &sample_compare(),
+                (&seen(&[HALF]).unwrap(), attempts),
+                at(minutes),
+            )
         };
         let first = read(8, None);
         assert_eq!(first.outcome, Outcome::Wait, "{first:?}");
@@ -499,12 +489,12 @@ mod tests {
 
     #[test]
     fn a_baseline_of_its_own_is_compared_with_by_its_own_weights() {
-        let paired = CompareGate { baseline: Baseline::Paired, ..gate() };
+        let paired = CompareGate { baseline: Baseline::Paired, ..sample_compare() };
         assert!(baseline_of(&paired, &bound()).is_err(), "the stable side would not do instead");
         let fresh = Member::new("fresh");
         let bound = Bound { baseline: Some(fresh.clone()), ..bound() };
         assert_eq!(baseline_of(&paired, &bound).unwrap(), &fresh);
-        assert_eq!(baseline_of(&gate(), &bound).unwrap(), &bound.stable);
+        assert_eq!(baseline_of(&sample_compare(), &bound).unwrap(), &bound.stable);
         let at_share = |share: &str| bound.shifted(&Split::default(), share.parse().unwrap());
         let shares = ["5%", "50%", "100%"].map(at_share);
         let splits: Vec<_> =
@@ -560,7 +550,7 @@ mod tests {
     fn both(errors: Vec<Row>, slow: Vec<Row>, now: i64) -> Reading {
         let threshold = Duration::from_millis(500);
         let latency = LatencyAbove { threshold, compared: Comparison::USUAL };
-        let gate = CompareGate { latency: Some(latency), ..gate() };
+        let gate = CompareGate { latency: Some(latency), ..sample_compare() };
         let series = [
             judge::Series { metric: ERRORS.into(), rows: errors },
             judge::Series { metric: slower_than(latency).into(), rows: slow },

@@ -232,25 +232,8 @@ fn may_pass(report: &Report) -> impl Iterator<Item = Minute> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::plan::{Baseline, Comparison, RouteName, units::Percent};
-
-    fn gate() -> CompareGate {
-        CompareGate {
-            route: RouteName::new("web"),
-            baseline: Baseline::Stable,
-            errors: Comparison::USUAL,
-            latency: None,
-            alpha: Percent::from_basis_points(500).unwrap(),
-            settle: Duration::from_mins(2),
-            warmup: Duration::from_mins(2),
-            min_canary_requests: 200,
-            deadline: Duration::from_hours(1),
-            artifact: None,
-        }
-    }
+    use crate::testkit::sample_compare;
 
     /// From a minute to another: requests of blue and of green in each, and how many of a thousand fail there.
     type Stretch = (std::ops::Range<i64>, [u64; 2], [u64; 2]);
@@ -265,11 +248,11 @@ mod tests {
                 })
             })
         });
-        let metric = config(&gate()).unwrap().metrics()[0].name().clone();
+        let metric = config(&sample_compare()).unwrap().metrics()[0].name().clone();
         let counts = [judge::Series { metric, rows: rows.collect() }];
         let groups = [Member::new("blue"), Member::new("green")];
-        let config = config(&gate()).unwrap();
-        exposures(&gate(), &config, (&groups[0], &groups[1]), &counts, Minute(end))
+        let config = config(&sample_compare()).unwrap();
+        exposures(&sample_compare(), &config, (&groups[0], &groups[1]), &counts, Minute(end))
     }
 
     fn outcomes(exposure: &PastExposure) -> Vec<(Outcome, i64)> {

@@ -507,6 +507,11 @@ pub enum GateKind {
 }
 
 impl GateKind {
+    /// The comparison it makes, if it compares.
+    pub fn compare(&self) -> Option<&CompareGate> {
+        if let Self::Compare(gate) = self { Some(gate) } else { None }
+    }
+
     /// The alarms it watches, if it watches alarms.
     pub fn alarms(&self) -> Option<&AlarmsGate> {
         match self {

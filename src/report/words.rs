@@ -5,8 +5,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     plan::{
-        Component, Extent, GateKind, GateName, How, Member, Plan, Replace, Size, Step, StepId,
-        Until, Verb, title,
+        Component, Extent, GateName, How, Member, Plan, Replace, Size, Step, StepId, Until, Verb,
+        title,
         units::{Percent, format_duration},
     },
     rollout::{Attempts, Bindings, Bound, Picture, Reading, Split, Target, Timestamp},
@@ -14,9 +14,7 @@ use crate::{
 
 /// What earlier runs of the same artifact mean for a gate of this one; `None` when the plan has no such gate.
 pub fn attempts_line(plan: &Plan, gate: &GateName, attempts: &Attempts) -> Option<String> {
-    let Some(GateKind::Compare(compare)) = plan.gates.get(gate).map(|gate| &gate.kind) else {
-        return None;
-    };
+    let compare = plan.gates.get(gate)?.kind.compare()?;
     let artifact = printable(compare.artifact.as_deref().unwrap_or_default());
     Some(match attempts {
         Attempts::Failed { times, run } => {

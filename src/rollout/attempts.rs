@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Check, Ending, Event, Outcome, Reading};
-use crate::plan::{GateKind, GateName, Plan, PlanName};
+use crate::plan::{Gate, GateName, Plan, PlanName};
 
 /// What earlier runs came to in one `compare` gate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,18 +73,9 @@ pub fn attempts(
     plan: &Plan,
     past: impl IntoIterator<Item = PastRun>,
 ) -> BTreeMap<GateName, Attempts> {
-    let names_artifact = |kind: &GateKind| match kind {
-        GateKind::Compare(gate) => gate.artifact.is_some(),
-        GateKind::Alarms(_)
-        | GateKind::Healthy { .. }
-        | GateKind::Http(_)
-        | GateKind::Metric(_)
-        | GateKind::ErrorBudget(_)
-        | GateKind::Command(_)
-        | GateKind::Lambda(_)
-        | GateKind::Window(_) => false,
-    };
-    let gates = plan.gates.iter().filter(|(_, gate)| names_artifact(&gate.kind));
+    let names_artifact =
+        |gate: &Gate| gate.kind.compare().is_some_and(|compare| compare.artifact.is_some());
+    let gates = plan.gates.iter().filter(|(_, gate)| names_artifact(gate));
     let gates: Vec<&GateName> = gates.map(|(name, _)| name).collect();
     if gates.is_empty() {
         return BTreeMap::new();

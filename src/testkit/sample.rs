@@ -3,14 +3,30 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::plan::{
-    AlarmsGate, AlreadyInAlarm, AwsTarget, Component, ComponentName, Fleet, FleetKind, FleetName,
-    Gate, GateKind, GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure,
-    OnInterrupt, Plan, PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId,
-    Tolerance, Until, Verb, units::Percent,
+    AlarmsGate, AlreadyInAlarm, AwsTarget, Baseline, CompareGate, Comparison, Component,
+    ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, InsufficientData,
+    ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, PlanName, Route, RouteKind,
+    RouteName, Side, Sides, Size, Step, StepId, Tolerance, Until, Verb, units::Percent,
 };
 
 /// The ARN of the sample plan's rule.
 pub const SAMPLE_RULE: &str = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee";
+
+/// The usual comparison on the sample plan's route.
+pub fn sample_compare() -> CompareGate {
+    CompareGate {
+        route: RouteName::new("web"),
+        baseline: Baseline::Stable,
+        errors: Comparison::USUAL,
+        latency: None,
+        alpha: Percent::from_basis_points(500).unwrap_or(Percent::ZERO),
+        settle: Duration::from_mins(2),
+        warmup: Duration::from_mins(2),
+        min_canary_requests: 200,
+        deadline: Duration::from_hours(1),
+        artifact: None,
+    }
+}
 
 /// Scale, wait for health, shift to 5 % and to 100 % with bakes of five minutes. Route `web` with the target groups
 /// `blue` and `green`, fleet `app` with the groups `app-blue` and `app-green`, gate `errors` with the alarm

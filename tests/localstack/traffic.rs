@@ -3,12 +3,15 @@
 
 use crate::{load::Load, world::World};
 
+/// Long enough for 5,000 requests on a machine that has other things to do as well.
+const BAKE: &str = "bake=15s";
+
 #[test]
 fn a_healthy_canary_and_a_blue_green_switch_lose_no_request() {
     let world = World::new("nolossa");
     world.release(&["--version", "2"]);
     let load = Load::start(&world.prefix, 180);
-    world.run(&["run", "plans/canary-alb.yaml"]).expect(0);
+    world.run(&["run", "plans/canary-alb.yaml", "--param", BAKE]).expect(0);
     let seen = load.stop_after(2);
     println!("canary: {} requests, {:?}", seen.requests, seen.versions());
     assert!(seen.requests >= 5_000 && seen.errors == 0, "{seen:?}");
@@ -16,7 +19,7 @@ fn a_healthy_canary_and_a_blue_green_switch_lose_no_request() {
     let world = World::new("nolossb");
     world.release(&["--version", "2"]);
     let load = Load::start(&world.prefix, 180);
-    world.run(&["run", "plans/blue-green-alb.yaml"]).expect(0);
+    world.run(&["run", "plans/blue-green-alb.yaml", "--param", BAKE]).expect(0);
     // A candidate that looks healthy is taken back all the same.
     world.run(&["rollback", "--reason", "not today"]).expect(4);
     let seen = load.stop_after(2);

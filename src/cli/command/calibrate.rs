@@ -14,7 +14,7 @@ use crate::{
     },
     cloud::Error,
     gate::{Calibrated, Choice, LONGEST_PAST, Level, calibrate_compare},
-    plan::{CompareGate, GateKind, GateName, Plan},
+    plan::{CompareGate, GateName, Plan},
     rollout::Timestamp,
 };
 
@@ -73,7 +73,7 @@ fn comparisons<'a>(
 ) -> Result<Vec<(&'a GateName, &'a CompareGate)>, Failure> {
     let mut chosen = Vec::new();
     for (name, gate) in &plan.gates {
-        if let GateKind::Compare(gate) = &gate.kind
+        if let Some(gate) = gate.kind.compare()
             && wanted.is_none_or(|wanted| name.as_str() == wanted)
         {
             chosen.push((name, gate));

@@ -165,16 +165,9 @@ async fn past(
     from: Timestamp,
     now: Timestamp,
 ) -> Past {
-    let past = match &gate.kind {
-        GateKind::Compare(compare) => exposed(reads, bindings, compare, from, now).await,
-        GateKind::Alarms(_)
-        | GateKind::Healthy { .. }
-        | GateKind::Http(_)
-        | GateKind::Metric(_)
-        | GateKind::ErrorBudget(_)
-        | GateKind::Command(_)
-        | GateKind::Lambda(_)
-        | GateKind::Window(_) => replayed(reads, bindings, gate, from, now).await,
+    let past = match gate.kind.compare() {
+        Some(compare) => exposed(reads, bindings, compare, from, now).await,
+        None => replayed(reads, bindings, gate, from, now).await,
     };
     past.unwrap_or_else(|error| Past::None { because: error.to_string() })
 }
