@@ -4,7 +4,7 @@
 use crate::{load::Load, world::World};
 
 /// Long enough for 5,000 requests on a machine that has other things to do as well.
-const BAKE: &str = "bake=15s";
+const BAKE: &str = "bake=30s";
 
 #[test]
 fn a_healthy_canary_and_a_blue_green_switch_lose_no_request() {
