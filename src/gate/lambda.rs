@@ -61,10 +61,7 @@ pub fn judge_function(gate: &LambdaGate, answer: Result<Invoked, Error>, at: Tim
             Reading::new(said.outcome, at, format!("{name} says {}{words}", said.outcome))
         }
     };
-    match request {
-        Some(request) => reading.with("request", request),
-        None => reading,
-    }
+    reading.brought_by(&request.as_deref().into_iter().collect())
 }
 
 #[cfg(test)]
@@ -108,7 +105,7 @@ mod tests {
             let reading = answered(None, &said);
             assert_eq!(reading.outcome, expected);
             assert_eq!(reading.because, format!("verify:live says {outcome}: so it is"));
-            assert_eq!(reading.evidence["request"], "0a1b");
+            assert_eq!(reading.evidence[Reading::REQUESTS], "0a1b");
         }
     }
 

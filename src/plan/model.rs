@@ -514,17 +514,7 @@ impl GateKind {
 
     /// The alarms it watches, if it watches alarms.
     pub fn alarms(&self) -> Option<&AlarmsGate> {
-        match self {
-            Self::Alarms(alarms) => Some(alarms),
-            Self::Healthy { .. }
-            | Self::Http(_)
-            | Self::Metric(_)
-            | Self::Compare(_)
-            | Self::ErrorBudget(_)
-            | Self::Command(_)
-            | Self::Lambda(_)
-            | Self::Window(_) => None,
-        }
+        if let Self::Alarms(gate) = self { Some(gate) } else { None }
     }
 }
 

@@ -265,18 +265,8 @@ impl Bound {
 
     /// A split with so much of the traffic on the candidate; what others have stays.
     pub fn shifted(&self, split: &Split, share: Percent) -> Split {
-        match &self.baseline {
-            None => {
-                let (stable, candidate) = Weight::split(share, self.medium.scale());
-                split.with((&self.stable, stable), (&self.candidate, candidate))
-            }
-            Some(baseline) => {
-                let Paired { stable, baseline: weight, candidate } = Paired::split(share);
-                split
-                    .with((&self.stable, stable), (&self.candidate, candidate))
-                    .and(baseline, weight)
-            }
-        }
+        let members = (&self.stable, &self.candidate, self.baseline.as_ref());
+        split.shifted(members, share, self.medium.scale())
     }
 }
 

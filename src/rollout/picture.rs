@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::Software;
-use crate::plan::{FleetName, Header, Member, RouteName, Side, units::Weight};
+use crate::plan::{
+    FleetName, Header, Member, RouteName, Side,
+    units::{Paired, Percent, Scale, Weight},
+};
 
 /// One thing in the world that a run changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,6 +95,24 @@ impl Split {
     pub fn and(mut self, member: &Member, weight: Weight) -> Self {
         self.0.insert(member.clone(), weight);
         self
+    }
+
+    /// The same split with so much of the traffic on the candidate and, where there is one, a baseline beside it.
+    #[must_use]
+    pub fn shifted(
+        &self,
+        (stable, candidate, baseline): (&Member, &Member, Option<&Member>),
+        share: Percent,
+        scale: Scale,
+    ) -> Self {
+        if let Some(baseline) = baseline {
+            let weights = Paired::split(share);
+            self.with((stable, weights.stable), (candidate, weights.candidate))
+                .and(baseline, weights.baseline)
+        } else {
+            let weights = Weight::split(share, scale);
+            self.with((stable, weights.0), (candidate, weights.1))
+        }
     }
 
     /// A member's share of all traffic, in basis points.

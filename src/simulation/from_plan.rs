@@ -24,7 +24,7 @@ use crate::{
     plan::{
         AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind, GateName,
         ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Verb,
-        units::{Paired, Percent, Weight},
+        units::{Percent, Weight},
     },
     rollout::{Capacity, Split, Timestamp},
     testkit::draw,
@@ -374,13 +374,8 @@ impl Landscape {
 
 /// What a shift of a plan makes of a route.
 fn split_at(share: Percent, route: &Route, sides: &Standing) -> Split {
-    let Some(baseline) = &route.baseline else {
-        let (stable, candidate) = Weight::split(share, route.kind.scale());
-        return Split::default().with((&sides.stable, stable), (&sides.candidate, candidate));
-    };
-    let Paired { stable, baseline: weight, candidate } = Paired::split(share);
-    let sides = Split::default().with((&sides.stable, stable), (&sides.candidate, candidate));
-    sides.and(baseline, weight)
+    let members = (&sides.stable, &sides.candidate, route.baseline.as_ref());
+    Split::default().shifted(members, share, route.kind.scale())
 }
 
 fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
