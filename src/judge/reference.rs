@@ -80,7 +80,7 @@ fn bounds_and_dispersion_are_those_of_scipy() {
 fn the_worked_example_of_the_statistics_note_comes_out() {
     let pair = Pair { canary: Counts::new(1800, 36), baseline: Counts::new(34_200, 342) };
     let evidence = |ratio, absolute| {
-        let mut process = Process::new(Grid::worse(), Restarts::Never);
+        let mut process = Process::new(Grid::half_normal(), Restarts::Never);
         process.observe(Hypothesis::Ratio { ratio, absolute }, pair);
         process.ln_value().exp()
     };

@@ -220,15 +220,15 @@ fn an_explanation_begins_with_a_sentence_and_ends_with_a_plot() {
     let report = judged(&config(&[("errors", 1.0)]), &exposure(0.05), 40, &series);
     insta::assert_snapshot!(report.explanation(), @r"
     FAIL  errors: the canary fails 2.2 times as often as the baseline.
-      errors: canary 29 of 1,350 (2.1 %), baseline 252 of 25,650 (0.98 %), 9 min judged, split 5.0 % as configured
-        ratio 2.19, between 1.12 and 3.87 whenever you look (95 %); tolerated 1.1x + 0.05 pp, excluded before PASS 1.5x + 0.1 pp
+      errors: canary 26 of 1,200 (2.2 %), baseline 224 of 22,800 (0.98 %), 8 min judged, split 5.0 % as configured
+        ratio 2.21, between 1.08 and 4.01 whenever you look (95 %); tolerated 1.1x + 0.05 pp, excluded before PASS 1.5x + 0.1 pp
         a harmless canary would look this bad at some point in fewer than 1 of 26 rollouts (limit 1 of 20)
-        evidence to fail 10^1.42 (1.42 without guards, line 1.30), to pass 10^-1.03 (line 1.30)
-        without its worst minute 21:24: 10^0.82; dispersion between minutes 1.0 (1 is none)
-        rate      baseline ▃▃▃▃▃▃▃▃▃ (full bar: 3.3 %)
-                  canary   ▅▅█▃▅▆▃▆▅ (full bar: 3.3 %)
-        evidence  to fail  ▁▁▄▃▄▆▅▇█ (full bar: the line)
-                  to pass  ▁▁▁▁▁▁▁▁▁ (full bar: the line)
+        evidence to fail 10^1.41 (1.41 without guards, line 1.30), to pass 10^-0.99 (line 1.30)
+        without its worst minute 21:24: 10^0.76; dispersion between minutes 1.0 (1 is none)
+        rate      baseline ▃▃▃▃▃▃▃▃ (full bar: 3.3 %)
+                  canary   ▅▅█▃▅▆▃▆ (full bar: 3.3 %)
+        evidence  to fail  ▁▁▅▄▄▇▆█ (full bar: the line)
+                  to pass  ▁▁▁▁▁▁▁▁ (full bar: the line)
     ");
 }
 

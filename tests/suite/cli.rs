@@ -194,7 +194,7 @@ fn a_candidate_is_compared_with_a_baseline_that_gets_as_much_and_goes_with_it() 
     let shift = "checkout-blue 340, checkout-green 330 (33%), baseline checkout-baseline 330";
     assert!(told.contains(shift), "{told}");
     let failed = told.lines().find(|line| line.contains("gate judge: fail")).unwrap();
-    assert!(failed.contains("baseline errors 12 of 1200, canary errors 36 of 1200"), "{failed}");
+    assert!(failed.contains("baseline errors 9 of 900, canary errors 27 of 900"), "{failed}");
     let back =
         "web: back to checkout-blue 999, checkout-green 0 (0%), baseline checkout-baseline 0";
     assert!(told.contains(back), "{told}");

@@ -37,21 +37,6 @@ impl Finding {
     pub fn is_met(&self) -> bool {
         self.figure <= self.bound
     }
-
-    /// Why a goal that was missed is: what is known to stand in the way, `None` where nothing should.
-    fn excuse(&self) -> Option<&'static str> {
-        match self.goal {
-            "G4" => Some(
-                "the part of the evidence kept for late regressions (G6 wants it larger) costs early ones about 7 % \
-                 more requests; that is some of what is missing, not shown to be all",
-            ),
-            "G6" => Some(
-                "a larger part kept for late regressions finds them sooner and early ones later (G3, G4); this one \
-                 is a compromise",
-            ),
-            _ => None,
-        }
-    }
 }
 
 impl Unit {
@@ -83,12 +68,6 @@ pub fn table(findings: &[Finding]) -> String {
             finding.seed,
             if finding.is_met() { "met" } else { "MISSED" },
         );
-    }
-    let missed = findings.iter().filter(|finding| !finding.is_met());
-    let mut reasons: Vec<_> = missed.filter_map(|f| Some((f.goal, f.excuse()?))).collect();
-    reasons.dedup();
-    for (goal, reason) in reasons {
-        let _ = writeln!(text, "why {goal} is missed: {reason}");
     }
     text
 }
