@@ -32,6 +32,19 @@ pub struct Carried {
     pub pass: i64,
 }
 
+/// Whether a comparison has found out so much since that it is worth a line in the journal: the evidence of a metric has
+/// grown or shrunk threefold, within what can matter to anybody. A run that is cut short leaves all but that to the next.
+pub(super) fn has_moved(before: &[Carried], after: &[Carried]) -> bool {
+    const THREEFOLD: u64 = 5_000;
+    let matters = |evidence: i64| evidence.clamp(-10_000, 20_000);
+    let apart = |a: i64, b: i64| matters(a).abs_diff(matters(b)) >= THREEFOLD;
+    after.iter().any(|now| {
+        let then = before.iter().find(|then| then.metric == now.metric);
+        let (fail, pass) = then.map_or((0, 0), |then| (then.fail, then.pass));
+        apart(now.fail, fail) || apart(now.pass, pass)
+    })
+}
+
 /// A run that has been, as far as later ones care.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastRun {

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use super::{
     CallProblem, Cause, Change, Check, Ending, Event, Input, Mode, Outcome, ProblemKind, Progress,
-    Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp, approvals_of, calendar,
-    command, observe,
+    Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp, approvals_of, attempts,
+    calendar, command, observe,
     replace::{self, Next},
     rollback,
     state::MAX_ATTEMPTS,
@@ -131,7 +131,8 @@ fn retry_at(change: &Change, problem: &CallProblem, now: Timestamp) -> Option<Ti
 }
 
 /// A check was answered. Answers nobody waits for are dropped; those that change nothing are not kept, but a gate's
-/// failures all are: they are counted. What follows from them is `stopped`'s business.
+/// failures all are: they are counted; and evidence is that has moved, for a later run. What follows from them is
+/// `stopped`'s business.
 fn answered(
     plan: &Plan,
     state: &State,
@@ -156,8 +157,11 @@ fn answered(
         return Vec::new();
     }
     let last = state.readings.get(check);
-    let new = last.is_none_or(|l| l.outcome != reading.outcome || l.at < watched.since)
-        || !reading.recovered.is_empty();
+    let new = last.is_none_or(|last| {
+        last.outcome != reading.outcome
+            || last.at < watched.since
+            || attempts::has_moved(&last.carried, &reading.carried)
+    }) || !reading.recovered.is_empty();
     if new || failed {
         vec![Event::Read { check: check.clone(), reading: reading.clone() }]
     } else {

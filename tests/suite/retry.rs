@@ -15,15 +15,19 @@ use tidegate::{
 use crate::stage::{End, play, play_again, rest};
 
 fn plan(version: &str) -> Plan {
+    watched(version, "", "[judge]")
+}
+
+fn watched(version: &str, other: &str, gates: &str) -> Plan {
     let text = format!(
         "tidegate: 1\nname: shop\n\
          routes: {{ web: {{ alb: {{ load-balancer: lb, port: 443, pair: [blue, green] }} }} }}\n\
          fleets: {{ app: {{ autoscaling: {{ pair: [app-blue, app-green] }}, behind: web }} }}\n\
-         gates: {{ judge: {{ compare: {{ route: web, deadline: 20m, artifact: \"{version}\" }} }} }}\n\
+         gates: {{ judge: {{ compare: {{ route: web, deadline: 20m, artifact: \"{version}\" }} }}{other} }}\n\
          steps:\n\
          - scale: {{ fleet: app, side: candidate, to: {{ same-as: stable }} }}\n\
          - wait: {{ until: {{ healthy: {{ route: web, side: candidate }} }} }}\n\
-         - shift: {{ route: web, candidate: 50%, bake: 10m, gates: [judge], timeout: 25m }}\n"
+         - shift: {{ route: web, candidate: 50%, bake: 10m, gates: {gates}, timeout: 25m }}\n"
     );
     tidegate::plan::read(&SourceFile::new("shop.yaml", text), &BTreeMap::new()).unwrap().plan
 }
@@ -94,6 +98,24 @@ fn evidence_of_a_run_that_came_to_no_end_counts_in_the_next() {
     assert!(story.contains("7 came to no end here in run shop-1; its evidence counts"), "{story}");
     // As much again is enough: the same traffic, which alone is not, lets it pass.
     assert_eq!([rest(&first.state), rest(&second.state)], ["RolledBack", "Promoted"], "{story}");
+}
+
+#[test]
+fn a_comparison_cut_short_leaves_what_it_had_found() {
+    let plan = watched("7", ", alarms: { alarms: { names: [shop-5xx] } }", "[judge, alarms]");
+    let alarm = "alarms: { all: { states: [{ at: traffic + 9m, state: alarm, for: 1m }] } }";
+    let busier = QUIET.replace("340/min", "1000/min");
+    let first = play(&plan, &scenario(&format!("{busier}{alarm}")), &Faults::none(), None);
+    let told = told(&first, &plan);
+    assert_eq!(
+        (judged(&first).outcome, rest(&first.state).as_str()),
+        (Outcome::Wait, "RolledBack")
+    );
+    let earlier = attempts(&plan, vec![past("shop-1", &first)]);
+    let Some(Attempts::Undecided { evidence, .. }) = earlier.get(&GateName::new("judge")) else {
+        panic!("{earlier:?}\n{told}")
+    };
+    assert!(evidence[0].pass >= 5_000, "{evidence:?}\n{told}");
 }
 
 #[test]
