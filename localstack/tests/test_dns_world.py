@@ -37,5 +37,15 @@ def test_users_follow_the_records_once_they_ask_again(aws: Aws, seeded: dict[str
     assert {way.next_headers()["Host"] for _ in range(50)} == {hosts["green"]}
 
 
+def test_each_record_has_a_health_check_that_succeeds(aws: Aws, seeded: dict[str, Any]) -> None:
+    listed = aws("route53").list_resource_record_sets(HostedZoneId=seeded["zone"])
+    checks = {r["HealthCheckId"] for r in listed["ResourceRecordSets"] if "Weight" in r}
+    assert len(checks) == 2
+    for check in checks:
+        told = aws("route53").get_health_check_status(HealthCheckId=check)
+        statuses = [seen["StatusReport"]["Status"] for seen in told["HealthCheckObservations"]]
+        assert statuses[0].startswith("Success")
+
+
 def test_seeding_again_keeps_the_zone(seeded: dict[str, Any]) -> None:
     assert DnsWorld(Clients.from_environment(), "named").seed() == seeded

@@ -109,6 +109,21 @@ def test_a_fault_leaves_other_worlds_and_operations_alone(
     assert set_weight(3) == green_weight(aws, world)
 
 
+def test_a_fault_strikes_one_client_and_tells_how_often(localstack: Record, inject: Inject) -> None:
+    def ask(key: str) -> str:
+        once = Config(retries={"total_max_attempts": 1})
+        sts = boto3.client("sts", config=once, aws_access_key_id=key, aws_secret_access_key="-")
+        account: str = sts.get_caller_identity()["Account"]
+        return account
+
+    inject("sts.GetCallerIdentity", "error", match="", client="struck", times=2)
+    assert ask("spared") == ask("test") == "000000000000"
+    with pytest.raises(ClientError):
+        ask("struck")
+    told = urllib3.request("GET", f"{localstack.endpoint}/_tidegate/faults").json()
+    assert [fault["struck"] for fault in told["faults"]] == [1]
+
+
 def test_a_fault_that_would_do_nothing_is_refused(inject: Inject) -> None:
     assert b"kind must be one of" in inject("elbv2.ModifyRule", "explode").data
     assert b"unknown fields ['time']" in inject("elbv2.ModifyRule", "error", time=1).data

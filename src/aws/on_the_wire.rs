@@ -288,7 +288,7 @@ async fn every_attempt_is_counted_and_what_is_left_is_classed() {
     let wire = Wire::new(|_| refusal(400, "Throttling", "Rate exceeded"));
     let error = wire.services.load_balancing.forward(&rule_arn("10")).await.unwrap_err();
     assert_eq!(error, Error::Throttled { operation: "DescribeRules" });
-    assert_eq!(wire.calls.by_operation(), BTreeMap::from([("DescribeRules", 3)]));
+    assert_eq!(wire.calls.by_operation(), BTreeMap::from([("DescribeRules".to_owned(), 3)]));
 
     let wire = Wire::new(|_| {
         let message = "User: u is not authorized to perform: elasticloadbalancing:DescribeRules \
@@ -417,6 +417,8 @@ async fn what_resizes_a_group_by_itself_is_read_through_all_pages() {
     let night = scheduled("night", "cron 0 22 * * *, Europe/Berlin", Some(0), Some(2), None);
     let sale = scheduled("sale", "2026-11-27T06:00:00Z", None, None, Some(40));
     assert_eq!(automation.schedule, [night, sale]);
+    let counted = wire.calls.by_operation();
+    assert_eq!((counted["DescribePolicies"], counted["DescribeScheduledActions"]), (2, 2));
 }
 
 #[tokio::test]

@@ -8,16 +8,17 @@ use std::{
 
 /// A shared tally; clones count into the same one.
 #[derive(Clone, Debug, Default)]
-pub struct Calls(Arc<Mutex<BTreeMap<&'static str, u64>>>);
+pub struct Calls(Arc<Mutex<BTreeMap<String, u64>>>);
 
 impl Calls {
     /// Notes one request for an operation, such as `DescribeAlarms`.
-    pub fn count(&self, operation: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
+    pub fn count(&self, operation: &str) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *calls.entry(operation.to_owned()).or_default() += 1;
     }
 
     /// The tally so far, by operation.
-    pub fn by_operation(&self) -> BTreeMap<&'static str, u64> {
+    pub fn by_operation(&self) -> BTreeMap<String, u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

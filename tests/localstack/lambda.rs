@@ -10,14 +10,14 @@ fn environment(answer: &str) -> Environment {
 }
 
 /// The function `…-fn` of a world of its own.
-struct Verifier {
+pub(crate) struct Verifier {
     client: Client,
     runtime: tokio::runtime::Runtime,
-    name: String,
+    pub(crate) name: String,
 }
 
 impl Verifier {
-    fn new(world: &World, answer: &str) -> Self {
+    pub(crate) fn new(world: &World, answer: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let settings = runtime.block_on(aws_config::from_env().load());
         let name = World::of_kind("lambda", &format!("{}-fn", world.prefix)).prefix;

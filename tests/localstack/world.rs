@@ -8,6 +8,7 @@ use std::{
 };
 
 use aws_sdk_cloudwatch::types::StateValue;
+use aws_sdk_elasticloadbalancingv2::types::{ForwardActionConfig, TargetGroupStickinessConfig};
 use tidegate::{
     aws::{Settings, connect},
     cloud::{AlarmValue, Calls, Cloud},
@@ -66,6 +67,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
         command
             .current_dir(repository())
+            // Any key will do; by its own, a fault finds the calls of this world's runs and of nobody else.
+            .env("AWS_ACCESS_KEY_ID", &self.prefix)
             .env("TIDEGATE_JOURNAL", self.journal.path())
             .env("TIDEGATE_PARAM_APP", &self.prefix)
             .env("TIDEGATE_PARAM_BAKE", "8s")
@@ -87,6 +90,13 @@ impl World {
         assert_ne!(changed, text, "nothing was changed in {name}");
         let path = self.journal.path().join(name);
         std::fs::write(&path, changed).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// A plan that stands nowhere else, in a file of this world's own.
+    pub(crate) fn own_plan(&self, text: &str) -> String {
+        let path = self.journal.path().join("own.yaml");
+        std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
@@ -113,32 +123,34 @@ impl World {
         assert!(released.status.success(), "nothing released to {}: {talk}", self.prefix);
     }
 
-    /// Lets calls of an operation that concern this world go wrong.
-    pub(crate) fn fault(&self, operation: &str, fault: &str) {
-        // Names and ARNs have the prefix in them, requests for records their zone.
-        let zone = operation.starts_with("route53.").then(|| self.zone());
-        let matches = zone.unwrap_or_else(|| self.prefix.clone());
-        let body = format!(r#"{{"operation": "{operation}", "match": "{matches}", {fault}}}"#);
-        let told = self.post("faults", body);
-        assert!(told.contains("\"id\""), "the fault was not taken: {told}");
+    /// Lets calls of an operation by this world's runs go wrong. Answers with the fault's id.
+    pub(crate) fn fault(&self, operation: &str, fault: &str) -> String {
+        let client = &self.prefix;
+        let body = format!(r#"{{"operation": "{operation}", "client": "{client}", {fault}}}"#);
+        let told: serde_json::Value = serde_json::from_str(&self.post("faults", body)).unwrap();
+        told["id"].as_str().unwrap_or_else(|| panic!("not taken: {told}")).to_owned()
     }
 
-    /// The id of this world's hosted zone.
-    fn zone(&self) -> String {
-        let client = aws_sdk_route53::Client::new(&self.settings);
-        let domain = format!("{}.example.com.", self.prefix);
-        let call = client.list_hosted_zones_by_name().dns_name(&domain);
-        let answer = self.runtime.block_on(call.send()).unwrap();
-        let zone = answer.hosted_zones().iter().find(|zone| zone.name() == domain).unwrap();
-        zone.id().trim_start_matches("/hostedzone/").to_owned()
+    /// Takes a fault away. How often it has struck.
+    pub(crate) fn lift(&self, fault: &str) -> u64 {
+        let told = self.control(reqwest::Method::GET, "faults", String::new());
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let mut known = told["faults"].as_array().unwrap().iter();
+        let struck = known.find(|known| known["id"] == fault).unwrap()["struck"].as_u64().unwrap();
+        self.control(reqwest::Method::DELETE, &format!("faults/{fault}"), String::new());
+        struck
     }
 
     fn post(&self, path: &str, body: String) -> String {
+        self.control(reqwest::Method::POST, path, body)
+    }
+
+    fn control(&self, method: reqwest::Method, path: &str, body: String) -> String {
         let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap();
         let url = format!("{endpoint}/_tidegate/{path}");
         self.runtime.block_on(async {
-            let sent = reqwest::Client::new().post(url).body(body).send().await.unwrap();
-            sent.text().await.unwrap()
+            let call = reqwest::Client::new().request(method, url).body(body);
+            call.send().await.unwrap().text().await.unwrap()
         })
     }
 
@@ -152,16 +164,10 @@ impl World {
 
     /// Every resource that a rollout may change, as AWS describes it, in one document.
     pub(crate) fn described(&self) -> String {
-        // It pages through everything there is, and may meet a fault that is meant for somebody else.
-        let mut talk = String::new();
-        for _ in 0..4 {
-            let taken = tide_aws(&["snapshot", "--prefix", &self.prefix]);
-            if taken.status.success() {
-                return String::from_utf8_lossy(&taken.stdout).into_owned();
-            }
-            talk = String::from_utf8_lossy(&taken.stderr).into_owned();
-        }
-        panic!("no snapshot of {}: {talk}", self.prefix)
+        let taken = tide_aws(&["snapshot", "--prefix", &self.prefix]);
+        let talk = String::from_utf8_lossy(&taken.stderr);
+        assert!(taken.status.success(), "no snapshot of {}: {talk}", self.prefix);
+        String::from_utf8_lossy(&taken.stdout).into_owned()
     }
 
     /// What a deployment group has deployed last with success. (A blue/green deployment leaves other instances behind.)
@@ -262,17 +268,30 @@ impl World {
 
     /// Clients whose cookie names a group stay with it.
     pub(crate) fn make_sticky(&self) {
-        use aws_sdk_elasticloadbalancingv2::{Client, types::TargetGroupStickinessConfig};
-        let client = Client::new(&self.settings);
+        self.rewrite_rule(|forward| {
+            let sticky =
+                TargetGroupStickinessConfig::builder().enabled(true).duration_seconds(3_600);
+            forward.target_group_stickiness_config = Some(sticky.build());
+        });
+    }
+
+    /// The rule forwards to those that get traffic, and does not name the others.
+    pub(crate) fn name_only_who_serves(&self) {
+        self.rewrite_rule(|forward| {
+            let groups = forward.target_groups.as_mut().unwrap();
+            groups.retain(|group| group.weight() != Some(0));
+        });
+    }
+
+    fn rewrite_rule(&self, change: impl Fn(&mut ForwardActionConfig)) {
+        let client = aws_sdk_elasticloadbalancingv2::Client::new(&self.settings);
         let at = self.rule();
         let find = self.cloud.reads.load_balancers.find(&at);
         let rule = self.runtime.block_on(find).unwrap().resource;
         let read = client.describe_rules().rule_arns(&rule).send();
         let read = self.runtime.block_on(read).unwrap();
         let mut action = read.rules()[0].actions()[0].clone();
-        let sticky =
-            TargetGroupStickinessConfig::builder().enabled(true).duration_seconds(3_600).build();
-        action.forward_config.as_mut().unwrap().target_group_stickiness_config = Some(sticky);
+        change(action.forward_config.as_mut().unwrap());
         // With both, AWS wants them to say the same.
         action.target_group_arn = None;
         let write = client.modify_rule().rule_arn(rule).actions(action).send();

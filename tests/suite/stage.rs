@@ -120,7 +120,7 @@ pub(crate) struct End {
     pub(crate) crashes: usize,
     pub(crate) calls: u64,
     /// What of them came to the cloud, by operation.
-    pub(crate) by_operation: BTreeMap<&'static str, u64>,
+    pub(crate) by_operation: BTreeMap<String, u64>,
 }
 
 impl End {

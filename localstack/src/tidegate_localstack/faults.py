@@ -2,7 +2,8 @@
 
 `POST /_tidegate/faults` with `{"operation": "elbv2.ModifyRule", "kind": "throttle", "times": 2}`
 makes the next two such calls fail; `"seconds"` limits a fault in time instead. `"match"` limits it
-to requests that contain a text, so that tests in the same LocalStack fault only their own world.
+to requests that contain a text, `"client"` to those signed with an access key, so that tests in the
+same LocalStack fault only their own world: many operations name nothing that is of one world.
 With `"after": true` the call is carried out first and its answer lost, which leaves the caller in
 doubt. `GET` lists the faults with how often each struck, `DELETE` removes them all.
 """
@@ -44,6 +45,8 @@ class Fault:
     times: int | None = None
     seconds: float | None = None
     match: str = ""
+    client: str = ""
+    """The access key of those whose calls it strikes; everybody's when empty."""
     after: bool = False
     delay_seconds: float = 30.0
     """How long `timeout` and `delay` keep the caller waiting."""
@@ -79,8 +82,13 @@ class Fault:
             and self.operation in ("*", f"{service}.*", name)
             and (self.times is None or self.struck < self.times)
             and time.monotonic() < self.ends
+            and self._is_of_client(context)
             and self.match in json.dumps(context.service_request, default=str)
         )
+
+    def _is_of_client(self, context: RequestContext) -> bool:
+        signed = context.request.headers.get("Authorization", "")
+        return not self.client or f"Credential={self.client}/" in signed
 
 
 _faults: list[Fault] = []

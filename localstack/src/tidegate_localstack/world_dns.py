@@ -81,6 +81,7 @@ class DnsWorld(World):
                     "SetIdentifier": side,
                     "Weight": weight,
                     "TTL": TTL_SECONDS,
+                    "HealthCheckId": self._health_check(side),
                     "ResourceRecords": [
                         {"Value": f"{self.named(side)}.elb.localhost.localstack.cloud"}
                     ],
@@ -89,3 +90,13 @@ class DnsWorld(World):
             for side, weight in WEIGHTS.items()
         ]
         route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+    def _health_check(self, side: str) -> str:
+        """The id of a health check, whose checkers find every record healthy here."""
+        name = f"{self.named(side)}.elb.localhost.localstack.cloud"
+        config = {"Type": "HTTP", "FullyQualifiedDomainName": name, "ResourcePath": "/health"}
+        created = self.aws.route53.create_health_check(
+            CallerReference=self.named(side), HealthCheckConfig=config
+        )
+        identifier: str = created["HealthCheck"]["Id"]
+        return identifier
