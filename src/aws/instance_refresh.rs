@@ -23,7 +23,6 @@ const CHECKPOINT_DELAY: i32 = 60;
 #[async_trait]
 impl Installations for AutoScaling {
     async fn installation(&self, of: &Member) -> Result<Installation, Error> {
-        let group = self.describe(of).await?;
         let what = format!("Auto Scaling group {of}");
         self.pace.turn().await;
         let asked = self
@@ -33,6 +32,9 @@ impl Installations for AutoScaling {
             .max_records(1)
             .send()
             .await;
+        // Only now, so that a refresh which ends in between is seen under way: the other way round it would have
+        // succeeded in a group that does not have its version. What is absent is told by the group first.
+        let group = self.describe(of).await?;
         let answer = asked.map_err(classed("autoscaling:DescribeInstanceRefreshes", &what))?;
         // The newest comes first.
         let last = answer.instance_refreshes().first();

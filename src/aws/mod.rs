@@ -9,6 +9,8 @@ mod error;
 mod forward;
 mod identity;
 mod instance_refresh;
+#[cfg(test)]
+mod instance_refresh_on_the_wire;
 mod lambda;
 #[cfg(test)]
 mod lambda_on_the_wire;

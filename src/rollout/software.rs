@@ -291,8 +291,11 @@ fn step_seen(
     if live.rests_at(&after.version) && live.flow == after.flow {
         return Seen::Done;
     }
-    let is_as_before = before.stands_in(live) && before.under_way() == live.under_way();
     let Some(operation) = &live.operation else {
+        // What succeeded may show a moment before its version does; what had ended before may be forgotten meanwhile.
+        let is_as_before = before.version == live.version
+            && before.flow == live.flow
+            && before.under_way().is_none();
         return if is_as_before { unchanged(&change.progress, now) } else { Seen::Foreign };
     };
     let known = before.operation.as_ref().is_some_and(|known| known.id == operation.id);
@@ -336,5 +339,27 @@ fn unchanged(progress: &Progress, now: Timestamp) -> Seen {
         | Progress::Confirming { .. }
         | Progress::InDoubt(Doubt::RetryAt(_)) => Seen::Nothing,
         Progress::InDoubt(Doubt::GivenUp(problem)) => Seen::Failed(problem.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::Picture;
+
+    #[test]
+    fn a_success_that_the_group_does_not_show_yet_is_no_foreign_change() {
+        let [old, new] = ["lt:1", "lt:2"].map(Version::new);
+        let phase = Phase::TakenBack { reason: "by hand".into() };
+        let earlier = Operation { id: "1".into(), to: new.clone(), phase, detail: None };
+        let (before, now) = (Software::at(old.clone()), Timestamp::from_millis(1_000));
+        let change = Change {
+            purpose: Purpose::Step(crate::plan::StepId::new("1")),
+            before: Picture::Software(Software { operation: Some(earlier), ..before }),
+            after: Picture::Software(Software::at(new)),
+            progress: Progress::Confirming { since: now },
+            failures: 0,
+        };
+        assert!(matches!(seen(&change, &Software::at(old), now), Seen::Nothing));
     }
 }

@@ -96,6 +96,9 @@ fn tell(story: &Story, operation: &str, (name, fault): (&str, &str), worlds: &Wo
         (Some(7 | 8), ..) => assert!(ended.told.contains("tidegate resume"), "{what}"),
         _ => panic!("{what}"),
     }
+    if let Some(5 | 7 | 8) = ended.code {
+        println!("to be read, since a person would be asked: {what}");
+    }
     if let Some(0 | 7) = ended.code {
         world.run(&["rollback", "--reason", "the next run wants its world"]).expect(4);
         after = story.kind.looks(&world);

@@ -1,0 +1,43 @@
+//! What is made of Auto Scaling's answers about instance refreshes, over a wire that stays in the process (`wire.rs`).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::wire::{Wire, xml};
+use crate::{
+    cloud::Installations,
+    plan::Member,
+    rollout::{Phase, Version},
+};
+
+fn template(version: u8) -> String {
+    format!(
+        "<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>{version}</Version></LaunchTemplate>"
+    )
+}
+
+#[tokio::test]
+async fn a_refresh_that_ends_between_two_questions_is_still_on_its_way() {
+    let ended = AtomicBool::new(false);
+    let wire = Wire::new(move |sent| {
+        let has_ended = ended.swap(true, Ordering::Relaxed);
+        let (version, status) = if has_ended { (2, "Successful") } else { (1, "InProgress") };
+        let template = template(version);
+        let result = match sent.operation.as_str() {
+            "DescribeAutoScalingGroups" => format!(
+                "<AutoScalingGroups><member><AutoScalingGroupName>app</AutoScalingGroupName>{template}\
+                 </member></AutoScalingGroups>"
+            ),
+            _ => format!(
+                "<InstanceRefreshes><member><InstanceRefreshId>r-1</InstanceRefreshId>\
+                 <Status>{status}</Status><DesiredConfiguration>{}</DesiredConfiguration>\
+                 </member></InstanceRefreshes>",
+                self::template(2)
+            ),
+        };
+        xml(&sent.operation, &result)
+    });
+    let app = wire.services.auto_scaling.installation(&Member::new("app")).await.unwrap();
+    let operation = app.software.operation.expect("neither begun nor done, it would be forgotten");
+    assert_eq!(app.software.version, Version::new("lt-1:2"));
+    assert!(matches!(operation.phase, Phase::Moving { .. }), "{operation:?}");
+}
