@@ -9,6 +9,7 @@ keeps the list of registered targets; this module keeps what happens to them.
 from __future__ import annotations
 
 import math
+import random
 import re
 import time
 from dataclasses import dataclass, field
@@ -169,9 +170,9 @@ def _judge(group: FakeTargetGroup, target: Target, now: float) -> None:
             target.reason = "Elb.InitialHealthChecking"
     if not target.checking and now >= target.next_check:
         address = address_of(group, target)
-        target.next_check = now + (
-            SETTINGS.health_check_seconds or float(group.health_check_interval_seconds)
-        )
+        interval = SETTINGS.health_check_seconds or float(group.health_check_interval_seconds)
+        # Spread, or those that were once due together would be for ever, and wait for each other.
+        target.next_check = now + interval * random.uniform(0.75, 1.25)
         target.checking = True
         if address is None:
             target.answers.append(0)
