@@ -22,8 +22,8 @@ record! {
         "up-to" up_to: Optional Percent,
         /// How long the gates have to hold after that; not at all unless told.
         "bake" bake: Optional Duration,
-        /// The gates that are watched all the while, by name. One that is not known to hold stops the refresh where it
-        /// is; one that fails ends the step.
+        /// The gates that are watched all the while, by name. One that fails or cannot tell stops the refresh where it
+        /// is; more failures than it forgives end the step.
         "gates" gates: Optional List<String>,
         /// The share of the group that stays in service; `90%` unless told.
         "min-healthy" min_healthy: Optional Percent,

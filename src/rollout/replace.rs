@@ -1,5 +1,5 @@
 //! Steering a replacement that AWS carries out. It moves by itself, so what a run decides is when it may not: while a
-//! gate is not known to hold, while the run is paused, held or interrupted, and where the plan says to stop. Holding is
+//! gate fails or cannot tell, while the run is paused, held or interrupted, and where the plan says to stop. Holding is
 //! a change like any other, with an intent before it, and so is going on.
 
 use std::collections::BTreeSet;
