@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from tidegate_localstack.seed import KINDS, default_prefix, prefix
 from tidegate_localstack.world import Clients, World
 
 Aws = Callable[[str], Any]
@@ -69,3 +73,16 @@ def test_seeding_again_changes_nothing(aws: Aws, world: dict[str, Any]) -> None:
     again = World(Clients.from_environment(), world["prefix"]).seed()
     assert again == world
     assert snapshot() == before
+
+
+@pytest.mark.parametrize("name", ["w1", "1st", "a.shop", "a" * 21])
+def test_a_name_that_some_resource_cannot_have_is_refused_before_anything_is_made(
+    name: str,
+) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="2 to 19 more letters"):
+        prefix(name)
+
+
+@pytest.mark.parametrize("name", ["www", "fault007", *map(default_prefix, KINDS)])
+def test_an_ordinary_name_is_taken(name: str) -> None:
+    assert prefix(name) == name

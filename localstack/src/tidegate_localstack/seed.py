@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 import urllib.request
@@ -32,6 +33,15 @@ def default_prefix(kind: str) -> str:
     return "checkout" if kind == "alb" else f"checkout-{kind}"
 
 
+def prefix(text: str) -> str:
+    """A name any resource can begin with: AWS wants 3 characters of some, 32 at most of others."""
+    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9-]{2,19}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a letter and 2 to 19 more letters, digits or hyphens"
+        )
+    return text
+
+
 def wipe(endpoint: str) -> None:
     """Empty every service of a running LocalStack."""
     request = urllib.request.Request(f"{endpoint}/_tidegate/reset", method="POST")
@@ -43,7 +53,7 @@ def main() -> None:
     """Seed one world and print it."""
     parser = argparse.ArgumentParser(description="Seed one world of the local AWS.")
     parser.add_argument("--kind", choices=sorted(KINDS), default="alb")
-    parser.add_argument("--prefix")
+    parser.add_argument("--prefix", type=prefix)
     parser.add_argument("--wipe-first", action="store_true")
     options = parser.parse_args()
     started = time.monotonic()
@@ -51,8 +61,8 @@ def main() -> None:
     if options.wipe_first:
         wipe(clients.elbv2.meta.endpoint_url)
     try:
-        prefix = options.prefix or default_prefix(options.kind)
-        world = KINDS[options.kind](clients, prefix).seed()
+        name = options.prefix or default_prefix(options.kind)
+        world = KINDS[options.kind](clients, name).seed()
     except LocalAwsError as error:
         sys.exit(f"tide-aws: {error}")
     print(json.dumps(world))
