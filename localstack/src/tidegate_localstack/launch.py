@@ -13,11 +13,13 @@ import __future__
 import functools
 import importlib.abc
 import importlib.machinery
+import resource
 import sys
 import types
 from collections.abc import Sequence
 
 AFFECTED_MODULE = "localstack.packages.api"
+OPEN_FILES = 10_000
 
 
 class _PostponedAnnotations(importlib.machinery.SourceFileLoader):
@@ -82,10 +84,23 @@ def take_turns_quickly() -> None:
     sys.setswitchinterval(0.0005)
 
 
+def open_files_freely() -> None:
+    """Use as many files as this user may open at all.
+
+    Every simulated instance is a port, and requests and health checks are two ends of a connection
+    in this one process: with the usual 1024, users met 504 when there were none left.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+
+
 def main() -> None:
     """Run LocalStack in this process until it is told to stop."""
     install_import_hook()
     take_turns_quickly()
+    open_files_freely()
     from localstack.runtime.main import main as localstack_main  # noqa: PLC0415
 
     listen_only_where_told()
