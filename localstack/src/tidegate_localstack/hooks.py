@@ -7,6 +7,8 @@ before it accepts requests.
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
+from typing import Any
 
 from localstack.runtime import hooks
 
@@ -17,6 +19,7 @@ WARMED = ("ec2", "elbv2", "autoscaling", "cloudwatch", "events", "sqs")
 def on_start() -> None:
     """Add this package's own routes to the gateway."""
     from localstack.aws import handlers  # noqa: PLC0415
+    from localstack.aws.handlers.service_plugin import ServiceLoader  # noqa: PLC0415
     from localstack.services.edge import ROUTER  # noqa: PLC0415
 
     from tidegate_localstack import control, dns, launch_templates, traffic  # noqa: PLC0415
@@ -24,8 +27,29 @@ def on_start() -> None:
     launch_templates.repair()
     control.add_routes(ROUTER)
     traffic.add_routes(ROUTER)
+    pass_when_loaded(ServiceLoader)
     handlers.serve_custom_service_request_handlers.append(dns.throttle)
     threading.Thread(target=_warm_up, name="tidegate-warm-up", daemon=True).start()
+
+
+def pass_when_loaded(loader: type[Any]) -> None:
+    """Let requests wait until all operations of their service are known.
+
+    LocalStack 4.13 notes a service as loaded before it has its operations, so of several first
+    requests at once all but one may be told that there is no such operation.
+    """
+    load, loaded = loader.require_service, set[str]()
+    locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    def require(self: Any, chain: Any, context: Any, response: Any) -> None:
+        name = context.service.service_name if context.service else ""
+        if name in loaded:
+            return
+        with locks[name]:
+            load(self, chain, context, response)
+            loaded.add(name)
+
+    loader.require_service = require
 
 
 def _warm_up() -> None:
