@@ -23,6 +23,7 @@ const CHECKPOINT_DELAY: i32 = 60;
 #[async_trait]
 impl Installations for AutoScaling {
     async fn installation(&self, of: &Member) -> Result<Installation, Error> {
+        let group = self.describe(of).await?;
         let what = format!("Auto Scaling group {of}");
         self.pace.turn().await;
         let asked = self
@@ -32,12 +33,16 @@ impl Installations for AutoScaling {
             .max_records(1)
             .send()
             .await;
-        // Only now, so that a refresh which ends in between is seen under way: the other way round it would have
-        // succeeded in a group that does not have its version. What is absent is told by the group first.
-        let group = self.describe(of).await?;
         let answer = asked.map_err(classed("autoscaling:DescribeInstanceRefreshes", &what))?;
         // The newest comes first.
         let last = answer.instance_refreshes().first();
+        // It may have succeeded between the two questions. A version from before and nothing under way would be a picture
+        // that never was, so the group is asked again.
+        let group = if last.is_some_and(|last| has_left_behind(last, &group)) {
+            self.describe(of).await?
+        } else {
+            group
+        };
         Ok(read(of, &group, last))
     }
 }
@@ -64,6 +69,14 @@ fn read(of: &Member, group: &AutoScalingGroup, last: Option<&InstanceRefresh>) -
         Some(_) | None => Vec::new(),
     };
     Installation { software: Software { version, operation, flow }, obstacles, notes }
+}
+
+/// Whether a refresh has succeeded without the group having its version.
+fn has_left_behind(last: &InstanceRefresh, group: &AutoScalingGroup) -> bool {
+    let desired = last.desired_configuration().and_then(DesiredConfiguration::launch_template);
+    last.status() == Some(&Status::Successful)
+        && desired.is_some()
+        && desired.map(named) != group.launch_template().map(named)
 }
 
 /// `lt-0abc:7`.
