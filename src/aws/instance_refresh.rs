@@ -73,10 +73,14 @@ fn read(of: &Member, group: &AutoScalingGroup, last: Option<&InstanceRefresh>) -
 
 /// Whether a refresh has succeeded without the group having its version.
 fn has_left_behind(last: &InstanceRefresh, group: &AutoScalingGroup) -> bool {
-    let desired = last.desired_configuration().and_then(DesiredConfiguration::launch_template);
     last.status() == Some(&Status::Successful)
-        && desired.is_some()
-        && desired.map(named) != group.launch_template().map(named)
+        && desired(last).is_some_and(|to| group.launch_template().map(named) != Some(to))
+}
+
+/// The version a refresh was asked for.
+fn desired(refresh: &InstanceRefresh) -> Option<Version> {
+    let desired = refresh.desired_configuration()?;
+    desired.launch_template().map(named)
 }
 
 /// `lt-0abc:7`.
@@ -109,8 +113,7 @@ fn template_obstacle(
 
 /// The last refresh, unless it succeeded: then there is only its version.
 fn operation(last: &InstanceRefresh, group: &Version) -> Option<Operation> {
-    let desired = last.desired_configuration().and_then(DesiredConfiguration::launch_template);
-    let to = desired.map_or_else(|| group.clone(), named);
+    let to = desired(last).unwrap_or_else(|| group.clone());
     let done = last.percentage_complete().and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
     let done = Percent::from_basis_points(done.saturating_mul(100)).unwrap_or(Percent::HUNDRED);
     let reason = || last.status_reason().unwrap_or("AWS gives no reason").to_owned();

@@ -21,17 +21,16 @@ async fn a_refresh_that_ends_between_two_questions_has_succeeded() {
     let wire = Wire::new(move |sent| {
         let has_ended = ended.swap(true, Ordering::Relaxed);
         let (version, status) = if has_ended { (2, "Successful") } else { (1, "InProgress") };
-        let template = template(version);
+        let (of_group, of_refresh) = (template(version), template(2));
         let result = match sent.operation.as_str() {
             "DescribeAutoScalingGroups" => format!(
-                "<AutoScalingGroups><member><AutoScalingGroupName>app</AutoScalingGroupName>{template}\
+                "<AutoScalingGroups><member><AutoScalingGroupName>app</AutoScalingGroupName>{of_group}\
                  </member></AutoScalingGroups>"
             ),
             _ => format!(
                 "<InstanceRefreshes><member><InstanceRefreshId>r-1</InstanceRefreshId>\
-                 <Status>{status}</Status><DesiredConfiguration>{}</DesiredConfiguration>\
-                 </member></InstanceRefreshes>",
-                self::template(2)
+                 <Status>{status}</Status><DesiredConfiguration>{of_refresh}</DesiredConfiguration>\
+                 </member></InstanceRefreshes>"
             ),
         };
         xml(&sent.operation, &result)

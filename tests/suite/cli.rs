@@ -113,13 +113,6 @@ fn an_expanded_strategy_is_a_plan_that_runs_the_same() {
 }
 
 #[test]
-fn the_schema_in_the_repository_is_the_one_printed() {
-    let (_, schema, _) = tidegate(&["schema"]);
-    let kept = std::fs::read_to_string(repository().join("plans/schema.json")).unwrap();
-    assert!(schema == kept, "write it anew: make schema");
-}
-
-#[test]
 fn what_cannot_be_found_is_said_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().to_str().unwrap();

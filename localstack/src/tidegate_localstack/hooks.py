@@ -7,10 +7,10 @@ before it accepts requests.
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from typing import Any
 
 from localstack.runtime import hooks
+from localstack.utils.sync import SynchronizedDefaultDict
 
 WARMED = ("ec2", "elbv2", "autoscaling", "cloudwatch", "events", "sqs")
 
@@ -39,7 +39,7 @@ def pass_when_loaded(loader: type[Any]) -> None:
     requests at once all but one may be told that there is no such operation.
     """
     load, loaded = loader.require_service, set[str]()
-    locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+    locks = SynchronizedDefaultDict(threading.RLock)
 
     def require(self: Any, chain: Any, context: Any, response: Any) -> None:
         name = context.service.service_name if context.service else ""

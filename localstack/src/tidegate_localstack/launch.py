@@ -85,7 +85,7 @@ def take_turns_quickly() -> None:
 
 
 def open_files_freely() -> None:
-    """Use as many files as this user may open at all.
+    """Open more files than is usual, as far as this user may.
 
     Every simulated instance is a port, and requests and health checks are two ends of a connection
     in this one process: with the usual 1024, users met 504 when there were none left.
