@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import re
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tidegate_localstack.cli import aws_environment
 from tidegate_localstack.instance import Instance, Record
 from tidegate_localstack.world import Clients, World
 
 _numbers = itertools.count(1)
+_counts: dict[str, Counter[str]] = defaultdict(Counter)
+
+
+class Tally:
+    """Counts what generated tests went through, to be told at the end."""
+
+    def add(self, what: str, operation: str) -> None:
+        """Count one for an operation."""
+        _counts[what][operation] += 1
+
+
+@pytest.fixture
+def tally() -> Tally:
+    return Tally()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for what, counted in _counts.items():
+        terminalreporter.line(f"{counted.total()} {what}, of {len(counted)} operations")
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +75,14 @@ def aws(localstack: Record) -> Callable[[str], Any]:
 def world(localstack: Record) -> dict[str, Any]:
     """A freshly seeded world nobody else uses."""
     return World(Clients.from_environment(), f"world-{next(_numbers)}").seed()
+
+
+@contextlib.contextmanager
+def refused_as(code: str, words: str = "") -> Iterator[None]:
+    """What is done in here is refused by the emulator, with this code and these words."""
+    with pytest.raises(ClientError, match=re.escape(words) or None) as refused:
+        yield
+    assert refused.value.response["Error"]["Code"] == code, refused.value
 
 
 def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import socket
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tidegate_localstack.errors import LocalAwsError
-from tidegate_localstack.instance import Instance, Record
+from tidegate_localstack.instance import Instance, Record, process_start
 from tidegate_localstack.seed import wipe
 from tidegate_localstack.world import Clients, World
 
@@ -31,6 +35,19 @@ def test_starting_twice_keeps_the_first_process(tmp_path: Path) -> None:
     assert stopped == first
     assert instance.running() is None
     assert instance.down() is None
+
+
+def test_a_copied_state_folder_does_not_take_the_first_ones_process_for_its_own(
+    tmp_path: Path,
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    record = Record(os.getpid(), 4566, 0.0, process_start(os.getpid()), str(first))
+    (first / "instance.json").write_text(json.dumps(asdict(record)))
+    assert Instance(first).running() == record
+    shutil.copytree(first, second)
+    assert Instance(second).running() is None
+    assert Instance(second).down() is None
 
 
 def test_a_taken_port_is_refused(tmp_path: Path) -> None:

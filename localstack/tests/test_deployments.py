@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conftest import eventually
+from tidegate_localstack import runs
 
 Aws = Callable[[str], Any]
 
@@ -170,8 +172,8 @@ def test_blue_green_waits_for_approval_then_moves_and_ends_the_old_group(app: Ap
 
     eventually(let_go, within=20)
     app.until(identifier, "Succeeded")
-    groups = app.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
-    names = {g["AutoScalingGroupName"] for g in groups}
+    pages = app.autoscaling.get_paginator("describe_auto_scaling_groups").paginate()
+    names = {g["AutoScalingGroupName"] for page in pages for g in page["AutoScalingGroups"]}
     assert f"{app.name}-blue" not in names
     assert f"CodeDeploy_{app.name}_{identifier}" in names
 
@@ -223,3 +225,16 @@ def test_one_at_a_time_gives_up_at_the_first_failure_but_the_last(app: App) -> N
         for e in t["lifecycleEvents"]
     }
     assert events["ValidateService"] == "Failed"
+
+
+def test_what_was_stopped_does_not_succeed_afterwards() -> None:
+    group = types.SimpleNamespace(auto_rollback_configuration=None)
+    deployment = types.SimpleNamespace(
+        status="InProgress", deployment_group=group, auto_rollback_configuration=None
+    )
+    run = runs.Run(deployment)
+    assert runs.stop(run, "Stopped", ("MANUAL_STOP", ""), "DEPLOYMENT_STOP_ON_REQUEST")
+    # The engine was in the middle of the last event when the request came.
+    runs.succeed(run, label="Blue")
+    assert deployment.status == "Stopped"
+    assert not runs.stop(run, "Stopped", ("MANUAL_STOP", ""), "DEPLOYMENT_STOP_ON_REQUEST")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -86,3 +89,23 @@ def test_a_name_that_some_resource_cannot_have_is_refused_before_anything_is_mad
 @pytest.mark.parametrize("name", ["www", "fault007", *map(default_prefix, KINDS)])
 def test_an_ordinary_name_is_taken(name: str) -> None:
     assert prefix(name) == name
+
+
+def release(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tidegate_localstack.release", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def test_a_release_moves_the_green_group_to_a_new_version(world: dict[str, Any]) -> None:
+    done = release("--prefix", world["prefix"])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["group"] == f"{world['prefix']}-green"
+
+
+def test_a_release_of_a_world_that_there_is_not_is_told_in_words(world: dict[str, Any]) -> None:
+    done = release("--prefix", "nowhere")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("tide-aws: there is no world nowhere with a group nowhere-green;")
+    assert world["prefix"] in done.stderr
+    assert "Traceback" not in done.stderr

@@ -80,3 +80,33 @@ def test_it_knows_aliases_and_services(localstack: Any) -> None:
     service = take("snapshot-service")["services"]["snapshot-service"]
     assert service["definition"].endswith(":1")
     assert service["desired"] == 2
+
+
+def test_it_shows_the_marks_of_runs_and_no_other_tags(aws: Aws, world: dict[str, Any]) -> None:
+    prefix, mark = world["prefix"], {"Key": "tidegate:run:shop-1", "Value": "owner=ann"}
+    before = take(prefix)
+    assert before["marks"] == {}
+    rule, group = world["rule"], f"{prefix}-blue"
+    of_group = {"ResourceId": group, "ResourceType": "auto-scaling-group"}
+    aws("elbv2").add_tags(ResourceArns=[rule], Tags=[mark, {"Key": "team", "Value": "shop"}])
+    aws("autoscaling").create_or_update_tags(
+        Tags=[{**mark, **of_group, "PropagateAtLaunch": False}]
+    )
+    assert take(prefix)["marks"] == {rule: [mark["Key"]], group: [mark["Key"]]}
+    aws("elbv2").remove_tags(ResourceArns=[rule], TagKeys=[mark["Key"]])
+    aws("autoscaling").delete_tags(Tags=[{"Key": mark["Key"], **of_group}])
+    assert take(prefix) == before
+
+
+def test_zones_and_deployment_groups_have_marks_too(aws: Aws) -> None:
+    clients, mark = Clients.from_environment(), "tidegate:0123456789ab:shop-1"
+    zone = DnsWorld(clients, "markdns").seed()["zone"]
+    aws("route53").change_tags_for_resource(
+        ResourceType="hostedzone", ResourceId=zone, AddTags=[{"Key": mark, "Value": "x"}]
+    )
+    assert take("markdns")["marks"] == {"markdns.example.com.": [mark]}
+    CodeDeployWorld(clients, "markdeploy").seed()
+    account, region = "000000000000", aws("codedeploy").meta.region_name
+    arn = f"arn:aws:codedeploy:{region}:{account}:deploymentgroup:markdeploy/in-place"
+    aws("codedeploy").tag_resource(ResourceArn=arn, Tags=[{"Key": mark, "Value": "x"}])
+    assert take("markdeploy")["marks"] == {"markdeploy/in-place": [mark]}

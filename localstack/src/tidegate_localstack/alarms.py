@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+from botocore import xform_name
 from localstack.aws.api import RequestContext, handler
 from localstack.services.cloudwatch.alarm_scheduler import COMPARISON_OPS
 from localstack.services.cloudwatch.models import (
@@ -25,15 +27,15 @@ from localstack.services.cloudwatch.models import (
 )
 from localstack.services.cloudwatch.provider_v2 import CloudwatchProvider
 
-from tidegate_localstack import alarm_events, alarm_rules, engine
+from tidegate_localstack import alarm_events, alarm_rules, engine, paging
 from tidegate_localstack.handlers import refuse
 from tidegate_localstack.metric_store import MetricStore, series_of
 from tidegate_localstack.settings import SETTINGS
 
 LOG = logging.getLogger(__name__)
 
-MAX_NAMES = 100
 MAX_RECORDS = 100
+QUERY_ID = "[a-z][a-zA-Z0-9_]*"
 
 COMPARISONS: dict[str, Any] = dict(COMPARISON_OPS)
 
@@ -72,9 +74,24 @@ class Alarms(_Base):
         """The store was emptied in place; the base class dropped its scheduler."""
         self.alarm_scheduler = _NoScheduler()
 
+    @handler("GetMetricData", expand=False)
+    def get_metric_data(self, context: RequestContext, request: Any) -> Any:
+        """Values of metrics; expressions and search are not emulated."""
+        queries = request["MetricDataQueries"]
+        check_ids(queries, "MetricDataQueries")
+        if request["StartTime"] >= request["EndTime"]:
+            raise refuse(
+                "ValidationError",
+                "The parameter StartTime must be less than the parameter EndTime.",
+            )
+        if any("MetricStat" not in query for query in queries):
+            raise NotImplementedError("GetMetricData with an expression is not emulated")
+        return super().get_metric_data(context, **{xform_name(k): v for k, v in request.items()})
+
     @handler("PutMetricAlarm", expand=False)
     def put_metric_alarm(self, context: RequestContext, request: Any) -> None:
         """Create or change an alarm; a changed one keeps its state."""
+        check_ids(request.get("Metrics") or [], "Metrics")
         with engine.LOCK:
             before = self._find(context, request["AlarmName"])
             super().put_metric_alarm(context, request)
@@ -130,14 +147,8 @@ class Alarms(_Base):
 
     @handler("DescribeAlarms", expand=False)
     def describe_alarms(self, context: RequestContext, request: Any) -> Any:
-        """As AWS: without AlarmTypes only metric alarms, at most 100 names, in pages."""
+        """As AWS: without AlarmTypes only metric alarms, in pages."""
         alarm_names = request.get("AlarmNames") or []
-        if len(alarm_names) > MAX_NAMES:
-            raise refuse(
-                "ValidationError",
-                "1 validation error detected: Value at 'alarmNames' failed to satisfy constraint: "
-                f"Member must have length less than or equal to {MAX_NAMES}",
-            )
         for parameter in ("ChildrenOfAlarmName", "ParentsOfAlarmName", "ActionPrefix"):
             if request.get(parameter):
                 raise NotImplementedError(f"DescribeAlarms with {parameter} is not emulated")
@@ -304,11 +315,28 @@ class Alarms(_Base):
         return values
 
 
+def check_ids(queries: list[Any], parameter: str) -> None:
+    """Refuse ids of queries that AWS refuses, which its model does not tell of."""
+    ids = [query["Id"] for query in queries]
+    for number, identifier in enumerate(ids, 1):
+        if not re.fullmatch(QUERY_ID, identifier):
+            raise refuse(
+                "ValidationError",
+                f"The value {identifier} for parameter {parameter}.member.{number}.Id is not "
+                f"matching the expected pattern ^{QUERY_ID}$.",
+            )
+    if len(set(ids)) < len(ids):
+        raise refuse(
+            "ValidationError", f"The values for parameter id in {parameter} are not unique."
+        )
+
+
 def _page(items: list[Any], request: Any) -> tuple[list[Any], dict[str, str]]:
     """The page a request asks for, and the token of the next one if there is one."""
-    start, size = int(request.get("NextToken") or 0), int(request.get("MaxRecords") or MAX_RECORDS)
+    start = paging.offset_of(request.get("NextToken"), "InvalidNextToken")
+    size = int(request.get("MaxRecords") or MAX_RECORDS)
     more = start + size < len(items)
-    return items[start : start + size], {"NextToken": str(start + size)} if more else {}
+    return items[start : start + size], {"NextToken": paging.token_at(start + size)} if more else {}
 
 
 def _kind(alarm: Any) -> str:

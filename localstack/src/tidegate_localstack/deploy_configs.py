@@ -126,7 +126,17 @@ def _list(context: RequestContext, _request: Any) -> Any:
 
 
 def _delete(context: RequestContext, request: Any) -> Any:
-    _custom(_backend(context)).pop(request["deploymentConfigName"], None)
+    backend, name = _backend(context), request["deploymentConfigName"]
+    if name in PREDEFINED:
+        raise refuse(
+            "InvalidOperationException", f"{name} is a predefined configuration, which stays"
+        )
+    groups = [group for of in backend.deployment_groups.values() for group in of.values()]
+    if any(group.deployment_config_name == name for group in groups):
+        raise refuse(
+            "DeploymentConfigInUseException", f"The deployment configuration {name} is in use"
+        )
+    _custom(backend).pop(name, None)
     return {}
 
 

@@ -6,6 +6,7 @@ target; this module is what callers see of that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -20,37 +21,53 @@ from tidegate_localstack.handlers import Handler, refuse
 from tidegate_localstack.runs import ACTIVE, Run, Target
 
 MAX_TARGETS_DESCRIBED = 25
+MAX_DEPLOYMENTS_DESCRIBED = 25
+DEPLOYMENT_ID = re.compile("d-[A-Z0-9]{9}")
 
 
 def _backend(context: RequestContext) -> Any:
     return codedeploy_backends[context.account_id][context.region]
 
 
+def _check_deployment_id(identifier: str) -> None:
+    if not identifier:
+        raise refuse("DeploymentIdRequiredException", "The deployment ID must be specified")
+    if not DEPLOYMENT_ID.fullmatch(identifier):
+        raise refuse("InvalidDeploymentIdException", f"The deployment ID {identifier} is not valid")
+
+
 def _run(context: RequestContext, request: Any) -> Run:
-    deployment = _backend(context).deployments.get(request["deploymentId"])
+    # Some operations' models let the ID be left out, which the service then objects to.
+    identifier = request.get("deploymentId") or ""
+    _check_deployment_id(identifier)
+    deployment = _backend(context).deployments.get(identifier)
     if deployment is None:
         raise refuse(
             "DeploymentDoesNotExistException",
-            f"The deployment {request['deploymentId']} could not be found",
+            f"The deployment {identifier} could not be found",
         )
     return runs.run_of(deployment)
 
 
 def _create(context: RequestContext, request: Any) -> Any:
     backend = _backend(context)
-    name, group_name = request["applicationName"], request.get("deploymentGroupName") or ""
-    group = backend.deployment_groups.get(name, {}).get(group_name)
-    if group is not None:
-        config = request.get("deploymentConfigName") or str(group.deployment_config_name)
-        deploy_configs.config_named(backend, config)
-        _check_target_instances(group, request.get("targetInstances"))
-        for deployment in backend.deployments.values():
-            if deployment.deployment_group is group and deployment.status in ACTIVE:
-                raise refuse(
-                    "DeploymentLimitExceededException",
-                    f"The Deployment Group '{group_name}' already has an active Deployment "
-                    f"'{deployment.deployment_id}'",
-                )
+    name, group_name = request["applicationName"], request.get("deploymentGroupName")
+    if not group_name:
+        _application_named(backend, name)
+        raise refuse(
+            "DeploymentGroupNameRequiredException", "The deployment group name must be specified"
+        )
+    group = _group_named(backend, name, group_name)
+    config = request.get("deploymentConfigName") or str(group.deployment_config_name)
+    deploy_configs.config_named(backend, config)
+    _check_target_instances(group, request.get("targetInstances"))
+    for deployment in backend.deployments.values():
+        if deployment.deployment_group is group and deployment.status in ACTIVE:
+            raise refuse(
+                "DeploymentLimitExceededException",
+                f"The Deployment Group '{group_name}' already has an active Deployment "
+                f"'{deployment.deployment_id}'",
+            )
     answer = call_moto(context)
     run = runs.register(backend, answer["deploymentId"])
     return {"deploymentId": run.deployment.deployment_id}
@@ -87,16 +104,25 @@ def _get(context: RequestContext, request: Any) -> Any:
 
 
 def _batch_get(context: RequestContext, request: Any) -> Any:
-    known = _backend(context).deployments
-    found = [runs.run_of(known[i]) for i in request["deploymentIds"] if i in known]
+    known, asked = _backend(context).deployments, request["deploymentIds"]
+    if len(asked) > MAX_DEPLOYMENTS_DESCRIBED:
+        raise refuse(
+            "BatchLimitExceededException",
+            f"At most {MAX_DEPLOYMENTS_DESCRIBED} deployments can be asked for, not {len(asked)}",
+        )
+    for identifier in asked or [""]:
+        _check_deployment_id(identifier)
+    found = [runs.run_of(known[i]) for i in asked if i in known]
     return {"deploymentsInfo": [_described(run) for run in found]}
 
 
+def _application_named(backend: Any, name: str) -> None:
+    if name not in backend.applications:
+        raise refuse("ApplicationDoesNotExistException", f"No application found for name: {name}")
+
+
 def _group_named(backend: Any, application: str, name: str) -> Any:
-    if application not in backend.applications:
-        raise refuse(
-            "ApplicationDoesNotExistException", f"No application found for name: {application}"
-        )
+    _application_named(backend, application)
     group = backend.deployment_groups.get(application, {}).get(name)
     if group is None:
         raise refuse(
@@ -136,19 +162,17 @@ def _get_group(context: RequestContext, request: Any) -> Any:
 
 def _stop(context: RequestContext, request: Any) -> Any:
     run = _run(context, request)
-    if run.deployment.status not in ACTIVE:
-        raise refuse(
-            "DeploymentAlreadyCompletedException",
-            f"The deployment {run.deployment.deployment_id} has already completed",
-        )
-    automatic = request.get("autoRollbackEnabled")
-    runs.stop(
+    if not runs.stop(
         run,
         "Stopped",
         ("MANUAL_STOP", "The deployment was stopped on request"),
         "DEPLOYMENT_STOP_ON_REQUEST",
-        roll_back=automatic,
-    )
+        roll_back=request.get("autoRollbackEnabled"),
+    ):
+        raise refuse(
+            "DeploymentAlreadyCompletedException",
+            f"The deployment {run.deployment.deployment_id} has already completed",
+        )
     return {"status": "Succeeded", "statusMessage": "No more commands will be scheduled"}
 
 
@@ -217,6 +241,17 @@ def _update_group(context: RequestContext, request: Any) -> Any:
     """moto has no UpdateDeploymentGroup; what is not given stays."""
     backend, name = _backend(context), request["applicationName"]
     group = _group_named(backend, name, request["currentDeploymentGroupName"])
+    if config := request.get("deploymentConfigName"):
+        deploy_configs.config_named(backend, config)
+    wanted = request.get("newDeploymentGroupName")
+    if (
+        wanted not in (None, group.deployment_group_name)
+        and wanted in backend.deployment_groups[name]
+    ):
+        raise refuse(
+            "DeploymentGroupAlreadyExistsException",
+            f"Deployment group name already exists: {wanted}",
+        )
     for key, value in request.items():
         attribute = xform_name(key)
         if hasattr(group, attribute):
@@ -228,9 +263,23 @@ def _update_group(context: RequestContext, request: Any) -> Any:
     return {"hooksNotCleanedUp": []}
 
 
+def _check_listed(backend: Any, application: str | None, group: str | None) -> None:
+    """Deployments are listed of everything, or of one application and group of it."""
+    if application and group:
+        _group_named(backend, application, group)
+    elif application:
+        _application_named(backend, application)
+        raise refuse(
+            "DeploymentGroupNameRequiredException", "The deployment group name must be specified"
+        )
+    elif group:
+        raise refuse("ApplicationNameRequiredException", "The application name must be specified")
+
+
 def _list(context: RequestContext, request: Any) -> Any:
     statuses = request.get("includeOnlyStatuses")
     name, group = request.get("applicationName"), request.get("deploymentGroupName")
+    _check_listed(_backend(context), name, group)
     created = request.get("createTimeRange") or {}
 
     def wanted(run: Run) -> bool:

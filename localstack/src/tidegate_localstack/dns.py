@@ -1,35 +1,47 @@
 """Route 53, where moto is quicker and kinder than AWS.
 
-A change is PENDING for a while before it is INSYNC, a batch is applied whole or not at all, record
-sets that share a name and type must agree on policy and TTL, and an account has five requests a
-second for all of Route 53. moto also deletes every record of the zone that has the same set
-identifier, whatever its name. Chosen with PROVIDER_OVERRIDE_ROUTE53=tidegate.
+A change is PENDING for a while before it is INSYNC, a batch is applied whole or not at all, and an
+account has five requests a second for all of Route 53. moto also deletes whatever has the same set
+identifier, whatever else was said of it, lists weighted records in no order and cannot go on in
+the middle of a set. So changes and lists are made here, on moto's own record sets, which is where
+everything else finds them. Chosen with PROVIDER_OVERRIDE_ROUTE53=tidegate.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import string
 import time
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext, handler
-from localstack.services.moto import call_moto
 from localstack.services.route53.provider import Route53Provider
-from moto.route53.models import route53_backends
+from moto.route53.models import RecordSet, route53_backends
 
-from tidegate_localstack import engine
+from tidegate_localstack import engine, records
 from tidegate_localstack.handlers import refuse
 from tidegate_localstack.settings import SETTINGS
 
-MAX_WEIGHT = 255
 KEPT_CHANGES = 1000
 BURST = 5.0
+MAX_ITEMS = 300
+NEXT = {"Name": "Name", "Type": "Type", "Identifier": "SetIdentifier"}
+"""What says where a list goes on: how requests and answers call it, and record sets."""
+ATTRIBUTES = {
+    "Region": "region",
+    "Failover": "failover",
+    "GeoLocation": "geo_location",
+    "MultiValueAnswer": "multi_value",
+    "AliasTarget": "alias_target",
+    "HealthCheckId": "health_check",
+}
+"""Members of a record set, and where moto keeps them."""
 
 _Base: Any = Route53Provider
+_RecordSet: Any = RecordSet  # abstract by its annotations only
 
 
 class Records(_Base):
@@ -43,31 +55,50 @@ class Records(_Base):
     def change_resource_record_sets(self, context: RequestContext, request: Any) -> Any:
         """Apply a batch as a whole, or refuse it as a whole."""
         with engine.LOCK:
-            zones = route53_backends[context.account_id][context.partition].zones
-            zone = zones.get(request["HostedZoneId"].rpartition("/")[2])
-            changes = request["ChangeBatch"]["Changes"]
-            problems = [p for change in changes if (p := _weight_problem(change))]
-            if problems:
-                raise refuse("InvalidChangeBatch", "; ".join(problems))
-            if zone is None:
-                return call_moto(context)  # which words the error
-            before, journal = list(zone.rrsets), list(zone.rr_changes)
-            try:
-                answer = call_moto(context)
-                _restore_namesakes(zone, before, changes)
-                _check_sets(zone.rrsets, changes)
-            except Exception:
-                zone.rrsets, zone.rr_changes[:] = before, journal
-                raise
+            zone, changes = _zone(context, request), request["ChangeBatch"]["Changes"]
+            for change in changes:
+                if problem := records.malformed(change):
+                    raise problem
+                _check_health_check(context, change["ResourceRecordSet"])
+            before = {records.key(described(record)): record for record in zone.rrsets}
+            after = _changed(zone, changes)
+            zone.rrsets = [
+                before[key] if key in before and described(before[key]) == record else _kept(record)
+                for key, record in after.items()
+            ]
             identifier = "C" + "".join(random.choices(string.ascii_uppercase + string.digits, k=13))
             now = datetime.now(UTC)
             self._changes[identifier] = (now, time.monotonic() + SETTINGS.insync_seconds)
             while len(self._changes) > KEPT_CHANGES:
                 del self._changes[next(iter(self._changes))]
-            answer["ChangeInfo"].update(
-                Id=f"/change/{identifier}", Status="PENDING", SubmittedAt=now
-            )
-            return answer
+            info = {"Id": f"/change/{identifier}", "Status": "PENDING", "SubmittedAt": now}
+            if comment := request["ChangeBatch"].get("Comment"):
+                info["Comment"] = comment
+            return {"ChangeInfo": info}
+
+    @handler("ListResourceRecordSets", expand=False)
+    def list_resource_record_sets(self, context: RequestContext, request: Any) -> Any:
+        """A page of a zone, from a name, a type and a set identifier on."""
+        starts = [request.get(f"StartRecord{part}") or "" for part in NEXT]
+        if any(later and not earlier for earlier, later in itertools.pairwise(starts)):
+            raise refuse("InvalidInput", "The input is not valid")
+        size = str(request.get("MaxItems") or MAX_ITEMS)
+        if not size.isdigit() or int(size) < 1:
+            raise refuse("InvalidInput", f"Invalid value for MaxItems: '{size}'")
+        with engine.LOCK:
+            listed = sorted(map(described, _zone(context, request).rrsets), key=_place)
+        if starts[0]:
+            start = (_reversed(starts[0]), *starts[1:])
+            listed = [record for record in listed if _place(record) >= start]
+        page, rest = listed[: min(int(size), MAX_ITEMS)], listed[min(int(size), MAX_ITEMS) :]
+        answer: dict[str, Any] = {
+            "ResourceRecordSets": page,
+            "IsTruncated": bool(rest),
+            "MaxItems": str(min(int(size), MAX_ITEMS)),
+        }
+        if rest:
+            answer |= {f"NextRecord{k}": rest[0][v] for k, v in NEXT.items() if v in rest[0]}
+        return answer
 
     @handler("GetChange", expand=False)
     def get_change(self, context: RequestContext, request: Any) -> Any:
@@ -84,66 +115,105 @@ class Records(_Base):
         return {"ChangeInfo": info}
 
 
-def _described(record: Any) -> str:
-    return f"[name='{record['Name']}', type='{record['Type']}']"
+def _zone(context: RequestContext, request: Any) -> Any:
+    identifier = request["HostedZoneId"].rpartition("/")[2]
+    zone = route53_backends[context.account_id][context.partition].zones.get(identifier)
+    if zone is None:
+        raise CommonServiceException(
+            "NoSuchHostedZone",
+            f"No hosted zone found with ID: {identifier}",
+            status_code=404,
+            sender_fault=True,
+        )
+    return zone
 
 
-def _weight_problem(change: Any) -> str | None:
-    record = change["ResourceRecordSet"]
-    weight = record.get("Weight")
-    if weight is not None and not 0 <= int(weight) <= MAX_WEIGHT:
-        return f"Invalid weight {weight} in {_described(record)}: it must be 0 to {MAX_WEIGHT}"
-    if weight is not None and not record.get("SetIdentifier"):
-        return f"Missing SetIdentifier for the weighted record set {_described(record)}"
+def _check_health_check(context: RequestContext, record: Any) -> None:
+    wanted = record.get("HealthCheckId")
+    known = route53_backends[context.account_id][context.partition].health_checks
+    if wanted and wanted not in known:
+        raise CommonServiceException(
+            "NoSuchHealthCheck",
+            f"No health check exists with the specified ID {wanted}",
+            status_code=404,
+            sender_fault=True,
+        )
+
+
+def _changed(zone: Any, changes: Iterable[Any]) -> dict[records.Key, dict[str, Any]]:
+    """The record sets of a zone after a batch, or the error that names all that is wrong in it."""
+    standing = {records.key(record): record for record in map(described, zone.rrsets)}
+    problems, touched = [], []
+    for change in changes:
+        record = _as_kept(change["ResourceRecordSet"])
+        key, action = records.key(record), change["Action"]
+        if not f".{key[0]}".endswith(f".{zone.name.lower()}"):
+            problems.append(f"RRSet with DNS name {key[0]} is not permitted in zone {zone.name}")
+        elif action == "DELETE":
+            if wrong := _not_deleted(standing, key, record):
+                problems.append(f"Tried to delete resource record set {records.named(key)} {wrong}")
+            standing.pop(key, None)
+        else:
+            if action == "CREATE" and key in standing:
+                problems.append(
+                    f"Tried to create resource record set {records.named(key)} "
+                    "but it already exists"
+                )
+            problems += records.bad_values(record)
+            standing[key] = record
+            touched.append(key)
+    problems += records.misfits(standing.values(), touched, zone.name)
+    if problems:
+        raise refuse("InvalidChangeBatch", f"[{', '.join(problems)}]")
+    return standing
+
+
+def _not_deleted(standing: dict[records.Key, Any], key: records.Key, record: Any) -> str | None:
+    if key not in standing:
+        return "but it was not found"
+    if standing[key] != record:
+        return "but the values provided do not match the current values"
     return None
 
 
-def _key(record: Any) -> tuple[str, str, str | None]:
-    return (record["Name"].rstrip(".") + ".", record["Type"], record.get("SetIdentifier"))
+def _as_kept(record: Any) -> dict[str, Any]:
+    """A record set of a request, as it is listed later: without what says nothing."""
+    kept = {k: v for k, v in record.items() if v not in (None, "", [], {})}
+    kept["Name"] = records.full_name(kept["Name"])
+    if alias := kept.get("AliasTarget"):
+        kept["AliasTarget"] = {**alias, "DNSName": records.full_name(alias["DNSName"])}
+    return kept
 
 
-def _restore_namesakes(zone: Any, before: list[Any], changes: Iterable[Any]) -> None:
-    """Put back what moto deleted only because its set identifier is the same."""
-    deleted = [_key(c["ResourceRecordSet"]) for c in changes if c["Action"] == "DELETE"]
-    present = {id(record) for record in zone.rrsets}
-    for record in before:
-        key = (record.name, record.type_, record.set_identifier)
-        same = any(key[2] == gone[2] and key != gone for gone in deleted)
-        if same and key not in deleted and id(record) not in present:
-            later = {(r.name, r.type_, r.set_identifier) for r in zone.rrsets}
-            if key not in later:
-                zone.rrsets.append(record)
+def described(record: RecordSet) -> dict[str, Any]:
+    """One of moto's record sets as Route 53 lists it."""
+    found: dict[str, Any] = {"Name": records.full_name(record.name), "Type": record.type_}
+    if record.set_identifier:
+        found["SetIdentifier"] = record.set_identifier
+    for member, attribute in ATTRIBUTES.items():
+        if value := getattr(record, attribute):
+            found[member] = value
+    if record.set_identifier and not records.policy(found):
+        found["Weight"] = int(record.weight)
+    if not record.alias_target:
+        found["TTL"] = int(record.ttl)
+        found["ResourceRecords"] = [{"Value": value} for value in record.records]
+    return found
 
 
-def _check_sets(records: Iterable[Any], changes: Iterable[Any]) -> None:
-    touched = {_key(change["ResourceRecordSet"])[:2] for change in changes}
-    sets: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for record in records:
-        sets[(record.name, record.type_)].append(record)
-    for name, kind in touched:
-        found = sets[(name, kind)]
-        policies = {_policy(record) for record in found}
-        if len(policies) > 1:
-            raise refuse(
-                "InvalidChangeBatch",
-                f"RRSet of type {kind} with DNS name {name} cannot be created: it would mix the "
-                f"routing policies {', '.join(sorted(policies))}",
-            )
-        ttls = {str(record.ttl) for record in found if not record.alias_target}
-        if policies == {"weighted"} and len(ttls) > 1:
-            raise refuse(
-                "InvalidChangeBatch",
-                f"RRSet of type {kind} with DNS name {name}: weighted sets must contain the same "
-                f"TTL, not {', '.join(sorted(ttls))}",
-            )
+def _kept(record: dict[str, Any]) -> RecordSet:
+    values = [entry["Value"] for entry in record.get("ResourceRecords", [])]
+    kept: RecordSet = _RecordSet({**record, "ResourceRecords": values})
+    return kept
 
 
-def _policy(record: Any) -> str:
-    if record.set_identifier is None:
-        return "simple"
-    others = {"failover": record.failover, "geolocation": record.geo_location}
-    others |= {"latency": record.region, "multivalue": record.multi_value}
-    return next((name for name, value in others.items() if value), "weighted")
+def _reversed(name: str) -> str:
+    """Route 53 lists by the labels from the end: com.example.www."""
+    return ".".join(reversed(records.full_name(name).rstrip(".").split(".")))
+
+
+def _place(record: dict[str, Any]) -> tuple[str, ...]:
+    return (_reversed(record["Name"]), record["Type"], record.get("SetIdentifier", ""))
 
 
 _tokens: dict[str, tuple[float, float]] = {}

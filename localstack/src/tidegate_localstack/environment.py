@@ -2,7 +2,9 @@
 
 LocalStack breaks with the newest releases of what it depends on, so constraints.txt holds the
 whole set, frozen, and is installed without resolving anything. A stamp with the hash of what went
-in makes a second call free, and an environment that was left half-built is built anew.
+in makes a second call free, and an environment that was left half-built is built anew. One that
+came here with a copied or moved folder has what it needs, but knows it by the old folder's name:
+those few places are mended instead of installing everything again.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ CONSTRAINTS = ROOT / "constraints.txt"
 STATIC_FILES = Path("usr/lib/localstack")
 """Where LocalStack looks, below its FILESYSTEM_ROOT, for files prepared at build time."""
 STAMP_NAME = ".tidegate-installed"
+LINK_PATTERN = "__editable__.tidegate_localstack-*.pth"
+ACTIVATE = "activate"
 OLDEST_PYTHON = (3, 11)
 CANDIDATE_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3")
 
@@ -57,14 +61,54 @@ def wanted_stamp() -> str:
     digest = hashlib.sha256()
     for path in (CONSTRAINTS, ROOT / "pyproject.toml"):
         digest.update(path.read_bytes())
-    digest.update(str(ROOT).encode())  # the package is installed as a link to this very folder
     return digest.hexdigest()
 
 
 def is_installed() -> bool:
-    """Whether the environment is complete and current."""
+    """Whether the environment is complete and current, wherever it was installed."""
     stamp = home() / STAMP_NAME
     return python().exists() and stamp.exists() and stamp.read_text() == wanted_stamp()
+
+
+def _link() -> Path | None:
+    """The file by which the environment finds this package, whose source is not copied into it."""
+    return next(home().glob(f"lib/python*/site-packages/{LINK_PATTERN}"), None)
+
+
+def is_at_home() -> bool:
+    """Whether the environment leads to this very folder, and not to the one it was copied from."""
+    link = _link()
+    return link is not None and link.read_text().strip() == str(ROOT / "src")
+
+
+def settle() -> bool:
+    """Lead an environment that came with a copied folder to this one; tells whether it works."""
+    link = _link()
+    if link is None:
+        return False
+    before, now = _home_it_knows().encode(), str(home()).encode()
+    scripts = [path for path in (home() / "bin").iterdir() if path.is_file()]
+    # The script that knows the old folder, and the link that tells of the new, come last: what is
+    # interrupted is then done again.
+    for script in sorted(scripts, key=lambda path: path.name == ACTIVATE) if before else ():
+        if not script.is_symlink() and before in (text := script.read_bytes()):
+            script.write_bytes(text.replace(before, now))
+    link.write_text(f"{ROOT / 'src'}\n")
+    check = "import sys, localstack, tidegate_localstack as ours; print(ours.__file__)"
+    found = subprocess.run(
+        [str(python()), "-I", "-c", check], check=False, capture_output=True, text=True
+    )
+    return found.returncode == 0 and Path(found.stdout.strip()).is_relative_to(ROOT)
+
+
+def _home_it_knows() -> str:
+    """The folder the environment was made in, as its own scripts name it."""
+    activate = home() / "bin" / ACTIVATE
+    for line in activate.read_text().splitlines() if activate.exists() else ():
+        name, _, value = line.strip().removeprefix("export ").partition("=")
+        if name == "VIRTUAL_ENV":
+            return value.strip("\"'")
+    return ""
 
 
 def find_python() -> str:
@@ -90,7 +134,10 @@ def _is_new_enough(interpreter: str) -> bool:
 
 def install() -> bool:
     """Bring the environment up to date; returns whether anything had to be done."""
-    if is_installed():
+    if is_installed() and is_at_home():
+        return False
+    if is_installed() and settle():
+        print(f"tide-aws: the copied environment in {home()} is at home here now", file=sys.stderr)
         return False
     target = home()
     interpreter = find_python()

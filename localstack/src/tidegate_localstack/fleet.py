@@ -11,6 +11,8 @@ from typing import Any
 from localstack.aws.api import RequestContext
 from localstack.services.moto import call_moto
 from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState, autoscaling_backends
+from moto.ec2.models import ec2_backends
+from moto.elbv2.models import elbv2_backends
 
 from tidegate_localstack import members
 from tidegate_localstack.handlers import Handler, refuse
@@ -39,11 +41,41 @@ def _check_bounds(minimum: int, desired: int, maximum: int) -> None:
         )
 
 
+PROCESSES = (
+    "Launch",
+    "Terminate",
+    "AddToLoadBalancer",
+    "AlarmNotification",
+    "AZRebalance",
+    "HealthCheck",
+    "InstanceRefresh",
+    "ReplaceUnhealthy",
+    "ScheduledActions",
+)
+
+
 def _create(context: RequestContext, request: Any) -> Any:
+    name = request["AutoScalingGroupName"]
+    if name in autoscaling_backends[context.account_id][context.region].autoscaling_groups:
+        raise refuse(
+            "AlreadyExists",
+            f"AutoScalingGroup by this name already exists - A group with the name {name} "
+            "already exists",
+        )
+    _check_target_groups(context, request)
     minimum, maximum = int(request["MinSize"]), int(request["MaxSize"])
     desired = request.get("DesiredCapacity")
     _check_bounds(minimum, minimum if desired is None else int(desired), maximum)
     return call_moto(context)
+
+
+def _check_target_groups(context: RequestContext, request: Any) -> None:
+    known = elbv2_backends[context.account_id][context.region].target_groups
+    if any(arn not in known for arn in request.get("TargetGroupARNs") or []):
+        raise refuse(
+            "ValidationError",
+            "Provided Target Groups may not be valid. Please ensure they exist and try again.",
+        )
 
 
 def _update(context: RequestContext, request: Any) -> Any:
@@ -149,6 +181,43 @@ def _complete_lifecycle_action(context: RequestContext, request: Any) -> Any:
     return {}
 
 
+def _of_a_group(context: RequestContext, request: Any) -> Any:
+    """What moto does well enough, once it is sure that everything named is there."""
+    group = group_named(context, request["AutoScalingGroupName"])
+    mine = {state.instance_id for state in group.instance_states}
+    for identifier in request.get("InstanceIds") or []:
+        if identifier not in mine:
+            raise refuse(
+                "ValidationError",
+                f"The instance {identifier} is not part of Auto Scaling group {group.name}.",
+            )
+    for process in request.get("ScalingProcesses") or []:
+        if process not in PROCESSES:
+            raise refuse(
+                "ValidationError",
+                f"'{process}' is not a scaling process; there are {', '.join(PROCESSES)}",
+            )
+    _check_target_groups(context, request)
+    return call_moto(context)
+
+
+def _attach_instances(context: RequestContext, request: Any) -> Any:
+    group_named(context, request["AutoScalingGroupName"])
+    ec2 = ec2_backends[context.account_id][context.region]
+    given = request.get("InstanceIds") or []
+    unknown = [identifier for identifier in given if ec2.get_instance_by_id(identifier) is None]
+    if unknown:
+        raise refuse("ValidationError", f"Invalid Instance ID(s): [{', '.join(unknown)}] specified")
+    return call_moto(context)
+
+
+def _set_instance_health(context: RequestContext, request: Any) -> Any:
+    _find(context, request["InstanceId"])
+    if request["HealthStatus"] not in ("Healthy", "Unhealthy"):
+        raise refuse("ValidationError", "Valid instance health states are: [Healthy, Unhealthy].")
+    return call_moto(context)
+
+
 OPERATIONS: Mapping[str, Handler] = {
     "CreateAutoScalingGroup": _create,
     "UpdateAutoScalingGroup": _update,
@@ -157,4 +226,17 @@ OPERATIONS: Mapping[str, Handler] = {
     "TerminateInstanceInAutoScalingGroup": _terminate,
     "DetachLoadBalancerTargetGroups": _detach_target_groups,
     "CompleteLifecycleAction": _complete_lifecycle_action,
+    "AttachInstances": _attach_instances,
+    "SetInstanceHealth": _set_instance_health,
+    "AttachLoadBalancerTargetGroups": _of_a_group,
+    "DeleteLifecycleHook": _of_a_group,
+    "DescribeLifecycleHooks": _of_a_group,
+    "DescribeLoadBalancerTargetGroups": _of_a_group,
+    "DetachInstances": _of_a_group,
+    "EnterStandby": _of_a_group,
+    "ExitStandby": _of_a_group,
+    "PutLifecycleHook": _of_a_group,
+    "ResumeProcesses": _of_a_group,
+    "SetInstanceProtection": _of_a_group,
+    "SuspendProcesses": _of_a_group,
 }

@@ -22,13 +22,23 @@ def on_start() -> None:
     from localstack.aws.handlers.service_plugin import ServiceLoader  # noqa: PLC0415
     from localstack.services.edge import ROUTER  # noqa: PLC0415
 
-    from tidegate_localstack import control, dns, launch_templates, traffic  # noqa: PLC0415
+    from tidegate_localstack import (  # noqa: PLC0415
+        actions,
+        control,
+        dns,
+        launch_templates,
+        model_check,
+        traffic,
+    )
 
     launch_templates.repair()
+    actions.repair()
     control.add_routes(ROUTER)
     traffic.add_routes(ROUTER)
     pass_when_loaded(ServiceLoader)
-    handlers.serve_custom_service_request_handlers.append(dns.throttle)
+    before_services: Any = handlers.serve_custom_service_request_handlers
+    before_services.append(dns.throttle)
+    before_services.append(model_check.check)
     threading.Thread(target=_warm_up, name="tidegate-warm-up", daemon=True).start()
 
 

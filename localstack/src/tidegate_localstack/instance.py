@@ -42,6 +42,8 @@ class Record:
     started_at: float
     process_start: str
     """When the kernel says the process started, so that a reused pid is not mistaken for ours."""
+    state_dir: str = ""
+    """The folder it was started in, so that a copied folder does not stop another's process."""
 
     @property
     def endpoint(self) -> str:
@@ -62,7 +64,8 @@ class Instance:
             record = Record(**json.loads(self.record_path.read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
-        return record if _process_start(record.pid) == record.process_start else None
+        ours = record.state_dir in ("", str(self.state_dir))
+        return record if ours and process_start(record.pid) == record.process_start else None
 
     def up(self, port: int) -> tuple[Record, bool]:
         """Start unless running, and wait until healthy; returns the record and whether new."""
@@ -132,7 +135,8 @@ class Instance:
                 env=_child_environment(port, private_home, files),
                 start_new_session=True,  # a Ctrl-C meant for the caller must not reach it
             )
-        record = Record(process.pid, port, time.time(), _process_start(process.pid))
+        started = process_start(process.pid)
+        record = Record(process.pid, port, time.time(), started, str(self.state_dir))
         partial = self.record_path.with_suffix(".partial")
         partial.write_text(json.dumps(asdict(record)))
         partial.replace(self.record_path)
@@ -198,7 +202,7 @@ def _is_healthy(endpoint: str) -> bool:
         return False
 
 
-def _process_start(pid: int) -> str:
+def process_start(pid: int) -> str:
     """The start time of a process as the kernel words it, or nothing when it is gone."""
     if sys.platform.startswith("linux"):
         try:
@@ -221,7 +225,7 @@ def _stop(record: Record) -> None:
         while time.monotonic() < deadline:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(record.pid, os.WNOHANG)
-            if _process_start(record.pid) != record.process_start:
+            if process_start(record.pid) != record.process_start:
                 return
             time.sleep(0.05)
     raise LocalAwsError(

@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument(
         "--returning", type=float, default=0.0, help="share of requests that keep their cookies"
     )
+    parser.add_argument("--path", default="/", help="what is asked for")
     options = parser.parse_args()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -66,7 +67,7 @@ def main() -> None:
     tally = Tally()
     gap = WORKERS / options.rate
     way = _find_way(options.prefix)
-    way.returning = options.returning
+    way.returning, way.path = options.returning, options.path
     workers = [
         threading.Thread(target=_send, args=(way, gap, i * gap / WORKERS, tally, stop))
         for i in range(WORKERS)
@@ -94,6 +95,7 @@ class Way:
     zone: str | None = None
     returning: float = 0.0
     """The share of requests that come from somebody who was here before."""
+    path: str = "/"
 
     def look_up(self) -> None:
         """Ask Route 53 for the weights, unless there is but one name."""
@@ -159,7 +161,7 @@ def _send(way: Way, gap: float, delay: float, tally: Tally, stop: threading.Even
         try:
             is_known = random.random() < way.returning
             connection.request(
-                "GET", "/", headers=way.next_headers() | (cookies.sent() if is_known else {})
+                "GET", way.path, headers=way.next_headers() | (cookies.sent() if is_known else {})
             )
             answer = connection.getresponse()
             if is_known:

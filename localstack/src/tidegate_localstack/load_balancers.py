@@ -1,8 +1,9 @@
 """Elastic Load Balancing v2, where moto is more lenient or less precise than AWS.
 
-moto accepts any weight, any number of target groups and stickiness that AWS refuses, calls every
-target healthy, forgets which load balancers use a target group once a rule is modified, and takes a
-network load balancer for an application's.
+moto accepts any weight, any number of target groups and stickiness that AWS refuses, lets default
+rules be changed like others, registers instances nobody has, calls every target healthy, forgets
+which load balancers use a target group once a rule is modified, and takes a network load balancer
+for an application's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.services.moto import call_moto
+from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 
 from tidegate_localstack import targets
@@ -138,6 +140,49 @@ def _changing_actions(parameter: str) -> Handler:
     return handle
 
 
+def _on_own_rules(doing: str) -> Handler:
+    """A handler for an operation on rules, which leaves default rules to their listener."""
+
+    def handle(context: RequestContext, request: Any) -> Any:
+        backend = _backend(context)
+        _check_not_default(backend, request, doing)
+        answer = call_moto(context)
+        targets.refresh(backend)
+        return answer
+
+    return handle
+
+
+def _check_not_default(backend: Any, request: Any, doing: str) -> None:
+    known = {rule.arn: rule for rule in _rules(backend)}
+    named = [entry["RuleArn"] for entry in request.get("RulePriorities") or [request]]
+    for arn in named:
+        if arn not in known:
+            raise refuse("RuleNotFound", f"One or more rules not found: {arn}")
+        if _is_default(known[arn]):
+            raise refuse("OperationNotPermitted", f"Default rule '{arn}' cannot be {doing}")
+
+
+def _modify_rule(context: RequestContext, request: Any) -> Any:
+    _check_not_default(_backend(context), request, "modified")
+    return _changing_actions("Actions")(context, request)
+
+
+def _register_targets(context: RequestContext, request: Any) -> Any:
+    group = _backend(context).target_groups.get(request["TargetGroupArn"])
+    if group is not None and group.target_type == "instance":
+        ec2 = ec2_backends[context.account_id][context.region]
+        found = {t["Id"]: ec2.get_instance_by_id(t["Id"]) for t in request["Targets"]}
+        lost = [i for i, instance in found.items() if getattr(instance, "state", "") != "running"]
+        if lost:
+            raise refuse(
+                "InvalidTarget",
+                "The following targets are not in a running state and cannot be registered: "
+                + ", ".join(f"'{identifier}'" for identifier in lost),
+            )
+    return call_moto(context)
+
+
 def _rules(backend: Any) -> list[Any]:
     return [
         rule
@@ -207,10 +252,13 @@ def _describe_target_health(context: RequestContext, request: Any) -> Any:
 
 OPERATIONS: Mapping[str, Handler] = {
     "CreateRule": _changing_actions("Actions"),
-    "ModifyRule": _changing_actions("Actions"),
+    "ModifyRule": _modify_rule,
+    "DeleteRule": _on_own_rules("deleted"),
+    "SetRulePriorities": _on_own_rules("given a priority"),
     "CreateListener": _changing_actions("DefaultActions"),
     "ModifyListener": _changing_actions("DefaultActions"),
     "CreateLoadBalancer": _create_load_balancer,
+    "RegisterTargets": _register_targets,
     "DescribeTargetGroups": _describe_target_groups,
     "DescribeTargetHealth": _describe_target_health,
 }

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.model import ServiceModel
 from localstack.aws.api import RequestContext
 from localstack.aws.skeleton import Skeleton
 from localstack.aws.spec import load_service
 from localstack.services.moto import call_moto
 from localstack.services.plugins import Service, aws_provider
 
-from tidegate_localstack import engine
+from tidegate_localstack import engine, paging
 from tidegate_localstack.handlers import Handler
 
 
@@ -43,7 +44,16 @@ def service_on_moto(name: str, supplied: Mapping[str, Handler] | None = None) ->
         if operation not in table:
             raise ValueError(f"{name} has no operation {operation}; check the spelling")
         table[operation] = _locked(handler)
-    return Service(name=name, skeleton=Skeleton(model, table))
+    return Service(name=name, skeleton=Skeleton(model, _in_pages(model, table)))
+
+
+def _in_pages(model: ServiceModel, table: Mapping[str, Handler]) -> dict[str, Handler]:
+    """The same table, in which what lists answers page by page."""
+    pages = {name: paging.pages_of(model, name) for name in table}
+    return {
+        name: paging.paged(handler, found) if (found := pages[name]) else handler
+        for name, handler in table.items()
+    }
 
 
 @aws_provider(api="elbv2")
@@ -84,7 +94,10 @@ def route53() -> Service:
 
     from tidegate_localstack.dns import Records  # noqa: PLC0415
 
-    return Service.for_provider(Records(), dispatch_table_factory=MotoFallbackDispatcher)
+    def table(provider: Any) -> Any:
+        return _in_pages(load_service("route53"), MotoFallbackDispatcher(provider))
+
+    return Service.for_provider(Records(), dispatch_table_factory=table)
 
 
 @aws_provider(api="codedeploy")

@@ -21,16 +21,18 @@ from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.services.cloudwatch.models import cloudwatch_stores
 from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState, autoscaling_backends
 
-from tidegate_localstack import members
+from tidegate_localstack import members, paging
 from tidegate_localstack.engine import backends
 from tidegate_localstack.fleet import group_named
 from tidegate_localstack.handlers import Handler, refuse
+from tidegate_localstack.paging import Pages
 from tidegate_localstack.settings import SETTINGS
 
 ROLLING = ("InProgress", "Baking", "RollbackInProgress")
 ACTIVE = ("Pending", "Cancelling", *ROLLING)
 WAIT_LIMIT_SECONDS = 3600.0
 DEFAULT_CHECKPOINT_DELAY = 3600
+PAGES = Pages("autoscaling", "NextToken", "MaxRecords", "NextToken", "InstanceRefreshes")
 
 
 @dataclass
@@ -171,11 +173,8 @@ def _describe(context: RequestContext, request: Any) -> Any:
     group = group_named(context, request["AutoScalingGroupName"])
     ids = request.get("InstanceRefreshIds")
     found = [r for r in reversed(refreshes_of(group)) if not ids or r.id in ids]
-    start, size = int(request.get("NextToken") or 0), int(request.get("MaxRecords") or 50)
-    answer: dict[str, Any] = {
-        "InstanceRefreshes": [refresh.described() for refresh in found[start : start + size]]
-    }
-    return answer | ({"NextToken": str(start + size)} if start + size < len(found) else {})
+    described = [refresh.described() for refresh in found]
+    return paging.cut(PAGES, request, {"InstanceRefreshes": described})
 
 
 def _running(context: RequestContext, request: Any) -> Refresh:

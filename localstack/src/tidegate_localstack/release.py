@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from typing import Any
 
 import boto3
 
+from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.world import user_data
+
+UNKNOWN_WORLD = 2
+"""The exit code for a world that is not there, as for a wrong argument."""
 
 
 def main() -> None:
@@ -24,24 +30,48 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--unhealthy", action="store_true")
     options = parser.parse_args()
+    ec2, autoscaling = boto3.client("ec2"), boto3.client("autoscaling")
+    group = f"{options.prefix}-{options.side}"
+    try:
+        check_world(autoscaling, options.prefix, group)
+    except LocalAwsError as error:
+        print(f"tide-aws: {error}", file=sys.stderr)
+        sys.exit(UNKNOWN_WORLD)
     data = user_data(
         options.version,
         error_rate=options.error_rate,
         latency_ms=options.latency_ms,
         healthy=not options.unhealthy,
     )
-    created = boto3.client("ec2").create_launch_template_version(
+    created = ec2.create_launch_template_version(
         LaunchTemplateName=options.prefix,
         SourceVersion="1",
         LaunchTemplateData={"UserData": data},
     )
     number = str(created["LaunchTemplateVersion"]["VersionNumber"])
-    group = f"{options.prefix}-{options.side}"
-    boto3.client("autoscaling").update_auto_scaling_group(
+    autoscaling.update_auto_scaling_group(
         AutoScalingGroupName=group,
         LaunchTemplate={"LaunchTemplateName": options.prefix, "Version": number},
     )
     print(json.dumps({"group": group, "template_version": number, "version": options.version}))
+
+
+def check_world(autoscaling: Any, prefix: str, group: str) -> None:
+    """Make sure that there is what a release changes, before it changes anything."""
+    groups = {
+        one["AutoScalingGroupName"]
+        for page in autoscaling.get_paginator("describe_auto_scaling_groups").paginate()
+        for one in page["AutoScalingGroups"]
+    }
+    if group in groups:
+        return
+    side = group.removeprefix(prefix)
+    known = sorted(name.removesuffix(side) for name in groups if name.endswith(side))
+    there = f"there are {', '.join(known)}" if known else "there is none at all"
+    raise LocalAwsError(
+        f"there is no world {prefix} with a group {group}; of such worlds {there}. "
+        "`tide-aws seed` creates one, with --prefix for its name and --kind for its kind."
+    )
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ def _firing_alarm(run: Run) -> str | None:
 
 
 def _begin(run: Run) -> None:
-    run.deployment.status, run.started = "InProgress", datetime.now(UTC)
+    if not run.become("InProgress"):
+        return
+    run.started = datetime.now(UTC)
     if run.platform != "Server":
         shifts.begin(run)
         return
@@ -55,7 +57,7 @@ def _begin(run: Run) -> None:
 def _advance(run: Run, now: float) -> None:
     deployment = run.deployment
     if deployment.status == "Created":
-        deployment.status = "Queued"
+        run.become("Queued")
     elif deployment.status == "Queued":
         _begin(run)
     elif (alarm := _firing_alarm(run)) and not run.is_rollback:

@@ -79,14 +79,15 @@ def _copy(run: Run, blue: Any) -> str:
 def _install(run: Run, now: float) -> None:
     if deploy(run, _labelled(run, "Green"), INSTALL, ("Ready",), now):
         if run.option("deploymentReadyOption").get("actionOnTimeout") == "STOP_DEPLOYMENT":
-            run.deployment.status, run.waiting_for = "Ready", "READY_WAIT"
+            run.waiting_for = "READY_WAIT" if run.become("Ready") else None
         run.enter("ready")
 
 
 def _ready(run: Run, _now: float) -> None:
     limit = float(run.option("deploymentReadyOption").get("waitTimeInMinutes") or 60)
     if run.waiting_for is None:
-        run.deployment.status = "InProgress"
+        if not run.become("InProgress"):
+            return
         _attach(run, "Green")
         run.traffic_moved = True
         run.enter("reroute")

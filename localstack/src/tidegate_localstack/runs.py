@@ -17,6 +17,7 @@ import json
 import random
 import re
 import string
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from tidegate_localstack.instances import Behaviour, program_of
 from tidegate_localstack.settings import SETTINGS
 
 ACTIVE = ("Created", "Queued", "InProgress", "Baking", "Ready")
+_MOVING = threading.Lock()
 BLOCK = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic")
 INSTALL = (
     "ApplicationStop",
@@ -116,6 +118,17 @@ class Run:
     previous_revision: Any = None
     shift: Any = None
     """What moves where, for Lambda and ECS."""
+
+    def become(self, status: str) -> bool:
+        """Take on a status, unless it has ended: requests and the engine are threads apart.
+
+        Whoever was told that a deployment is stopped never finds it succeeded afterwards.
+        """
+        with _MOVING:
+            if self.deployment.status not in ACTIVE:
+                return False
+            self.deployment.status = status
+            return True
 
     @property
     def group(self) -> Any:
@@ -247,10 +260,14 @@ def _place(run: Run, target: Target) -> tuple[Any, Any] | None:
 
 def stop(
     run: Run, status: str, error: tuple[str, str], event: str, *, roll_back: bool | None = None
-) -> None:
-    """End a deployment before its time, with a rollback if the configuration says so."""
-    run.deployment.status, run.error = status, error
-    run.completed, run.waiting_for = datetime.now(UTC), None
+) -> bool:
+    """End a deployment before its time, with a rollback if the configuration says so.
+
+    False when it has ended already.
+    """
+    if not run.become(status):
+        return False
+    run.error, run.completed, run.waiting_for = error, datetime.now(UTC), None
     for target in run.targets:
         target.skip()
     config = run.deployment.auto_rollback_configuration or run.group.auto_rollback_configuration
@@ -258,6 +275,7 @@ def stop(
     wanted = roll_back if roll_back is not None else automatic
     if wanted and not run.is_rollback:
         _roll_back(run)
+    return True
 
 
 def _roll_back(run: Run) -> None:
@@ -285,7 +303,9 @@ def _roll_back(run: Run) -> None:
 
 def succeed(run: Run, *, label: str) -> None:
     """End well; instances launched from now on get this revision, too."""
-    run.deployment.status, run.completed = "Succeeded", datetime.now(UTC)
+    if not run.become("Succeeded"):
+        return
+    run.completed = datetime.now(UTC)
     for fleet in fleets(run, label=label):
         fleet.__dict__["tidegate_revision"] = run.asked()
 

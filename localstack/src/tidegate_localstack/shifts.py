@@ -298,13 +298,13 @@ def advance(run: Run, now: float) -> None:
         work_on(run, target, shift.prepare, now)
         if target.status == "Ready":
             if run.option("deploymentReadyOption").get("actionOnTimeout") == "STOP_DEPLOYMENT":
-                run.deployment.status, run.waiting_for = "Ready", "READY_WAIT"
+                run.waiting_for = "READY_WAIT" if run.become("Ready") else None
             run.enter("ready")
     elif run.phase == "ready":
         limit = float(run.option("deploymentReadyOption").get("waitTimeInMinutes") or 60)
         if run.waiting_for is None:
-            run.deployment.status = "InProgress"
-            run.enter("shift")
+            if run.become("InProgress"):
+                run.enter("shift")
         elif run.waited_minutes() > limit:
             error = ("TIMEOUT", "The deployment timed out while waiting for the traffic rerouting")
             stop(run, "Stopped", error, "DEPLOYMENT_FAILURE")

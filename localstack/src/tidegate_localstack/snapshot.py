@@ -3,7 +3,7 @@
 A roll-back promises the world as it was. What was is compared with what is by two of these: the
 actions of every listener and rule, the sizes, suspensions and versions of every group, every DNS
 record, the last good revision of every deployment group, the number of targets, Lambda aliases, ECS
-services. Names stand for
+services, and the marks that runs leave as tags. Names stand for
 ARNs, lists are sorted, and what moves by itself (ids of instances, health, times, the history of
 refreshes and deployments) is left out.
 """
@@ -38,6 +38,7 @@ class Snapshot:
             "targets": dict(self._targets()),
             "aliases": dict(self._aliases()),
             "services": dict(self._services()),
+            "marks": dict(self._marks()),
         }
 
     def _pages(self, service: str, operation: str, key: str, **options: Any) -> Iterator[Any]:
@@ -113,6 +114,57 @@ class Snapshot:
                 groups = [group["name"] for group in info.get("autoScalingGroups", [])]
                 kept = {"revision": revision, "auto_scaling_groups": sorted(groups)}
                 yield f"{application}/{name}", kept
+
+    def _marks(self) -> Iterator[tuple[str, list[str]]]:
+        """The keys of tidegate's own tags, by the thing that has them."""
+        for thing, tags in self._tagged():
+            keys = sorted(key for key in tags if key.startswith("tidegate:"))
+            if keys:
+                yield thing, keys
+
+    def _tagged(self) -> Iterator[tuple[str, list[str]]]:
+        for arn in self._listeners_and_rules():
+            described = self._aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"]
+            yield arn, [tag["Key"] for found in described for tag in found["Tags"]]
+        for group in self._pages(
+            "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"
+        ):
+            if self._ours(group["AutoScalingGroupName"]):
+                yield group["AutoScalingGroupName"], [tag["Key"] for tag in group["Tags"]]
+        for zone in self._pages("route53", "list_hosted_zones", "HostedZones"):
+            if self._prefix is None or zone["Name"].startswith(f"{self._prefix}."):
+                name = zone["Id"].rpartition("/")[2]
+                found = self._aws.route53.list_tags_for_resource(
+                    ResourceType="hostedzone", ResourceId=name
+                )
+                yield zone["Name"], [tag["Key"] for tag in found["ResourceTagSet"]["Tags"]]
+        for group, arn in self._deployment_group_arns():
+            found = self._aws.codedeploy.list_tags_for_resource(ResourceArn=arn)
+            yield group, [tag["Key"] for tag in found["Tags"]]
+
+    def _listeners_and_rules(self) -> Iterator[str]:
+        for balancer in self._pages("elbv2", "describe_load_balancers", "LoadBalancers"):
+            if self._ours(balancer["LoadBalancerName"]):
+                at = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
+                for listener in self._pages("elbv2", "describe_listeners", "Listeners", **at):
+                    yield listener["ListenerArn"]
+                    rules = self._aws.elbv2.describe_rules(ListenerArn=listener["ListenerArn"])
+                    yield from (r["RuleArn"] for r in rules["Rules"] if not r["IsDefault"])
+
+    def _deployment_group_arns(self) -> Iterator[tuple[str, str]]:
+        codedeploy = self._aws.codedeploy
+        account = self._aws.sts.get_caller_identity()["Account"]
+        beginning = f"arn:aws:codedeploy:{codedeploy.meta.region_name}:{account}:deploymentgroup"
+        for application in self._pages("codedeploy", "list_applications", "applications"):
+            if self._ours(application):
+                for name in self._pages(
+                    "codedeploy",
+                    "list_deployment_groups",
+                    "deploymentGroups",
+                    applicationName=application,
+                ):
+                    group = f"{application}/{name}"
+                    yield group, f"{beginning}:{group}"
 
     def _targets(self) -> Iterator[tuple[str, int]]:
         """How many targets each group has, those on their way out not counted."""

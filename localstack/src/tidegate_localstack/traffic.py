@@ -69,7 +69,7 @@ def _find(host: str) -> tuple[Any, Any, Any] | None:
     name = name.partition(".")[0]
     for backend in engine.backends(elbv2_backends):
         for balancer in backend.load_balancers.values():
-            if balancer.name == name and balancer.listeners:
+            if balancer.name.lower() == name.lower() and balancer.listeners:
                 ports = (port, "80")
                 listeners = sorted(
                     balancer.listeners.values(),
