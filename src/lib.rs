@@ -23,6 +23,7 @@ pub mod gate;
 pub mod journal;
 pub mod judge;
 pub mod plan;
+pub mod printable;
 pub mod report;
 pub mod rollout;
 pub mod runner;

@@ -3,14 +3,17 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::preflight::{Notes, Objection};
+use super::{
+    absent::missing,
+    objection::{Notes, Objection},
+};
 use crate::{
-    cloud::{Alarm, AlarmValue, Error, Reads},
+    cloud::{Alarm, AlarmValue, Error, Kind, Reads, Told},
     plan::{
         AlarmsGate, AlreadyInAlarm, GateName, Member, Plan, Queue, RouteName, StepId, Verb,
         units::format_duration,
     },
-    rollout::{Bindings, Excused, ExcusedUntil},
+    rollout::{Bindings, Excused, ExcusedUntil, Medium},
 };
 
 fn alarm_gates(plan: &Plan) -> impl Iterator<Item = (&GateName, &AlarmsGate)> {
@@ -56,19 +59,25 @@ pub(super) async fn check_alarms(
             return Vec::new();
         }
     };
+    doubt_clock(alarms.iter().find_map(|alarm| alarm.told), notes);
     for name in &named {
         match alarms.iter().find(|alarm| alarm.name == *name) {
-            None => notes.objections.push(Objection::new(
-                format!("alarm {name} does not exist"),
-                "check its name and region; reading a composite alarm needs cloudwatch:DescribeAlarms on `*`",
-            )),
+            None => {
+                let alarm = format!("alarm {name}");
+                let mut objection = missing(&alarm, (Kind::Alarm, name), reads).await;
+                objection
+                    .hint
+                    .push_str("; reading a composite alarm needs cloudwatch:DescribeAlarms on `*`");
+                notes.objections.push(objection);
+            }
             Some(alarm) => {
                 doubts(alarm, notes);
-                too_slow(plan, alarm, notes);
                 elsewhere(plan, alarm, bindings, notes);
             }
         }
     }
+    too_slow(plan, &alarms, notes);
+    check_history(&alarms, reads, notes).await;
     let on = |name: &String| {
         alarms.iter().find(|a| a.name == *name && a.value == AlarmValue::Alarm).cloned()
     };
@@ -79,6 +88,18 @@ pub(super) async fn check_alarms(
         }
     }
     excused
+}
+
+/// Whether an alarm's history may be read, which is needed in the moment of a flicker: without it the gate would be
+/// unknown from then on. What it says now does not matter, so as little as possible is asked for.
+async fn check_history(alarms: &[Alarm], reads: &Reads, notes: &mut Notes) {
+    let Some(alarm) = alarms.first() else { return };
+    let newest = alarm.told.map(|told| told.there).max(alarm.since).unwrap_or_default();
+    let asked = reads.alarms.history(&alarm.name, newest).await;
+    if let Err(error) = asked.map(|_| ()).or_else(|e| if e.is_passing() { Ok(()) } else { Err(e) })
+    {
+        notes.objections.push(Objection::error("the history of alarms cannot be read", &error));
+    }
 }
 
 fn already(
@@ -104,6 +125,26 @@ fn already(
         .warnings
         .push(format!("alarm {name} is in ALARM already ({reason}); for gate {gate} it {what}"));
     Some(Excused { gate: gate.clone(), alarm: name, until, reason })
+}
+
+/// Clocks that differ by more are set wrong, rather than read late.
+const CLOCKS_AGREE: Duration = Duration::from_secs(30);
+
+const CLOCK: &str = "this machine's clock";
+
+/// A run waits, and says what it has seen since when, by this machine's clock; alarms and metrics go by AWS's.
+pub(super) fn doubt_clock(told: Option<Told>, notes: &mut Notes) {
+    let Some(Told { there, here }) = told else { return };
+    let (ahead, behind) = (here.since(there), there.since(here));
+    let (apart, direction) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
+    let is_told = notes.warnings.iter().any(|warning| warning.starts_with(CLOCK));
+    if apart > CLOCKS_AGREE && !is_told {
+        notes.warnings.push(format!(
+            "{CLOCK} is {} {direction} AWS's: figures and alarms near the beginning of a step may be \
+             counted wrongly; set it by NTP",
+            format_duration(Duration::from_secs(apart.as_secs()))
+        ));
+    }
 }
 
 fn doubts(alarm: &Alarm, notes: &mut Notes) {
@@ -141,19 +182,26 @@ fn guarded_by<'a>(plan: &'a Plan, alarm: &str) -> Vec<Guarded<'a>> {
     guarded.collect()
 }
 
-/// The shortest bake stands for all: the same sentence ten times teaches nobody.
-fn too_slow(plan: &Plan, alarm: &Alarm, notes: &mut Notes) {
-    let Some(reacts_in) = alarm.reacts_in else { return };
-    let shortest = guarded_by(plan, &alarm.name).into_iter().min_by_key(|shift| shift.bake);
-    if let Some(shift) = shortest.filter(|shift| shift.bake < reacts_in) {
-        notes.warnings.push(format!(
-            "alarm {} takes at least {} to react, and {} bakes {}: it can be over before the alarm goes off",
-            alarm.name,
-            format_duration(reacts_in),
-            shift.step,
-            format_duration(shift.bake),
-        ));
-    }
+/// The shortest bake stands for all, and one sentence for all alarms: the same ten times teaches nobody.
+fn too_slow(plan: &Plan, alarms: &[Alarm], notes: &mut Notes) {
+    let slow = alarms.iter().filter_map(|alarm| {
+        let reacts_in = alarm.reacts_in?;
+        let shifts = guarded_by(plan, &alarm.name).into_iter();
+        let shortest = shifts.min_by_key(|shift| shift.bake)?;
+        (shortest.bake < reacts_in).then_some((alarm, reacts_in, shortest))
+    });
+    let slow: Vec<_> = slow.collect();
+    let Some((_, _, shift)) = slow.iter().min_by_key(|(_, _, shift)| shift.bake) else { return };
+    let each: Vec<String> = slow
+        .iter()
+        .map(|(alarm, reacts_in, _)| format!("{} ({})", alarm.name, format_duration(*reacts_in)))
+        .collect();
+    notes.warnings.push(format!(
+        "{} bakes {}, which can be over before an alarm goes off; so long these take to react: {}",
+        shift.step,
+        format_duration(shift.bake),
+        each.join(", ")
+    ));
 }
 
 /// An alarm on the whole load balancer sees the candidate's errors thinned by everybody else's requests; one on another
@@ -162,7 +210,9 @@ fn elsewhere(plan: &Plan, alarm: &Alarm, bindings: &Bindings, notes: &mut Notes)
     let name = &alarm.name;
     let routes: BTreeSet<&RouteName> =
         guarded_by(plan, name).into_iter().map(|shift| shift.route).collect();
-    for (route, bound) in routes.into_iter().filter_map(|r| Some((r, bindings.routes.get(r)?))) {
+    let routes = routes.into_iter().filter_map(|route| Some((route, bindings.routes.get(route)?)));
+    // A record's side has a load balancer of its own, all of which is the side; its groups have names of their own.
+    for (route, bound) in routes.filter(|(_, bound)| bound.medium == Medium::LoadBalancer) {
         let candidate = &bound.candidate;
         if alarm.target_groups.is_empty() {
             if let Some(balancer) = alarm.load_balancers.first() {
@@ -189,7 +239,7 @@ fn is_group(dimension: &str, group: &Member, notes: &Notes) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        rollout::{Bound, Medium, Timestamp},
+        rollout::{Bound, Timestamp},
         testkit::{SAMPLE_RULE, sample_plan},
     };
 
@@ -205,11 +255,16 @@ mod tests {
             load_balancers: vec!["app/shop/50dc".into()],
             reacts_in: Some(Duration::from_mins(3)),
             request: None,
+            told: None,
         }
     }
 
     /// The warnings about an alarm of the sample plan, whose shifts bake five minutes.
     fn warnings(alarm: &Alarm) -> Vec<String> {
+        warnings_at(alarm, Medium::LoadBalancer)
+    }
+
+    fn warnings_at(alarm: &Alarm, medium: Medium) -> Vec<String> {
         let plan = sample_plan();
         let mut notes = Notes::default();
         for member in ["blue", "green"] {
@@ -222,12 +277,12 @@ mod tests {
             candidate: Member::new("green"),
             baseline: None,
             others: Vec::new(),
-            medium: Medium::LoadBalancer,
+            medium,
         };
         let mut bindings = Bindings::default();
         bindings.routes.insert(RouteName::new("web"), bound);
         doubts(alarm, &mut notes);
-        too_slow(&plan, alarm, &mut notes);
+        too_slow(&plan, std::slice::from_ref(alarm), &mut notes);
         elsewhere(&plan, alarm, &bindings, &mut notes);
         notes.warnings
     }
@@ -252,6 +307,33 @@ mod tests {
         assert!(warnings(&whole)[0].contains("all of load balancer app/shop/50dc"));
         let stable = Alarm { target_groups: vec!["targetgroup/blue/1".into()], ..alarm() };
         assert!(warnings(&stable)[0].contains("targetgroup/blue/1, not green"));
+    }
+
+    #[test]
+    fn alarms_on_the_load_balancer_of_a_record_watch_what_they_should() {
+        let own = Alarm { target_groups: vec!["targetgroup/app/1".into()], ..alarm() };
+        let whole = Alarm { target_groups: Vec::new(), ..alarm() };
+        let dns = Medium::Dns { ttl: 60 };
+        for alarm in [own, whole] {
+            assert_eq!(warnings_at(&alarm, dns), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_told_once_and_whole_seconds_on_the_way_are_not() {
+        let told = |seconds: i64| {
+            let here = Timestamp::from_millis(1_000_000 + seconds * 1_000);
+            let mut notes = Notes::default();
+            for _ in 0..2 {
+                let there = Timestamp::from_millis(1_000_000);
+                doubt_clock(Some(Told { there, here }), &mut notes);
+            }
+            notes.warnings
+        };
+        assert_eq!((told(20), told(-30)), (vec![], vec![]));
+        let [ahead] = &told(95)[..] else { panic!("{:?}", told(95)) };
+        assert!(ahead.contains("1m35s ahead of AWS's"), "{ahead}");
+        assert!(told(-31)[0].contains("31s behind AWS's"), "{:?}", told(-31));
     }
 
     #[test]

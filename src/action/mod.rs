@@ -1,15 +1,23 @@
 //! The verbs: how a target is read and changed through the ports, and what has to be settled before a run may start.
 //! What to do when is decided in `rollout`; here is only how.
 
+mod absent;
 mod alarms;
+mod attach;
 mod automation;
+mod fleets;
+mod leads;
 mod live;
+mod objection;
 mod permissions;
 mod preflight;
 mod preview;
 mod replacement;
+mod routes;
+mod versions;
 
 pub use live::*;
+pub use objection::{LedTo, Objection, Settled};
 pub use permissions::*;
 pub use preflight::*;
 pub use preview::*;

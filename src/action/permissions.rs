@@ -11,37 +11,26 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     if plan.aws.account.is_some() {
         actions.insert("sts:GetCallerIdentity");
     }
-    for route in plan.routes.values() {
-        match &route.kind {
-            RouteKind::Alb(_) => actions.extend(["elasticloadbalancing:DescribeRules"]),
-            RouteKind::Nlb(_) => {}
-            RouteKind::Route53(_) => {
-                actions.extend([
-                    "route53:GetHealthCheckStatus",
-                    "route53:ListHostedZonesByName",
-                    "route53:ListResourceRecordSets",
-                ]);
-                continue;
-            }
-        }
-        actions.extend([
-            "elasticloadbalancing:DescribeListeners",
-            "elasticloadbalancing:DescribeLoadBalancers",
-            "elasticloadbalancing:DescribeTargetGroupAttributes",
-            "elasticloadbalancing:DescribeTargetGroups",
-            "elasticloadbalancing:DescribeTargetHealth",
-        ]);
-    }
+    to_read_routes(plan, &mut actions);
     if plan.fleets.values().any(|fleet| fleet.kind == FleetKind::AutoScaling) {
         actions.insert("autoscaling:DescribeAutoScalingGroups");
     }
     for (_, step) in plan.steps() {
         match &step.verb {
-            Verb::Scale { .. } => {
+            Verb::Scale { fleet, .. } => {
+                if plan.fleets.get(fleet).is_some_and(|fleet| fleet.behind.is_none()) {
+                    actions.extend([
+                        "elasticloadbalancing:DescribeListeners",
+                        "elasticloadbalancing:DescribeRules",
+                        "elasticloadbalancing:DescribeTargetGroups",
+                    ]);
+                }
                 actions.extend([
                     "autoscaling:DescribePolicies",
                     "autoscaling:DescribeScheduledActions",
                     "autoscaling:UpdateAutoScalingGroup",
+                    "ec2:DescribeInstanceTypeOfferings",
+                    "ec2:DescribeLaunchTemplateVersions",
                 ]);
             }
             Verb::Shift { route, .. } => match plan.routes.get(route).map(|route| &route.kind) {
@@ -55,14 +44,18 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 }
                 None => {}
             },
-            Verb::TestRoute { .. } => actions
-                .extend(["elasticloadbalancing:CreateRule", "elasticloadbalancing:DeleteRule"]),
+            Verb::TestRoute { .. } => actions.extend([
+                "elasticloadbalancing:CreateRule",
+                "elasticloadbalancing:DeleteRule",
+                "elasticloadbalancing:DescribeAccountLimits",
+            ]),
             Verb::Replace(Replace { how: How::Refresh(_), .. }) => actions.extend([
                 "autoscaling:DescribeInstanceRefreshes",
                 "autoscaling:ResumeProcesses",
                 "autoscaling:RollbackInstanceRefresh",
                 "autoscaling:StartInstanceRefresh",
                 "autoscaling:SuspendProcesses",
+                "ec2:DescribeInstanceTypeOfferings",
                 "ec2:DescribeLaunchTemplateVersions",
                 "ec2:RunInstances",
             ]),
@@ -104,6 +97,67 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     let counts = |step: &Step| matches!(&step.verb, Verb::Shift { min_requests: Some(_), .. });
     if plan.gates.values().any(measures) || plan.steps().any(|(_, step)| counts(step)) {
         actions.insert("cloudwatch:GetMetricData");
+    }
+    actions.into_iter().map(str::to_owned).collect()
+}
+
+fn to_read_routes(plan: &Plan, actions: &mut BTreeSet<&'static str>) {
+    for route in plan.routes.values() {
+        match &route.kind {
+            RouteKind::Alb(_) | RouteKind::Nlb(_) => {}
+            RouteKind::Route53(_) => {
+                actions.extend([
+                    "route53:GetHealthCheckStatus",
+                    "route53:ListHostedZonesByName",
+                    "route53:ListResourceRecordSets",
+                ]);
+                continue;
+            }
+        }
+        actions.extend([
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            // Of any load balancer that a side's target groups stand behind.
+            "elasticloadbalancing:DescribeRules",
+            "elasticloadbalancing:DescribeTargetGroupAttributes",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTargetHealth",
+        ]);
+    }
+}
+/// The IAM actions for the marks by which runs of different folders keep out of each other's way. A run that is denied
+/// them says so and goes on.
+pub fn optional_permissions(plan: &Plan) -> Vec<String> {
+    let mut actions = BTreeSet::new();
+    if plan.aws.account.is_none() {
+        actions.insert("sts:GetCallerIdentity");
+    }
+    for route in plan.routes.values() {
+        actions.extend(match &route.kind {
+            RouteKind::Alb(_) | RouteKind::Nlb(_) => [
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:DescribeTags",
+                "elasticloadbalancing:RemoveTags",
+            ]
+            .as_slice(),
+            RouteKind::Route53(_) => {
+                &["route53:ChangeTagsForResource", "route53:ListTagsForResource"]
+            }
+        });
+    }
+    for fleet in plan.fleets.values() {
+        actions.extend(match fleet.kind {
+            FleetKind::AutoScaling => [
+                "autoscaling:CreateOrUpdateTags",
+                "autoscaling:DeleteTags",
+                "autoscaling:DescribeTags",
+            ],
+            FleetKind::CodeDeploy => [
+                "codedeploy:ListTagsForResource",
+                "codedeploy:TagResource",
+                "codedeploy:UntagResource",
+            ],
+        });
     }
     actions.into_iter().map(str::to_owned).collect()
 }

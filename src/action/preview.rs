@@ -32,6 +32,7 @@ pub fn preview(plan: &Plan, settled: &Settled) -> Vec<Planned> {
         found: settled.found.clone(),
         excused: Vec::new(),
         attempts: BTreeMap::new(),
+        acting_as: None,
     };
     let now = Timestamp::default();
     state.apply(&begin, now);

@@ -45,6 +45,12 @@ pub(super) fn listener_of(rule: &str) -> Option<String> {
     rule.contains(":listener-rule/").then(|| listener.replacen(":listener-rule/", ":listener/", 1))
 }
 
+/// The load balancer a listener's ARN belongs to.
+pub(super) fn load_balancer_of(listener: &str) -> Option<String> {
+    let (balancer, _listener_id) = listener.rsplit_once('/')?;
+    listener.contains(":listener/").then(|| balancer.replacen(":listener/", ":loadbalancer/", 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +72,8 @@ mod tests {
         assert_eq!(load_balancer_name(LISTENER), Some("shop"));
         assert_eq!(listener_of(RULE).as_deref(), Some(LISTENER));
         assert_eq!(listener_of(LISTENER), None);
+        let balancer = LISTENER.replace(":listener/", ":loadbalancer/").replace("/f2f7", "");
+        assert_eq!(load_balancer_of(LISTENER), Some(balancer));
     }
 
     #[test]

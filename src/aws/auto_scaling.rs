@@ -1,7 +1,10 @@
 //! Auto Scaling groups: what they look like, and how large they are to be.
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/Welcome.html>
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use aws_sdk_autoscaling::{
@@ -14,32 +17,50 @@ use aws_smithy_runtime_api::client::{
     retries::classifiers::{ClassifyRetry, RetryAction},
 };
 
-use super::{arn, error::classed, pace::Pace};
-use crate::{
-    cloud::{Automation, Error, Group, Groups, ResizeGroups, Scheduled},
-    plan::Member,
-    rollout::Capacity,
+use super::{
+    arn, error::classed, heard::Fields, launch_templates::LaunchTemplates, pace::Pace, version,
 };
+use crate::{
+    cloud::{Automation, Error, Group, Groups, Offers, ResizeGroups, Scheduled},
+    plan::Member,
+    rollout::{Capacity, Version},
+};
+
+/// A size that is not told is not 0: a side would look as if nobody had to be there.
+const SIZES: [&str; 3] = ["MinSize", "MaxSize", "DesiredCapacity"];
 
 /// EC2 Auto Scaling.
 #[derive(Debug)]
 pub(super) struct AutoScaling {
     pub(super) client: Client,
     pub(super) pace: Pace,
+    templates: LaunchTemplates,
 }
 
+/// How often, and how many times, it is looked whether instances of another version have been told to go.
+const LEAVING_EVERY: Duration = Duration::from_secs(2);
+const LEAVING_LOOKS: u32 = 15;
+
 impl AutoScaling {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, pace: Pace::auto_scaling() }
+    pub(super) fn new(client: Client, templates: LaunchTemplates) -> Self {
+        Self { client, pace: Pace::auto_scaling(), templates }
     }
 
     pub(super) async fn describe(&self, name: &Member) -> Result<AutoScalingGroup, Error> {
+        self.describe_hearing(name, Fields::new(&[])).await
+    }
+
+    async fn describe_hearing(
+        &self,
+        name: &Member,
+        fields: Fields,
+    ) -> Result<AutoScalingGroup, Error> {
         let what = format!("Auto Scaling group {name}");
         self.pace.turn().await;
         let call =
             self.client.describe_auto_scaling_groups().auto_scaling_group_names(name.as_str());
-        let answer =
-            call.send().await.map_err(classed("autoscaling:DescribeAutoScalingGroups", &what))?;
+        let sent = call.customize().interceptor(fields).send().await;
+        let answer = sent.map_err(classed("autoscaling:DescribeAutoScalingGroups", &what))?;
         // A group that does not exist is left out, and nothing else can be in the answer.
         answer
             .auto_scaling_groups
@@ -47,6 +68,20 @@ impl AutoScaling {
             .into_iter()
             .next()
             .ok_or(Error::Absent { what })
+    }
+
+    /// Waits a while until no instance of another version than the group launches is meant to stay. The group takes a
+    /// smaller size in by and by; one that is enlarged again before that would keep them. The size is set already, so not
+    /// being able to look fails nothing.
+    async fn see_off(&self, name: &Member) {
+        for _ in 0..LEAVING_LOOKS {
+            let Ok(group) = self.describe(name).await else { return };
+            let launched = version::launched(&group);
+            if version::running(&group).keys().all(|version| launched.contains(version)) {
+                return;
+            }
+            Pace::rest(LEAVING_EVERY).await;
+        }
     }
 
     async fn policies(&self, name: &Member) -> Result<Vec<String>, Error> {
@@ -103,7 +138,15 @@ fn scheduled(action: &ScheduledUpdateGroupAction) -> Scheduled {
 #[async_trait]
 impl Groups for AutoScaling {
     async fn group(&self, name: &Member) -> Result<Group, Error> {
-        Ok(read(name, &self.describe(name).await?))
+        let sizes = Fields::new(&SIZES);
+        let group = self.describe_hearing(name, sizes.clone()).await?;
+        match sizes.lacking() {
+            None => Ok(read(name, &group)),
+            Some(field) => Err(Error::Transient {
+                operation: "DescribeAutoScalingGroups",
+                message: format!("Auto Scaling group {name} came without its {field}"),
+            }),
+        }
     }
 
     async fn automation(&self, name: &Member) -> Result<Automation, Error> {
@@ -112,16 +155,60 @@ impl Groups for AutoScaling {
             schedule: self.schedule(name).await?,
         })
     }
+
+    async fn launches(&self, name: &Member) -> Result<Vec<Version>, Error> {
+        let mut versions = Vec::new();
+        for version in version::launched(&self.describe(name).await?) {
+            let resolved = match version.as_str().rsplit_once(':') {
+                Some((template, moving)) if moving.starts_with('$') => {
+                    version::of(template, &self.templates.version(template, moving).await?.number)
+                }
+                Some(_) | None => version.clone(),
+            };
+            if !versions.contains(&resolved) {
+                versions.push(resolved);
+            }
+        }
+        Ok(versions)
+    }
+
+    async fn check_version(&self, version: &Version) -> Result<(), Error> {
+        match version.as_str().rsplit_once(':') {
+            Some((template, number)) => self.templates.version(template, number).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    async fn offers(&self, name: &Member, version: &Version) -> Result<Offers, Error> {
+        let group = self.describe(name).await?;
+        let mut types = version::overriding_types(&group);
+        if types.is_empty()
+            && let Some((template, number)) = version.as_str().rsplit_once(':')
+        {
+            types.extend(self.templates.version(template, number).await?.instance_type);
+        }
+        let zones: BTreeSet<String> = group.availability_zones().iter().cloned().collect();
+        if types.is_empty() || zones.is_empty() {
+            return Ok(Offers { zones, of: BTreeMap::new() });
+        }
+        let of = self.templates.offered(&types, &zones).await?;
+        Ok(Offers { zones, of })
+    }
 }
 
 fn read(name: &Member, group: &AutoScalingGroup) -> Group {
-    // AWS calls every kind of target group a traffic source today, and still lists those of load balancers apart.
+    // AWS calls whatever sends traffic a traffic source today, and still lists those of load balancers apart.
     let sources = group.traffic_sources().iter().filter_map(|source| source.identifier());
-    let attached: BTreeSet<Member> = sources
-        .filter(|identifier| identifier.contains(":targetgroup/"))
+    let (groups, others): (Vec<&str>, Vec<&str>) =
+        sources.partition(|source| source.contains(":elasticloadbalancing:"));
+    let attached: BTreeSet<Member> = groups
+        .into_iter()
         .chain(group.target_group_arns().iter().map(String::as_str))
         .map(arn::target_group_name)
         .collect();
+    let balancers = group.load_balancer_names().iter().map(String::as_str);
+    let other_sources: BTreeSet<String> =
+        others.into_iter().chain(balancers).map(other_source).collect();
     let instances = group.instances().iter();
     let in_service =
         instances.filter(|i| i.lifecycle_state() == Some(&LifecycleState::InService)).count();
@@ -135,10 +222,22 @@ fn read(name: &Member, group: &AutoScalingGroup) -> Group {
         },
         in_service: u32::try_from(in_service).unwrap_or(u32::MAX),
         target_groups: attached.into_iter().collect(),
+        running: version::running(group),
         suspended: processes.map(str::to_owned).collect(),
+        other_sources: other_sources.into_iter().collect(),
     }
 }
 
+/// A classic load balancer is named by its name, everything else by its ARN.
+fn other_source(identifier: &str) -> String {
+    if identifier.starts_with("arn:") {
+        format!("traffic source {identifier}")
+    } else {
+        format!("classic load balancer {identifier}")
+    }
+}
+
+/// Whether it was told at all is seen to before.
 fn count(of: Option<i32>) -> u32 {
     of.and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
 }
@@ -157,7 +256,11 @@ impl ResizeGroups for AutoScaling {
             .desired_capacity(size(to.desired));
         let what = format!("Auto Scaling group {name}");
         let sent = call.send().await;
-        sent.map_err(classed("autoscaling:UpdateAutoScalingGroup", &what)).map(|_| ())
+        sent.map_err(classed("autoscaling:UpdateAutoScalingGroup", &what))?;
+        if to.desired == 0 {
+            self.see_off(name).await;
+        }
+        Ok(())
     }
 }
 

@@ -3,20 +3,31 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, default_provider::credentials::DefaultCredentialsChain,
+    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::os_shim_internal::Env;
 
 use super::{
     auto_scaling::{AutoScaling, RetryContention},
     cloudwatch::CloudWatch,
     codedeploy::CodeDeploy,
+    connection,
     identity::SecurityTokens,
     lambda::Lambda,
+    launch_templates::LaunchTemplates,
     load_balancers::ElasticLoadBalancing,
+    marks::Tags,
+    names::Directory,
     news::{SimpleQueues, patient},
+    profile,
+    renewal::{Renewable, Source},
     route53::Route53,
     tally::Tally,
 };
-use crate::cloud::{Calls, Cloud, Error, LocalCommands, Reads, WebProbe};
+use crate::cloud::{Calls, Cloud, Error, LocalCommands, Patience, Reads, WebProbe};
 
 /// What was said on the command line or in the plan; what is `None` comes from the environment or the profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,46 +38,96 @@ pub struct Settings {
     pub endpoint_url: Option<String>,
 }
 
-/// Clients that read and write. Attempts are counted into `calls`. `Rejected` when no region is known; credentials
+/// Clients that read and write. Attempts are counted into `calls`. `Unfit` when no region is known; credentials
 /// are first looked for by the first call.
-pub async fn connect(settings: &Settings, calls: &Calls) -> Result<Cloud, Error> {
-    let services = Services::new(&load(settings).await, calls);
+pub async fn connect(
+    settings: &Settings,
+    calls: &Calls,
+    patience: Patience,
+) -> Result<Cloud, Error> {
+    let services = Services::new(&load(settings, patience).await?, calls);
     let (weights, test_routes) = (services.load_balancing.clone(), services.load_balancing.clone());
     let sizes = services.auto_scaling.clone();
     let records = services.route53.clone();
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
     let news = services.queues.clone();
+    let marking = services.tags();
     let reads = services.reads()?;
-    Ok(Cloud { reads, weights, records, test_routes, sizes, refreshing, deploying, news })
+    Ok(Cloud { reads, weights, records, test_routes, sizes, refreshing, deploying, marking, news })
 }
 
 /// Clients for a preview: there is no way from these to a call that changes something.
 pub async fn read_only(settings: &Settings, calls: &Calls) -> Result<Reads, Error> {
-    Services::new(&load(settings).await, calls).reads()
+    Services::new(&load(settings, Patience::Forward).await?, calls).reads()
 }
 
-/// One attempt may take 10 s and a call with its retries a minute: longer than any answer that is still worth having,
-/// and shorter than the patience of whoever watches.
-async fn load(settings: &Settings) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
+/// Going forward one attempt may take 10 s and a call with its retries a minute: longer than any answer that is still
+/// worth having, and shorter than the patience of whoever watches. Going back there is nothing better to do than to wait.
+fn timeouts(patience: Patience) -> TimeoutConfig {
+    let (attempt, operation) = match patience {
+        Patience::Forward => (Duration::from_secs(10), Duration::from_mins(1)),
+        Patience::Back => (Duration::from_mins(1), Duration::from_mins(5)),
+    };
+    TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
-        .operation_attempt_timeout(Duration::from_secs(10))
-        .operation_timeout(Duration::from_mins(1))
-        .build();
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .build()
+}
+
+async fn load(settings: &Settings, patience: Patience) -> Result<SdkConfig, Error> {
+    let (profiles, asked) = (profile::configured().await, settings.profile.as_deref());
+    let bundle = profile::says(profiles.as_ref(), asked, "ca_bundle");
+    let http = connection::client(bundle, patience).await?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .timeout_config(timeouts)
+        .http_client(http.clone())
+        .timeout_config(timeouts(patience))
         .retry_config(RetryConfig::standard().with_max_attempts(5));
-    if let Some(region) = &settings.region {
-        loader = loader.region(Region::new(region.clone()));
+    let region = settings.region.clone().map(Region::new);
+    if let Some(region) = &region {
+        loader = loader.region(region.clone());
     }
-    if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
-    }
+    let credentials = if let Some(name) = asked {
+        loader = loader.profile_name(name);
+        SharedCredentialsProvider::new(profile::of(name, region, http).await)
+    } else {
+        let config = ProviderConfig::default().with_http_client(http);
+        let chain = DefaultCredentialsChain::builder().configure(config);
+        let chain = match region {
+            Some(region) => chain.region(region),
+            None => chain,
+        };
+        SharedCredentialsProvider::new(chain.build().await)
+    };
+    let source = Source::of(asked, &Env::real(), profiles.as_ref());
+    loader = loader.credentials_provider(Renewable::new(credentials, source));
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    loader.load().await
+    let config = loader.load().await;
+    let of_service = SERVICES.iter().filter_map(|service| {
+        let url = Env::real().get(&format!("AWS_ENDPOINT_URL_{service}")).ok()?;
+        (!url.is_empty()).then_some(url)
+    });
+    for url in config.endpoint_url().map(str::to_owned).into_iter().chain(of_service) {
+        connection::check_endpoint(&url)?;
+    }
+    Ok(config)
 }
+
+/// As endpoints of single services are named in the environment.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>
+const SERVICES: [&str; 9] = [
+    "AUTO_SCALING",
+    "CLOUDWATCH",
+    "CODEDEPLOY",
+    "EC2",
+    "ELASTIC_LOAD_BALANCING_V2",
+    "LAMBDA",
+    "ROUTE_53",
+    "SQS",
+    "STS",
+];
 
 /// One adapter per service.
 pub(super) struct Services {
@@ -98,6 +159,7 @@ impl Services {
                 .retry_classifier(RetryContention)
                 .build(),
         );
+        let templates = LaunchTemplates::new(config, &tally);
         let cloudwatch = aws_sdk_cloudwatch::Client::from_conf(
             aws_sdk_cloudwatch::config::Builder::from(config).interceptor(tally.clone()).build(),
         );
@@ -116,7 +178,7 @@ impl Services {
         Self {
             load_balancing: Arc::new(ElasticLoadBalancing::new(load_balancing)),
             route53: Arc::new(Route53::new(route53)),
-            auto_scaling: Arc::new(AutoScaling::new(auto_scaling)),
+            auto_scaling: Arc::new(AutoScaling::new(auto_scaling, templates)),
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
             code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
             queues: Arc::new(SimpleQueues::new(queues)),
@@ -126,13 +188,34 @@ impl Services {
         }
     }
 
+    pub(super) fn tags(&self) -> Arc<Tags> {
+        Arc::new(Tags {
+            load_balancing: self.load_balancing.clone(),
+            auto_scaling: self.auto_scaling.clone(),
+            route53: self.route53.clone(),
+            code_deploy: self.code_deploy.clone(),
+            identity: self.identity.clone(),
+            region: self.region.clone().unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn directory(&self) -> Directory {
+        Directory {
+            load_balancing: self.load_balancing.clone(),
+            auto_scaling: self.auto_scaling.clone(),
+            cloudwatch: self.cloudwatch.clone(),
+            route53: self.route53.clone(),
+        }
+    }
+
     fn reads(self) -> Result<Reads, Error> {
+        let (marks, names) = (self.tags(), self.directory());
         let region = self.region.filter(|region| !region.is_empty());
-        let region = region.ok_or_else(|| Error::Rejected {
-            operation: "connecting to AWS",
-            message:
+        let region = region.ok_or_else(|| Error::Unfit {
+            problem:
                 "no region is set, neither in the plan nor by --region, AWS_REGION or the profile"
                     .to_owned(),
+            hint: "write `aws: { region: eu-west-1 }` into the plan, or give `--region`".to_owned(),
         })?;
         Ok(Reads {
             load_balancers: self.load_balancing,
@@ -144,9 +227,11 @@ impl Services {
             queues: self.queues,
             metrics: self.cloudwatch,
             identity: self.identity,
+            names: Arc::new(names),
             http: Arc::new(WebProbe::new()?),
             commands: Arc::new(LocalCommands),
             functions: self.lambda,
+            marks,
             region,
         })
     }

@@ -15,7 +15,7 @@ use aws_sdk_cloudwatch::{
 };
 use serde::Deserialize;
 
-use super::{error::classed, metrics::Wanted, pace::Pace, together::Together};
+use super::{error::classed, heard::Heard, metrics::Wanted, pace::Pace, together::Together};
 use crate::{
     cloud::{Alarm, AlarmValue, Alarms, Error, Series, Transition},
     rollout::Timestamp,
@@ -28,7 +28,7 @@ const NAMES_A_CALL: usize = 100;
 #[derive(Debug)]
 pub(super) struct CloudWatch {
     pub(super) client: Client,
-    pace: Pace,
+    pub(super) pace: Pace,
     history_pace: Pace,
     /// Gates that measure ask together.
     pub(super) gates: Together<Wanted, Vec<Series>>,
@@ -58,14 +58,16 @@ impl CloudWatch {
                 .alarm_types(AlarmType::CompositeAlarm)
                 .max_records(100)
                 .set_next_token(token);
-            let page =
-                call.send().await.map_err(classed("cloudwatch:DescribeAlarms", "an alarm"))?;
+            let heard = Heard::default();
+            let sent = call.customize().interceptor(heard.clone()).send().await;
+            let page = sent.map_err(classed("cloudwatch:DescribeAlarms", "an alarm"))?;
             let request = || page.request_id().map(str::to_owned);
             let metric = page.metric_alarms().iter().map(metric_alarm);
             let composite = page.composite_alarms().iter().map(composite_alarm);
             let told = metric.chain(composite);
-            alarms.extend(told.map(|alarm| Alarm { request: request(), ..alarm }));
-            token = page.next_token;
+            let of_page = |alarm| Alarm { request: request(), told: heard.told(), ..alarm };
+            alarms.extend(told.map(of_page));
+            token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
                 return Ok(alarms);
             }
@@ -106,7 +108,7 @@ impl Alarms for CloudWatch {
             for item in page.alarm_history_items() {
                 transitions.extend(transition(item)?);
             }
-            token = page.next_token;
+            token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
                 break;
             }
@@ -129,12 +131,16 @@ fn metric_alarm(of: &MetricAlarm) -> Alarm {
         value: value(of.state_value()),
         since: moment(of.state_transitioned_timestamp()),
         reason: of.state_reason().unwrap_or_default().to_owned(),
-        evaluation: of.evaluation_state().map(|state| state.as_str().to_owned()),
+        evaluation: of
+            .evaluation_state()
+            .map(|state| state.as_str().to_owned())
+            .or_else(|| stateless(of.state_value())),
         actions_enabled: of.actions_enabled().unwrap_or(false),
         target_groups: values("TargetGroup", of.dimensions().iter().chain(dimensions.clone())),
         load_balancers: values("LoadBalancer", of.dimensions().iter().chain(dimensions)),
         reacts_in: seconds.and_then(|s| u64::try_from(s).ok()).map(Duration::from_secs),
         request: None,
+        told: None,
     }
 }
 
@@ -144,12 +150,13 @@ fn composite_alarm(of: &CompositeAlarm) -> Alarm {
         value: value(of.state_value()),
         since: moment(of.state_transitioned_timestamp()),
         reason: of.state_reason().unwrap_or_default().to_owned(),
-        evaluation: None,
+        evaluation: stateless(of.state_value()),
         actions_enabled: of.actions_enabled().unwrap_or(false),
         target_groups: Vec::new(),
         load_balancers: Vec::new(),
         reacts_in: None,
         request: None,
+        told: None,
     }
 }
 
@@ -159,6 +166,15 @@ fn value(of: Option<&StateValue>) -> AlarmValue {
         Some(StateValue::Ok) => AlarmValue::Ok,
         Some(StateValue::Alarm) => AlarmValue::Alarm,
         Some(_) | None => AlarmValue::InsufficientData,
+    }
+}
+
+/// A state that is not told, or not known, is not one that a plan could have allowed.
+fn stateless(of: Option<&StateValue>) -> Option<String> {
+    match of {
+        Some(StateValue::Ok | StateValue::Alarm | StateValue::InsufficientData) => None,
+        Some(other) => Some(format!("the unknown state {}", other.as_str())),
+        None => Some("no state".to_owned()),
     }
 }
 

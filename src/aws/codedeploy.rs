@@ -17,7 +17,7 @@ use aws_sdk_codedeploy::{
 use super::{error::classed, pace::Pace as Rate};
 use crate::{
     cloud::{Error, Installation, Installations, Obstacle, Pace, Replacing},
-    plan::{Bundle, How, Member, Revision, units::Percent},
+    plan::{Bundle, Deploy, How, Member, Revision, units::Percent},
     rollout::{Flow, Move, Operation, Phase, Software, Version},
 };
 
@@ -60,8 +60,8 @@ fn event(target: &DeploymentTarget) -> Option<Event> {
 /// AWS `CodeDeploy`.
 #[derive(Debug)]
 pub(super) struct CodeDeploy {
-    client: Client,
-    rate: Rate,
+    pub(super) client: Client,
+    pub(super) rate: Rate,
 }
 
 /// `application/group`, taken apart.
@@ -155,6 +155,14 @@ impl CodeDeploy {
 
 #[async_trait]
 impl Installations for CodeDeploy {
+    async fn check_way(&self, how: &How) -> Result<(), Error> {
+        let How::Deploy(Deploy { config: Some(config), .. }) = how else { return Ok(()) };
+        self.rate.turn().await;
+        let asked = self.client.get_deployment_config().deployment_config_name(config).send().await;
+        let what = format!("deployment configuration {config}");
+        asked.map(|_| ()).map_err(classed("codedeploy:GetDeploymentConfig", &what))
+    }
+
     async fn installation(&self, of: &Member) -> Result<Installation, Error> {
         let group = self.group(of).await?;
         let id = |of: Option<&aws_sdk_codedeploy::types::LastDeploymentInfo>| {

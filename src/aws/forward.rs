@@ -14,6 +14,9 @@ use crate::{
     rollout::Split,
 };
 
+/// How long AWS lets clients stick at the most: so long it may be where it is not told.
+const LONGEST_STICKINESS: Duration = Duration::from_hours(168);
+
 /// What stands in the one forward action of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
@@ -31,10 +34,15 @@ pub(super) fn standing(actions: &[Action]) -> Result<Standing, String> {
         .ok_or_else(|| format!("it does not forward to target groups, it is {}", kinds(actions)))?;
     let mut weights = BTreeMap::new();
     let mut arns = BTreeMap::new();
-    for tuple in tuples(forward) {
-        let arn = tuple.target_group_arn().unwrap_or_default();
-        // Without a weight a group stands alone and takes all there is.
-        let weight = tuple.weight().unwrap_or(1);
+    let tuples = tuples(forward);
+    for tuple in &tuples {
+        let arn = tuple.target_group_arn().ok_or("it forwards to a group that it does not name")?;
+        // Without a weight a group stands alone and takes all there is; of several, nobody knows what it would take.
+        let weight = match (tuple.weight(), tuples.len()) {
+            (Some(weight), _) => weight,
+            (None, 1) => 1,
+            (None, _) => return Err(format!("{arn} has no weight, beside other groups")),
+        };
         let weight = u16::try_from(weight)
             .ok()
             .and_then(Weight::new)
@@ -45,10 +53,10 @@ pub(super) fn standing(actions: &[Action]) -> Result<Standing, String> {
     }
     let stickiness =
         forward.forward_config().and_then(ForwardActionConfig::target_group_stickiness_config);
-    let sticky_for = stickiness
-        .filter(|s| s.enabled() == Some(true))
-        .and_then(|s| u64::try_from(s.duration_seconds()?).ok())
-        .map(Duration::from_secs);
+    let sticky_for = stickiness.filter(|s| s.enabled() == Some(true)).map(|s| {
+        let seconds = s.duration_seconds().and_then(|seconds| u64::try_from(seconds).ok());
+        seconds.map_or(LONGEST_STICKINESS, Duration::from_secs)
+    });
     Ok(Standing { split: Split(weights), sticky_for, arns })
 }
 

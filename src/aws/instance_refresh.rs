@@ -9,7 +9,7 @@ use aws_sdk_autoscaling::types::{
     LaunchTemplateSpecification, RefreshPreferences, ScaleInProtectedInstances, StandbyInstances,
 };
 
-use super::{auto_scaling::AutoScaling, error::classed};
+use super::{auto_scaling::AutoScaling, error::classed, version::named};
 use crate::{
     cloud::{Error, Installation, Installations, Obstacle, Pace, Replacing, suspended},
     plan::{How, Matching, Member, Protected, Refresh, Standby, units::Percent},
@@ -22,6 +22,11 @@ const CHECKPOINT_DELAY: i32 = 60;
 
 #[async_trait]
 impl Installations for AutoScaling {
+    /// A refresh names its version alone, which is asked for like any other.
+    async fn check_way(&self, _how: &How) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn installation(&self, of: &Member) -> Result<Installation, Error> {
         let group = self.describe(of).await?;
         let what = format!("Auto Scaling group {of}");
@@ -83,12 +88,6 @@ fn desired(refresh: &InstanceRefresh) -> Option<Version> {
     desired.launch_template().map(named)
 }
 
-/// `lt-0abc:7`.
-fn named(template: &LaunchTemplateSpecification) -> Version {
-    let id = template.launch_template_id().or(template.launch_template_name()).unwrap_or_default();
-    Version::new(format!("{id}:{}", template.version().unwrap_or("$Default")))
-}
-
 fn template_obstacle(
     of: &Member,
     template: Option<&LaunchTemplateSpecification>,
@@ -117,14 +116,16 @@ fn operation(last: &InstanceRefresh, group: &Version) -> Option<Operation> {
     let done = last.percentage_complete().and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
     let done = Percent::from_basis_points(done.saturating_mul(100)).unwrap_or(Percent::HUNDRED);
     let reason = || last.status_reason().unwrap_or("AWS gives no reason").to_owned();
-    let (to, phase) = match last.status()? {
-        Status::Successful => return None,
-        Status::RollbackInProgress => (group.clone(), Phase::Moving { done }),
-        Status::RollbackSuccessful => (to, Phase::TakenBack { reason: reason() }),
-        Status::Failed | Status::RollbackFailed => (to, Phase::Failed { reason: reason() }),
-        Status::Cancelled => (to, Phase::Failed { reason: format!("cancelled: {}", reason()) }),
-        // What is not known yet is under way until it says otherwise.
-        _ => (to, Phase::Moving { done }),
+    let (to, phase) = match last.status() {
+        Some(Status::Successful) => return None,
+        Some(Status::RollbackInProgress) => (group.clone(), Phase::Moving { done }),
+        Some(Status::RollbackSuccessful) => (to, Phase::TakenBack { reason: reason() }),
+        Some(Status::Failed | Status::RollbackFailed) => (to, Phase::Failed { reason: reason() }),
+        Some(Status::Cancelled) => {
+            (to, Phase::Failed { reason: format!("cancelled: {}", reason()) })
+        }
+        // What is not known yet, or not told, is under way until it says otherwise.
+        Some(_) | None => (to, Phase::Moving { done }),
     };
     let id = last.instance_refresh_id().unwrap_or("refresh").to_owned();
     let detail = match &phase {
@@ -156,15 +157,7 @@ impl Replacing for AutoScaling {
                 let call =
                     self.client.rollback_instance_refresh().auto_scaling_group_name(of.as_str());
                 let sent = call.send().await;
-                match sent.map_err(classed("autoscaling:RollbackInstanceRefresh", &object)) {
-                    Ok(_) => Ok(()),
-                    // It came to its end on the way here; another look tells what is to be done.
-                    Err(Error::Absent { .. }) => Err(Error::Conflict {
-                        operation: "RollbackInstanceRefresh",
-                        message: format!("no refresh of {of} is under way any more"),
-                    }),
-                    Err(error) => Err(error),
-                }
+                sent.map(|_| ()).map_err(classed("autoscaling:RollbackInstanceRefresh", &object))
             }
         }
     }

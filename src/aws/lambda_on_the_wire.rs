@@ -66,7 +66,8 @@ async fn each_refusal_has_its_class() {
     assert_eq!(invoke(&wire).await, Err(absent));
     let wire = answers(403, &[("x-amzn-errortype", "AccessDeniedException")], "{}");
     let denied = invoke(&wire).await.unwrap_err();
-    let told = "not allowed to call lambda:InvokeFunction on function verify:live";
+    let told = "not allowed to call lambda:InvokeFunction on function verify:live \
+                (AccessDeniedException)";
     assert_eq!(denied.to_string(), told);
     let wire = answers(429, &[("x-amzn-errortype", "TooManyRequestsException")], "{}");
     assert!(matches!(invoke(&wire).await, Err(Error::Throttled { .. })));

@@ -11,19 +11,22 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::{
     Client,
     types::{
-        Action, Listener, Rule, TargetDescription, TargetHealthDescription, TargetHealthStateEnum,
+        Action, Listener, Rule, TargetDescription, TargetGroup as Described,
+        TargetHealthDescription, TargetHealthStateEnum,
     },
 };
 
 use super::{
     arn::{self, Place},
     error::classed,
-    forward,
+    forward, leads,
     pace::Pace,
-    test_route,
+    test_route, written,
 };
 use crate::{
-    cloud::{Error, Forward, Health, HealthState, LoadBalancers, SetWeights, TargetGroup},
+    cloud::{
+        Error, Forward, Health, HealthState, Lead, LoadBalancers, OwnTest, SetWeights, TargetGroup,
+    },
     plan::{Header, ListenerRule, Member},
     rollout::{Split, TestRoute},
 };
@@ -88,24 +91,40 @@ impl ElasticLoadBalancing {
         found.and_then(|l| l.load_balancer_arn).ok_or(Error::Absent { what })
     }
 
-    async fn listener_on(&self, load_balancer: &str, port: u16) -> Result<Listener, Error> {
-        let what = format!("a listener on port {port} of load balancer {load_balancer}");
+    /// The listener of a port, and all others of its load balancer.
+    async fn listener_on(
+        &self,
+        load_balancer: &str,
+        port: u16,
+    ) -> Result<(Listener, Vec<Listener>), Error> {
         let arn = self.load_balancer_arn(load_balancer).await?;
-        let mut marker = None;
+        let mut listeners = self.listeners(&arn).await?;
+        let at = listeners.iter().position(|listener| listener.port() == Some(i32::from(port)));
+        let Some(at) = at else {
+            return Err(Error::Unfit {
+                problem: format!("load balancer {load_balancer} has no listener on port {port}"),
+                hint: match ports(&listeners).as_str() {
+                    "" => "it has no listeners at all; create one that forwards".to_owned(),
+                    ports => format!("there is one on {ports}"),
+                },
+            });
+        };
+        Ok((listeners.swap_remove(at), listeners))
+    }
+
+    /// Every listener of a load balancer.
+    pub(super) async fn listeners(&self, load_balancer: &str) -> Result<Vec<Listener>, Error> {
+        let what = format!("load balancer {load_balancer}");
+        let (mut listeners, mut marker) = (Vec::new(), None);
         loop {
             self.pace.turn().await;
-            let call = self.client.describe_listeners().load_balancer_arn(&arn).set_marker(marker);
-            let page = call
-                .send()
-                .await
-                .map_err(classed("elasticloadbalancing:DescribeListeners", &what))?;
-            let mut listeners = page.listeners.into_iter().flatten();
-            if let Some(found) = listeners.find(|l| l.port() == Some(i32::from(port))) {
-                return Ok(found);
-            }
-            marker = page.next_marker;
+            let call = self.client.describe_listeners().load_balancer_arn(load_balancer);
+            let sent = call.set_marker(marker).send().await;
+            let page = sent.map_err(classed("elasticloadbalancing:DescribeListeners", &what))?;
+            listeners.extend(page.listeners.into_iter().flatten());
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
             if marker.is_none() {
-                return Err(Error::Absent { what });
+                return Ok(listeners);
             }
         }
     }
@@ -120,7 +139,7 @@ impl ElasticLoadBalancing {
             let page =
                 call.send().await.map_err(classed("elasticloadbalancing:DescribeRules", &what))?;
             rules.extend(page.rules.into_iter().flatten());
-            marker = page.next_marker;
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
             if marker.is_none() {
                 return Ok(rules);
             }
@@ -128,23 +147,38 @@ impl ElasticLoadBalancing {
     }
 
     async fn rule_with_priority(&self, listener: &str, priority: u32) -> Result<Rule, Error> {
-        let what = format!("a rule with priority {priority} on listener {listener}");
-        let priority = priority.to_string();
-        let mut marker = None;
-        loop {
-            self.pace.turn().await;
-            let call = self.client.describe_rules().listener_arn(listener).set_marker(marker);
-            let page =
-                call.send().await.map_err(classed("elasticloadbalancing:DescribeRules", &what))?;
-            let mut rules = page.rules.into_iter().flatten();
-            if let Some(found) = rules.find(|r| r.priority() == Some(&priority)) {
-                return Ok(found);
-            }
-            marker = page.next_marker;
-            if marker.is_none() {
-                return Err(Error::Absent { what });
-            }
-        }
+        let wanted = priority.to_string();
+        let rules = self.rules(listener).await?;
+        let there: Vec<&str> = rules.iter().filter_map(Rule::priority).collect();
+        let there = there.join(", ");
+        let mut rules = rules.into_iter();
+        rules.find(|rule| rule.priority() == Some(&wanted)).ok_or_else(|| Error::Unfit {
+            problem: format!("no rule of listener {listener} has priority {priority}"),
+            hint: format!("its rules have the priorities {there}"),
+        })
+    }
+
+    /// What to say when the default action that was meant does not forward: where something does.
+    async fn elsewhere(&self, unfit: Error, listener: &str, others: &[Listener]) -> Error {
+        let Error::Rejected { message, .. } = unfit else { return unfit };
+        // This is only for the hint: whoever may not list rules is told less.
+        let rules = self.rules(listener).await.unwrap_or_default();
+        let forwarding = rules.iter().filter(|rule| forward::standing(rule.actions()).is_ok());
+        let priorities: Vec<&str> = forwarding.filter_map(Rule::priority).collect();
+        let forward = |listener: &&Listener| forward::standing(listener.default_actions()).is_ok();
+        let forward: Vec<Listener> = others.iter().filter(forward).cloned().collect();
+        let rule = match &priorities[..] {
+            [] => String::new(),
+            priorities => format!(" ({} forwards)", priorities.join(" or ")),
+        };
+        let port = match &forward[..] {
+            [] => String::new(),
+            forward => format!("; on this load balancer {} does", ports(forward)),
+        };
+        let hint = format!(
+            "name the rule by `priority`{rule}, or the `port` of the listener that forwards{port}"
+        );
+        Error::Unfit { problem: message, hint }
     }
 
     fn known_arn(&self, name: &Member) -> Option<String> {
@@ -168,15 +202,29 @@ impl ElasticLoadBalancing {
         if let Some(arn) = self.known_arn(group) {
             return Ok(arn);
         }
+        Ok(self.described(group).await?.target_group_arn.unwrap_or_default())
+    }
+
+    /// A group given by name or ARN, read afresh.
+    pub(super) async fn described(&self, group: &Member) -> Result<Described, Error> {
         let what = format!("target group {group}");
         self.pace.turn().await;
-        let call = self.client.describe_target_groups().names(group.as_str()).send();
-        let answer =
-            call.await.map_err(classed("elasticloadbalancing:DescribeTargetGroups", &what))?;
+        let call = self.client.describe_target_groups();
+        let call = if group.as_str().starts_with("arn:") {
+            call.target_group_arns(group.as_str())
+        } else {
+            call.names(group.as_str())
+        };
+        let answer = call.send().await;
+        let answer = answer
+            .map_err(classed("elasticloadbalancing:DescribeTargetGroups", &what))
+            .inspect_err(|_| self.forget(group))?;
         let found = answer.target_groups.into_iter().flatten().next();
-        let arn = found.and_then(|g| g.target_group_arn).ok_or(Error::Absent { what })?;
-        self.remember(&BTreeMap::from([(group.clone(), arn.clone())]));
-        Ok(arn)
+        let found = found.ok_or(Error::Absent { what })?;
+        if let Some(arn) = &found.target_group_arn {
+            self.remember(&BTreeMap::from([(group.clone(), arn.clone())]));
+        }
+        Ok(found)
     }
 
     fn forward_at(&self, resource: String, actions: &[Action]) -> Result<Forward, Error> {
@@ -193,6 +241,7 @@ impl ElasticLoadBalancing {
             load_balancer: arn::load_balancer_name(&resource).unwrap_or_default().to_owned(),
             split: standing.split,
             sticky_for: standing.sticky_for,
+            written: written::actions(actions),
             resource,
         })
     }
@@ -216,20 +265,32 @@ impl ElasticLoadBalancing {
     }
 }
 
+/// `80 or 443`.
+fn ports(listeners: &[Listener]) -> String {
+    let ports: Vec<String> =
+        listeners.iter().filter_map(Listener::port).map(|port| port.to_string()).collect();
+    ports.join(" or ")
+}
+
 #[async_trait]
 impl LoadBalancers for ElasticLoadBalancing {
     async fn find(&self, at: &ListenerRule) -> Result<Forward, Error> {
         let rule = match at {
             ListenerRule::DefaultOf(listener) => return self.forward(listener).await,
             ListenerRule::Named { load_balancer, port, priority } => {
-                let listener = self.listener_on(load_balancer, *port).await?;
-                let arn = listener.listener_arn.unwrap_or_default();
-                match priority {
-                    Some(priority) => self.rule_with_priority(&arn, *priority).await?,
-                    None => {
-                        return self.forward_at(arn, &listener.default_actions.unwrap_or_default());
-                    }
-                }
+                let (listener, others) = self.listener_on(load_balancer, *port).await?;
+                let unnamed = || Error::Absent {
+                    what: format!("the ARN of the listener on port {port} of {load_balancer}"),
+                };
+                let arn = listener.listener_arn.clone().ok_or_else(unnamed)?;
+                let Some(priority) = priority else {
+                    let actions = listener.default_actions();
+                    return match self.forward_at(arn.clone(), actions) {
+                        Ok(forward) => Ok(forward),
+                        Err(unfit) => Err(self.elsewhere(unfit, &arn, &others).await),
+                    };
+                };
+                self.rule_with_priority(&arn, *priority).await?
             }
             ListenerRule::Rule(arn) => match Place::of(arn) {
                 Some(Place::Rule) => self.rule(arn).await?,
@@ -249,8 +310,8 @@ impl LoadBalancers for ElasticLoadBalancing {
 
     async fn target_group(&self, name: &Member) -> Result<TargetGroup, Error> {
         let what = format!("target group {name}");
-        // Whether a group given by ARN exists shows when its attributes are read.
-        let arn = self.arn_of(name).await?;
+        let described = self.described(name).await?;
+        let arn = described.target_group_arn.unwrap_or_default();
         self.pace.turn().await;
         let call = self.client.describe_target_group_attributes().target_group_arn(&arn).send();
         let answer = call
@@ -262,7 +323,16 @@ impl LoadBalancers for ElasticLoadBalancing {
             .find(|a| a.key() == Some("deregistration_delay.timeout_seconds"))
             .and_then(|a| a.value()?.parse().ok())
             .map_or(DEFAULT_DEREGISTRATION_DELAY, Duration::from_secs);
-        Ok(TargetGroup { name: arn::target_group_name(&arn), arn, deregistration_delay: delay })
+        let balancers = described.load_balancer_arns.unwrap_or_default();
+        let balancers = balancers.iter().filter_map(|arn| arn::load_balancer_name(arn));
+        Ok(TargetGroup {
+            name: arn::target_group_name(&arn),
+            arn,
+            deregistration_delay: delay,
+            load_balancers: balancers.map(str::to_owned).collect(),
+            protocol: described.protocol.map(|protocol| protocol.as_str().to_owned()),
+            vpc: described.vpc_id,
+        })
     }
 
     async fn health(&self, group: &Member) -> Result<Vec<Health>, Error> {
@@ -289,6 +359,14 @@ impl LoadBalancers for ElasticLoadBalancing {
             Some(_) => TestRoute::Present { header: header.clone(), group: group.clone() },
             None => TestRoute::Absent,
         })
+    }
+
+    async fn may_add_test_route(&self, resource: &str, header: &Header) -> Result<(), Error> {
+        test_route::may_add(self, resource, header).await
+    }
+
+    async fn leads(&self, group: &Member, own: Option<OwnTest<'_>>) -> Result<Vec<Lead>, Error> {
+        leads::of(self, group, own).await
     }
 }
 

@@ -1,12 +1,18 @@
 //! Adapters: the ports of `cloud` kept with the AWS SDK. Nothing outside this folder names an SDK type.
 
+#[cfg(test)]
+mod absence_on_the_wire;
 mod arn;
 mod auto_scaling;
+#[cfg(test)]
+mod bounds_on_the_wire;
 mod clients;
 mod cloudwatch;
 mod codedeploy;
+mod connection;
 mod error;
 mod forward;
+mod heard;
 mod identity;
 mod instance_refresh;
 #[cfg(test)]
@@ -14,17 +20,27 @@ mod instance_refresh_on_the_wire;
 mod lambda;
 #[cfg(test)]
 mod lambda_on_the_wire;
+mod launch_templates;
+#[cfg(test)]
+mod launch_templates_on_the_wire;
+mod leads;
+#[cfg(test)]
+mod leads_on_the_wire;
 mod load_balancers;
+mod marks;
 mod metrics;
 #[cfg(test)]
 mod metrics_on_the_wire;
+mod names;
 mod news;
 #[cfg(test)]
 mod news_on_the_wire;
 #[cfg(test)]
 mod on_the_wire;
 mod pace;
+mod profile;
 mod records;
+mod renewal;
 mod route53;
 #[cfg(test)]
 mod route53_on_the_wire;
@@ -34,6 +50,11 @@ mod test_route;
 mod test_route_on_the_wire;
 mod together;
 #[cfg(test)]
+mod unfit_on_the_wire;
+mod version;
+#[cfg(test)]
 mod wire;
+mod written;
 
 pub use clients::*;
+pub use profile::*;

@@ -59,7 +59,8 @@ impl SimpleQueues {
         }
         let answer = self.client.get_queue_url().queue_name(queue.as_str()).send().await;
         let answer = answer.map_err(classed("sqs:GetQueueUrl", &named(queue)))?;
-        let url = answer.queue_url.unwrap_or_default();
+        let absent = || Error::Absent { what: format!("the URL of {}", named(queue)) };
+        let url = answer.queue_url.filter(|url| !url.is_empty()).ok_or_else(absent)?;
         self.urls.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.clone(), url.clone());
         Ok(url)
     }

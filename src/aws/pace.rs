@@ -45,6 +45,12 @@ impl Pace {
         Self::new(5, 10)
     }
 
+    /// Describing calls of EC2 that name what they ask for have a bucket of 100 that refills by 20 a second.
+    /// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>
+    pub(super) fn launch_templates() -> Self {
+        Self::new(5, 10)
+    }
+
     /// `CodeDeploy` publishes no rate.
     pub(super) fn code_deploy() -> Self {
         Self::new(3, 6)

@@ -1,12 +1,17 @@
 //! Weighted records as values: what stands in a set, whether weights can be moved in it at all, and the same records
 //! with other weights. An UPSERT replaces a record, so everything that is not a weight has to survive untouched.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
-use aws_sdk_route53::types::ResourceRecordSet;
+use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 
+use super::written;
 use crate::{
-    cloud::{Error, Records},
+    cloud::{Error, Lead, Records},
     plan::{
         Member,
         units::{Scale, Weight},
@@ -87,7 +92,8 @@ pub(super) fn weighted(at: &Address, listed: &[ResourceRecordSet]) -> Result<Rec
     ttls.dedup();
     match ttls.as_slice() {
         [ttl] => {
-            Ok(Records { resource: at.to_string(), split: Split(split), ttl: *ttl, health_checks })
+            let (resource, written) = (at.to_string(), written::records(listed));
+            Ok(Records { resource, split: Split(split), ttl: *ttl, health_checks, written })
         }
         [] => Err("there are no records".to_owned()),
         several => {
@@ -113,9 +119,68 @@ pub(super) fn reweighted(listed: &[ResourceRecordSet], to: &Split) -> Vec<Resour
     if changed.is_empty() { listed.iter().map(set).collect() } else { changed }
 }
 
+/// The records beside a set that answer with what one of its members does. In a set whose weights are all 0 each is as
+/// likely as the others.
+/// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-values-weighted.html>
+pub(super) fn leads(at: &Address, member: &Member, zone: &[ResourceRecordSet]) -> Vec<Lead> {
+    let is_ours = |record: &&ResourceRecordSet| {
+        at.is_of(record) && record.set_identifier.as_deref() == Some(member.as_str())
+    };
+    let ours: BTreeSet<String> = zone.iter().find(is_ours).map(answers).unwrap_or_default();
+    let others = zone.iter().filter(|record| !at.is_of(record));
+    let leading =
+        others.filter(|record| answers(record).iter().any(|answer| ours.contains(answer)));
+    leading
+        .filter_map(|record| {
+            let weight = match record.weight {
+                None => Weight::MAX,
+                Some(0) if is_all_zero(record, zone) => Weight::MAX,
+                Some(weight) => u16::try_from(weight).ok().and_then(Weight::new)?,
+            };
+            (weight != Weight::ZERO).then(|| lead(at, record, weight))
+        })
+        .collect()
+}
+
+fn is_all_zero(record: &ResourceRecordSet, zone: &[ResourceRecordSet]) -> bool {
+    let set =
+        zone.iter().filter(|other| other.name == record.name && other.r#type == record.r#type);
+    set.into_iter().all(|other| other.weight == Some(0))
+}
+
+fn lead(at: &Address, record: &ResourceRecordSet, weight: Weight) -> Lead {
+    let kind = record.r#type.as_str();
+    let name = plain(&record.name);
+    let which = record.set_identifier.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
+    Lead {
+        place: format!("hostedzone/{}/{name}/{kind}", at.zone),
+        weight,
+        words: format!("the {kind} record {name}{which}"),
+    }
+}
+
+/// What a client is sent to: the target of an alias, the addresses or the name.
+fn answers(record: &ResourceRecordSet) -> BTreeSet<String> {
+    if let Some(alias) = &record.alias_target {
+        return BTreeSet::from([plain(&alias.dns_name)]);
+    }
+    match record.r#type {
+        RrType::A | RrType::Aaaa | RrType::Cname => {
+            record.resource_records().iter().map(|value| plain(&value.value)).collect()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+/// A name as it is compared: the same load balancer is named with and without `dualstack.` and the dot at the end.
+fn plain(name: &str) -> String {
+    let name = name.strip_suffix('.').unwrap_or(name).replace("\\052", "*").to_ascii_lowercase();
+    name.strip_prefix("dualstack.").unwrap_or(&name).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
-    use aws_sdk_route53::types::{AliasTarget, ResourceRecord, RrType, builders};
+    use aws_sdk_route53::types::{AliasTarget, ResourceRecord, builders};
 
     use super::*;
 
@@ -184,6 +249,47 @@ mod tests {
         (blue.weight, green.weight) = (Some(19), Some(1));
         assert_eq!(changed, [blue, green]);
         assert_eq!(reweighted(&listed, &split(255, 0, 0)), listed);
+    }
+
+    #[test]
+    fn what_answers_with_the_same_thing_under_another_name_or_type_is_a_lead() {
+        let named =
+            |name: &str, kind: RrType| ResourceRecordSet::builder().name(name).r#type(kind).ttl(30);
+        let value = |value: &str| ResourceRecord::builder().value(value).build().unwrap();
+        let blue = record("blue", 255).set_ttl(None).set_resource_records(None);
+        let to = |dns: &str| {
+            let alias = AliasTarget::builder().hosted_zone_id("Z2").dns_name(dns);
+            alias.evaluate_target_health(false).build().unwrap()
+        };
+        let other = |weight| named("old.example.com.", RrType::Cname).weight(weight);
+        let zone = [
+            blue.alias_target(alias()),
+            record("green", 0),
+            named("www.example.com.", RrType::Aaaa).alias_target(to("dualstack.LB.example.com.")),
+            named("api.example.com.", RrType::Cname).resource_records(value("lb.example.com")),
+            named("mail.example.com.", RrType::Mx).resource_records(value("lb.example.com")),
+            named("shop.example.com.", RrType::A).alias_target(to("www.example.com.")),
+            named("far.example.com.", RrType::A).alias_target(to("other.example.com.")),
+            other(0).set_identifier("old").resource_records(value("lb.example.com")),
+            other(1).set_identifier("new").resource_records(value("new.example.com")),
+            named("ip.example.com.", RrType::A).resource_records(value("192.0.2.1")),
+        ];
+        let zone: Vec<_> = zone.iter().map(|r| r.clone().build().unwrap()).collect();
+        let to_blue = leads(&at(), &Member::new("blue"), &zone);
+        let words: Vec<_> = to_blue.iter().map(|lead| lead.words.as_str()).collect();
+        let expected = ["the AAAA record www.example.com", "the CNAME record api.example.com"];
+        assert_eq!(words, expected);
+        assert_eq!(to_blue[0].place, "hostedzone/Z1/www.example.com/AAAA");
+        let to_green = leads(&at(), &Member::new("green"), &zone);
+        assert_eq!(to_green.len(), 1, "{to_green:?}");
+        assert_eq!(leads(&at(), &Member::new("neither"), &zone), []);
+        // Of records that all weigh 0 each is answered with.
+        let idle = zone.iter().cloned().map(|mut record| {
+            record.weight = record.weight.map(|_| 0);
+            record
+        });
+        let to_blue = leads(&at(), &Member::new("blue"), &idle.collect::<Vec<_>>());
+        assert_eq!(to_blue[2].words, "the CNAME record old.example.com (old)");
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Route 53: reading weighted records, and changing their weights in one batch that is followed until every name server
 //! has it. <https://docs.aws.amazon.com/Route53/latest/APIReference/Welcome.html>
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use aws_sdk_route53::{
     Client,
     types::{
-        Change, ChangeAction, ChangeBatch, ChangeStatus, HealthCheckObservation, ResourceRecordSet,
-        RrType,
+        Change, ChangeAction, ChangeBatch, ChangeStatus, HealthCheckObservation, HostedZone,
+        ResourceRecordSet, RrType,
     },
 };
 use tokio::time::Instant;
@@ -16,12 +16,12 @@ use tokio::time::Instant;
 use super::{
     error::classed,
     pace::Pace,
-    records::{Address, reweighted, weighted},
+    records::{Address, leads, reweighted, weighted},
     together::{AsksTogether, Together},
 };
 use crate::{
-    cloud::{Checkers, Dns, Error, Records, SetRecordWeights},
-    plan::{Member, RecordSet},
+    cloud::{Checkers, Dns, Error, Lead, Records, SetRecordWeights},
+    plan::{Member, RecordSet, nearest},
     rollout::Split,
 };
 
@@ -32,9 +32,9 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Route 53.
 #[derive(Debug)]
 pub(super) struct Route53 {
-    client: Client,
+    pub(super) client: Client,
     /// One rate for all calls of an account.
-    pace: Pace,
+    pub(super) pace: Pace,
     /// Of two changes of a zone at once Route 53 refuses one; those of this process go together.
     changes: Together<Changed, String>,
 }
@@ -86,15 +86,15 @@ impl Route53 {
         let answer = call.await.map_err(classed("route53:ListHostedZonesByName", &what))?;
         // The answer begins with this zone if there is one, and goes on with others.
         let named = answer.hosted_zones.iter().filter(|z| z.name.trim_end_matches('.') == zone);
-        let ids: Vec<&str> = named.map(|z| z.id.trim_start_matches("/hostedzone/")).collect();
-        match ids.as_slice() {
+        let named: Vec<&HostedZone> = named.collect();
+        match named.as_slice() {
             [] => Err(Error::Absent { what }),
-            [only] => Ok((*only).to_owned()),
-            several => Err(Error::Rejected {
-                operation: "ListHostedZonesByName",
-                message: format!(
-                    "{zone} names several hosted zones, {}; name one by its id",
-                    several.join(", ")
+            [only] => Ok(id_of(only).to_owned()),
+            [first, ..] => Err(Error::Unfit {
+                problem: format!("{zone} names several hosted zones: {}", each(&named)),
+                hint: format!(
+                    "name the one that is meant by its id, such as `zone: {}`",
+                    id_of(first)
                 ),
             }),
         }
@@ -120,8 +120,38 @@ impl Route53 {
             found.extend(ours);
             let goes_on = page.next_record_name.as_deref().is_some_and(|name| at.is_named(name))
                 && page.next_record_type.as_ref().is_some_and(|kind| kind.as_str() == at.kind);
-            from_identifier = page.next_record_identifier;
-            if !page.is_truncated || !goes_on || from_identifier.is_none() {
+            // `IsTruncated` is read as false where it is absent, hence what comes next decides.
+            if !goes_on {
+                return Ok(found);
+            }
+            // What follows would be asked for from the beginning again, and half a set is not a set.
+            let unnamed = || Error::Transient {
+                operation: "ListResourceRecordSets",
+                message: format!("{at} goes on, and the answer does not say with which record"),
+            };
+            let next = page.next_record_identifier.filter(|next| !next.is_empty());
+            from_identifier = Some(next.ok_or_else(unnamed)?);
+        }
+    }
+
+    /// Every record of a zone, 300 a call.
+    async fn all(&self, zone: &str) -> Result<Vec<ResourceRecordSet>, Error> {
+        let what = format!("hosted zone {zone}");
+        let (mut found, mut from) = (Vec::new(), (None, None, None));
+        loop {
+            self.pace.turn().await;
+            let call = self
+                .client
+                .list_resource_record_sets()
+                .hosted_zone_id(zone)
+                .set_start_record_name(from.0)
+                .set_start_record_type(from.1)
+                .set_start_record_identifier(from.2)
+                .send();
+            let page = call.await.map_err(classed("route53:ListResourceRecordSets", &what))?;
+            found.extend(page.resource_record_sets);
+            from = (page.next_record_name, page.next_record_type, page.next_record_identifier);
+            if !page.is_truncated || from.0.is_none() {
                 return Ok(found);
             }
         }
@@ -137,6 +167,31 @@ impl Route53 {
             message: format!("{at}: {reason}"),
         })?;
         Ok((records, listed))
+    }
+
+    /// A name without records; told with the weighted ones that the zone has.
+    async fn nothing_at(&self, at: &Address) -> Result<Error, Error> {
+        let Address { zone, name, kind } = at;
+        let all = self.all(zone).await?;
+        let weighted = all.iter().filter(|record| record.weight.is_some());
+        let there: BTreeSet<String> = weighted
+            .map(|record| format!("{} {}", record.name.trim_end_matches('.'), record.r#type))
+            .collect();
+        let alike = nearest(&format!("{name} {kind}"), there.iter().map(String::as_str));
+        let hint = match (alike.as_slice(), there.is_empty()) {
+            ([], true) => {
+                "this zone has no weighted records; is it the zone that is meant?".to_owned()
+            }
+            ([], false) => format!(
+                "its weighted records are {}",
+                there.into_iter().take(5).collect::<Vec<_>>().join(", ")
+            ),
+            ([nearest, ..], _) => format!("did you mean `{nearest}`?"),
+        };
+        Ok(Error::Unfit {
+            problem: format!("hosted zone {zone} has no records {name} {kind}"),
+            hint,
+        })
     }
 
     /// Answers with the id of the change.
@@ -191,7 +246,11 @@ impl Dns for Route53 {
     async fn find(&self, at: &RecordSet) -> Result<Records, Error> {
         let zone = self.zone_id(&at.zone).await?;
         let address = Address { zone, name: at.name.clone(), kind: at.kind.to_string() };
-        Ok(self.read(&address).await?.0)
+        match self.read(&address).await {
+            Ok((records, _)) => Ok(records),
+            Err(Error::Absent { .. }) => Err(self.nothing_at(&address).await?),
+            Err(error) => Err(error),
+        }
     }
 
     async fn records(&self, resource: &str) -> Result<Records, Error> {
@@ -210,6 +269,24 @@ impl Dns for Route53 {
             all: count(observations.len()),
         })
     }
+
+    async fn leads(&self, resource: &str, member: &Member) -> Result<Vec<Lead>, Error> {
+        let at = Address::of(resource)?;
+        Ok(leads(&at, member, &self.all(&at.zone).await?))
+    }
+}
+
+fn id_of(zone: &HostedZone) -> &str {
+    zone.id.trim_start_matches("/hostedzone/")
+}
+
+/// Zones of one name, told apart by who can ask them.
+fn each(zones: &[&HostedZone]) -> String {
+    let told = zones.iter().map(|zone| {
+        let is_private = zone.config().is_some_and(|config| config.private_zone);
+        format!("{} ({})", id_of(zone), if is_private { "private" } else { "public" })
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// A checker's status is a sentence; it begins with this word when all is well.

@@ -179,9 +179,11 @@ async fn a_zone_is_found_by_its_domain_unless_several_have_it() {
                 return (200, listing().into_bytes());
             }
             let zone = |(name, id): (&str, &str)| {
+                let is_private = id == "Z2";
                 format!(
                     "<HostedZone><Id>/hostedzone/{id}</Id><Name>{name}.</Name>\
-                     <CallerReference>r</CallerReference></HostedZone>"
+                     <CallerReference>r</CallerReference><Config><PrivateZone>{is_private}\
+                     </PrivateZone></Config></HostedZone>"
                 )
             };
             let named = ids.iter().map(|id| zone(("example.com", id))).collect::<String>();
@@ -201,7 +203,9 @@ async fn a_zone_is_found_by_its_domain_unless_several_have_it() {
     let none = zones(&[]).services.route53.find(&at).await.unwrap_err();
     assert_eq!(none.to_string(), "hosted zone example.com does not exist");
     let several = zones(&["Z1", "Z2"]).services.route53.find(&at).await.unwrap_err();
-    assert!(several.to_string().contains("Z1, Z2"), "{several}");
+    let told = "example.com names several hosted zones: Z1 (public), Z2 (private)";
+    assert_eq!(several.to_string(), told);
+    assert!(several.hint().contains("`zone: Z1`"), "{}", several.hint());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Rules that lead test traffic to the candidate: the route's own rule over again, with a header in its conditions and
 //! one target group, at the free priority closest ahead of it, so that rules further ahead keep their say. What else the
 //! route's rule does, such as signing users in, a test route does too. It is known by its header and its target group.
+//! What stands in the way of one is asked by preflight of the same function that draws the rule ([`draft`]).
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use super::{
     arn::{self, Place},
     error::classed,
-    forward,
+    forward, leads,
     load_balancers::ElasticLoadBalancing,
 };
 use crate::{
@@ -35,18 +36,7 @@ impl SetTestRoutes for ElasticLoadBalancing {
         if standing(&rules, header, group).next().is_some() {
             return Ok(());
         }
-        let own = rules.iter().find(|rule| match Place::of(resource) {
-            Some(Place::Rule) => rule.rule_arn() == Some(resource),
-            Some(Place::Listener) | None => rule.is_default() == Some(true),
-        });
-        let own = own.ok_or_else(|| Error::Absent { what: format!("rule {resource}") })?;
-        let rejected = |message: String| Error::Rejected { operation: "CreateRule", message };
-        let priority = free_ahead_of(own, &rules)
-            .ok_or_else(|| rejected(format!("no priority ahead of {resource} is free")))?;
-        if own.actions().iter().any(|a| a.r#type() == Some(&ActionTypeEnum::AuthenticateOidc)) {
-            let why = "it signs users in by OIDC, whose secret cannot be copied";
-            return Err(rejected(format!("{resource} cannot have a test route: {why}")));
-        }
+        let Draft { own, priority, conditions } = draft(&rules, resource, header)?;
         let name = arn::target_group_name(group.as_str());
         let arns = BTreeMap::from([(name.clone(), self.arn_of(group).await?)]);
         let alone = Split(BTreeMap::from([(name, Weight::MAX)]));
@@ -57,7 +47,7 @@ impl SetTestRoutes for ElasticLoadBalancing {
             .create_rule()
             .listener_arn(&listener)
             .priority(priority)
-            .set_conditions(Some(with_header(own.conditions(), header)))
+            .set_conditions(Some(conditions))
             .set_actions(Some(forward::with_split(own.actions(), &alone, &arns)))
             .set_transforms(own.transforms.clone());
         let sent = call.send().await;
@@ -79,6 +69,112 @@ impl SetTestRoutes for ElasticLoadBalancing {
         }
         Ok(())
     }
+}
+
+/// A rule that can be added: what it copies, and where it goes.
+struct Draft<'a> {
+    own: &'a Rule,
+    priority: i32,
+    conditions: Vec<RuleCondition>,
+}
+
+/// Draws the test route of a place from its listener's rules, or says why there can be none.
+fn draft<'a>(rules: &'a [Rule], resource: &str, header: &Header) -> Result<Draft<'a>, Error> {
+    let own = rules.iter().find(|rule| match Place::of(resource) {
+        Some(Place::Rule) => rule.rule_arn() == Some(resource),
+        Some(Place::Listener) | None => rule.is_default() == Some(true),
+    });
+    let own = own.ok_or_else(|| Error::Absent { what: format!("rule {resource}") })?;
+    let priority = free_ahead_of(own, rules)
+        .ok_or_else(|| refused(format!("no priority ahead of {resource} is free")))?;
+    if own.actions().iter().any(|a| a.r#type() == Some(&ActionTypeEnum::AuthenticateOidc)) {
+        let why = "it signs users in by OIDC, whose secret cannot be copied";
+        return Err(refused(format!("{resource} cannot have a test route: {why}")));
+    }
+    Ok(Draft { own, priority, conditions: with_header(own.conditions(), header) })
+}
+
+fn refused(message: String) -> Error {
+    Error::Rejected { operation: "CreateRule", message }
+}
+
+/// Whether a test route could be added now. The account's limits are asked for here only: what cannot be read of them is
+/// left to AWS, which counts them again when the rule is made.
+pub(super) async fn may_add(
+    port: &ElasticLoadBalancing,
+    resource: &str,
+    header: &Header,
+) -> Result<(), Error> {
+    let listener = listener(resource);
+    let rules = port.rules(&listener).await?;
+    let draft = draft(&rules, resource, header)?;
+    let limits = match limits(port).await {
+        Ok(limits) => limits,
+        Err(Error::Denied { .. } | Error::Rejected { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let values: Vec<String> = draft.conditions.iter().flat_map(leads::values).collect();
+    let wildcards = values.iter().flat_map(|value| value.chars()).filter(|c| "*?".contains(*c));
+    let of_a_rule = [
+        ("condition-values-per-alb-rule", "values in its conditions", values.len()),
+        ("condition-wildcards-per-alb-rule", "wildcards in its conditions", wildcards.count()),
+    ];
+    for (limit, what, wanted) in of_a_rule {
+        if let Some(most) = limits.get(limit).filter(|most| wanted > **most) {
+            return Err(refused(format!(
+                "{resource} cannot have a test route: it would have {wanted} {what}, and a rule has \
+                 {most} at most ({limit})"
+            )));
+        }
+    }
+    let limit = "rules-per-application-load-balancer";
+    if let Some(most) = limits.get(limit) {
+        let there = rules_beside(port, &listener).await? + own_rules(&rules);
+        if there >= *most {
+            return Err(refused(format!(
+                "{resource} cannot have a test route: its load balancer has {there} rules, and {most} \
+                 at most ({limit})"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What the account may have of each thing.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Limit.html>
+async fn limits(port: &ElasticLoadBalancing) -> Result<BTreeMap<String, usize>, Error> {
+    let (mut limits, mut marker) = (BTreeMap::new(), None);
+    loop {
+        port.pace.turn().await;
+        let sent = port.client.describe_account_limits().set_marker(marker).send().await;
+        let what = "the account's limits";
+        let page = sent.map_err(classed("elasticloadbalancing:DescribeAccountLimits", what))?;
+        limits.extend(page.limits().iter().filter_map(|limit| {
+            Some((limit.name()?.to_owned(), limit.max()?.parse::<usize>().ok()?))
+        }));
+        marker = page.next_marker;
+        if marker.is_none() {
+            return Ok(limits);
+        }
+    }
+}
+
+/// The rules on the other listeners of a listener's load balancer.
+async fn rules_beside(port: &ElasticLoadBalancing, listener: &str) -> Result<usize, Error> {
+    let Some(balancer) = arn::load_balancer_of(listener) else { return Ok(0) };
+    let mut count = 0;
+    for other in port.listeners(&balancer).await? {
+        let other = other.listener_arn().unwrap_or_default();
+        if other != listener {
+            count += own_rules(&port.rules(other).await?);
+        }
+    }
+    Ok(count)
+}
+
+/// Default actions do not count against the limit.
+fn own_rules(rules: &[Rule]) -> usize {
+    rules.iter().filter(|rule| rule.is_default() != Some(true)).count()
 }
 
 /// The listener on which a rule, or a default action, stands.

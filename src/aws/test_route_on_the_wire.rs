@@ -56,7 +56,16 @@ const OIDC: &str = "<member><Type>authenticate-oidc</Type></member>";
 
 /// A listener with these rules, the last on a second page.
 fn listener(rules: Vec<String>) -> Wire {
+    limited(rules, "")
+}
+
+/// The same in an account with limits; another listener of the load balancer has one rule beside its default.
+fn limited(rules: Vec<String>, limits: &'static str) -> Wire {
     Wire::new(move |sent| match sent.operation.as_str() {
+        "DescribeRules" if sent.fields["ListenerArn"] != LISTENER => {
+            let others = rule("a", "1", PATH, &["blue"], "") + &default();
+            xml("DescribeRules", &format!("<Rules>{others}</Rules>"))
+        }
         "DescribeRules" => {
             assert_eq!(sent.fields["ListenerArn"], LISTENER);
             let (last, first) = rules.split_last().unwrap();
@@ -74,8 +83,20 @@ fn listener(rules: Vec<String>) -> Wire {
                 group_arn(&sent.fields["Names.member.1"])
             ),
         ),
+        "DescribeAccountLimits" => xml("DescribeAccountLimits", limits),
+        "DescribeListeners" => xml(
+            "DescribeListeners",
+            &format!(
+                "<Listeners><member><ListenerArn>{LISTENER}</ListenerArn></member><member>\
+                 <ListenerArn>{LISTENER}0</ListenerArn></member></Listeners>"
+            ),
+        ),
         operation => xml(operation, ""),
     })
+}
+
+fn limit(name: &str, most: &str) -> String {
+    format!("<member><Name>{name}</Name><Max>{most}</Max></member>")
 }
 
 fn own() -> String {
@@ -158,12 +179,42 @@ async fn what_cannot_be_added_is_refused_before_anything_is_written() {
         (vec![oidc, default()], "OIDC"),
     ] {
         let wire = listener(rules);
-        let add = wire.services.load_balancing.add(&rule_arn("own"), &header(), &green()).await;
-        let Err(Error::Rejected { message, .. }) = add else { panic!("{add:?}") };
+        let port = &wire.services.load_balancing;
+        let add = port.add(&rule_arn("own"), &header(), &green()).await;
+        let Err(Error::Rejected { message, .. }) = &add else { panic!("{add:?}") };
         assert!(message.contains(words), "{message}");
+        assert_eq!(port.may_add_test_route(&rule_arn("own"), &header()).await, add);
         assert!(made(&wire).is_empty());
     }
     let wire = listener(vec![own(), default()]);
     let gone = wire.services.load_balancing.add(&rule_arn("gone"), &header(), &green()).await;
     assert!(matches!(gone, Err(Error::Absent { .. })), "{gone:?}");
+}
+
+#[tokio::test]
+async fn what_the_accounts_limits_leave_no_room_for_is_known_before() {
+    let may = async |limits: String| {
+        let limits: &'static str = format!("<Limits>{limits}</Limits>").leak();
+        let wire = limited(vec![own(), default()], limits);
+        let port = &wire.services.load_balancing;
+        let told = port.may_add_test_route(&rule_arn("own"), &header()).await;
+        assert!(made(&wire).is_empty());
+        told.map_err(|error| error.to_string())
+    };
+    let (rules, values, wildcards) = (
+        "rules-per-application-load-balancer",
+        "condition-values-per-alb-rule",
+        "condition-wildcards-per-alb-rule",
+    );
+    let enough = limit(rules, "3") + &limit(values, "2") + &limit(wildcards, "1");
+    assert_eq!(may(enough).await, Ok(()));
+    assert_eq!(may(String::new()).await, Ok(()), "what is not told stands in nobody's way");
+    for (limit, words) in [
+        (limit(rules, "2"), "its load balancer has 2 rules, and 2 at most"),
+        (limit(values, "1"), "2 values in its conditions, and a rule has 1 at most"),
+        (limit(wildcards, "0"), "1 wildcards in its conditions"),
+    ] {
+        let refused = may(limit).await.unwrap_err();
+        assert!(refused.contains(words), "{refused}");
+    }
 }

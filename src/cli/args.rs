@@ -3,6 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
+
+use super::complete;
+use crate::rollout::Command;
+
+use crate::plan::units::{Percent, PercentError};
 
 /// Progressive delivery for AWS without Kubernetes.
 ///
@@ -28,7 +34,9 @@ Exit codes:
     6  another run owns the route or fleet
     7  held or awaiting approval: journaled, resumable
     8  drift: someone else changed what the run owns
-  130  interrupted (SIGINT), 143 terminated (SIGTERM): journaled, resumable";
+   10  only of `plan --detailed-exitcode`: a run would change something
+  130  interrupted (SIGINT), 143 terminated (SIGTERM, SIGQUIT, or SIGHUP of a closed
+       terminal): journaled, resumable; before the run began, nothing was touched";
 
 #[derive(Debug, Args)]
 pub(super) struct Global {
@@ -38,7 +46,8 @@ pub(super) struct Global {
         global = true,
         env = "TIDEGATE_JOURNAL",
         value_name = "DIR",
-        default_value = ".tidegate"
+        default_value = ".tidegate",
+        value_parser = journal
     )]
     pub journal: PathBuf,
     /// How to write what was asked for: text for people, or JSON, one document a line
@@ -57,12 +66,28 @@ pub(super) struct Aws {
     /// Region; otherwise the plan's, then AWS's ordinary configuration
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
-    /// Profile of AWS's configuration files
+    /// Profile of AWS's configuration files; before any keys in the environment
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Send every call here, to LocalStack say
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
+}
+
+/// A folder, from its root on, because what is said of it is read elsewhere. A URL would become a folder named `s3:`.
+fn journal(text: &str) -> Result<PathBuf, String> {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    if let Some(scheme) = scheme.filter(|scheme| is_scheme(scheme)) {
+        return Err(format!(
+            "a journal is a folder of this machine; one behind a URL ({scheme}://), such as on S3, is not there yet"
+        ));
+    }
+    std::path::absolute(text)
+        .map_err(|error| format!("it cannot be told which folder that is: {error}"))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -99,7 +124,7 @@ pub(super) enum Verb {
     /// Stop an unfinished run and roll it back
     Abort(AbortCommand),
     /// Roll back any run that can be, a promoted one too
-    Rollback(AbortCommand),
+    Rollback(RollbackCommand),
     /// List runs, or tell the story of one again
     History(HistoryCommand),
     /// Try a plan's gates without a rollout (`gate test`)
@@ -147,6 +172,9 @@ pub(super) struct PlanCommand {
     /// Print the plan with strategies expanded to steps, as a plan; needs no cloud
     #[arg(long)]
     pub expand: bool,
+    /// Exit code 10 instead of 0 when a run would change something
+    #[arg(long, conflicts_with = "expand")]
+    pub detailed_exitcode: bool,
     #[command(flatten)]
     pub simulation: Simulation,
 }
@@ -167,8 +195,9 @@ pub(super) struct RunCommand {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RunName {
-    /// The run, or enough of its beginning; without it, the latest
-    #[arg(value_name = "RUN")]
+    /// The run, or enough of its beginning; without it, the latest, or for what changes something the only one that can
+    /// be meant
+    #[arg(value_name = "RUN", add = ArgValueCompleter::new(complete::runs))]
     pub run: Option<String>,
 }
 
@@ -206,6 +235,30 @@ pub(super) struct Takeover {
     /// Stop with exit code 7 instead of waiting when only a person can take the run further
     #[arg(long)]
     pub no_wait: bool,
+    #[command(flatten)]
+    pub overwrite: Overwrite,
+}
+
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(super) struct Overwrite {
+    /// Write over what somebody else has made of the run's targets, as it was found
+    #[arg(long)]
+    overwrite: bool,
+}
+
+impl Overwrite {
+    /// What is asked of the run before anything else.
+    pub(super) fn asked(self) -> Option<Command> {
+        self.overwrite.then_some(Command::Overwrite)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RollbackCommand {
+    #[command(flatten)]
+    pub how: AbortCommand,
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 #[derive(Debug, Args)]
@@ -231,7 +284,8 @@ pub(super) struct GateCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum GateVerb {
-    /// Tell what a plan's gates say now: exit code 0 when all pass, 4 when one fails, 7 when one waits or is unknown
+    /// Tell what a plan's gates say now: exit code 0 when all pass, 4 when one fails (with `--since`, when a run would have
+    /// rolled back), 7 when one waits or is unknown
     Test(GateTestCommand),
 }
 
@@ -265,13 +319,14 @@ pub(super) struct JudgeCommand {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum JudgeMode {
-    /// `NetflixACAJudge-v1.0`, to the letter, with the JSON of a remote judge
+    /// `NetflixACAJudge-v1.0`, to the letter, with the JSON of a remote judge; exit code 0 of `Pass`, 4 of `Fail`, 7 of
+    /// `Marginal`
     Kayenta,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JudgeVerb {
-    /// Tell how many minutes and requests a `compare` gate with its defaults takes to fail or pass
+    /// Tell how long a `compare` gate takes to fail or pass at some traffic
     Plan(ForecastCommand),
     /// Tell how often a plan's `compare` gates would have failed a harmless candidate, by the stable side's past
     Calibrate(CalibrateCommand),
@@ -293,13 +348,32 @@ pub(super) struct CalibrateCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ForecastCommand {
+    /// A plan, or - for standard input: its `compare` gates, as they are; without one, a gate with its defaults
+    #[arg(value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
+    /// Value for a parameter of the plan; also from `TIDEGATE_PARAM_<NAME>`
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE", value_parser = parameter, requires = "plan")]
+    pub params: Vec<(String, String)>,
+    /// Only this gate of the plan
+    #[arg(long, value_name = "NAME", requires = "plan")]
+    pub gate: Option<String>,
     /// Requests a minute to both sides together
     #[arg(long, value_name = "NUMBER")]
     pub requests_per_minute: u32,
-    /// The candidate's share of them, in percent
-    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
-    pub share: f64,
-    /// Of the stable side's requests, how many fail, in percent
-    #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
-    pub rate: f64,
+    /// The candidate's share of them, such as `50%`; otherwise that of the first shift that names the gate, or `5%`
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub share: Option<Percent>,
+    /// Of the stable side's requests, how many fail (or are slow, where a gate counts that), such as `0.5%`
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "1%")]
+    pub rate: Percent,
+}
+
+/// As in a plan, with its unit.
+fn percent(text: &str) -> Result<Percent, String> {
+    text.parse().map_err(|error| match error {
+        PercentError::NoUnit => format!("{error}: write `{text}%`"),
+        PercentError::Malformed | PercentError::OutOfRange => {
+            format!("{error}: write `5%` or `0.5%`")
+        }
+    })
 }

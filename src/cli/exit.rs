@@ -32,9 +32,11 @@ pub enum Exit {
     Held = 7,
     /// Somebody else changed what the run owns.
     Drift = 8,
+    /// Only where asked for: a run of this plan would change something. Terraform says 2 there, which is taken here.
+    WouldChange = 10,
     /// Interrupted by SIGINT; journaled and resumable.
     Interrupted = 130,
-    /// Terminated by SIGTERM; journaled and resumable.
+    /// Terminated by SIGTERM, or as if by it: SIGQUIT, or SIGHUP of a closed terminal. Journaled and resumable.
     Terminated = 143,
 }
 
@@ -45,15 +47,21 @@ impl Termination for Exit {
 }
 
 impl Exit {
+    pub(super) fn by(signal: Signal) -> Self {
+        match signal {
+            Signal::SigInt => Self::Interrupted,
+            Signal::SigTerm | Signal::SigHup | Signal::SigQuit => Self::Terminated,
+        }
+    }
+
     /// What a run that has come to rest means to whoever started it.
     pub fn of(state: &State) -> Self {
         match (&state.mode, state.interrupted) {
             (Mode::Ended(Ending::Promoted), _) => Self::Success,
             (Mode::Ended(Ending::RolledBack), _) => Self::RolledBack,
             (Mode::Ended(Ending::NeedsAttention), _) => Self::NeedsAttention,
-            (Mode::Held(Cause::Drift { .. }), _) => Self::Drift,
-            (_, Some(Signal::SigInt)) => Self::Interrupted,
-            (_, Some(Signal::SigTerm)) => Self::Terminated,
+            (Mode::Held(Cause::Drift { .. } | Cause::NotAsAsked { .. }), _) => Self::Drift,
+            (_, Some(signal)) => Self::by(signal),
             (Mode::Held(_) | Mode::NotStarted | Mode::Forward | Mode::RollingBack { .. }, None) => {
                 Self::Held
             }
@@ -106,6 +114,6 @@ impl From<runner::Error> for Failure {
 
 impl From<cloud::Error> for Failure {
     fn from(error: cloud::Error) -> Self {
-        Self { exit: Exit::Refused, hint: error.hint(), error: error.into() }
+        Self { exit: Exit::Refused, hint: Some(error.hint()), error: error.into() }
     }
 }

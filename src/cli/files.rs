@@ -10,6 +10,22 @@ use std::{
 use anyhow::Context;
 
 use super::exit::{Exit, Failure};
+use crate::runner::Hangup;
+
+/// Whether whoever started this process had SIGHUP ignored. Only Linux tells; elsewhere it ends a run in good order.
+pub(super) fn at_hangup() -> Hangup {
+    const SIGHUP: u64 = 1;
+    let mut status = String::new();
+    // What cannot be read tells nothing.
+    let _ = File::open("/proc/self/status")
+        .and_then(|file| file.take(64 * 1024).read_to_string(&mut status));
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    match ignored {
+        Some(mask) if mask & SIGHUP != 0 => Hangup::Ignored,
+        Some(_) | None => Hangup::Ends,
+    }
+}
 
 /// A plan or scenario, or `-` for standard input. Reading stops a little above what any plan may have, so that a wrong
 /// file name does not fill the memory; the language then says that it is too large.

@@ -3,6 +3,7 @@
 
 mod args;
 mod command;
+mod complete;
 mod exit;
 mod files;
 mod output;

@@ -1,24 +1,58 @@
 //! The one place that prints. Standard output carries what was asked for, standard error the talk around it, so that
-//! either can be redirected without the other.
+//! either can be redirected without the other. All of it is made printable here. What cannot be written, because a disk
+//! is full or nobody reads any more, stops nothing: a run goes on with its gates watched, and its journal has the story.
 
 use std::{
-    io::{IsTerminal, Write},
+    cell::Cell,
+    error::Error,
+    fmt,
+    io::{self, IsTerminal, Write},
+    os::fd::AsFd,
     time::Duration,
 };
 
-use anstream::{eprintln, println};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     args::{Colour, Format},
     exit::Failure,
 };
-use crate::report::{self, Signs, Style};
+use crate::{
+    printable,
+    report::{self, Signs, Style},
+};
+
+/// Bytes of what is said in one line.
+const LONGEST: usize = 8_000;
+
+/// How far the further parts of a broken line of talk are indented.
+const HANG: usize = 6;
+
+struct Widths {
+    data: Option<usize>,
+    talk: Option<usize>,
+}
+
+/// Columns of a terminal; `None` of anything else.
+fn width_of(file: &impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(file).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Each line broken between words where it is wider than a terminal.
+fn broken(text: &str, width: Option<usize>) -> String {
+    let lines = text.split('\n').flat_map(|line| report::wrapped(line, width, HANG));
+    lines.collect::<Vec<_>>().join("\n")
+}
 
 pub(super) struct Output {
     pub format: Format,
     pub style: Style,
+    /// Of each, where it is a terminal.
+    widths: Widths,
     bar: Option<ProgressBar>,
+    /// Whether it was said already that standard output cannot be written.
+    deaf: Cell<bool>,
 }
 
 impl Output {
@@ -31,46 +65,116 @@ impl Output {
         choice.write_global();
         // Escape codes are written always and taken out by anstream where they do not belong.
         let style = Style { colour: report::Colour::Ansi, signs: Signs::Unicode };
-        Self { format, style, bar: None }
+        let widths = Widths { data: width_of(&io::stdout()), talk: width_of(&io::stderr()) };
+        Self { format, style, widths, bar: None, deaf: Cell::new(false) }
     }
 
-    /// What was asked for. Whoever has seen enough and closed the pipe is not an error.
+    /// Columns of the terminal that data goes to, if it goes to one.
+    pub(super) fn width(&self) -> Option<usize> {
+        self.widths.data
+    }
+
+    /// What was asked for, without colours.
     pub(super) fn data(&self, text: &str) {
-        let print = || {
-            let mut out = anstream::stdout().lock();
-            let _ = writeln!(out, "{text}").and_then(|()| out.flush());
-        };
-        match &self.bar {
-            Some(bar) => bar.suspend(print),
-            None => print(),
+        self.told(&printable::lines(text));
+    }
+
+    /// One line of it about something foreign, which cannot begin another.
+    pub(super) fn line(&self, text: &str) {
+        self.data(&printable::line(text));
+    }
+
+    /// What was asked for, coloured by the report, which makes printable what is foreign in it.
+    pub(super) fn page(&self, text: &str) {
+        self.told(&printable::coloured(text));
+    }
+
+    fn told(&self, text: &str) {
+        match self.format {
+            Format::Text => self.write_out(&broken(text, self.widths.data)),
+            Format::Json => self.write_out(text),
         }
     }
 
     pub(super) fn json(&self, value: &impl serde::Serialize) {
         if let Ok(text) = serde_json::to_string(value) {
-            self.data(&text);
+            self.write_out(&printable::json(&text));
         }
+    }
+
+    /// A file of data as it is, such as a schema.
+    pub(super) fn raw(&self, text: &str) {
+        self.write_out(&printable::lines(text.trim_end()));
     }
 
     /// The talk around it.
     pub(super) fn talk(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+        self.write_talk(&broken(&printable::lines(text), self.widths.talk));
+    }
+
+    /// One line of talk about something foreign, which cannot begin another.
+    pub(super) fn say(&self, kind: &str, words: &str) {
+        let words = printable::shortened(words, LONGEST);
+        self.talk(&format!("{kind}: {}", printable::line(&words)));
+    }
+
+    /// An objection, or anything else with advice.
+    pub(super) fn advise(&self, kind: &str, words: &str, hint: Option<&str>) {
+        self.say(kind, words);
+        if let Some(hint) = hint {
+            self.say("   hint", hint);
         }
     }
 
     pub(super) fn failure(&self, failure: &Failure) {
         let chain: Vec<String> = failure.error.chain().map(ToString::to_string).collect();
-        self.talk(&format!("error: {}", chain.join(": ")));
-        if let Some(hint) = &failure.hint {
-            self.talk(&format!("  hint: {hint}"));
+        self.say("error", &chain.join(": "));
+        if let Some(Drawn { page, .. }) = failure.error.downcast_ref() {
+            self.write_talk(&printable::coloured(page.trim_end()));
         }
+        if let Some(hint) = &failure.hint {
+            self.say("  hint", hint);
+        }
+    }
+
+    /// Talk that was coloured after what is foreign in it was made printable.
+    pub(super) fn drawn(&self, page: &str) {
+        self.write_talk(&printable::coloured(page));
+    }
+
+    fn write_out(&self, text: &str) {
+        let print = || {
+            let mut out = anstream::stdout().lock();
+            writeln!(out, "{text}").and_then(|()| out.flush())
+        };
+        let written = match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        };
+        if let Err(error) = written
+            && !self.deaf.replace(true)
+        {
+            self.say("note", &unwritten(&error));
+        }
+    }
+
+    /// If talk cannot be written, there is nobody to be told.
+    fn write_talk(&self, text: &str) {
+        let print = || writeln!(anstream::stderr().lock(), "{text}");
+        let _ = match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        };
+    }
+
+    /// Whether anybody would see the line at the bottom.
+    pub(super) fn shows_progress(&self) -> bool {
+        self.format == Format::Text && io::stderr().is_terminal()
     }
 
     /// A line at the bottom of a terminal that says what is going on; nothing where there is no terminal.
     pub(super) fn progress(&mut self, line: Option<String>) {
-        if !std::io::stderr().is_terminal() || self.format == Format::Json {
+        if !self.shows_progress() {
             return;
         }
         match line {
@@ -88,13 +192,34 @@ impl Output {
                     bar.enable_steady_tick(Duration::from_millis(120));
                     bar
                 });
-                bar.set_message(line);
+                bar.set_message(printable::line(&line));
             }
         }
     }
+}
 
-    /// A file of data as it is, such as a schema.
-    pub(super) fn raw(text: &str) {
-        println!("{}", text.trim_end());
+fn unwritten(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => {
+            "nobody reads standard output any more; what follows is not told there".to_owned()
+        }
+        _ => format!(
+            "standard output cannot be written ({error}); what follows may be missing there"
+        ),
     }
 }
+
+/// An error in a file, with the page that shows where.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    pub words: String,
+    pub page: String,
+}
+
+impl fmt::Display for Drawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl Error for Drawn {}

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    path::PathBuf,
 };
 
 use super::args::PlanFile;
@@ -26,6 +27,11 @@ pub(super) fn actor() -> Actor {
         .find_map(|key| env::var(key).ok().filter(|value| !value.is_empty()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Actor(name.unwrap_or_else(|| format!("{}@{host}", user())))
+}
+
+/// The folder of journals that is meant where nothing is typed.
+pub(super) fn journal() -> PathBuf {
+    env::var_os("TIDEGATE_JOURNAL").map_or_else(|| PathBuf::from(".tidegate"), PathBuf::from)
 }
 
 pub(super) fn user() -> String {

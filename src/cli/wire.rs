@@ -8,7 +8,7 @@ use super::{
     files,
 };
 use crate::{
-    cloud::{Caller, Calls, Cloud, Reads},
+    cloud::{Caller, Calls, Cloud, Patience, Reads},
     journal::{Files, Locks, Memory, Store},
     plan::{self, Plan, SourceFile},
     runner::{Clock, WhenAwaiting},
@@ -18,6 +18,8 @@ use crate::{
 /// All that a run needs of the outside.
 pub(super) struct Wiring {
     pub cloud: Cloud,
+    /// The same, whose calls may take longer: for going back.
+    pub patient: Cloud,
     pub calls: Calls,
     pub store: Arc<dyn Store>,
     pub locks: Arc<dyn Locks>,
@@ -52,14 +54,17 @@ pub(super) async fn run(
         return simulated(plan, simulation);
     }
     let calls = Calls::default();
-    let cloud = connect(plan.aws.region.as_deref(), &global.aws, &calls).await?;
+    let region = plan.aws.region.as_deref();
+    let cloud = connect(region, &global.aws, &calls, Patience::Forward).await?;
+    let patient = connect(region, &global.aws, &calls, Patience::Back).await?;
     let files = files_of(global);
     Ok(Wiring {
         cloud,
+        patient,
         calls,
         store: files.clone(),
         locks: files,
-        clock: Clock::System,
+        clock: Clock::system(),
         simulated: None,
     })
 }
@@ -86,7 +91,7 @@ pub(super) async fn reads_and_clock(
         let wiring = simulated(plan, simulation)?;
         return Ok((wiring.cloud.reads, wiring.clock));
     }
-    Ok((reads(plan, global, simulation).await?, Clock::System))
+    Ok((reads(plan, global, simulation).await?, Clock::system()))
 }
 
 /// Whose credentials these are.
@@ -117,12 +122,15 @@ fn simulated(plan: &Plan, simulation: &Simulation) -> Result<Wiring, Failure> {
             scenario
         }
     };
-    let clock = Clock::virtual_time();
-    let world = World::for_plan(plan, &scenario, Arc::new(move || clock.now()));
+    let clock = Clock::virtual_time(scenario.jumps());
+    let now = clock.clone();
+    let world = World::for_plan(plan, &scenario, Arc::new(move || now.undisturbed()));
     let memory = Memory::default();
     let operators = Operators::new(&scenario, &world);
+    let cloud = world.cloud();
     Ok(Wiring {
-        cloud: world.cloud(),
+        patient: cloud.clone(),
+        cloud,
         calls: world.calls(),
         store: Arc::new(memory.clone()),
         locks: Arc::new(memory),
@@ -132,27 +140,45 @@ fn simulated(plan: &Plan, simulation: &Simulation) -> Result<Wiring, Failure> {
 }
 
 #[cfg(feature = "aws")]
-async fn connect(region: Option<&str>, aws: &Aws, calls: &Calls) -> Result<Cloud, Failure> {
-    Ok(crate::aws::connect(&settings(region, aws), calls).await?)
+async fn connect(
+    region: Option<&str>,
+    aws: &Aws,
+    calls: &Calls,
+    patience: Patience,
+) -> Result<Cloud, Failure> {
+    Ok(crate::aws::connect(&settings(region, aws).await?, calls, patience).await?)
 }
 
 #[cfg(feature = "aws")]
 async fn read_only(region: Option<&str>, aws: &Aws) -> Result<Reads, Failure> {
-    Ok(crate::aws::read_only(&settings(region, aws), &Calls::default()).await?)
+    Ok(crate::aws::read_only(&settings(region, aws).await?, &Calls::default()).await?)
 }
 
+/// A profile that does not exist is refused before anything is called: what would be used instead is another account's.
 #[cfg(feature = "aws")]
-fn settings(region: Option<&str>, aws: &Aws) -> crate::aws::Settings {
-    crate::aws::Settings {
+async fn settings(region: Option<&str>, aws: &Aws) -> Result<crate::aws::Settings, Failure> {
+    let settings = crate::aws::Settings {
         region: aws.region.clone().or_else(|| region.map(str::to_owned)),
         profile: aws.profile.clone(),
         endpoint_url: aws.endpoint_url.clone(),
+    };
+    match crate::aws::check_profile(&settings).await {
+        Ok(()) => Ok(settings),
+        Err(error) => {
+            let hint = Some(error.hint());
+            Err(Failure { exit: super::exit::Exit::Usage, error: error.into(), hint })
+        }
     }
 }
 
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "stands in for the one that connects")]
-async fn connect(_region: Option<&str>, _aws: &Aws, _calls: &Calls) -> Result<Cloud, Failure> {
+async fn connect(
+    _region: Option<&str>,
+    _aws: &Aws,
+    _calls: &Calls,
+    _patience: Patience,
+) -> Result<Cloud, Failure> {
     Err(without_aws())
 }
 

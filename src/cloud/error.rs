@@ -5,11 +5,18 @@
 pub enum Error {
     #[error("{operation} was throttled")]
     Throttled { operation: &'static str },
-    #[error("not allowed to call {action} on {resource}")]
-    Denied { action: String, resource: String },
-    /// No credentials, or expired or unknown ones: no call can succeed until a person renews them.
-    #[error("{operation} found no valid credentials: {message}")]
-    Unauthenticated { operation: &'static str, message: String },
+    /// `said` is what AWS says about it: whose policy is in the way, for one.
+    #[error("not allowed to call {action} on {resource} ({said})")]
+    Denied { action: String, resource: String, said: String },
+    /// No credentials, or expired or unknown ones: no call can succeed until a person has done what `renew` says.
+    #[error("no valid credentials: {message}")]
+    Unauthenticated { message: String, renew: String },
+    /// Nobody answers there, or nobody that can be understood: the network, a wrong endpoint, a service that is down.
+    #[error("cannot reach {endpoint}: {message}")]
+    Unreachable { endpoint: String, message: String },
+    /// Somebody answers there whose certificate nobody vouches for; asking again changes nothing.
+    #[error("{endpoint} shows a certificate that is not trusted: {message}")]
+    Untrusted { endpoint: String, message: String },
     #[error("{what} does not exist")]
     Absent { what: String },
     /// The world is not as the call assumed (someone else was faster), or another activity is in the way.
@@ -21,37 +28,102 @@ pub enum Error {
     /// The service understood and said no.
     #[error("{operation} was rejected: {message}")]
     Rejected { operation: &'static str, message: String },
+    /// All was answered, and what is there does not fit what was asked for. Only the asker can put that right.
+    #[error("{problem}")]
+    Unfit { problem: String, hint: String },
 }
 
 impl Error {
     /// Whether the same call may succeed later.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Throttled { .. } | Self::Transient { .. } | Self::Conflict { .. } => true,
+            Self::Throttled { .. }
+            | Self::Transient { .. }
+            | Self::Conflict { .. }
+            | Self::Unreachable { .. } => true,
             Self::Denied { .. }
             | Self::Unauthenticated { .. }
+            | Self::Untrusted { .. }
             | Self::Absent { .. }
-            | Self::Rejected { .. } => false,
+            | Self::Rejected { .. }
+            | Self::Unfit { .. } => false,
         }
     }
 
-    /// What to do about it, for the line after the error.
-    pub fn hint(&self) -> Option<String> {
+    /// Whether it says nothing about what was asked for, because every question meets it: it is told once.
+    pub fn is_of_every_call(&self) -> bool {
         match self {
-            Self::Denied { action, resource } => {
-                Some(format!("allow `{action}` on `{resource}` in the role's IAM policy"))
+            Self::Unauthenticated { .. } | Self::Unreachable { .. } | Self::Untrusted { .. } => {
+                true
             }
-            Self::Unauthenticated { .. } => Some(
-                "sign in again or renew the token; `aws sts get-caller-identity` must succeed"
-                    .into(),
+            Self::Throttled { .. }
+            | Self::Transient { .. }
+            | Self::Conflict { .. }
+            | Self::Denied { .. }
+            | Self::Absent { .. }
+            | Self::Rejected { .. }
+            | Self::Unfit { .. } => false,
+        }
+    }
+
+    /// What to do about it, for the line after the error. Only what can pass by itself is to be tried again.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Denied { action, resource, .. } => {
+                format!("allow `{action}` on `{resource}` in the role's IAM policy")
+            }
+            Self::Unauthenticated { renew, .. } => renew.clone(),
+            Self::Unreachable { endpoint, .. } => format!(
+                "`curl -sv {endpoint}` must be answered; check the region's name, `--endpoint-url`, AWS_ENDPOINT_URL, \
+                 HTTPS_PROXY and the network"
             ),
+            Self::Untrusted { .. } => {
+                "name the file with the certificate authority in AWS_CA_BUNDLE, or as `ca_bundle` in the profile"
+                    .to_owned()
+            }
             Self::Throttled { .. } => {
-                Some("another client uses up this account's request rate; try again later".into())
+                "another client uses up this account's request rate; try again later".to_owned()
             }
             Self::Absent { .. } => {
-                Some("check the name, the region and the account the credentials belong to".into())
+                "check the name, the region and the account the credentials belong to".to_owned()
             }
-            Self::Conflict { .. } | Self::Transient { .. } | Self::Rejected { .. } => None,
+            Self::Conflict { .. } => {
+                "something else is at work there; try again when it is over".to_owned()
+            }
+            Self::Transient { .. } => {
+                "try again; if it stays so, https://health.aws.amazon.com tells of outages".to_owned()
+            }
+            Self::Rejected { .. } => {
+                "put right what AWS names and begin anew; the same again would be refused again".to_owned()
+            }
+            Self::Unfit { hint, .. } => hint.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passes_by_itself_is_to_be_tried_again() {
+        let (operation, words) = ("ModifyRule", || "words".to_owned());
+        let all = [
+            Error::Throttled { operation },
+            Error::Denied { action: words(), resource: words(), said: words() },
+            Error::Unauthenticated { message: words(), renew: words() },
+            Error::Unreachable { endpoint: words(), message: words() },
+            Error::Untrusted { endpoint: words(), message: words() },
+            Error::Absent { what: words() },
+            Error::Conflict { operation, message: words() },
+            Error::Transient { operation, message: words() },
+            Error::Rejected { operation, message: words() },
+            Error::Unfit { problem: words(), hint: words() },
+        ];
+        for (at, error) in all.iter().enumerate() {
+            let hint = error.hint();
+            assert!(error.is_passing() || !hint.contains("try again"), "{error}: {hint}");
+            assert!(all.iter().skip(at + 1).all(|other| words() == hint || other.hint() != hint));
         }
     }
 }

@@ -1,32 +1,47 @@
 //! Probes over HTTP. No AWS in here: it works without the `aws` feature, and against anything with a URL.
 
-use std::{collections::BTreeMap, error::Error as _, time::Duration};
+use std::{collections::BTreeMap, error::Error as _, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use hyper_util::client::proxy::matcher::Matcher;
 
 use super::{Answer, Error, Http};
+use crate::{plan::Proxy, printable::masked_url};
 
 /// Sends probes to the real network.
 #[derive(Clone, Debug)]
 pub struct WebProbe {
     client: reqwest::Client,
+    /// Goes straight to the target.
+    direct: reqwest::Client,
+    /// What the client goes by, to be told.
+    proxies: Arc<Matcher>,
 }
 
 impl WebProbe {
     /// `Rejected` when this machine's TLS cannot be set up.
     pub fn new() -> Result<Self, Error> {
-        let client = reqwest::Client::builder()
+        let build = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|e| Error::Rejected {
+                operation: "setting up HTTP probes",
+                message: in_words(&e),
+            })
+        };
+        Ok(Self {
+            client: build(Self::client())?,
+            direct: build(Self::client().no_proxy())?,
+            proxies: Arc::new(Matcher::from_system()),
+        })
+    }
+
+    fn client() -> reqwest::ClientBuilder {
+        reqwest::Client::builder()
             .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
             // A probe asks what this address answers; a redirect is an answer.
             .redirect(reqwest::redirect::Policy::none())
             // A kept connection stays with the load balancer node, and often the target, it was opened to. Every
             // probe opens its own, as new clients do.
             .pool_max_idle_per_host(0)
-            .build();
-        client.map(|client| Self { client }).map_err(|e| Error::Rejected {
-            operation: "setting up HTTP probes",
-            message: in_words(&e),
-        })
     }
 }
 
@@ -37,8 +52,13 @@ impl Http for WebProbe {
         url: &str,
         headers: &BTreeMap<String, String>,
         timeout: Duration,
+        proxy: Proxy,
     ) -> Answer {
-        let request = self.client.get(url).timeout(timeout);
+        let client = match proxy {
+            Proxy::OfEnvironment => &self.client,
+            Proxy::None => &self.direct,
+        };
+        let request = client.get(url).timeout(timeout);
         let request =
             headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         // The body is not read: its length is the server's to choose, and only the status counts.
@@ -47,6 +67,11 @@ impl Http for WebProbe {
             // The URL is left out because it may carry a password.
             Err(error) => Answer::None(in_words(&error.without_url())),
         }
+    }
+
+    fn proxy_to(&self, url: &str) -> Option<String> {
+        let intercept = self.proxies.intercept(&url.parse().ok()?)?;
+        Some(masked_url(&intercept.uri().to_string()))
     }
 }
 
@@ -64,6 +89,26 @@ fn in_words(error: &reqwest::Error) -> String {
     words
 }
 
+/// Whether these bytes are PEM certificates that an authority can be made of; in words, why not.
+pub fn check_authorities(pem: &[u8]) -> Result<(), String> {
+    let certificates =
+        reqwest::Certificate::from_pem_bundle(pem).map_err(|error| in_full(&error))?;
+    if certificates.is_empty() {
+        return Err("it holds no certificate".to_owned());
+    }
+    let client = reqwest::Client::builder().tls_certs_only(certificates).build();
+    client.map(|_| ()).map_err(|error| in_full(&error))
+}
+
+fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
+    let (mut words, mut source) = (error.to_string(), error.source());
+    while let Some(inner) = source {
+        words = format!("{words}: {inner}");
+        source = inner.source();
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -72,6 +117,8 @@ mod tests {
     };
 
     use super::*;
+
+    static NO_HEADERS: BTreeMap<String, String> = BTreeMap::new();
 
     /// A server that reads a request and gives one answer, on each of its connections.
     fn server(answer: &'static str) -> String {
@@ -92,7 +139,10 @@ mod tests {
     }
 
     async fn get(url: &str) -> Answer {
-        WebProbe::new().unwrap().get(url, &BTreeMap::new(), Duration::from_millis(500)).await
+        WebProbe::new()
+            .unwrap()
+            .get(url, &BTreeMap::new(), Duration::from_millis(500), Proxy::None)
+            .await
     }
 
     #[tokio::test]
@@ -108,7 +158,10 @@ mod tests {
         });
         let headers = BTreeMap::from([("x-canary".to_owned(), "1".to_owned())]);
         let probe = WebProbe::new().unwrap();
-        assert_eq!(probe.get(&url, &headers, Duration::from_secs(5)).await, Answer::Status(200));
+        assert_eq!(
+            probe.get(&url, &headers, Duration::from_secs(5), Proxy::None).await,
+            Answer::Status(200)
+        );
         assert!(server.join().unwrap().contains("x-canary: 1\r\n"));
     }
 
@@ -120,6 +173,27 @@ mod tests {
         assert_eq!(get(&redirect).await, Answer::Status(302));
         let fault = server("HTTP/1.1 503 Service Unavailable\r\n\r\n");
         assert_eq!(get(&fault).await, Answer::Status(503));
+    }
+
+    #[tokio::test]
+    async fn a_proxy_answers_in_the_place_of_the_target_and_is_told_without_its_password() {
+        let proxy = server("HTTP/1.1 204 No Content\r\n\r\n");
+        let with_proxy = WebProbe {
+            client: WebProbe::client()
+                .proxy(reqwest::Proxy::http(&proxy).unwrap())
+                .build()
+                .unwrap(),
+            proxies: Arc::new(Matcher::builder().http(&proxy).build()),
+            ..WebProbe::new().unwrap()
+        };
+        let target = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        let ask = |proxy| with_proxy.get(&target, &NO_HEADERS, Duration::from_secs(5), proxy);
+        assert_eq!(ask(Proxy::OfEnvironment).await, Answer::Status(204));
+        assert_eq!(ask(Proxy::None).await, Answer::Status(200));
+        let told = with_proxy.proxy_to(&target).unwrap();
+        assert!(told.starts_with("http://") && told.contains("127.0.0.1"), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+        assert_eq!(with_proxy.proxy_to("https://other/"), None);
     }
 
     #[tokio::test]

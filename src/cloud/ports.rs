@@ -1,13 +1,21 @@
 //! The traits themselves and the few types they speak. They are as narrow as their use; a new need is a new method.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
-use super::{AlarmNews, Error, Installations, Metrics, Queues, Replacing};
+use super::{
+    AlarmNews, Error, Installations, Lead, Marks, Metrics, Names, OwnTest, Queues, Replacing,
+    SetMarks,
+};
 use crate::{
-    plan::{FunctionName, Header, ListenerRule, Member, RecordSet},
-    rollout::{Capacity, Split, TestRoute, Timestamp},
+    plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
+    rollout::{Capacity, Split, TestRoute, Timestamp, Version},
 };
 
 /// A forward action on a load balancer: the place where weights stand.
@@ -20,6 +28,8 @@ pub struct Forward {
     pub split: Split,
     /// Group-level stickiness: clients with its cookie do not follow the weights for so long.
     pub sticky_for: Option<Duration>,
+    /// Its list of actions as JSON that the AWS CLI takes; None where it has one that is not known here.
+    pub written: Option<String>,
 }
 
 /// A target group as preflight wants to know it.
@@ -29,6 +39,12 @@ pub struct TargetGroup {
     pub arn: String,
     /// How long a deregistered target may finish its requests.
     pub deregistration_delay: Duration,
+    /// Names of the load balancers that it stands behind; AWS allows one.
+    pub load_balancers: Vec<String>,
+    /// What its targets are spoken to by, such as `HTTP` or `TCP`; a function has none.
+    pub protocol: Option<String>,
+    /// A function is in none.
+    pub vpc: Option<String>,
 }
 
 /// The state of one registered target, as `DescribeTargetHealth` tells it.
@@ -41,6 +57,15 @@ pub struct Health {
     pub reason: String,
 }
 
+impl Health {
+    /// Whether nobody checks it because its group's health checks are switched off, as a function's are unless told
+    /// otherwise.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>
+    pub fn is_never_checked(&self) -> bool {
+        self.state == HealthState::Unavailable && self.reason == "Target.HealthCheckDisabled"
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HealthState {
     Healthy,
@@ -50,6 +75,20 @@ pub enum HealthState {
     Unused,
     Draining,
     Unavailable,
+}
+
+impl fmt::Display for HealthState {
+    /// As AWS writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Healthy => "healthy",
+            Self::Initial => "initial",
+            Self::Unhealthy => "unhealthy",
+            Self::Unused => "unused",
+            Self::Draining => "draining",
+            Self::Unavailable => "unavailable",
+        })
+    }
 }
 
 #[async_trait]
@@ -71,6 +110,13 @@ pub trait LoadBalancers: Send + Sync {
         header: &Header,
         group: &Member,
     ) -> Result<TestRoute, Error>;
+
+    /// Whether [`SetTestRoutes::add`] would be let. The error is what it, or AWS, would refuse with.
+    async fn may_add_test_route(&self, resource: &str, header: &Header) -> Result<(), Error>;
+
+    /// Every forward action that gives this group a weight: rules and default actions of all listeners of the load
+    /// balancer it stands behind, except a test route that [`Self::test_route`] would find.
+    async fn leads(&self, group: &Member, own: Option<OwnTest<'_>>) -> Result<Vec<Lead>, Error>;
 }
 
 #[async_trait]
@@ -101,6 +147,8 @@ pub struct Records {
     pub ttl: Duration,
     /// The ids of the health checks, by set identifier, of those that have one.
     pub health_checks: BTreeMap<Member, String>,
+    /// The records as JSON that the AWS CLI takes; None where they have something that is not known here.
+    pub written: Option<String>,
 }
 
 /// What the checkers of a health check last saw.
@@ -119,6 +167,10 @@ pub trait Dns: Send + Sync {
     async fn records(&self, resource: &str) -> Result<Records, Error>;
 
     async fn checkers(&self, health_check: &str) -> Result<Checkers, Error>;
+
+    /// The other records of the zone that answer with the same thing as this member of the records at `resource`: of
+    /// another name or another type. An alias of the name itself is not one of them, nor is a record of weight 0.
+    async fn leads(&self, resource: &str, member: &Member) -> Result<Vec<Lead>, Error>;
 }
 
 #[async_trait]
@@ -145,6 +197,10 @@ pub struct Group {
     pub target_groups: Vec<Member>,
     /// Suspended processes, such as `Launch`, that would keep a resize from having its effect.
     pub suspended: Vec<String>,
+    /// How many of its instances run which version, as each says itself; those on their way out left out.
+    pub running: BTreeMap<Version, u32>,
+    /// What else sends its instances traffic, in words: `classic load balancer shop`.
+    pub other_sources: Vec<String>,
 }
 
 /// What changes a group's size without being asked.
@@ -167,17 +223,39 @@ pub struct Scheduled {
     pub desired: Option<u32>,
 }
 
+/// What a group can launch in its availability zones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// The group's own.
+    pub zones: BTreeSet<String>,
+    /// Those of them that offer each instance type. No type where none is named: chosen by attributes, say.
+    pub of: BTreeMap<String, BTreeSet<String>>,
+}
+
 #[async_trait]
 pub trait Groups: Send + Sync {
     async fn group(&self, name: &Member) -> Result<Group, Error>;
 
     /// Its scaling policies and scheduled actions.
     async fn automation(&self, name: &Member) -> Result<Automation, Error>;
+
+    /// The versions it launches instances of now: of its launch template, `$Latest` and `$Default` looked up, of every
+    /// template that its mixed instances policy names, or its launch configuration.
+    async fn launches(&self, name: &Member) -> Result<Vec<Version>, Error>;
+
+    /// Asks for the version of a launch template. `Rejected`, in AWS's words, when it is not there; any other version
+    /// than one of a launch template is not asked for.
+    async fn check_version(&self, version: &Version) -> Result<(), Error>;
+
+    /// Where the instance types are offered that it launches when it launches this version.
+    async fn offers(&self, name: &Member, version: &Version) -> Result<Offers, Error>;
 }
 
 #[async_trait]
 pub trait ResizeGroups: Send + Sync {
-    /// Sets minimum, maximum and desired capacity in one call.
+    /// Sets minimum, maximum and desired capacity in one call. Where nothing is to be left, and what runs is of another
+    /// version than the group launches, it returns once AWS has told those instances to go, or after half a minute: a group
+    /// that is wanted larger again before keeps them.
     async fn resize(&self, name: &Member, to: Capacity) -> Result<(), Error>;
 }
 
@@ -197,6 +275,13 @@ impl AlarmValue {
             Self::InsufficientData => "INSUFFICIENT_DATA",
         }
     }
+}
+
+/// When an answer was given, by the clock of whoever gave it (`Date`, in whole seconds) and by this machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub there: Timestamp,
+    pub here: Timestamp,
 }
 
 /// An alarm, metric or composite.
@@ -220,6 +305,7 @@ pub struct Alarm {
     pub reacts_in: Option<Duration>,
     /// AWS's id of the request that told this.
     pub request: Option<String>,
+    pub told: Option<Told>,
 }
 
 /// One change of an alarm's value.
@@ -245,6 +331,7 @@ pub trait Alarms: Send + Sync {
 pub struct Caller {
     pub account: String,
     pub arn: String,
+    pub told: Option<Told>,
 }
 
 #[async_trait]
@@ -263,8 +350,18 @@ pub enum Answer {
 #[async_trait]
 pub trait Http: Send + Sync {
     /// Headers by lower-case name.
-    async fn get(&self, url: &str, headers: &BTreeMap<String, String>, timeout: Duration)
-    -> Answer;
+    async fn get(
+        &self,
+        url: &str,
+        headers: &BTreeMap<String, String>,
+        timeout: Duration,
+        proxy: Proxy,
+    ) -> Answer;
+
+    /// The proxy through which a request to this URL goes where it may, without user and password.
+    fn proxy_to(&self, _url: &str) -> Option<String> {
+        None
+    }
 }
 
 /// What came of one command.
@@ -331,11 +428,22 @@ pub struct Reads {
     pub queues: Arc<dyn Queues>,
     pub metrics: Arc<dyn Metrics>,
     pub identity: Arc<dyn Identity>,
+    pub names: Arc<dyn Names>,
     pub http: Arc<dyn Http>,
     pub commands: Arc<dyn Commands>,
     pub functions: Arc<dyn Functions>,
+    pub marks: Arc<dyn Marks>,
     /// The region the clients are bound to.
     pub region: String,
+}
+
+/// How long calls may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// A late answer is worth less than another try.
+    Forward,
+    /// A late answer is better than none.
+    Back,
 }
 
 /// All that can be read, and the few things that can be changed.
@@ -348,6 +456,7 @@ pub struct Cloud {
     pub sizes: Arc<dyn ResizeGroups>,
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,
+    pub marking: Arc<dyn SetMarks>,
     /// Whoever hears a message takes it away from the others.
     pub news: Arc<dyn AlarmNews>,
 }

@@ -53,6 +53,9 @@ pub struct Pace {
 #[async_trait]
 pub trait Installations: Send + Sync {
     async fn installation(&self, of: &Member) -> Result<Installation, Error>;
+
+    /// Asks for what AWS is to find by name when it replaces in this way: `Absent` or `Rejected` when it is not there.
+    async fn check_way(&self, how: &How) -> Result<(), Error>;
 }
 
 #[async_trait]

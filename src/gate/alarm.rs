@@ -22,14 +22,17 @@ pub struct Sighting {
 /// Why some alarms of a gate do not count, or not yet, by name.
 pub type Excuses = BTreeMap<String, Excuse>;
 
-/// From when on an alarm's history has to be read, because its state alone does not tell what it was meanwhile.
+/// From when on an alarm's history has to be read, because its state alone does not tell what it was meanwhile. When it
+/// last changed need not be told, and what is not told is not known.
 pub fn look_back(alarm: &Alarm, covering: Timestamp, excuse: Option<Excuse>) -> Option<Timestamp> {
     match excuse {
         Some(Excuse::ForGood) => None,
-        Some(Excuse::UntilOk(start)) => alarm.since.filter(|since| *since > start).map(|_| start),
+        Some(Excuse::UntilOk(start)) => {
+            alarm.since.is_none_or(|since| since > start).then_some(start)
+        }
         Some(Excuse::Recovered(_)) | None => {
             let from = counts_from(covering, excuse);
-            let changed = alarm.since.is_some_and(|since| since >= from);
+            let changed = alarm.since.is_none_or(|since| since >= from);
             (alarm.value != AlarmValue::Alarm && changed).then_some(from)
         }
     }
@@ -162,7 +165,7 @@ fn one(
     match excuse {
         Some(Excuse::ForGood) => return (Outcome::Pass, format!("{name} is ignored")),
         Some(Excuse::UntilOk(start)) if alarm.value == AlarmValue::Alarm => {
-            let unread = alarm.since.is_some_and(|since| since > start)
+            let unread = alarm.since.is_none_or(|since| since > start)
                 && !matches!(sighting.histories.get(name), Some(Ok(_)));
             return if unread {
                 let why = "may have been OK meanwhile, but its history could not be read";
@@ -192,17 +195,39 @@ fn one(
                         ),
                     );
                 }
+                if !tells_of(transitions, alarm, covering) {
+                    let why = "has changed state, and its history does not tell of it yet";
+                    return (Outcome::Unknown, format!("{name} {why}"));
+                }
             }
             Some(Err(error)) => {
-                return (Outcome::Unknown, format!("{name} has changed state, but {error}"));
+                return (Outcome::Unknown, format!("{name} {}, but {error}", changed(alarm)));
             }
             None => {
-                let why = "has changed state, and its history was not read";
-                return (Outcome::Unknown, format!("{name} {why}"));
+                let why = "and its history was not read";
+                return (Outcome::Unknown, format!("{name} {}, {why}", changed(alarm)));
             }
         }
     }
     by_value(gate, alarm)
+}
+
+/// Whether a history is as new as what the alarm says of itself. It comes from another place, and may be behind: what it
+/// leaves out then may be a flicker. Of an alarm that does not say when it changed, there is nothing to compare with; one
+/// that was just made has no history.
+fn tells_of(history: &[Transition], alarm: &Alarm, covering: Timestamp) -> bool {
+    match (history.last(), alarm.since) {
+        (_, None) => true,
+        (Some(last), Some(_)) => last.to == alarm.value,
+        (None, Some(since)) => since <= covering || alarm.value == AlarmValue::InsufficientData,
+    }
+}
+
+fn changed(alarm: &Alarm) -> &'static str {
+    match alarm.since {
+        Some(_) => "has changed state",
+        None => "does not say when it last changed state",
+    }
 }
 
 /// What an alarm that is not in `ALARM` says.
@@ -253,6 +278,7 @@ mod tests {
             load_balancers: Vec::new(),
             reacts_in: None,
             request: None,
+            told: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    compare::{MINUTE, config, counted, counts},
+    compare::{MINUTE, counted, counts, judge_config},
     measured::{Source, lacking, last_whole},
 };
 use crate::{
@@ -81,7 +81,10 @@ fn of_answers(gate: &CompareGate, answers: &[Series]) -> Result<Calibrated, judg
         Ok(Level {
             alpha: f64::from(level) / 10_000.0,
             choice: if level == own { Choice::Own } else { Choice::Other },
-            calibration: calibrate(&config(&CompareGate { alpha, ..gate.clone() })?, &history),
+            calibration: calibrate(
+                &judge_config(&CompareGate { alpha, ..gate.clone() })?,
+                &history,
+            ),
         })
     };
     Ok(Calibrated { minutes, levels: levels.into_iter().map(judged).collect::<Result<_, _>>()? })

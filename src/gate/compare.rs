@@ -19,8 +19,6 @@ use crate::{
 
 pub(super) const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
 const ERRORS: &str = "errors";
-/// Begins the names of the evidence that is a line of a plot.
-const PLOT: &str = "plot of ";
 const RESPONSE_TIME: &str = "TargetResponseTime";
 
 /// Reads the counts of baseline and candidate since the candidate's first traffic, with one call, and lets the judge judge them.
@@ -197,7 +195,7 @@ pub fn judge_compare(
     (seen, attempts): (&Seen, Option<&Attempts>),
     at: Timestamp,
 ) -> Reading {
-    let config = match config(gate) {
+    let config = match judge_config(gate) {
         Ok(config) => config,
         Err(problem) => {
             return Reading::new(Outcome::Unknown, at, format!("cannot be judged: {problem}"));
@@ -238,10 +236,11 @@ pub fn judge_compare(
     };
     let reading = Reading { carried, ..reading };
     match outcome {
-        Outcome::Fail | Outcome::Unknown => report
-            .plots()
-            .into_iter()
-            .fold(reading, |reading, (name, line)| reading.with(&format!("{PLOT}{name}"), line)),
+        Outcome::Fail | Outcome::Unknown => {
+            report.plots().into_iter().fold(reading, |reading, (name, line)| {
+                reading.with(&format!("{}{name}", Reading::PLOT), line)
+            })
+        }
         Outcome::Pass | Outcome::Wait => reading,
     }
 }
@@ -288,12 +287,6 @@ fn parts_of(log10: f64) -> i64 {
     (log10 * PARTS).round() as i64
 }
 
-/// The lines of a plot among the evidence of a reading, with their names.
-pub fn plots(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
-    let named = |(name, line)| Some((str::strip_prefix(name, PLOT)?, line));
-    reading.evidence.iter().map(|(name, line)| (name.as_str(), line.as_str())).filter_map(named)
-}
-
 /// The judge's sentence without the verdict, which the reading has, and with a warning when the candidate was not given
 /// the share that was set. The counts are compared all the same: the judge goes by what was observed.
 fn sentence(report: &Report) -> String {
@@ -320,19 +313,19 @@ fn with_figures(reading: Reading, report: &Report) -> Reading {
         let reading = reading
             .with(&format!("canary {name}"), arm(counts.canary))
             .with(&format!("baseline {name}"), arm(counts.baseline));
-        match metric.ratio {
-            Some(ratio) => {
-                let high = ratio.high.map_or("any number".to_owned(), |high| high.to_string());
-                let ratio = format!("{}, {} to {high}", ratio.estimate, ratio.low);
-                reading.with(&format!("ratio of {name}"), ratio)
-            }
-            None => reading,
-        }
+        let Some(ratio) = metric.ratio else { return reading };
+        let range = match ratio.high {
+            Some(high) => format!("between {:.2} and {high:.2}", ratio.low),
+            None if ratio.low >= 0.01 => format!("at least {:.2}", ratio.low),
+            // It could be anything, and no figure says so.
+            None => return reading,
+        };
+        reading.with(&format!("ratio of {name}"), format!("{:.2}, {range}", ratio.estimate))
     })
 }
 
 /// The judge's configuration for a gate; a checked plan has a consistent one.
-pub(super) fn config(gate: &CompareGate) -> Result<Config, Problem> {
+pub fn judge_config(gate: &CompareGate) -> Result<Config, Problem> {
     let mut metrics = vec![metric(ERRORS.to_owned(), gate.errors)?];
     if let Some(latency) = gate.latency {
         metrics.push(metric(slower_than(latency), latency.compared)?);
@@ -441,11 +434,14 @@ mod tests {
         let worse = read(counts(30, 30, 10), &[HALF], 30);
         assert_eq!(worse.outcome, Outcome::Fail, "{worse:?}");
         assert!(worse.evidence.contains_key("canary errors"), "{worse:?}");
-        assert_eq!(plots(&worse).count(), 4, "rates of both, evidence to fail and to pass");
+        let plots = |reading: &Reading| {
+            reading.evidence.keys().filter(|name| name.starts_with(Reading::PLOT)).count()
+        };
+        assert_eq!(plots(&worse), 4, "rates of both, evidence to fail and to pass");
         assert_eq!(worse, read(counts(30, 30, 10), &[HALF], 30), "the same rows, the same bytes");
         let equal = read(counts(50, 10, 10), &[HALF], 50);
         assert_eq!(equal.outcome, Outcome::Pass, "{equal:?}");
-        assert_eq!(plots(&equal).count(), 0, "what passes needs no plot");
+        assert_eq!(plots(&equal), 0, "what passes needs no plot");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     compare::{
-        MINUTE, Seen, baseline_of, config, counts_of_both, judge_compare, minute_of, start_of,
+        MINUTE, Seen, baseline_of, counts_of_both, judge_compare, judge_config, minute_of, start_of,
     },
     measured::last_whole,
 };
@@ -57,7 +57,7 @@ pub async fn past_exposures(
     }
     let counts =
         counts_of_both(reads, gate, bound, (from, to)).await?.rows(gate).map_err(refused)?;
-    let config = config(gate).map_err(|problem| refused(problem.to_string()))?;
+    let config = judge_config(gate).map_err(|problem| refused(problem.to_string()))?;
     let groups = (baseline_of(gate, bound)?, &bound.candidate);
     Ok(exposures(gate, &config, groups, &counts, minute_of(to)))
 }
@@ -248,10 +248,10 @@ mod tests {
                 })
             })
         });
-        let metric = config(&sample_compare()).unwrap().metrics()[0].name().clone();
+        let metric = judge_config(&sample_compare()).unwrap().metrics()[0].name().clone();
         let counts = [judge::Series { metric, rows: rows.collect() }];
         let groups = [Member::new("blue"), Member::new("green")];
-        let config = config(&sample_compare()).unwrap();
+        let config = judge_config(&sample_compare()).unwrap();
         exposures(&sample_compare(), &config, (&groups[0], &groups[1]), &counts, Minute(end))
     }
 

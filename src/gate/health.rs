@@ -9,16 +9,20 @@ use crate::{
 };
 
 /// Pass when at least this share of what should serve does, and at least one does. Wait while those still to come or
-/// still starting could make it; fail when too many are known to be unhealthy.
+/// still starting could make it; fail when too many are known to be unhealthy. What nobody checks, because its group's
+/// health checks are switched off, is sent traffic in any case: being registered is all there is to know of it.
 pub fn judge_health(health: &[Health], desired: u32, at_least: Percent, at: Timestamp) -> Reading {
     let count = |wanted: fn(HealthState) -> bool| {
         u32::try_from(health.iter().filter(|h| wanted(h.state)).count()).unwrap_or(u32::MAX)
     };
-    let healthy = count(|state| state == HealthState::Healthy);
+    let unchecked = health.iter().filter(|h| h.is_never_checked()).count();
+    let unchecked = u32::try_from(unchecked).unwrap_or(u32::MAX);
+    let healthy = count(|state| state == HealthState::Healthy).saturating_add(unchecked);
     let registered = count(|state| state != HealthState::Draining);
     let expected = registered.max(desired);
     let needed = at_least.of_rounded_up(expected).max(1);
-    let lost = count(|state| matches!(state, HealthState::Unhealthy | HealthState::Unavailable));
+    let lost = count(|state| matches!(state, HealthState::Unhealthy | HealthState::Unavailable))
+        .saturating_sub(unchecked);
     let outcome = if healthy >= needed {
         Outcome::Pass
     } else if lost == 0 || expected.saturating_sub(lost) >= needed {
@@ -29,15 +33,23 @@ pub fn judge_health(health: &[Health], desired: u32, at_least: Percent, at: Time
     let reasons = health
         .iter()
         .filter(|h| h.state != HealthState::Healthy && h.state != HealthState::Draining)
-        .map(|h| if h.reason.is_empty() { "no reason given" } else { h.reason.as_str() });
-    let mut reasons: Vec<&str> = reasons.collect();
+        .filter(|h| !h.is_never_checked())
+        .map(|h| match h.reason.as_str() {
+            "" => format!("{}, no reason given", h.state),
+            reason => format!("{}, {reason}", h.state),
+        });
+    let mut reasons: Vec<String> = reasons.collect();
     reasons.sort_unstable();
     reasons.dedup();
-    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) };
     let needs =
         if outcome == Outcome::Pass { String::new() } else { format!(", {needed} needed{why}") };
+    let known = match unchecked {
+        0 => "healthy",
+        _ => "registered, and their group has no health checks to ask",
+    };
     let reading =
-        Reading::new(outcome, at, format!("{healthy} of {expected} targets healthy{needs}"));
+        Reading::new(outcome, at, format!("{healthy} of {expected} targets {known}{needs}"));
     if registered == expected { reading } else { reading.with("registered", registered) }
 }
 
@@ -113,6 +125,26 @@ mod tests {
         };
         assert_eq!(outcome([HealthState::Healthy, HealthState::Initial]), Outcome::Wait);
         assert_eq!(outcome([HealthState::Healthy, HealthState::Unhealthy]), Outcome::Fail);
+    }
+
+    #[test]
+    fn targets_that_nobody_checks_count_by_being_there_and_say_so() {
+        let target = || Health {
+            target: "i".into(),
+            state: HealthState::Unavailable,
+            reason: "Target.HealthCheckDisabled".into(),
+        };
+        let judged = |targets: &[Health], desired| {
+            judge_health(targets, desired, Percent::HUNDRED, Timestamp::default())
+        };
+        let reading = judged(&[target()], 0);
+        assert_eq!(reading.outcome, Outcome::Pass);
+        let words = "1 of 1 targets registered, and their group has no health checks to ask";
+        assert_eq!(reading.because, words);
+        assert_eq!(judged(&[target()], 2).outcome, Outcome::Wait, "another is still to come");
+        assert_eq!(judged(&[], 0).outcome, Outcome::Wait);
+        let internal = Health { reason: "Elb.InternalError".into(), ..target() };
+        assert_eq!(judged(&[internal], 1).outcome, Outcome::Fail);
     }
 
     #[test]

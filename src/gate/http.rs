@@ -1,23 +1,61 @@
 //! From HTTP answers to a reading. A poll asks as often as the gate wants answers in a row and stops at the first wrong
-//! one. No answer at all is a failure too: what cannot be reached does not serve.
+//! one. No answer at all is a failure too: what cannot be reached does not serve. What a URL may hold in secret stays out
+//! of readings, which are journaled and shown; the proxy that an answer came through stands in them.
 
 use crate::{
     cloud::{Answer, Http},
-    plan::HttpGate,
+    plan::{HttpGate, Proxy},
+    printable::masked_url,
     rollout::{Outcome, Reading, Timestamp},
 };
 
 pub async fn probe(http: &dyn Http, gate: &HttpGate, at: Timestamp) -> Reading {
+    let url = masked_url(&gate.url);
+    let proxy = match gate.proxy {
+        Proxy::OfEnvironment => http.proxy_to(&gate.url),
+        Proxy::None => None,
+    };
+    let through =
+        proxy.as_ref().map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"));
+    let told = |reading: Reading| match &proxy {
+        Some(proxy) => reading.with("proxy", proxy),
+        None => reading,
+    };
     for answered in 0..gate.consecutive.max(1) {
-        let wrong = match http.get(&gate.url, &gate.headers, gate.timeout).await {
+        let wrong = match http.get(&gate.url, &gate.headers, gate.timeout, gate.proxy).await {
             Answer::Status(status) if status == gate.status => continue,
             Answer::Status(status) => format!("answered {status} instead of {}", gate.status),
             Answer::None(words) => format!("did not answer: {words}"),
         };
-        return Reading::new(Outcome::Fail, at, format!("{} {wrong}", gate.url))
-            .with("right answers before", answered);
+        let reading = Reading::new(Outcome::Fail, at, format!("{url} {wrong}{through}"));
+        return told(reading).with("right answers before", answered);
     }
     let times = gate.consecutive.max(1);
-    let reading = format!("{} answered {} {times} times in a row", gate.url, gate.status);
-    Reading::new(Outcome::Pass, at, reading).with("answers", times)
+    let because = format!("{url} answered {} {times} times in a row{through}", gate.status);
+    told(Reading::new(Outcome::Pass, at, because)).with("answers", times)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, net::TcpListener, time::Duration};
+
+    use super::*;
+    use crate::cloud::WebProbe;
+
+    #[tokio::test]
+    async fn a_key_in_a_query_stands_in_no_reading() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let gate = HttpGate {
+            url: format!("http://127.0.0.1:{port}/health?key=secret"),
+            headers: BTreeMap::new(),
+            status: 200,
+            consecutive: 1,
+            timeout: Duration::from_secs(1),
+            proxy: Proxy::None,
+        };
+        let reading = probe(&WebProbe::new().unwrap(), &gate, Timestamp::default()).await;
+        assert_eq!(reading.outcome, Outcome::Fail);
+        let told = format!("{reading:?}");
+        assert!(told.contains("/health?…") && !told.contains("secret"), "{told}");
+    }
 }

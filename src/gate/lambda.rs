@@ -126,7 +126,11 @@ mod tests {
         let operation = "Invoke";
         for error in [
             Error::Throttled { operation },
-            Error::Denied { action: "lambda:InvokeFunction".into(), resource: "verify".into() },
+            Error::Denied {
+                action: "lambda:InvokeFunction".into(),
+                resource: "verify".into(),
+                said: "no".into(),
+            },
             Error::Absent { what: "function verify".into() },
             Error::Transient { operation, message: "timed out".into() },
         ] {

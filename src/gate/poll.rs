@@ -6,10 +6,11 @@ use super::{
     poll_requests, probe, run_command,
 };
 use crate::{
-    cloud::{Error, Reads},
+    cloud::{self, Error, Group, Reads},
     plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
     rollout::{
-        Bindings, Bound, Check, Medium, Outcome, Reading, Splits, Timestamp, window_reading,
+        Bindings, Bound, Check, Medium, Outcome, Reading, Splits, Timestamp, told_versions,
+        window_reading,
     },
 };
 
@@ -59,7 +60,13 @@ pub async fn poll(
         Check::BaselineHealthy { route, at_least } => {
             baseline_health(reads, bindings, route, *at_least, at).await
         }
-        Check::Drained { route, side } => drained(reads, bindings, route, *side, at).await,
+        Check::Served { route } => {
+            let side = (route, Side::Candidate);
+            serving(plan, reads, bindings, side, Percent::ZERO, at)
+                .await
+                .map(|(reading, _)| reading)
+        }
+        Check::Drained { route, side } => drained(plan, reads, bindings, (route, *side), at).await,
         Check::Requests { route, since, at_least } => match bound_to(bindings, route) {
             Ok(bound) => {
                 let split = splits.of(route).last().map(|(_, split)| split);
@@ -71,7 +78,14 @@ pub async fn poll(
             Ok(Reading::new(Outcome::Unknown, at, format!("{target} is observed, not polled")))
         }
     };
-    answer.unwrap_or_else(|error| unknown(&error, at))
+    match answer {
+        Ok(reading) => reading,
+        Err(error @ Error::Absent { .. }) if check.asks_after_targets() => {
+            let words = error.to_string();
+            Reading { gone: Some(words.clone()), ..Reading::new(Outcome::Fail, at, words) }
+        }
+        Err(error) => unknown(&error, at),
+    }
 }
 
 /// What cannot be measured is unknown, with the reason.
@@ -92,19 +106,39 @@ async fn health(
     at_least: Percent,
     at: Timestamp,
 ) -> Result<Reading, Error> {
+    let (reading, strangers) = serving(plan, reads, bindings, (route, side), at_least, at).await?;
+    Ok(match strangers {
+        // Healthy or not, it is not what the run was started to bring.
+        Some(because) if reading.outcome == Outcome::Pass => {
+            Reading::new(Outcome::Wait, at, because)
+        }
+        Some(_) | None => reading,
+    })
+}
+
+/// Whether enough of a side serve, and who of them is not what the run was started to bring.
+async fn serving(
+    plan: &Plan,
+    reads: &Reads,
+    bindings: &Bindings,
+    (route, side): (&RouteName, Side),
+    at_least: Percent,
+    at: Timestamp,
+) -> Result<(Reading, Option<String>), Error> {
     let bound = bound_to(bindings, route)?;
-    let (mut desired, mut in_service) = (0, 0);
+    let (mut desired, mut in_service, mut strangers) = (0, 0, None);
     for fleet in plan.fleets_behind(route) {
         if let Some(bound) = bindings.fleets.get(fleet) {
             let group = reads.groups.group(bound.member(side)).await?;
             desired += group.capacity.desired;
             in_service += group.in_service;
+            strangers = strangers.or_else(|| other_versions(bindings, side, &group));
         }
     }
-    match bound.medium {
+    let reading = match bound.medium {
         Medium::LoadBalancer => {
             let health = reads.load_balancers.health(bound.member(side)).await?;
-            Ok(judge_health(&health, desired, at_least, at))
+            judge_health(&health, desired, at_least, at)
         }
         Medium::Dns { .. } => {
             let member = bound.member(side);
@@ -114,7 +148,20 @@ async fn health(
                 None => None,
             };
             let needed = at_least.of_rounded_up(desired);
-            Ok(judge_record(member, checkers, (in_service, needed), at))
+            judge_record(member, checkers, (in_service, needed), at)
+        }
+    };
+    Ok((reading, strangers))
+}
+
+/// Which of a candidate's instances run another version than its group launched when the run began. What serves today
+/// may be a mixture.
+fn other_versions(bindings: &Bindings, side: Side, group: &Group) -> Option<String> {
+    match side {
+        Side::Stable => None,
+        Side::Candidate => {
+            let launched = bindings.versions.get(&group.name)?;
+            told_versions(&group.name, &group.running, launched)
         }
     }
 }
@@ -132,11 +179,13 @@ async fn baseline_health(
     Ok(judge_health(&reads.load_balancers.health(group).await?, 0, at_least, at))
 }
 
+/// A side is drained when nothing leads there: neither the route's own places nor anything beside them. The run's own
+/// test route is left out, since the core knows whether that stands.
 async fn drained(
+    plan: &Plan,
     reads: &Reads,
     bindings: &Bindings,
-    route: &RouteName,
-    side: Side,
+    (route, side): (&RouteName, Side),
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let bound = bound_to(bindings, route)?;
@@ -144,11 +193,136 @@ async fn drained(
     let mut weight = Weight::ZERO;
     for place in bound.places() {
         let split = match bound.medium {
-            Medium::LoadBalancer => reads.load_balancers.forward(place).await?.split,
-            Medium::Dns { .. } => reads.dns.records(place).await?.split,
+            Medium::LoadBalancer => reads.load_balancers.forward(place).await.map(|f| f.split),
+            Medium::Dns { .. } => reads.dns.records(place).await.map(|records| records.split),
         };
-        weight = weight.max(split.weight(member));
+        match split {
+            Ok(split) => weight = weight.max(split.weight(member)),
+            // A place that is gone leads nowhere.
+            Err(Error::Absent { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
-    let outcome = if weight == Weight::ZERO { Outcome::Pass } else { Outcome::Wait };
-    Ok(Reading::new(outcome, at, format!("{member} has weight {weight}")))
+    if weight != Weight::ZERO {
+        return Ok(Reading::new(Outcome::Wait, at, format!("{member} has weight {weight}")));
+    }
+    let mut groups = Vec::new();
+    for fleet in plan.fleets_behind(route).filter_map(|fleet| bindings.fleets.get(fleet)) {
+        match reads.groups.group(fleet.member(side)).await {
+            Ok(group) => groups.push(group),
+            Err(Error::Absent { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let test = bindings.tests.get(route);
+    let leads = cloud::leads(reads, (bound, side), test, &groups).await?;
+    Ok(if leads.is_empty() {
+        let because = format!("{member} has weight 0, and nothing else leads there");
+        Reading::new(Outcome::Pass, at, because)
+    } else {
+        let ways = cloud::in_words(&leads);
+        Reading::new(Outcome::Wait, at, format!("{member} has weight 0, but is led to by {ways}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    };
+
+    use super::*;
+    use crate::{
+        plan::{FleetName, Header, Member},
+        rollout::{Split, TestRoute},
+        simulation::{Scenario, World},
+        testkit::{SAMPLE_RULE, sample_plan},
+    };
+
+    fn bound(resource: &str, stable: &str, candidate: &str) -> Bound {
+        Bound {
+            resource: resource.into(),
+            stable: Member::new(stable),
+            candidate: Member::new(candidate),
+            baseline: None,
+            others: Vec::new(),
+            medium: Medium::LoadBalancer,
+        }
+    }
+
+    fn bindings() -> Bindings {
+        Bindings {
+            routes: [(RouteName::new("web"), bound(SAMPLE_RULE, "blue", "green"))].into(),
+            fleets: [(FleetName::new("app"), bound("group", "app-blue", "app-green"))].into(),
+            tests: [(RouteName::new("web"), header())].into(),
+            ..Bindings::default()
+        }
+    }
+
+    fn header() -> Header {
+        Header { name: "x-canary".into(), value: "1".into() }
+    }
+
+    async fn asked(reads: &Reads, side: Side, bindings: &Bindings) -> (Outcome, String) {
+        let check = Check::Drained { route: RouteName::new("web"), side };
+        let splits = Splits::default();
+        let at = Timestamp::default();
+        let reading = poll(&sample_plan(), reads, (bindings, &splits), &check, at).await;
+        (reading.outcome, reading.because)
+    }
+
+    #[tokio::test]
+    async fn a_side_is_drained_when_nothing_at_all_leads_there() {
+        let other = "other-rules: [{ at: 1m, until: 2m, side: stable, through: internal }]";
+        let scenario: Scenario = serde_saphyr::from_str(other).unwrap();
+        let clock = Arc::new(AtomicI64::new(0));
+        let read = Arc::clone(&clock);
+        let now = Arc::new(move || Timestamp::from_millis(read.load(Ordering::Relaxed)));
+        let world = World::for_plan(&sample_plan(), &scenario, now);
+        let (cloud, bindings) = (world.flawless_cloud(), bindings());
+        let asked = async || asked(&cloud.reads, Side::Stable, &bindings).await;
+        assert_eq!(asked().await, (Outcome::Wait, "blue has weight 999".into()));
+        let live = cloud.reads.load_balancers.forward(SAMPLE_RULE).await.unwrap().split;
+        let (blue, green) = (Member::new("blue"), Member::new("green"));
+        let to = Split::default().with((&blue, Weight::ZERO), (&green, Weight::MAX));
+        cloud.weights.set_weights(SAMPLE_RULE, &live, &to).await.unwrap();
+        let drained = (Outcome::Pass, "blue has weight 0, and nothing else leads there".into());
+        assert_eq!(asked().await, drained);
+        // Somebody adds a rule for another target group of the same instances, and takes it away again.
+        clock.store(60_000, Ordering::Relaxed);
+        let (outcome, because) = asked().await;
+        assert_eq!(outcome, Outcome::Wait);
+        assert!(because.starts_with("blue has weight 0, but is led to by the rule "), "{because}");
+        clock.store(120_000, Ordering::Relaxed);
+        assert_eq!(asked().await, drained);
+    }
+
+    #[tokio::test]
+    async fn the_runs_own_test_route_keeps_no_candidate_from_being_drained_and_another_does() {
+        let scenario = Scenario::default();
+        let world = World::for_plan(&sample_plan(), &scenario, Arc::new(Timestamp::default));
+        let (cloud, bindings) = (world.flawless_cloud(), bindings());
+        let asked = async || asked(&cloud.reads, Side::Candidate, &bindings).await.0;
+        let (port, green) = (&cloud.test_routes, Member::new("green"));
+        port.add(SAMPLE_RULE, &header(), &green).await.unwrap();
+        let reads = &cloud.reads.load_balancers;
+        let there = reads.test_route(SAMPLE_RULE, &header(), &green).await.unwrap();
+        assert_ne!(there, TestRoute::Absent);
+        assert_eq!(asked().await, Outcome::Pass, "the core knows of that one");
+        let other = Header { value: "2".into(), ..header() };
+        port.add(SAMPLE_RULE, &other, &green).await.unwrap();
+        assert_eq!(asked().await, Outcome::Wait);
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_gone_leads_nowhere() {
+        let scenario = Scenario::default();
+        let world = World::for_plan(&sample_plan(), &scenario, Arc::new(Timestamp::default));
+        let mut bindings = bindings();
+        bindings.routes.insert(RouteName::new("web"), bound("gone", "blue", "green"));
+        let (outcome, because) =
+            asked(&world.flawless_cloud().reads, Side::Candidate, &bindings).await;
+        assert_eq!(outcome, Outcome::Pass, "{because}");
+    }
 }

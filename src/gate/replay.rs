@@ -214,6 +214,7 @@ mod tests {
             load_balancers: Vec::new(),
             reacts_in: None,
             request: None,
+            told: None,
         };
         let change = |seconds, to| Transition { at: at(seconds), to, reason: "5 %".into() };
         let history = vec![change(100, AlarmValue::Alarm), change(104, AlarmValue::Ok)];

@@ -25,5 +25,5 @@ impl Said {
 
 /// The journal and the terminal get one line of it, without control characters.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
+    crate::printable::line(text).chars().take(400).collect()
 }

@@ -212,10 +212,20 @@ fn an_unfinished_run_owns_its_resources_without_a_process() {
              unfinished; its process (ann@host pid 1) is gone, last seen 2026-01-31T15:45:03Z"
         );
         assert!(journal.held().unwrap().iter().all(|held| held.liveness == Liveness::Gone));
+        let driver = journal.driver(&run(1)).unwrap().unwrap();
+        assert_eq!(
+            (driver.info.holder.as_str(), driver.liveness),
+            ("ann@host pid 1", Liveness::Gone)
+        );
 
         let heir = Claim { holder: "bob@host pid 9".into(), at: at(99), ..claim(1, &["web"]) };
         let inherited = journal.acquire(&heir).unwrap();
         let held = journal.held().unwrap();
+        let driver = journal.driver(&run(1)).unwrap().unwrap();
+        assert_eq!(
+            (driver.info.holder.as_str(), driver.liveness),
+            ("bob@host pid 9", Liveness::Alive)
+        );
         let web = &held.iter().find(|held| held.info.resource == "web").unwrap().info;
         assert_eq!((web.since, web.heartbeat), (at(1), at(99)));
         assert_eq!(web.holder, "bob@host pid 9");
@@ -225,6 +235,7 @@ fn an_unfinished_run_owns_its_resources_without_a_process() {
             .unwrap();
         inherited.release().unwrap();
         assert_eq!(journal.held().unwrap(), []);
+        assert_eq!(journal.driver(&run(1)).unwrap(), None);
         journal.acquire(&claim(2, &["web"])).unwrap();
     });
 }
@@ -240,6 +251,26 @@ fn a_run_that_ended_or_never_began_owns_nothing_once_its_process_is_gone() {
             .unwrap();
         assert_eq!(journal.held().unwrap(), []);
         journal.acquire(&claim(3, &["web"])).unwrap().still_ours().unwrap();
+    });
+}
+
+#[test]
+fn a_run_that_ended_and_was_only_looked_at_again_owns_nothing() {
+    on_each(|journal| {
+        begin(journal, 1);
+        let refused = Event::CommandRefused {
+            by: Actor("bob".to_owned()),
+            command: "abort".to_owned(),
+            refusal: "the run has ended".to_owned(),
+        };
+        let after =
+            [Event::RunEnded { ending: Ending::Promoted }, started("bob"), refused, started("cat")];
+        for (seq, event) in (2..).zip(after) {
+            journal.append(&envelope(&run(1), seq, event)).unwrap();
+        }
+        drop(journal.acquire(&claim(1, &["web"])).unwrap());
+        assert_eq!(journal.held().unwrap(), []);
+        journal.acquire(&claim(2, &["web"])).unwrap();
     });
 }
 

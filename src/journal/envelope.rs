@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use crate::{
     plan::PlanName,
+    printable,
     rollout::{Event, Timestamp},
 };
 
@@ -132,18 +133,33 @@ pub struct Envelope {
     pub event: Event,
 }
 
+/// As it stands in a file, where a digest may follow; who reads files checks it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    format: u32,
+    seq: Seq,
+    at: Timestamp,
+    run: RunId,
+    writer: String,
+    event: Event,
+    #[serde(default, rename = "chain")]
+    _chain: Option<String>,
+}
+
 impl Envelope {
     /// Puts an event into an envelope of today's format.
     pub fn new(run: RunId, seq: Seq, at: Timestamp, event: Event) -> Self {
         Self { format: FORMAT, seq, at, run, writer: WRITER.to_owned(), event }
     }
 
-    /// The JSON object, without a line end.
+    /// The JSON object, without a line end. People read it with `cat`, so nothing in it steers their terminal.
     pub fn to_line(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|source| Error::Unwritable {
+        let line = serde_json::to_string(self).map_err(|source| Error::Unwritable {
             what: format!("event {} of run {}", self.seq, self.run),
             source,
-        })
+        })?;
+        Ok(printable::json(&line))
     }
 
     /// Reads what `to_line` wrote. `file` is where the text was found, for the error.
@@ -162,7 +178,9 @@ impl Envelope {
         if format != FORMAT {
             return Err(Error::UnknownFormat { file: file.to_owned(), format, writer });
         }
-        serde_json::from_str(text).map_err(corrupt)
+        let Stored { format, seq, at, run, writer, event, .. } =
+            serde_json::from_str(text).map_err(corrupt)?;
+        Ok(Self { format, seq, at, run, writer, event })
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Error {
     NoSuchRun(RunId),
     #[error("run {0} exists already")]
     RunExists(RunId),
+    #[error("the plan of run {run} is lost: {file} is missing")]
+    PlanLost { run: RunId, file: String },
     #[error("{file} is missing, though later events of its run exist")]
     Gap { file: String },
     #[error("{file} is not a journal entry: {problem}")]
@@ -46,12 +48,19 @@ impl Error {
             Self::Fenced { .. } | Self::LockLost { .. } | Self::Owned(_) => true,
             Self::NoSuchRun(_)
             | Self::RunExists(_)
+            | Self::PlanLost { .. }
             | Self::Gap { .. }
             | Self::Corrupt { .. }
             | Self::UnknownFormat { .. }
             | Self::Io { .. }
             | Self::Unwritable { .. } => false,
         }
+    }
+
+    /// Whether the disk, or what this user may have of it, is full.
+    pub(super) fn is_out_of_space(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io { source, .. } if full.contains(&source.kind()))
     }
 
     /// What to do about it, for the line after the error.
@@ -64,12 +73,16 @@ impl Error {
                     run = held.info.run
                 ),
             }),
+            Self::PlanLost { .. } => Some("put the file back, from where the run was started say".into()),
             Self::Gap { .. } | Self::Corrupt { .. } => Some(
                 "the journal was changed from outside; restore the file, or put the routes right by hand".into(),
             ),
             Self::UnknownFormat { .. } => Some("continue this run with the tidegate that wrote it".into()),
             Self::Fenced { run, .. } => Some(format!("`tidegate status {run}` shows who runs it now")),
             Self::NoSuchRun(_) => Some("`tidegate history` lists the runs".into()),
+            Self::Io { .. } if self.is_out_of_space() => Some(
+                "make room on the disk of the journal, then `tidegate resume` or `tidegate rollback` the run".into(),
+            ),
             Self::RunExists(_) | Self::LockLost { .. } | Self::Io { .. } | Self::Unwritable { .. } => None,
         }
     }

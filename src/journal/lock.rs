@@ -24,7 +24,7 @@ impl Claim {
     /// All that is to be locked, in the order in which everybody locks.
     pub(super) fn all(&self) -> BTreeSet<String> {
         let mut all = self.resources.clone();
-        all.insert(format!("run {}", self.run));
+        all.insert(of_run(&self.run));
         all
     }
 
@@ -37,6 +37,11 @@ impl Claim {
             heartbeat: self.at,
         }
     }
+}
+
+/// What the lock of a run itself is called.
+pub(super) fn of_run(run: &RunId) -> String {
+    format!("run {run}")
 }
 
 /// Describes this process: `ann@build-7 pid 4711`.
@@ -92,6 +97,9 @@ pub trait Locks: Send + Sync {
 
     /// The locks in force, by resource. A run is being run by a process exactly while one of its locks is `Alive`.
     fn held(&self) -> Result<Vec<Held>, Error>;
+
+    /// The lock of a run itself: who drives it, or did last. None when it was given up, as it is at a run's end.
+    fn driver(&self, run: &RunId) -> Result<Option<Held>, Error>;
 }
 
 /// Locks held by this process. Dropping it is what dying does: the process lets go, the run keeps what it owns.
@@ -106,9 +114,15 @@ pub trait Hold: Send + Sync {
     fn release(self: Box<Self>) -> Result<(), Error>;
 }
 
-/// Whether a run whose process is gone still owns what its locks name, judged by its last event: it has done
-/// something and has not ended. (A run without events changed nothing; one that died between its last event and the
+/// Whether a run whose process is gone still owns what its locks name, judged by the last event that [`tells`]: it has
+/// done something and has not ended. (A run without events changed nothing; one that died between its last event and the
 /// release has ended all the same.)
 pub(super) fn is_unfinished(last: Option<&Envelope>) -> bool {
     last.is_some_and(|last| !matches!(last.event, Event::RunEnded { .. }))
+}
+
+/// Whether an event says where a run stands. That somebody takes it over, or asks what is refused, says nothing: a run
+/// that has ended is over until it goes back.
+pub(super) fn tells(event: &Event) -> bool {
+    !matches!(event, Event::RunnerStarted { .. } | Event::CommandRefused { .. })
 }

@@ -8,8 +8,9 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Claim, Envelope, Error, Held, Hold, Liveness, LockInfo, Locks, Message, RunId, Seq, Store,
-    Ticket, lock::is_unfinished,
+    Claim, Envelope, Error, Held, Hold, Liveness, LockInfo, Locks, MOST_WAITING, Message, RunId,
+    Seq, Store, Ticket,
+    lock::{is_unfinished, of_run, tells},
 };
 use crate::rollout::Timestamp;
 
@@ -62,7 +63,8 @@ impl Inner {
     }
 
     fn in_force(&self, held: &Held) -> bool {
-        let last = self.runs.get(&held.info.run).and_then(|run| run.events.last());
+        let events = self.runs.get(&held.info.run).map_or(&[][..], |run| run.events.as_slice());
+        let last = events.iter().rfind(|envelope| tells(&envelope.event)).or(events.first());
         held.liveness == Liveness::Alive || is_unfinished(last)
     }
 }
@@ -119,7 +121,11 @@ impl Store for Memory {
             ticket: ticket.clone(),
             content: Ok(content.clone()),
         };
-        Ok(inner.run(run)?.inbox.iter().map(message).collect())
+        Ok(inner.run(run)?.inbox.iter().take(MOST_WAITING).map(message).collect())
+    }
+
+    fn is_waiting(&self, run: &RunId, ticket: &Ticket) -> Result<bool, Error> {
+        Ok(self.inner().run(run)?.inbox.contains_key(ticket))
     }
 
     fn discard(&self, run: &RunId, ticket: &Ticket) -> Result<(), Error> {
@@ -154,6 +160,10 @@ impl Locks for Memory {
     fn held(&self) -> Result<Vec<Held>, Error> {
         let inner = self.inner();
         Ok(inner.locks.values().map(Entry::held).filter(|held| inner.in_force(held)).collect())
+    }
+
+    fn driver(&self, run: &RunId) -> Result<Option<Held>, Error> {
+        Ok(self.inner().locks.get(&of_run(run)).map(Entry::held))
     }
 }
 

@@ -7,14 +7,17 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Envelope, Error, RunId};
-use crate::rollout::{Actor, Timestamp};
+use crate::rollout::{Actor, Check, Reading, Timestamp};
+
+/// Messages are taken in batches of so many, so that whoever reads an inbox can do something else in between.
+pub const MOST_WAITING: usize = 100;
 
 /// Keeps journals, one per run, and beside each the text of its plan and an inbox for commands from outside.
 pub trait Store: Send + Sync {
     /// Makes a run without events and keeps the plan's text with it. `RunExists` when the id is taken.
     fn create(&self, run: &RunId, plan: &str) -> Result<(), Error>;
 
-    /// The text of the plan the run was created with.
+    /// The text of the plan the run was created with. `PlanLost` when it is not there any more.
     fn plan(&self, run: &RunId) -> Result<String, Error>;
 
     /// Appends an event; when this returns `Ok`, it is durable. `Fenced` unless its place is exactly the next one.
@@ -24,6 +27,11 @@ pub trait Store: Send + Sync {
     /// name the file that is not as it was written.
     fn load(&self, run: &RunId) -> Result<Vec<Envelope>, Error>;
 
+    /// The events up to the first that cannot be read: all that is left of a damaged journal. Nobody may go on from them.
+    fn begun(&self, run: &RunId) -> Result<Vec<Envelope>, Error> {
+        self.load(run)
+    }
+
     /// The runs that have at least one event, oldest first.
     fn runs(&self) -> Result<Vec<RunId>, Error>;
 
@@ -31,12 +39,60 @@ pub trait Store: Send + Sync {
     /// apart; see [`Ticket`].
     fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, Error>;
 
-    /// The messages in the inbox, oldest first. They stay there until they are discarded, which is done after what
+    /// The messages in the inbox, oldest first, at most [`MOST_WAITING`] of them. They stay there until they are discarded, which is done after what
     /// came of them has been journaled: a crash in between delivers them again rather than losing an abort.
     fn waiting(&self, run: &RunId) -> Result<Vec<Message>, Error>;
 
+    /// Whether a message is in the inbox still.
+    fn is_waiting(&self, run: &RunId, ticket: &Ticket) -> Result<bool, Error> {
+        Ok(self.waiting(run)?.iter().any(|message| message.ticket == *ticket))
+    }
+
+    /// Whether only a little more can be appended: what was kept back for a roll-back is being used up. Whoever goes
+    /// forward then takes back what was done while that can still be journaled.
+    fn is_short(&self, _run: &RunId) -> bool {
+        false
+    }
+
+    /// Notes what was looked at last, in the place of what was noted before. It is no fact of the run: nothing is decided
+    /// from it, and it may be lost.
+    fn note(&self, _run: &RunId, _looks: &Looks) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// What was noted last, as far as it can be read.
+    fn noted(&self, _run: &RunId) -> Option<Looks> {
+        None
+    }
+
     /// Takes a message out of the inbox; nothing happens when it is not there.
     fn discard(&self, run: &RunId, ticket: &Ticket) -> Result<(), Error>;
+}
+
+/// The last answer to each check, whether or not the journal keeps it: `status` tells by it when somebody last looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looks {
+    /// When the runner noted them, and so was there.
+    pub at: Timestamp,
+    pub readings: Vec<Look>,
+}
+
+/// The last answer to one check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    pub check: Check,
+    pub reading: Reading,
+}
+
+impl Looks {
+    /// Takes an answer in the place of the last one to the same check.
+    pub fn keep(&mut self, check: &Check, reading: &Reading) {
+        let reading = reading.clone();
+        match self.readings.iter_mut().find(|look| look.check == *check) {
+            Some(look) => look.reading = reading,
+            None => self.readings.push(Look { check: check.clone(), reading }),
+        }
+    }
 }
 
 /// A message in an inbox.

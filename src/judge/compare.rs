@@ -213,14 +213,18 @@ impl Looks<'_> {
             .zip(found)
             .map(|(m, f)| {
                 let counts = m.counts();
-                let missing = config.beta().ln_threshold() * f.dispersion - f.pass.exact;
                 let growth = forecast::pass_growth(
                     m.metric.standard(),
                     m.base_rate()?.get(),
                     counts.share()?,
                 );
                 let per_minute = growth.mean * float(counts.canary.total()) / minutes;
-                (per_minute > 0.0).then(|| forecast::minutes(missing.max(0.0) / per_minute))
+                let unrest = m.unrest();
+                let more = forecast::first_minute(|more| {
+                    let needed = unrest.after(more).needed(config.beta().ln_threshold());
+                    f.pass.exact + per_minute * more >= needed
+                });
+                (per_minute > 0.0).then_some(more).flatten()
             })
             .try_fold(Minutes(0), |most, minutes| Some(most.max(minutes?)))
     }

@@ -10,8 +10,36 @@ use super::{
 };
 
 impl Report {
-    /// One sentence: the verdict and its reason.
+    /// One sentence: the verdict and its reason. A verdict is followed by what to know where noise lasts.
     pub fn sentence(&self) -> String {
+        let mut words = self.verdict_words();
+        match self.verdict {
+            Verdict::Pass | Verdict::Fail | Verdict::Inconclusive(_) => {
+                if let Some(lasting) = self.lasting_words() {
+                    words.push(' ');
+                    words.push_str(&lasting);
+                }
+            }
+            Verdict::Running | Verdict::NoData(_) => {}
+        }
+        words
+    }
+
+    /// Names noise that lasts, which looks like a difference between the arms in either direction, and the remedy.
+    fn lasting_words(&self) -> Option<String> {
+        let alike = self.metrics.iter().filter(|metric| metric.lasting.is_some());
+        let names: Vec<&str> = alike.map(|metric| metric.name.as_ref()).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "Note: {} of neighbouring minutes are alike, and noise that lasts for many minutes cannot be told from a \
+                 regression, nor from a good canary: judge longer, or widen the tolerance if `judge calibrate` shows \
+                 the same without a canary.",
+                names.join(", ")
+            )
+        })
+    }
+
+    fn verdict_words(&self) -> String {
         match self.verdict {
             Verdict::Running => {
                 let rest = self.to_pass.map_or(String::new(), |minutes| {

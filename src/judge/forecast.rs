@@ -9,6 +9,7 @@ use super::{
     config::{Config, Metric, RESERVE, Standard},
     evidence::{Grid, Growth},
     quantity::{Minutes, Share, whole},
+    unrest::Unrest,
 };
 
 /// Regressions one wants to know about, as multiples of the baseline's rate.
@@ -71,9 +72,45 @@ pub fn forecast(config: &Config, metric: &Metric, outlook: &Outlook) -> Forecast
     Forecast {
         metric: metric.name().clone(),
         fail,
-        pass: delay(pass_growth(metric.standard(), rate, rho), config.beta().ln_threshold()),
+        pass: pass(config, metric.standard(), outlook),
         overhead: Minutes(pace.warmup.0.saturating_add(pace.settle.0)),
     }
+}
+
+/// The same with what the care for noise takes away, which is more the fewer minutes there are.
+fn pass(config: &Config, standard: Standard, outlook: &Outlook) -> Option<Delay> {
+    let (rate, rho) = (outlook.rate.get(), outlook.share.get());
+    let growth = pass_growth(standard, rate, rho);
+    let line = config.beta().ln_threshold();
+    let calm = Unrest::calm(standard.harmful(), rate, rho);
+    let within = |of: fn(&Delay) -> Minutes| {
+        first_minute(|minutes| {
+            delay(growth, calm.after(minutes).needed(line), outlook)
+                .is_some_and(|delay| f64::from(of(&delay).0) <= minutes)
+        })
+    };
+    let likely = within(|delay| delay.likely)?;
+    let at_most = within(|delay| delay.at_most)?;
+    let per_minute = outlook.requests_per_minute * rho;
+    Some(Delay { likely, at_most, requests: whole(f64::from(likely.0) * per_minute) })
+}
+
+/// The first number of minutes, up to a year of them, from which on something holds.
+pub(super) fn first_minute(holds: impl Fn(f64) -> bool) -> Option<Minutes> {
+    const YEAR: u32 = 525_600;
+    let (mut low, mut high) = (0, YEAR);
+    if !holds(f64::from(high)) {
+        return None;
+    }
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(f64::from(middle)) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Some(Minutes(high))
 }
 
 /// How the evidence for PASS grows per canary request when both arms err at `rate`.
@@ -105,7 +142,10 @@ pub(super) fn minutes(minutes: f64) -> Minutes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::{Allowance, Alpha, Pace, study::simulated_delays};
+    use crate::judge::{
+        Allowance, Alpha, Pace,
+        study::{simulated_delays, simulated_passes},
+    };
 
     fn config(standard: Standard) -> Config {
         let metric = Metric::new("errors", 1.0, standard).unwrap();
@@ -141,10 +181,27 @@ mod tests {
 
     #[test]
     fn more_traffic_is_quicker_in_proportion() {
-        let slow = usual(&outlook(600.0, 0.01)).pass.unwrap();
-        let quick = usual(&outlook(6000.0, 0.01)).pass.unwrap();
+        // The first regression that is found: a PASS wants some minutes however much traffic there is.
+        let doubling = |per_minute| usual(&outlook(per_minute, 0.01)).fail[1].1.unwrap();
+        let (slow, quick) = (doubling(600.0), doubling(6000.0));
         assert!(slow.requests.abs_diff(quick.requests) <= 1);
-        assert!((f64::from(slow.likely.0) / f64::from(quick.likely.0) - 10.0).abs() < 1.0);
+        // Whole minutes are told: of ten times less traffic, ten times as many, give or take the rounding.
+        let (slow, quick) = (f64::from(slow.likely.0), f64::from(quick.likely.0));
+        assert!((slow - 10.0 * quick).abs() <= 10.0, "{slow} and {quick} minutes");
+    }
+
+    #[test]
+    fn a_forecast_of_a_pass_comes_near_to_what_simulated_gates_take() {
+        for (per_minute, rate) in [(3000.0, 0.01), (12_000.0, 0.01), (60_000.0, 0.01)] {
+            let pass = usual(&outlook(per_minute, rate)).pass.unwrap();
+            let (median, p90) = simulated_passes(per_minute / 60.0, 60);
+            let near = |ours: Minutes, simulated: f64| {
+                let ours = f64::from(ours.0);
+                (ours - simulated).abs() <= (0.45 * simulated).max(2.0)
+            };
+            assert!(near(pass.likely, median), "{per_minute}: {pass:?}, {median} simulated");
+            assert!(near(pass.at_most, p90), "{per_minute}: {pass:?}, {p90} simulated");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The guards around the exact test. It needs requests to be independent; retries, one bad host or a burst break that.
-//! So evidence is tempered by the dispersion seen between minutes, and it must not hang on a single minute. Neither is
-//! a theorem: their warrant is the simulation in `study`.
+//! The guards around the exact test for FAIL; those for PASS are in `unrest`. It needs requests to be independent;
+//! retries, one bad host or a burst break that. So evidence is tempered by the dispersion seen between minutes, and it
+//! must not hang on a single minute. Neither is a theorem: their warrant is the simulation in `study`.
 
 use super::{
     counts::{Counts, Pair},
@@ -49,9 +49,4 @@ fn pearson(deviations: impl Iterator<Item = (f64, f64)>) -> f64 {
 /// minute, unless that alone is worth [`LN_WITHOUT_WORST`].
 pub(super) fn guarded(tempered: f64, without_worst: f64) -> f64 {
     if without_worst >= LN_WITHOUT_WORST { tempered } else { tempered.min(without_worst) }
-}
-
-/// The same for evidence to pass, which has neither late starts nor a worst minute; below 1 it stays as it is.
-pub(super) fn tempered(ln_e: f64, dispersion: f64) -> f64 {
-    if ln_e > 0.0 { ln_e / dispersion } else { ln_e }
 }

@@ -3,13 +3,16 @@
 use std::{iter::Peekable, vec};
 
 use super::{
+    clusters,
     config::{Config, Metric, Standard},
     counts::{Pair, sum},
     evidence::{Grid, PerPoint, Process, Restarts},
     guard,
     interval::Likelihood,
+    lasting::Lasting,
     quantity::{Alpha, Minute, Share, tidy},
     report::{Blame, Bounds, Carried, Earlier, Evidence, MetricReport, Point, WorstMinute},
+    unrest::Unrest,
 };
 
 pub(super) struct Observed<'a> {
@@ -127,10 +130,10 @@ impl<'a> Observed<'a> {
             Standard::Baseline { .. } => guard::dispersion(pairs),
             Standard::Fixed { .. } => guard::dispersion_of_rate(pairs.map(|pair| pair.canary)),
         };
-        let (ln_fail, ln_pass) = (self.fail.ln_value(), self.pass.ln_value());
+        let ln_fail = self.fail.ln_value();
         let mut found = Found {
             fail: LnEvidence { exact: ln_fail, guarded: ln_fail },
-            pass: LnEvidence { exact: ln_pass, guarded: guard::tempered(ln_pass, dispersion) },
+            pass: self.found_to_pass(),
             dispersion,
             worst: None,
             ln_without_worst: ln_fail,
@@ -145,8 +148,33 @@ impl<'a> Observed<'a> {
             found.fail.guarded = guard::guarded(by(dispersion, None), found.ln_without_worst);
         }
         found.fail = found.fail.after(self.before.ln_fail);
-        found.pass = found.pass.after(self.before.ln_pass);
         found
+    }
+
+    /// The evidence to pass.
+    pub(super) fn found_to_pass(&self) -> LnEvidence {
+        let exact = self.pass.ln_value();
+        let mut guarded = exact;
+        // Both only take evidence away, so that they have nothing to say where there is none.
+        if guarded > 0.0 {
+            guarded = self.unrest().left_of(exact);
+        }
+        if guarded > 0.0 {
+            let pairs = self.trace.iter().map(|point| point.counts);
+            guarded = guarded.min(clusters::left_of(self.metric.standard().harmful(), pairs));
+        }
+        LnEvidence { exact, guarded }.after(self.before.ln_pass)
+    }
+
+    /// ln of the evidence that it is better than its margin, by the exact test: no less than behind the care for noise.
+    pub(super) fn ln_exact_to_pass(&self) -> f64 {
+        self.pass.ln_value() + self.before.ln_pass
+    }
+
+    /// How restless its minutes are about the margin.
+    pub(super) fn unrest(&self) -> Unrest {
+        let pairs = self.trace.iter().map(|point| point.counts);
+        Unrest::of(self.metric.standard().harmful(), pairs)
     }
 
     pub(super) fn counts(&self) -> Pair {
@@ -184,6 +212,7 @@ impl<'a> Observed<'a> {
             fail: found.fail.into(),
             pass: found.pass.into(),
             dispersion: tidy(found.dispersion, 4),
+            lasting: self.unrest().lasting.map(Lasting::tidied),
             worst_minute: worst.map(|point| WorstMinute {
                 minute: point.minute,
                 without: log10(found.ln_without_worst + self.before.ln_fail),

@@ -2,6 +2,7 @@
 //! without a word about AWS or plans: rows in, report out.
 
 mod calibrate;
+mod clusters;
 mod compare;
 mod config;
 mod counts;
@@ -12,6 +13,7 @@ mod forecast;
 mod guard;
 mod interval;
 pub mod kayenta;
+mod lasting;
 mod metric;
 mod plot;
 mod presence;
@@ -23,12 +25,14 @@ mod report;
 pub mod study;
 #[cfg(test)]
 mod tests;
+mod unrest;
 
 pub use calibrate::{Calibration, MetricCalibration, calibrate};
 pub use compare::{Case, judge};
 pub use config::{Config, Metric, Pace, Standard};
 pub use counts::{Arm, Counts, Exposure, Pair, Row, Series, Step};
 pub use forecast::{Delay, Forecast, Outlook, forecast};
+pub use lasting::Lasting;
 pub use quantity::{Allowance, Alpha, Minute, Minutes, Problem, Share};
 pub use report::{
     Absence, Blame, Bounds, Carried, Earlier, Evidence, MetricReport, Point, Reason, Report, Split,

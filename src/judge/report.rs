@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     config::Standard,
     counts::Pair,
+    lasting::Lasting,
     quantity::{Alpha, Minute, Minutes, Share},
 };
 
@@ -103,6 +104,9 @@ pub struct MetricReport {
     pub pass: Evidence,
     /// Pearson's dispersion between minutes, at least 1.
     pub dispersion: f64,
+    /// Where neighbouring minutes are more alike than chance makes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<Lasting>,
     /// The minute that speaks loudest against the canary, and what log10 of the evidence is without it.
     pub worst_minute: Option<WorstMinute>,
     /// Whether this metric alone, with its part of alpha, suffices to fail.

@@ -98,6 +98,18 @@ fn errors_in_bursts_do_not_fail_a_gate_and_are_called_noise_at_the_deadline() {
 }
 
 #[test]
+fn noise_that_lasts_is_named_beside_the_verdict() {
+    let named = |bad: fn(i64) -> u64| {
+        let series = series("errors", (0..62).map(|m| rows(m, (200, bad(m)), (3800, 38))));
+        let report = judged(&config(&[("errors", 1.0)]), &exposure(0.05), 62, &[series]);
+        report.sentence().contains("errors of neighbouring minutes are alike")
+    };
+    assert!(named(|m| if m / 10 % 2 == 0 { 1 } else { 3 }));
+    assert!(!named(|m| if m % 2 == 0 { 1 } else { 3 }));
+    assert!(!named(|_| 2));
+}
+
+#[test]
 fn silence_never_passes() {
     let config = config(&[("errors", 1.0)]);
     let exposure = exposure(0.05);

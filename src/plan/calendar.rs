@@ -63,7 +63,8 @@ impl fmt::Display for Day {
     }
 }
 
-/// Hours of one day, in minutes since its beginning; `from` is before `to`, which is at most 1440.
+/// Hours in minutes since the beginning of a day, at most 1440. Those that end before they begin run into the next
+/// day, and belong to the one they began on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hours {
     pub from: u16,
@@ -76,7 +77,7 @@ impl Hours {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (from, to) = text.split_once('-')?;
         let (from, to) = (minutes(from.trim())?, minutes(to.trim())?);
-        (from < to).then_some(Self { from, to })
+        (from != to && from < 1_440).then_some(Self { from, to })
     }
 }
 
@@ -147,6 +148,12 @@ impl Dates {
     }
 }
 
+impl Dates {
+    pub(super) fn is_longer_than_a_year(self) -> bool {
+        self.first.checked_add(366.days()).is_ok_and(|year| year <= self.last)
+    }
+}
+
 impl fmt::Display for Dates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.first == self.last {
@@ -176,7 +183,9 @@ impl Window {
         let Ok(now) = Timestamp::from_millisecond(millis) else {
             return Opening::Closed { opens: None };
         };
-        let mut date = self.zone.rules.to_datetime(now).date();
+        let today = self.zone.rules.to_datetime(now).date();
+        // Hours that began yesterday may not be over.
+        let mut date = today.checked_sub(1.day()).unwrap_or(today);
         for _ in 0..DAYS_AHEAD {
             if let Some((from, to)) = self.hours_on(date) {
                 if (from..to).contains(&now) {
@@ -199,7 +208,7 @@ impl Window {
         if !is_day || is_out {
             return None;
         }
-        let moment = |minutes: u16| {
+        let moment = |date: Date, minutes: u16| {
             let (date, minutes) = match minutes {
                 1_440 => (date.checked_add(1.day()).ok()?, 0),
                 within => (date, within),
@@ -209,7 +218,9 @@ impl Window {
             let time = Time::new(hour, minute, 0, 0).ok()?;
             self.zone.rules.to_timestamp(date.to_datetime(time)).ok()
         };
-        Some((moment(self.hours.from)?, moment(self.hours.to)?))
+        let Hours { from, to } = self.hours;
+        let ends_on = if to < from { date.checked_add(1.day()).ok()? } else { date };
+        Some((moment(date, from)?, moment(ends_on, to)?))
     }
 
     /// A moment as the people of the zone write it.
@@ -286,6 +297,33 @@ mod tests {
     }
 
     #[test]
+    fn hours_over_midnight_belong_to_the_day_they_began_on() {
+        let night = Window {
+            days: vec![Day::Mon, Day::Sat],
+            hours: Hours::parse("22:00-06:00").unwrap(),
+            except: vec![Dates::parse("2026-12-28").unwrap()],
+            zone: Zone::parse("Europe/Berlin").unwrap(),
+        };
+        let at_berlin = |text| night.at(millis(text));
+        // 2026-11-23 is a Monday, and Berlin is an hour ahead of UTC.
+        assert_eq!(at_berlin("2026-11-23T05:00:00Z"), at("2026-11-23T21:00:00Z"), "Sunday night");
+        assert_eq!(at_berlin("2026-11-23T21:00:00Z"), Opening::Open);
+        assert_eq!(at_berlin("2026-11-24T04:59:59Z"), Opening::Open, "Tuesday morning");
+        assert_eq!(at_berlin("2026-11-24T05:00:00Z"), at("2026-11-28T21:00:00Z"), "until Saturday");
+        assert_eq!(
+            at_berlin("2026-12-29T02:00:00Z"),
+            at("2027-01-02T21:00:00Z"),
+            "out with its day"
+        );
+        // In the night to 2026-10-25 the clocks go back and it lasts nine hours, in that to 2026-03-29 seven.
+        assert_eq!(at_berlin("2026-10-24T20:00:00Z"), Opening::Open);
+        assert_eq!(at_berlin("2026-10-25T04:59:59Z"), Opening::Open);
+        assert_eq!(at_berlin("2026-10-25T05:00:00Z"), at("2026-10-26T21:00:00Z"));
+        assert_eq!(at_berlin("2026-03-28T21:00:00Z"), Opening::Open);
+        assert_eq!(at_berlin("2026-03-29T04:00:00Z"), at("2026-03-30T20:00:00Z"));
+    }
+
+    #[test]
     fn what_never_opens_says_so() {
         let never = Window {
             except: vec![Dates::parse("2000-01-01 to 2999-12-31").unwrap()],
@@ -296,10 +334,12 @@ mod tests {
 
     #[test]
     fn each_part_reads_back_as_it_is_shown_and_nonsense_is_refused() {
-        for text in ["00:00-24:00", "09:30-17:00"] {
+        for text in ["00:00-24:00", "09:30-17:00", "22:00-06:00", "22:00-00:00"] {
             assert_eq!(Hours::parse(text).unwrap().to_string(), text);
         }
-        for text in ["17:00-09:00", "9:00-17:00", "09:00-24:01", "09:60-10:00", "09:00", ""] {
+        for text in
+            ["09:00-09:00", "24:00-06:00", "9:00-17:00", "09:00-24:01", "09:60-10:00", "09:00", ""]
+        {
             assert_eq!(Hours::parse(text), None, "{text}");
         }
         for text in ["2026-12-24", "2026-12-24 to 2027-01-02"] {

@@ -15,7 +15,9 @@ pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const LAMBDA_TIMEOUT: Duration = Duration::from_secs(30);
 /// For what waits for machines.
-pub(super) const PATIENCE: Duration = Duration::from_mins(10);
+pub const PATIENCE: Duration = Duration::from_mins(10);
+/// For a roll-back that AWS throttles or fails: longer than most of its outages last.
+pub(super) const ROLL_BACK_FOR: Duration = Duration::from_hours(1);
 pub(super) const PROBE_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The share of a group that stays in service while its instances are replaced; AWS's own default.

@@ -1,5 +1,5 @@
 //! Gates that leave the question to somebody else: a program on the machine that drives the run, a function in the
-//! account. What these look at, nobody here knows.
+//! account, a proxy on the way to a URL. What these look at, nobody here knows.
 
 use std::{fmt, time::Duration};
 
@@ -40,4 +40,13 @@ impl fmt::Display for FunctionName {
             None => f.write_str(&self.name),
         }
     }
+}
+
+/// Whether an HTTP probe may go through a proxy, whose answer is not the target's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// The one that `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name, if they do.
+    #[default]
+    OfEnvironment,
+    None,
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::{
     defaults::{PATIENCE, PROBE_PATIENCE, replace_timeout, shift_timeout},
     model::{
-        Approvers, FleetName, GateName, Header, OnFailure, RouteName, Side, Size, Until, Verb,
+        Approvers, ComponentName, FleetName, GateName, Header, OnFailure, RouteName, Side, Size,
+        Step, StepId, Until, Verb,
     },
     replacement::{Extent, How, Refresh, Replace},
     syntax::OldFleet,
@@ -30,6 +31,22 @@ pub(super) struct Strategy {
     /// For every shift.
     pub min_requests: Option<u32>,
     pub old_fleet: OldFleet,
+}
+
+/// The step that a run puts ahead of a component's own when a side's group stands in no place of a route: at 0% the
+/// group is attached and gets nothing, and from then on AWS checks its health.
+pub fn attaching(component: &ComponentName, route: &RouteName) -> Step {
+    Step {
+        id: StepId::new(format!("{component}/0-attach-{route}")),
+        verb: Verb::Shift {
+            route: route.clone(),
+            candidate: Percent::ZERO,
+            bake: Duration::ZERO,
+            gates: Vec::new(),
+            min_requests: None,
+        },
+        timeout: Some(shift_timeout(Duration::ZERO)),
+    }
 }
 
 /// The steps with their timeouts.

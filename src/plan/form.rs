@@ -5,7 +5,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    problem::{Problem, did_you_mean, listed},
+    problem::{Problem, did_you_mean, enough, listed},
     scalar::{found, wrong_type},
     source::{Span, Spanned},
     tree::{Entry, Node, Value},
@@ -30,12 +30,26 @@ impl<T: Form> Form for Vec<Spanned<T>> {
 
     fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
         match &node.value {
-            Value::List(items) => Some(
-                items
+            Value::List(items) => {
+                let read: Self = items
                     .iter()
-                    .filter_map(|item| Some(Spanned::new(T::read(item, problems)?, item.span)))
-                    .collect(),
-            ),
+                    .filter_map(|item| {
+                        let read = if enough(problems) { None } else { T::read(item, problems) };
+                        Some(Spanned::new(read?, item.span))
+                    })
+                    .collect();
+                // One of which nothing can be read must not look like one with nothing in it.
+                (items.is_empty() || !read.is_empty()).then_some(read)
+            }
+            Value::Map(_) => {
+                let thing = T::WHAT.trim_start_matches("a ").trim_start_matches("an ");
+                problems.push(
+                    Problem::error("plan::wrong-type", "expected a list, found a mapping")
+                        .at(node.span, "not a list")
+                        .help(format!("begin each {thing} with `- `")),
+                );
+                None
+            }
             Value::Scalar { text, .. } if !node.is_null() => {
                 let problem = Problem::error(
                     "plan::wrong-type",
@@ -45,7 +59,7 @@ impl<T: Form> Form for Vec<Spanned<T>> {
                     .push(problem.at(node.span, "not a list").help(format!("write `[{text}]`")));
                 None
             }
-            Value::Scalar { .. } | Value::Map(_) | Value::Broken => {
+            Value::Scalar { .. } | Value::Broken => {
                 wrong_type(node, "a list", problems);
                 None
             }
@@ -87,6 +101,9 @@ impl<T: Form> Form for Named<T> {
         let help = "write names, each with what it stands for indented below it";
         let entries = entries(node, Self::WHAT, help, problems)?;
         let read = |entry: &Entry| {
+            if enough(problems) {
+                return (entry.key.clone(), None);
+            }
             check_name(&entry.key, problems);
             (entry.key.clone(), T::read(&entry.value, problems))
         };
@@ -289,10 +306,14 @@ pub(super) fn check_keys(node: &Node, record: &Record, problems: &mut Vec<Proble
     for entry in entries {
         if record.fields.iter().all(|f| f.key != entry.key.value) {
             strange += 1;
+            if enough(problems) {
+                continue;
+            }
             problems.push(unknown_key(entry, record, chosen.first().copied()));
         }
     }
-    for key in of(Need::Required).filter(|key| node.get(key).is_none()) {
+    let merges = node.get(MERGE).is_some();
+    for key in of(Need::Required).filter(|key| !merges && node.get(key).is_none()) {
         problems.push(
             Problem::error("plan::missing-field", format!("{} needs `{key}`", record.what))
                 .at(node.span, format!("`{key}` is missing"))
@@ -340,8 +361,23 @@ fn missing_help(record: &Record, key: &str) -> String {
     format!("add `{key}:` here. {doc}")
 }
 
+/// YAML 1.1 merges a mapping into another under this key; YAML 1.2, which plans are read as, does not know it.
+const MERGE: &str = "<<";
+
 fn unknown_key(entry: &Entry, record: &Record, chosen: Option<&Entry>) -> Problem {
     let key = &entry.key.value;
+    if key == MERGE {
+        return Problem::error("plan::merge-key", "merge keys (`<<`) are not supported")
+            .at(entry.key.span, "nothing is merged")
+            .help("write the keys out; single values may be shared as `params`, steps by a `strategy`");
+    }
+    if key.starts_with("x-") {
+        return Problem::error("plan::unknown-field", format!("{} has no `{key}`", record.what))
+            .at(entry.key.span, "not known here")
+            .help(
+                "a plan keeps no values of one's own; share a value as a parameter under `params`",
+            );
+    }
     let keys = || record.fields.iter().map(|f| f.key);
     let (code, message) = match record.choice {
         Some((noun, code)) if chosen.is_none() && !is_keys(noun) => {

@@ -1,11 +1,11 @@
 //! Which component comes after which. A circle is told by naming everyone in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     check::DraftComponent,
     model::ComponentName,
-    problem::{Problem, did_you_mean, listed},
+    problem::{Problem, did_you_mean, enough, listed},
     source::Spanned,
 };
 
@@ -15,21 +15,25 @@ pub(super) fn in_order(
     declared: &[String],
     problems: &mut Vec<Problem>,
 ) -> Vec<DraftComponent> {
+    let known: BTreeSet<&str> = declared.iter().map(String::as_str).collect();
     for need in components.iter().flat_map(|component| &component.needs) {
-        if !declared.iter().any(|name| name == need.value.as_str()) {
+        if !known.contains(need.value.as_str()) && !enough(problems) {
             problems.push(unknown(need, declared));
         }
     }
+    let mut left: BTreeSet<_> = components.iter().map(|c| c.name.value.clone()).collect();
     let mut ordered: Vec<DraftComponent> = Vec::new();
     while !components.is_empty() {
         let waits = |component: &DraftComponent| {
-            component.needs.iter().any(|need| components.iter().any(|c| c.name.value == need.value))
+            component.needs.iter().any(|need| left.contains(&need.value))
         };
         let Some(ready) = components.iter().position(|component| !waits(component)) else {
             problems.extend(circle(&components));
             break;
         };
-        ordered.push(components.remove(ready));
+        let ready = components.remove(ready);
+        left.remove(&ready.name.value);
+        ordered.push(ready);
     }
     ordered
 }

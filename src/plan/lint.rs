@@ -37,6 +37,7 @@ pub(super) fn check(
     for component in components {
         falling_weights(&component.steps, problems);
         no_way_back(&component.steps, problems);
+        nobody_there(&component.steps, declared, problems);
     }
     let steps: Vec<&Draft> = components.iter().flat_map(|component| &component.steps).collect();
     problems.extend(ungated(&steps));
@@ -125,6 +126,55 @@ fn no_way_back(steps: &[Draft], problems: &mut Vec<Problem>) {
             (None, Some(_) | None) => continue,
         };
         problems.push(problem);
+    }
+}
+
+/// A candidate that the plan itself has made empty is never healthy.
+fn nobody_there(steps: &[Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>) {
+    let mut emptied: BTreeMap<&FleetName, Span> = BTreeMap::new();
+    for step in steps {
+        let waits = match &step.verb {
+            Verb::Scale { fleet, side: Side::Candidate, to } => {
+                if to.is_nothing() {
+                    emptied.insert(fleet, step.span);
+                } else {
+                    emptied.remove(fleet);
+                }
+                continue;
+            }
+            Verb::Wait { until: Until::Healthy { route, side: Side::Candidate, .. } } => route,
+            Verb::Shift { route, candidate, .. } if *candidate > Percent::ZERO => route,
+            Verb::Scale { .. }
+            | Verb::Wait { .. }
+            | Verb::Shift { .. }
+            | Verb::TestRoute { .. }
+            | Verb::Replace(_)
+            | Verb::Probe { .. }
+            | Verb::Approve { .. }
+            | Verb::Pause { .. } => continue,
+        };
+        let is_behind = |fleet: &FleetName| {
+            declared
+                .fleets
+                .get(fleet)
+                .is_some_and(|(fleet, _)| fleet.behind.as_ref() == Some(waits))
+        };
+        if let Some((fleet, at)) = emptied.iter().find(|(fleet, _)| is_behind(fleet)) {
+            problems.push(
+                Problem::warning(
+                    "lint::empty-candidate",
+                    format!(
+                        "the candidate of `{fleet}` has no instances when they are to be healthy"
+                    ),
+                )
+                .at(step.span, "waits for healthy targets of nobody")
+                .at(*at, "scaled to nothing here")
+                .help(
+                    "give the candidate a size before this step, such as `to: { same-as: stable }`",
+                ),
+            );
+            return;
+        }
     }
 }
 
@@ -275,6 +325,11 @@ mod tests {
         assert_eq!(codes_of(&[FULL, AWAY, api]), ["lint::no-way-back"]);
         let unbaked = "shift: { route: web, candidate: 100%, gates: [smoke] }";
         assert_eq!(codes_of(&[unbaked, AWAY]), ["lint::no-way-back"]);
+        let none = "scale: { fleet: app, side: candidate, to: 0 }";
+        let some = "scale: { fleet: app, side: candidate, to: 2 }";
+        let wait = "wait: { until: { healthy: { route: web, side: candidate } } }";
+        assert_eq!(codes_of(&[none, wait]), ["lint::empty-candidate"]);
+        assert_eq!(codes_of(&[none, some, wait]), [""; 0]);
         let busy = HEAD.replace("[checkout-5xx] }", "[checkout-5xx] }, every: 5s");
         assert!(codes(&format!("{busy}steps: [{{ {FULL} }}]\n")).contains(&"lint::busy-gate"));
     }

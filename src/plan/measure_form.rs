@@ -134,7 +134,8 @@ record! {
     WindowForm, "a window gate" {
         /// Days of the week, such as `[mon, tue, wed, thu]`; all of them unless told.
         "days" days: Optional Vec<Spanned<Day>>,
-        /// Hours of the day, such as `09:00-16:30`, up to `24:00`; all day unless told.
+        /// Hours of the day, such as `09:00-16:30`, up to `24:00`; all day unless told. Those that end before they begin,
+        /// such as `22:00-06:00`, end on the next day and belong to the day they began on.
         "hours" hours: Optional Hours,
         /// `UTC`, an offset such as `+02:00`, or a name such as `Europe/Berlin`; `UTC` unless told.
         "zone" zone: Optional Zone,
@@ -183,7 +184,7 @@ single! {
     Burn, "a burn rate", "string", "^[0-9.]+x in [0-9a-z]+ and [0-9a-z]+$",
         "write `14.4x in 1h and 5m`: whole minutes, the longer window first", burn;
     Hours, "hours of a day", "string", "^[0-9]{2}:[0-9]{2} ?- ?[0-9]{2}:[0-9]{2}$",
-        "write `09:00-16:30`: two digits each, the earlier first, at most `24:00`", Hours::parse;
+        "write `09:00-16:30`, or `22:00-06:00` into the next day: two digits each, at most `24:00`", Hours::parse;
     Zone, "a time zone", "string", "^(UTC|[+-][0-9]{2}:[0-9]{2}|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+)$",
         "write `UTC`, an offset such as `+02:00`, or a name such as `Europe/Berlin`", Zone::parse;
     Dates, "a date or a span of dates", "string",

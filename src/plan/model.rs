@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     calendar::Window,
-    delegated::{CommandGate, LambdaGate},
+    delegated::{CommandGate, LambdaGate, Proxy},
     measure::{CompareGate, ErrorBudgetGate, MetricGate},
     queue::Queue,
     replacement::{How, Replace},
@@ -101,6 +101,8 @@ pub struct Plan {
     pub components: Vec<Component>,
     pub on_failure: OnFailure,
     pub on_interrupt: OnInterrupt,
+    /// How long a roll-back is kept up before a person is called.
+    pub roll_back_for: Duration,
 }
 
 impl Plan {
@@ -223,7 +225,7 @@ impl RouteKind {
 /// Records of one name and type, told apart by their set identifiers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordSet {
-    /// The id of a hosted zone (`Z…`) or its domain.
+    /// The id of a hosted zone, which has no dot, or its domain.
     pub zone: String,
     /// In lower case, without the dot at the end.
     pub name: String,
@@ -292,6 +294,17 @@ pub struct Fleet {
     pub sides: Sides,
     /// The route whose sides this fleet's follow, in the same order.
     pub behind: Option<RouteName>,
+    pub leftovers: Leftovers,
+}
+
+/// What becomes of instances on the candidate side that run another version than their group launches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leftovers {
+    /// The run does not start.
+    #[default]
+    Refuse,
+    /// The side is scaled to nothing before it is scaled to what the plan says.
+    Replace,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -565,6 +578,7 @@ pub struct HttpGate {
     pub consecutive: u32,
     /// For one request.
     pub timeout: Duration,
+    pub proxy: Proxy,
 }
 
 /// What happens when a step or gate fails, or an approval expires.

@@ -3,15 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 
 use super::{
     form::{Form, Named, Slot},
-    problem::{Problem, did_you_mean, listed},
+    problem::{Problem, did_you_mean, enough, listed},
     source::{SourceFile, Span, Spanned, parse},
     syntax::ParamForm,
-    tree::{Node, Style, Value},
+    tree::{MAX_TEXT, Node, Style, Value, too_much_text},
 };
+
+/// Bytes of a pattern, and of the value it is held against.
+const LONGEST_MATCHED: usize = 4_096;
+/// Bytes of a pattern as it is matched.
+const LARGEST_PATTERN: usize = 256 * 1024;
 
 /// Every declared parameter with its value; one whose value is missing or wrong has been reported.
 type Values = BTreeMap<String, Option<String>>;
@@ -38,7 +43,8 @@ pub(super) fn fill_in(
     };
     let place = root.get("params").map_or_else(Span::default, |node| node.span);
     let names = || declared.0.iter().map(|(name, _)| name.value.as_str());
-    for name in given.keys().filter(|name| names().all(|n| n != name.as_str())) {
+    let known: BTreeSet<&str> = names().collect();
+    for name in given.keys().filter(|name| !known.contains(name.as_str())) {
         problems.push(unknown(
             name,
             names(),
@@ -59,7 +65,7 @@ pub(super) fn fill_in(
             (name.value.clone(), value)
         })
         .collect();
-    let mut filler = Filler { values: &values, used: BTreeSet::new(), problems };
+    let mut filler = Filler { values: &values, used: BTreeSet::new(), text: 0, problems };
     if let Value::Map(entries) = &mut root.value {
         entries
             .iter_mut()
@@ -68,6 +74,9 @@ pub(super) fn fill_in(
     }
     let used = filler.used;
     for (name, _) in declared.0.iter().filter(|(name, _)| !used.contains(&name.value)) {
+        if enough(problems) {
+            break;
+        }
         problems.push(
             Problem::warning("lint::unused", format!("the parameter `{}` is not used", name.value))
                 .at(name.span, "declared here")
@@ -120,9 +129,22 @@ fn resolve(
         return None;
     };
     let Some(pattern) = form.pattern.given() else { return Some(value.to_owned()) };
+    if pattern.value.len().max(value.len()) > LONGEST_MATCHED {
+        problems.push(
+            Problem::error(
+                "plan::param-pattern",
+                format!(
+                    "pattern and value of `{}` have at most {LONGEST_MATCHED} bytes",
+                    name.value
+                ),
+            )
+            .at(pattern.span, "too long, or its value is")
+            .help("match what tells a right value from a wrong one, or leave the pattern out"),
+        );
+        return None;
+    }
     // The pattern alone is compiled first: what closes our group too early must not get through.
-    let whole =
-        Regex::new(&pattern.value).and_then(|_| Regex::new(&format!(r"\A(?:{})\z", pattern.value)));
+    let whole = regex(&pattern.value).and_then(|_| regex(&format!(r"\A(?:{})\z", pattern.value)));
     match whole {
         Ok(whole) if whole.is_match(value) => return Some(value.to_owned()),
         Ok(_) => problems.push(
@@ -143,6 +165,11 @@ fn resolve(
         ),
     }
     None
+}
+
+/// A pattern that repeats repetitions grows with their product.
+fn regex(pattern: &str) -> Result<Regex, regex_lite::Error> {
+    RegexBuilder::new(pattern).size_limit(LARGEST_PATTERN).build()
 }
 
 fn unknown<'a>(
@@ -174,11 +201,16 @@ pub(super) fn mention(source: &SourceFile, problem: &mut Problem) {
 struct Filler<'a> {
     values: &'a Values,
     used: BTreeSet<String>,
+    /// Bytes that were filled in.
+    text: usize,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Filler<'_> {
     fn fill(&mut self, node: &mut Node) {
+        if self.text > MAX_TEXT || enough(self.problems) {
+            return;
+        }
         match &mut node.value {
             Value::List(items) => items.iter_mut().for_each(|item| self.fill(item)),
             Value::Map(entries) => entries.iter_mut().for_each(|e| self.fill(&mut e.value)),
@@ -213,7 +245,14 @@ impl Filler<'_> {
             };
             rest = after;
             match self.values.get(name) {
-                Some(Some(value)) => result.push_str(value),
+                Some(Some(value)) => {
+                    self.text += value.len();
+                    if self.text > MAX_TEXT {
+                        self.problems.push(too_much_text(span));
+                        return None;
+                    }
+                    result.push_str(value);
+                }
                 Some(None) => complete = false,
                 None => {
                     complete = false;
@@ -229,7 +268,12 @@ impl Filler<'_> {
                     ));
                 }
             }
-            self.used.insert(name.to_owned());
+            if self.values.contains_key(name) {
+                self.used.insert(name.to_owned());
+            }
+            if enough(self.problems) {
+                return None;
+            }
         }
         result.push_str(rest);
         complete.then_some(result)

@@ -7,7 +7,11 @@ use std::{error::Error, fmt};
 use miette::{Diagnostic, LabeledSpan, SourceCode};
 use serde::Serialize;
 
-use super::source::{SourceFile, Span};
+use super::{
+    excerpt::Excerpts,
+    source::{SourceFile, Span},
+};
+use crate::printable::{self, line};
 
 /// Whether a problem stops the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -68,6 +72,18 @@ impl Problem {
         self.help = Some(help.into());
         self
     }
+
+    /// As it may be shown on a terminal.
+    fn printable(&self) -> Self {
+        let label = |label: &Label| Label { span: label.span, text: line(&label.text) };
+        Self {
+            code: self.code,
+            severity: self.severity,
+            message: line(&self.message),
+            labels: self.labels.iter().map(label).collect(),
+            help: self.help.as_deref().map(line),
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -108,26 +124,55 @@ impl Diagnostic for Problem {
     }
 }
 
-/// Every problem of one file, in the order of their places, with the file to quote from.
+/// No more problems of a file are looked for: whoever has made so many reads the first few and starts again.
+const ENOUGH: usize = 100;
+/// So many are told.
+const TOLD: usize = 20;
+/// Longer texts are told in part, because what they quote may be as long as the file.
+const LONGEST: usize = 1_500;
+
+/// Whether so many problems have been found that looking for more of them is wasted on everybody.
+pub(super) fn enough(problems: &[Problem]) -> bool {
+    problems.len() >= ENOUGH
+}
+
+pub(super) fn shortened(text: &str) -> String {
+    printable::shortened(text, LONGEST)
+}
+
+/// The problems of one file, in the order of their places, with the file to quote from: all that an honest file has, and
+/// the first few of any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems {
     source: SourceFile,
     list: Vec<Problem>,
+    /// Of all that were found.
+    errors: usize,
+    all: usize,
 }
 
 impl Problems {
     pub(super) fn new(source: &SourceFile, mut list: Vec<Problem>) -> Self {
-        for label in list.iter_mut().flat_map(|p| &mut p.labels) {
-            label.span = source.clamp(label.span);
-        }
+        let (errors, all) = (list.iter().filter(|p| p.is_error()).count(), list.len());
         list.sort_by_key(|p| p.labels.first().map(|label| label.span));
-        Self { source: source.clone(), list }
+        list.truncate(TOLD);
+        for problem in &mut list {
+            problem.message = shortened(&problem.message);
+            problem.help = problem.help.as_deref().map(shortened);
+            problem.labels.truncate(TOLD);
+            for label in &mut problem.labels {
+                label.span = source.clamp(label.span);
+                label.text = shortened(&label.text);
+            }
+        }
+        Self { source: source.clone(), list, errors, all }
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.list.iter()
     }
 
+    /// How many of them are told.
     pub fn len(&self) -> usize {
         self.list.len()
     }
@@ -142,9 +187,10 @@ impl Problems {
 
     /// The problems drawn with excerpts, one after the other; the handler decides on colour, width and characters.
     pub fn render(&self, handler: &miette::GraphicalReportHandler) -> String {
+        let excerpts = Excerpts::of(&self.source);
         let mut text = String::new();
         for problem in &self.list {
-            let quoted = Quoted { problem, source: &self.source };
+            let quoted = Quoted { problem: &problem.printable(), excerpts: &excerpts };
             // Writing into a string does not fail.
             let _ = handler.render_report(&mut text, &quoted);
             text.push('\n');
@@ -164,30 +210,27 @@ impl<'a> IntoIterator for &'a Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = self.list.iter().filter(|p| p.is_error()).count();
-        let (count, noun) = if errors == 0 { (self.len(), "warning") } else { (errors, "problem") };
+        let (count, noun) =
+            if self.errors == 0 { (self.all, "warning") } else { (self.errors, "problem") };
         let plural = if count == 1 { "" } else { "s" };
-        write!(f, "{count} {noun}{plural} in {}", self.source.name())
+        let more = if self.all >= ENOUGH { " or more" } else { "" };
+        write!(f, "{count}{more} {noun}{plural} in {}", self.source.name())?;
+        if self.all > self.len() { write!(f, ", the first {} told", self.len()) } else { Ok(()) }
     }
 }
 
 impl Error for Problems {}
 
-impl Diagnostic for Problems {
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.source)
-    }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(self.list.iter().map(|problem| problem as &dyn Diagnostic)))
-    }
-}
-
 /// A problem together with the text it quotes.
-#[derive(Debug)]
 struct Quoted<'a> {
     problem: &'a Problem,
-    source: &'a SourceFile,
+    excerpts: &'a Excerpts,
+}
+
+impl fmt::Debug for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
 }
 
 impl fmt::Display for Quoted<'_> {
@@ -216,7 +259,7 @@ impl Diagnostic for Quoted<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(self.source)
+        Some(self.excerpts)
     }
 }
 
@@ -265,23 +308,43 @@ impl Problems {
     }
 }
 
+/// How many candidates are looked at.
+const LIKELY: usize = 200;
+const LONGEST_WORD: usize = 64;
+/// How many names are listed.
+const LISTED: usize = 40;
+
 /// The candidate a misspelt word was most likely meant to be.
-pub(super) fn did_you_mean<'a>(
+pub fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    candidates
-        .into_iter()
+    nearest(word, candidates).into_iter().next()
+}
+
+/// All candidates that are like a word, the most alike first.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    // Of names without end nobody has mistyped one.
+    let near = candidates.into_iter().take(LIKELY);
+    let mut alike: Vec<(f64, &str)> = near
+        .filter(|candidate| word.len().max(candidate.len()) <= LONGEST_WORD)
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.78)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+        .collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    alike.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
 /// `a, b and c`, for sentences.
 pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
-    match words.as_slice() {
+    let mut words = words.into_iter();
+    let mut listed: Vec<String> =
+        words.by_ref().take(LISTED).map(|word| format!("`{}`", shortened(word))).collect();
+    match words.count() {
+        0 => {}
+        more => listed.push(format!("{more} more")),
+    }
+    match listed.as_slice() {
         [] => "nothing".to_owned(),
         [one] => one.clone(),
         [most @ .., last] => format!("{} and {last}", most.join(", ")),

@@ -221,6 +221,38 @@ mod tests {
         assert_eq!(gate("every: 5s"), ["plan::missing-field"]);
         assert_eq!(gate("http: { url: example.com }"), ["plan::url"]);
         assert_eq!(gate("http: { url: 'https://me:secret@example.com/' }"), ["plan::url"]);
+        for wrong in [
+            "[::1",
+            "[::1]x",
+            "[::g]",
+            "host:99999",
+            "host:0",
+            "host:+1",
+            "host:",
+            ":80",
+            "a b",
+            "1.2.3.999",
+            "a%b",
+        ] {
+            assert_eq!(
+                gate(&format!("http: {{ url: 'http://{wrong}/' }}")),
+                ["plan::url"],
+                "{wrong}"
+            );
+        }
+        for right in [
+            "[::1]:8080",
+            "[fe80::1]",
+            "127.0.0.1",
+            "host_1.internal:65535",
+            "bücher.example",
+            "a?x=[::1",
+            "a/%20",
+        ] {
+            assert_eq!(gate(&format!("http: {{ url: 'http://{right}' }}")), [""; 0], "{right}");
+        }
+        assert_eq!(gate("http: { url: 'http://a/', proxy: none }"), [""; 0]);
+        assert_eq!(gate("http: { url: 'http://a/', proxy: 'http://p/' }"), ["plan::unknown-word"]);
         assert_eq!(gate("healthy: { route: r, side: stable }"), ["plan::unknown-route"]);
         assert_eq!(
             gate("alarms: { names: [a], already-in-alarm: forgive }"),
@@ -238,7 +270,10 @@ mod tests {
         assert_eq!(gate("command: { run: [' '], timeout: 5s }"), ["plan::blank"]);
         assert_eq!(gate("window: {}"), [""; 0]);
         assert_eq!(gate("window: { days: [] }"), ["plan::blank"]);
-        assert_eq!(gate("window: { hours: '17:00-09:00' }"), ["plan::measure"]);
+        assert_eq!(gate("window: { hours: '09:00-09:00' }"), ["plan::measure"]);
+        assert_eq!(gate("window: { hours: '22:00-06:00' }"), [""; 0]);
+        let days = ["plan::unknown-word", "plan::unknown-word"];
+        assert_eq!(gate("window: { days: [Mon, Tuesday] }"), days);
         assert_eq!(gate("window: { zone: Mars/Olympus }"), ["plan::measure"]);
         assert_eq!(gate("window: { except: [2026-02-30] }"), ["plan::measure"]);
     }
@@ -289,6 +324,65 @@ mod tests {
         );
         assert_eq!(compare(", alpha: 25%"), ["plan::out-of-range"]);
         assert_eq!(compare(", deadline: 6m"), ["plan::out-of-range"]);
+    }
+
+    #[test]
+    fn what_many_write_at_first_is_told_how_to_mend() {
+        let helps = |from: &str, to: &str| {
+            assert!(CANARY.contains(from), "{from}");
+            let problems = read_with(&CANARY.replace(from, to), &[]).unwrap_err();
+            let told =
+                problems.iter().map(|p| format!("{} {}", p.code, p.help.as_deref().unwrap()));
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(helps("port: 80", "port: \"80\""), ["plan::wrong-type remove the quotes: 80"]);
+        let arn = "\"arn:aws:cloudwatch:eu-west-1:111122223333:alarm:checkout-5xx\"";
+        let by_arn = "plan::alarm-name write the alarm's name, not its ARN: `checkout-5xx`";
+        assert_eq!(helps("\"${app}-5xx\"", arn), [by_arn]);
+        let merged = helps("route: web, candidate: 5%", "<<: *x, candidate: 5%");
+        assert!(merged[0].starts_with("plan::yaml"), "an anchor that is not there: {merged:?}");
+        let anchored = "x-web: &web { route: web }\nsteps:";
+        let text = CANARY.replace("\nsteps:", &format!("\n{anchored}"));
+        let text = text.replace("route: web, candidate: 5%", "<<: *web, candidate: 5%");
+        let codes = codes(&text);
+        assert_eq!(codes, ["plan::unknown-field", "plan::merge-key"]);
+        let mapped = helps("\n  - ", "\n    ");
+        assert!(mapped.contains(&"plan::wrong-type begin each step with `- `".to_owned()));
+        assert!(mapped.iter().all(|help| help.contains("`- `")), "{mapped:?}");
+    }
+
+    #[test]
+    fn the_default_rule_may_be_named_as_aws_names_it() {
+        let text = CANARY.replace("priority: 10", "priority: default");
+        let without = CANARY.replace("      priority: 10\n", "");
+        assert_eq!(plan(&text).digest, plan(&without).digest);
+        let wrong = CANARY.replace("priority: 10", "priority: standard");
+        assert_eq!(codes(&wrong), ["plan::wrong-type"]);
+    }
+
+    #[test]
+    fn zones_are_named_by_domain_or_by_id_as_aws_prints_it() {
+        let zone = |zone: &str| {
+            let records = format!("zone: {zone}, name: www.example.com, type: A, pair: [a, b]");
+            let text = format!(
+                "tidegate: 1\nname: x\nroutes: {{ r: {{ route53: {{ {records} }} }} }}\nsteps:\n  - \
+                 shift: {{ route: r, candidate: 50%, bake: 1s }}\n"
+            );
+            read_with(&text, &[]).map_or_else(
+                |problems| problems.iter().map(|p| p.code).collect::<Vec<_>>().join(" "),
+                |checked| match &checked.plan.routes["r"].kind {
+                    RouteKind::Route53(at) => at.zone.clone(),
+                    other => panic!("{other:?}"),
+                },
+            )
+        };
+        for given in ["Z0123456789ABC", "/hostedzone/Z0123456789ABC", "hostedzone/Z0123456789ABC"] {
+            assert_eq!(zone(given), "Z0123456789ABC", "{given}");
+        }
+        assert_eq!(zone("SJWYM3L180RPQOAOKOWC37"), "SJWYM3L180RPQOAOKOWC37");
+        assert_eq!(zone("example.com."), "example.com");
+        assert_eq!(zone("example.net"), "plan::zone");
+        assert_eq!(zone("'hosted zone'"), "plan::domain");
     }
 
     #[test]

@@ -10,20 +10,22 @@ use serde_json::Value as Json;
 
 use super::{
     calendar::Window,
-    delegated::LambdaGate,
+    defaults::ROLL_BACK_FOR,
+    delegated::{LambdaGate, Proxy},
     measure::{
         Baseline, Bound, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove, Measure,
         MetricGate, Statistic,
     },
     model::{
         AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
-        GateName, InsufficientData, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt,
-        Patience, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Size, Step, Tolerance,
-        Until, Verb,
+        GateName, InsufficientData, Leftovers, ListenerRule, Member, MissingAlarm, OnFailure,
+        OnInterrupt, Patience, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Size,
+        Step, Tolerance, Until, Verb,
     },
     replacement::{Extent, How, Matching, Protected, Replace, Revision, Standby},
     units::{Percent, format_duration},
 };
+use crate::printable;
 
 /// The plan as YAML that can be saved, edited and run: parameters filled in, strategies as steps, defaults spelled
 /// out. Comments are not kept.
@@ -31,7 +33,7 @@ pub fn expand_to_yaml(plan: &Plan) -> String {
     let mut out = String::new();
     // Writing into a string does not fail.
     let _ = write_plan(&mut out, plan);
-    out
+    printable::yaml(&out)
 }
 
 fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
@@ -70,7 +72,12 @@ fn write_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
         OnInterrupt::Hold => "hold",
         OnInterrupt::RollBack => "roll-back",
     };
-    writeln!(out, "\non-failure: {}\non-interrupt: {on_interrupt}", on_failure(plan.on_failure))
+    writeln!(out, "\non-failure: {}\non-interrupt: {on_interrupt}", on_failure(plan.on_failure))?;
+    // A plan that leaves it out is still the plan it was before there was such a key, with the same digest.
+    if plan.roll_back_for != ROLL_BACK_FOR {
+        writeln!(out, "roll-back-for: {}", duration(plan.roll_back_for))?;
+    }
+    Ok(())
 }
 
 fn section<N: Display, T>(
@@ -209,7 +216,16 @@ fn place(rule: &ListenerRule) -> Flow {
 
 fn fleet(fleet: &Fleet) -> Flow {
     let mut flow = match fleet.kind {
-        FleetKind::AutoScaling => Flow::new().with("autoscaling", sides(Flow::new(), &fleet.sides)),
+        FleetKind::AutoScaling => {
+            let mut groups = sides(Flow::new(), &fleet.sides);
+            match fleet.leftovers {
+                Leftovers::Refuse => {}
+                Leftovers::Replace => {
+                    groups.put("leftovers", "replace");
+                }
+            }
+            Flow::new().with("autoscaling", groups)
+        }
         FleetKind::CodeDeploy => {
             let [member, _] = fleet.sides.members();
             let (application, group) =
@@ -262,7 +278,10 @@ fn gate(gate: &Gate) -> Flow {
             let mut flow = Flow::new().with("url", text(&http.url));
             flow.some("headers", (!http.headers.is_empty()).then_some(headers));
             let flow = flow.with("status", http.status).with("consecutive", http.consecutive);
-            ("http", flow.with("timeout", duration(http.timeout)))
+            let mut flow = flow.with("timeout", duration(http.timeout));
+            // Not spelled out where it is as ever, so that the digests of older plans stay.
+            flow.some("proxy", (http.proxy == Proxy::None).then_some("none"));
+            ("http", flow)
         }
         GateKind::Metric(gate) => ("metric", metric(gate)),
         GateKind::Compare(gate) => ("compare", compare(gate)),

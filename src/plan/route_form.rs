@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
-use super::{form::record, model::RecordType, scalar::Whole, syntax::List};
+use serde_json::json;
+
+use super::{
+    form::{Definitions, Form, record},
+    model::RecordType,
+    problem::Problem,
+    scalar::Whole,
+    syntax::List,
+    tree::Node,
+};
 
 record! {
     /// A place where traffic is split between two sides.
@@ -28,8 +37,9 @@ record! {
         "load-balancer" load_balancer: Choice String,
         /// The port of the listener, with `load-balancer`.
         "port" port: Optional Whole<1, 65_535>,
-        /// The priority of the rule, with `load-balancer`; without it the listener's default action is meant.
-        "priority" priority: Optional Whole<1, 50_000>,
+        /// The priority of the rule, with `load-balancer`; without it, or as `default`, the listener's default action is
+        /// meant.
+        "priority" priority: Optional Priority,
         /// Several rules and listeners with the same two target groups, such as those for port 80 and 443. They are
         /// moved and put back together.
         "rules" rules: Choice List<RuleForm>,
@@ -58,8 +68,9 @@ record! {
         "load-balancer" load_balancer: Choice String,
         /// The port of the listener, with `load-balancer`.
         "port" port: Optional Whole<1, 65_535>,
-        /// The priority of the rule, with `load-balancer`; without it the listener's default action is meant.
-        "priority" priority: Optional Whole<1, 50_000>,
+        /// The priority of the rule, with `load-balancer`; without it, or as `default`, the listener's default action is
+        /// meant.
+        "priority" priority: Optional Priority,
     }
 }
 
@@ -103,7 +114,7 @@ record! {
     /// Weighted records of one name and type in a hosted zone of Route 53. The sides are named by the records' set
     /// identifiers. Resolvers keep an answer for its TTL, so a bake begins only when that is over.
     Route53Form, "a route53 route" {
-        /// The hosted zone, by id (`Z…`) or domain (`example.com`).
+        /// The hosted zone, by id (`Z…` or `/hostedzone/Z…`) or domain (`example.com`).
         "zone" zone: Required String,
         /// The name of the records, such as `www.example.com`.
         "name" name: Required String,
@@ -118,5 +129,27 @@ record! {
         /// How long connections may still reach a side after its weight was taken away; `30s` unless told. The TTL of
         /// the records counts where it is longer.
         "settle" settle: Optional Duration,
+    }
+}
+
+/// The place of a rule on its listener. AWS calls that of the default action `default`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Priority {
+    Default,
+    Rule(u32),
+}
+
+impl Form for Priority {
+    const WHAT: &'static str = Whole::<1, 50_000>::WHAT;
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        match node.scalar(Self::WHAT, problems)? {
+            "default" => Some(Self::Default),
+            _ => Whole::<1, 50_000>::read(node, problems).map(|priority| Self::Rule(priority.0)),
+        }
+    }
+
+    fn schema(definitions: &mut Definitions) -> serde_json::Value {
+        json!({ "anyOf": [Whole::<1, 50_000>::schema(definitions), { "const": "default" }] })
     }
 }

@@ -35,6 +35,11 @@ pub(super) fn wrong_type(node: &Node, what: &str, problems: &mut Vec<Problem>) {
             Value::Scalar { text, .. } if node.looks_typed() && what.starts_with("text") => {
                 problem.help(format!("put it in quotes: \"{text}\""))
             }
+            Value::Scalar { text, style: Style::Quoted }
+                if what.starts_with(WHOLE) && text.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                problem.help(format!("remove the quotes: {text}"))
+            }
             Value::Scalar { .. } | Value::List(_) | Value::Map(_) | Value::Broken => {
                 problem.help(format!("write {what} here"))
             }
@@ -169,12 +174,14 @@ impl Form for bool {
     }
 }
 
+const WHOLE: &str = "a whole number";
+
 /// A whole number from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Whole<const MIN: u32, const MAX: u32>(pub u32);
 
 impl<const MIN: u32, const MAX: u32> Form for Whole<MIN, MAX> {
-    const WHAT: &'static str = "a whole number";
+    const WHAT: &'static str = WHOLE;
 
     fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
         let text = node.scalar(Self::WHAT, problems)?;

@@ -4,21 +4,19 @@
 
 use std::sync::Arc;
 
-use miette::{MietteError, SourceCode, SourceSpan, SpanContents};
 use serde::de::DeserializeOwned;
 use serde_saphyr::granit_parser::{
     ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as YamlSpan,
 };
 
 use super::{
-    problem::{Problem, Problems},
+    problem::{Problem, Problems, enough},
+    slips,
     tree::{Node, Style, TreeBuilder, too_deep},
 };
 
 /// No honest plan comes near this.
 pub const MAX_BYTES: usize = 1024 * 1024;
-/// Lines longer than this are quoted in part.
-const MAX_EXCERPT: usize = 4000;
 
 /// Bytes of the file, the end excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,31 +121,6 @@ impl SourceFile {
     }
 }
 
-impl SourceCode for SourceFile {
-    fn read_span<'a>(
-        &'a self,
-        span: &SourceSpan,
-        lines_before: usize,
-        lines_after: usize,
-    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let mut found = self.text.as_ref().read_span(span, lines_before, lines_after)?;
-        let (start, end) = (span.offset(), span.offset() + span.len());
-        let around = self.clamp(Span::new(start.saturating_sub(60), end.min(start + 60) + 60));
-        if found.data().len() > MAX_EXCERPT {
-            let around = SourceSpan::from(around.start..around.end);
-            found = self.text.as_ref().read_span(&around, 0, 0)?;
-        }
-        Ok(Box::new(miette::MietteSpanContents::new_named(
-            self.name.to_string(),
-            found.data(),
-            *found.span(),
-            found.line(),
-            found.column(),
-            found.line_count(),
-        )))
-    }
-}
-
 /// Reads the text into a tree. Syntax errors end the reading; all else is collected and the tree returned.
 pub(super) fn parse(source: &SourceFile, problems: &mut Vec<Problem>) -> Option<Node> {
     if let Some(problem) = refusal(source) {
@@ -157,11 +130,17 @@ pub(super) fn parse(source: &SourceFile, problems: &mut Vec<Problem>) -> Option<
     let mut tree = TreeBuilder::default();
     for event in Parser::new_from_str(&source.text) {
         let taken = match event {
+            Ok((Event::Scalar(text, ScalarStyle::Plain, ..), span)) if slips::is_in(&text) => {
+                Err(slips::first(&source.text, byte_span(&span)))
+            }
             Ok((event, span)) => take(event, byte_span(&span), &mut tree, problems),
             Err(error) => Err(syntax_problem(source, &error)),
         };
         if let Err(problem) = taken {
             problems.push(problem);
+            return None;
+        }
+        if enough(problems) {
             return None;
         }
     }
@@ -273,16 +252,15 @@ fn syntax_problem(source: &SourceFile, error: &ScanError) -> Problem {
     if *error.kind() == ErrorKind::RecursionLimitExceeded {
         return too_deep(Span::new(at, at));
     }
+    if let Some(problem) = slips::around(&source.text, at) {
+        return problem;
+    }
     let problem = Problem::error("plan::yaml", format!("not valid YAML: {}", error.info()));
     let rest = source.text.get(at..).unwrap_or_default();
     if rest.trim().is_empty() {
         problem
             .at(Span::new(at, at), "the file ends here")
             .help("something opened further up is not closed; was the file cut off?")
-    } else if rest.starts_with('\t') {
-        problem
-            .at(Span::new(at, at + 1), "a tab")
-            .help("indent with spaces; YAML does not allow tabs")
     } else {
         problem
             .at(Span::new(at, at), "YAML cannot be read beyond this point")

@@ -5,11 +5,13 @@
 use std::time::Duration;
 
 use super::{
+    delegated::Proxy,
     form::{Definitions, Form, Named, Short, record},
     measure::Baseline,
     measure_form::{CompareForm, ErrorBudgetForm, MetricForm, WindowForm},
     model::{
-        AlreadyInAlarm, InsufficientData, MissingAlarm, OnFailure, OnInterrupt, RecordType, Side,
+        AlreadyInAlarm, InsufficientData, Leftovers, MissingAlarm, OnFailure, OnInterrupt,
+        RecordType, Side,
     },
     problem::Problem,
     replacement_form::{DeployForm, RefreshForm, RollingForm},
@@ -51,6 +53,8 @@ record! {
         "on-failure" on_failure: Optional OnFailure,
         /// On Ctrl-C or SIGTERM: hold, to be resumed (the default), or roll back.
         "on-interrupt" on_interrupt: Optional OnInterrupt,
+        /// How long a roll-back goes on against throttling and failures of AWS before a person is called; 1h unless told.
+        "roll-back-for" roll_back_for: Optional Duration,
     }
 }
 
@@ -102,6 +106,9 @@ record! {
         "pair" pair: Optional List<String>,
         /// One group on its own, for `refresh` and the `rolling` strategy.
         "group" group: Optional String,
+        /// What becomes of instances of the candidate's group that run another version than the group launches: `refuse` (the
+        /// default), or `replace`, which scales the group to 0 first.
+        "leftovers" leftovers: Optional Leftovers,
     }
 }
 
@@ -212,6 +219,9 @@ record! {
         "consecutive" consecutive: Optional Whole<1, 1_000>,
         /// How long one request may take; `5s` unless told.
         "timeout" timeout: Optional Duration,
+        /// `none`: straight to the URL, whatever `HTTP_PROXY` and its kin say; otherwise through the proxy they name, which a
+        /// reading tells.
+        "proxy" proxy: Optional Proxy,
     }
 }
 
@@ -506,6 +516,7 @@ words! {
     Side, "a side" { "stable" => Side::Stable, "candidate" => Side::Candidate }
     OnFailure, "a way to react" { "roll-back" => OnFailure::RollBack, "hold" => OnFailure::Hold }
     OnInterrupt, "a way to react" { "hold" => OnInterrupt::Hold, "roll-back" => OnInterrupt::RollBack }
+    Leftovers, "something to do with leftovers" { "refuse" => Leftovers::Refuse, "replace" => Leftovers::Replace }
     MissingAlarm, "an answer of a gate" { "fail" => MissingAlarm::Fail, "unknown" => MissingAlarm::Unknown }
     InsufficientData, "an answer of a gate" {
         "wait" => InsufficientData::Wait, "pass" => InsufficientData::Pass, "fail" => InsufficientData::Fail,
@@ -518,6 +529,7 @@ words! {
         "A" => RecordType::A, "AAAA" => RecordType::Aaaa, "CNAME" => RecordType::Cname,
     }
     Baseline, "something to compare with" { "stable" => Baseline::Stable, "paired" => Baseline::Paired }
+    Proxy, "a way to the URL" { "environment" => Proxy::OfEnvironment, "none" => Proxy::None }
     OldFleet, "something to do with a fleet" { "scale-to-zero" => Self::ScaleToZero, "keep" => Self::Keep }
 }
 

@@ -1,16 +1,21 @@
 //! The tree of a plan: scalars, lists and mappings, each with its place, built value by value. What no honest plan has
 //! (a key twice, too many values or levels) is found while it grows.
 
-use std::collections::HashMap;
+use std::collections::{
+    HashMap,
+    hash_map::Entry::{Occupied, Vacant},
+};
 
 use super::{
-    problem::Problem,
+    problem::{Problem, shortened},
     source::{Span, Spanned},
 };
 
 /// Counted with every alias followed, so that a few lines of aliases cannot stand for millions of values.
 const MAX_NODES: usize = 10_000;
 const MAX_DEPTH: usize = 40;
+/// Of all values together, counted as often as they are copied by aliases and parameters.
+pub(super) const MAX_TEXT: usize = 8 * 1024 * 1024;
 
 /// How a scalar was written, which decides what it may be read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +71,19 @@ impl Node {
 
 /// A collection that is not closed yet.
 enum Open {
-    List { anchor: usize, span: Span, items: Vec<Node> },
-    Map { anchor: usize, span: Span, entries: Vec<Entry>, key: Option<Spanned<String>> },
+    List {
+        anchor: usize,
+        span: Span,
+        items: Vec<Node>,
+    },
+    Map {
+        anchor: usize,
+        span: Span,
+        entries: Vec<Entry>,
+        /// Where each key stands.
+        keys: HashMap<String, Span>,
+        key: Option<Spanned<String>>,
+    },
 }
 
 /// Puts values together in the order in which they are read.
@@ -76,6 +92,7 @@ pub(super) struct TreeBuilder {
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    text: usize,
     root: Option<Node>,
 }
 
@@ -108,7 +125,13 @@ impl TreeBuilder {
 
     pub(super) fn open_map(&mut self, anchor: usize, span: Span) -> Result<(), Problem> {
         let span = self.place(span)?;
-        self.open.push(Open::Map { anchor, span, entries: Vec::new(), key: None });
+        self.open.push(Open::Map {
+            anchor,
+            span,
+            entries: Vec::new(),
+            keys: HashMap::new(),
+            key: None,
+        });
         Ok(())
     }
 
@@ -132,8 +155,16 @@ impl TreeBuilder {
                 .at(span, "refers to itself")
                 .help("write the value out"));
         };
-        self.count(size(&node), span)?;
+        self.copy(&node, span)?;
         self.finish(node, 0, problems)
+    }
+
+    /// Counts what stands for a second time.
+    fn copy(&mut self, node: &Node, span: Span) -> Result<(), Problem> {
+        let (nodes, text) = size(node);
+        self.count(nodes, span)?;
+        self.text += text;
+        if self.text <= MAX_TEXT { Ok(()) } else { Err(too_much_text(span)) }
     }
 
     fn count(&mut self, nodes: usize, span: Span) -> Result<(), Problem> {
@@ -170,20 +201,22 @@ impl TreeBuilder {
     ) -> Result<(), Problem> {
         // The parser numbers anchors from 1.
         if anchor != 0 {
+            // Anchors within anchors copy what they name once for each level.
+            self.copy(&node, node.span)?;
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { entries, key, .. }) => match key.take() {
+            Some(Open::Map { entries, keys, key, .. }) => match key.take() {
                 None => *key = Some(key_of(node)?),
-                Some(key) => {
-                    if let Some(first) = entries.iter().find(|e| e.key.value == key.value) {
-                        problems.push(duplicate(&first.key, &key));
-                    } else {
+                Some(key) => match keys.entry(key.value.clone()) {
+                    Occupied(first) => problems.push(duplicate(*first.get(), &key)),
+                    Vacant(place) => {
+                        place.insert(key.span);
                         entries.push(Entry { key, value: node });
                     }
-                }
+                },
             },
         }
         Ok(())
@@ -208,17 +241,31 @@ fn key_of(node: Node) -> Result<Spanned<String>, Problem> {
     }
 }
 
-fn duplicate(first: &Spanned<String>, second: &Spanned<String>) -> Problem {
-    Problem::error("plan::duplicate-key", format!("`{}` stands here twice", first.value))
+fn duplicate(first: Span, second: &Spanned<String>) -> Problem {
+    let key = shortened(&second.value);
+    Problem::error("plan::duplicate-key", format!("`{key}` stands here twice"))
         .at(second.span, "second time")
-        .at(first.span, "first time")
-        .help("keep one of the two")
+        .at(first, "first time")
+        .help("keep one of the two; where both are meant they are items of a list, each begun with `- `")
 }
 
-fn size(node: &Node) -> usize {
+pub(super) fn too_much_text(span: Span) -> Problem {
+    let message = format!("the values are longer than {MAX_TEXT} bytes together");
+    Problem::error("plan::too-much-text", message)
+        .at(span, "counted up to here, aliases and parameters followed")
+        .help("a long text that is used again and again multiplies; is this the value you meant?")
+}
+
+/// How many values it has, and how many bytes they and their keys have.
+fn size(node: &Node) -> (usize, usize) {
+    let add = |(nodes, bytes), (more, longer)| (nodes + more, bytes + longer);
     match &node.value {
-        Value::Scalar { .. } | Value::Broken => 1,
-        Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Value::Map(entries) => 1 + entries.iter().map(|entry| size(&entry.value)).sum::<usize>(),
+        Value::Scalar { text, .. } => (1, text.len()),
+        Value::Broken => (1, 0),
+        Value::List(items) => items.iter().map(size).fold((1, 0), add),
+        Value::Map(entries) => {
+            let sizes = entries.iter().map(|e| add(size(&e.value), (0, e.key.value.len())));
+            sizes.fold((1, 0), add)
+        }
     }
 }

@@ -25,6 +25,7 @@ pub enum PercentError {
 
 impl Percent {
     pub const ZERO: Self = Self(0);
+    pub const FIVE: Self = Self(500);
     pub const HUNDRED: Self = Self(10_000);
 
     /// `None` above 10,000.

@@ -4,7 +4,11 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use super::{RunView, Standing, Style, view::millis, words::span};
+use super::{
+    RunView, Sign, Standing, Style, Watch,
+    view::millis,
+    words::{printable, span},
+};
 use crate::{
     journal::{Envelope, RunId},
     plan::PlanName,
@@ -37,7 +41,7 @@ impl HistoryRow {
 
     /// From the journal alone, for a run whose plan cannot be read any more; that it waits for an approval is not
     /// seen then.
-    pub fn without_plan(envelopes: &[Envelope], now: Timestamp) -> Option<Self> {
+    pub fn without_plan(envelopes: &[Envelope], watch: Watch, now: Timestamp) -> Option<Self> {
         let (first, last) = (envelopes.first()?, envelopes.last()?);
         let Event::RunStarted { plan, .. } = &first.event else { return None };
         let state = State::fold(envelopes.iter().map(|e| (&e.event, e.at)));
@@ -47,14 +51,23 @@ impl HistoryRow {
             plan: plan.clone(),
             started: first.at,
             duration: end.since(first.at),
-            outcome: Standing::without_plan(&state),
+            outcome: Standing::without_plan(&state).under(watch),
         })
     }
 }
 
-/// The table, in the order given.
-pub fn history(rows: &[HistoryRow], style: Style) -> String {
-    if rows.is_empty() {
+/// A run whose journal is damaged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Unreadable {
+    pub run: RunId,
+    /// In words, which file is damaged, and how.
+    pub unreadable: String,
+}
+
+/// The table, in the order given, and below it what cannot be read.
+pub fn history(rows: &[HistoryRow], unreadable: &[Unreadable], style: Style) -> String {
+    if rows.is_empty() && unreadable.is_empty() {
         return "no runs yet\n".to_owned();
     }
     let width = |cell: fn(&HistoryRow) -> usize, least: usize| {
@@ -78,6 +91,10 @@ pub fn history(rows: &[HistoryRow], style: Style) -> String {
             style.sign(sign),
         );
     }
+    for Unreadable { run, unreadable } in unreadable {
+        let sign = style.sign(Sign::Bad);
+        let _ = writeln!(text, "{sign} {run} cannot be read: {}", printable(unreadable));
+    }
     text
 }
 
@@ -94,11 +111,11 @@ mod tests {
         let journals = [Story::promoted(), Story::rolled_back(), Story::canary().told()];
         let row = |journal: &Vec<Envelope>| {
             let of = HistoryRow::of(&RunView::of(&sample_plan(), journal, later(123)));
-            assert_eq!(of, HistoryRow::without_plan(journal, later(123)));
+            assert_eq!(of, HistoryRow::without_plan(journal, Watch::Somebody, later(123)));
             of.unwrap()
         };
         let rows: Vec<HistoryRow> = journals.iter().map(row).collect();
-        insta::assert_snapshot!(history(&rows, Style::PLAIN), @r#"
+        insta::assert_snapshot!(history(&rows, &[], Style::PLAIN), @r#"
         RUN                          PLAN    STARTED               TOOK    OUTCOME
         sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  10m48s  ✓ PROMOTED
         sample-20260131-154502-09f3  sample  2026-01-31T15:45:02Z  3m2s    ↩ ROLLED BACK

@@ -4,24 +4,31 @@
 mod history;
 mod next;
 mod page;
+mod paste;
 mod progress;
 mod run;
 mod said;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod screens;
 mod sentence;
 mod standing;
 mod style;
 mod timeline;
 mod view;
 mod words;
+mod wrap;
 
 pub use history::*;
 pub use next::*;
 pub use page::*;
+pub use paste::{AwsCommand, before};
 pub use progress::*;
+pub use run::{RunFold, traffic};
 pub use standing::*;
 pub use style::*;
 pub use timeline::*;
 pub use view::*;
-pub use words::{attempts_line, describe, evidence};
+pub use words::{attempts_line, describe, evidence, figures};
+pub use wrap::*;

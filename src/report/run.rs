@@ -4,37 +4,50 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ApprovalView, AttentionView, BakeView, ComponentView, DriftView, FleetView, GateView,
-    RefusedView, RouteView, RunView, SideView, Standing, StepStanding, StepView,
-    next::next,
+    ApprovalView, AttentionView, AwsCommand, BakeView, ComponentView, DriftView, DriverView,
+    FleetView, GateView, Presence, RefusedView, RouteView, RunView, ServesView, SideView, Standing,
+    StepStanding, StepView, Watch,
+    next::{Situation, next},
+    page::route_line,
+    paste::commands,
     standing::approvals_awaited,
     words::{self, describe, share},
 };
 use crate::{
-    journal::{Envelope, RunId},
+    journal::{Envelope, Liveness, RunId},
     plan::{
         Component, FleetName, GateName, Member, Plan, Replace, RouteName, Side, Step, StepId, Verb,
+        units::Weight,
     },
     rollout::{
-        Actor, Bound, Check, Event, Mode, Picture, Restore, Split, Stage, State, Target, Timestamp,
-        Voter, why,
+        Actor, Bound, Check, Ending, Event, Mode, Picture, Restore, Split, Stage, State, Target,
+        Timestamp, Voter, why,
     },
 };
 
 impl RunView {
     /// Folds a run's journal. `now` only measures what is still under way.
     pub fn of(plan: &Plan, envelopes: &[Envelope], now: Timestamp) -> Self {
-        let mut fold = Fold::default();
-        for envelope in envelopes {
-            fold.take(envelope);
-        }
-        fold.view(plan, envelopes.first().map(|envelope| envelope.run.clone()), now)
+        RunFold::of(envelopes).view(plan, now)
+    }
+
+    /// The same from outside: who drives it, and what was read last, is not in the journal.
+    pub fn seen(plan: &Plan, envelopes: &[Envelope], presence: &Presence, now: Timestamp) -> Self {
+        let mut fold = RunFold::of(envelopes);
+        fold.look(presence);
+        fold.view(plan, now)
     }
 }
 
-/// What the state forgets and a page wants to know.
-#[derive(Default)]
-struct Fold {
+/// Where each route's traffic was last seen, in the words of a status page. Needs no plan.
+pub fn traffic(envelopes: &[Envelope]) -> Vec<String> {
+    RunFold::of(envelopes).routes().iter().map(route_line).collect()
+}
+
+/// A run so far: whoever watches it folds each event once and looks as often as wanted.
+#[derive(Clone, Debug, Default)]
+pub struct RunFold {
+    run: Option<RunId>,
     state: State,
     by: Option<Actor>,
     started: Option<Timestamp>,
@@ -48,15 +61,76 @@ struct Fold {
     attention: BTreeMap<Target, AttentionView>,
     refused: Vec<RefusedView>,
     cause: Option<String>,
+    /// As everything was before.
+    found: BTreeMap<Target, Picture>,
+    region: Option<String>,
+    driver: Option<DriverView>,
+    unwatched_since: Option<Timestamp>,
+    /// When each gate was last asked.
+    asked: BTreeMap<GateName, Timestamp>,
 }
 
-impl Fold {
-    fn take(&mut self, envelope: &Envelope) {
+impl RunFold {
+    fn of(envelopes: &[Envelope]) -> Self {
+        let mut fold = Self::default();
+        for envelope in envelopes {
+            fold.take(envelope);
+        }
+        fold
+    }
+
+    /// The last answers stand in the place of those that the journal keeps; nothing is decided from them here.
+    fn look(&mut self, presence: &Presence) {
+        let looks = presence.looks.as_ref();
+        for look in looks.into_iter().flat_map(|looks| &looks.readings) {
+            if let Check::Gate(gate) = &look.check {
+                self.asked.insert(gate.clone(), look.reading.at);
+            }
+            let kept = self.state.readings.get(&look.check);
+            if kept.is_some_and(|kept| kept.at < look.reading.at) {
+                self.state.readings.insert(look.check.clone(), look.reading.clone());
+            }
+        }
+        self.driver = presence.driver.as_ref().map(|held| {
+            let noted = looks.map_or(held.info.heartbeat, |looks| looks.at);
+            DriverView {
+                holder: held.info.holder.clone(),
+                alive: held.liveness == Liveness::Alive,
+                last_beat: held.info.heartbeat.max(noted),
+            }
+        });
+        let is_driven = self.driver.as_ref().is_some_and(|driver| driver.alive);
+        if !is_driven && !matches!(self.state.mode, Mode::Ended(_) | Mode::NotStarted) {
+            let beat = self.driver.as_ref().map_or(self.state.at, |driver| driver.last_beat);
+            self.unwatched_since = Some(beat.max(self.state.at));
+        }
+    }
+
+    fn watch(&self) -> Watch {
+        if self.unwatched_since.is_some() { Watch::Nobody } else { Watch::Somebody }
+    }
+
+    /// What to type to make a target look like this.
+    fn commands(&self, target: &Target, picture: &Picture) -> Vec<AwsCommand> {
+        commands(&self.state.bindings, self.region.as_deref(), target, picture)
+    }
+
+    fn commands_back(&self, target: &Target) -> Vec<AwsCommand> {
+        let origin = self.state.trails.get(target).map(|trail| &trail.origin);
+        let before = origin.or_else(|| self.found.get(target));
+        before.map(|before| self.commands(target, before)).unwrap_or_default()
+    }
+
+    /// The next event.
+    pub fn take(&mut self, envelope: &Envelope) {
         let at = envelope.at;
+        self.run.get_or_insert_with(|| envelope.run.clone());
         self.state.apply(&envelope.event, at);
         match &envelope.event {
-            Event::RunStarted { by, found, .. } => {
+            Event::RunStarted { by, found, acting_as, .. } => {
+                self.region = acting_as.as_ref().map(|acting| acting.region.clone());
                 for found in found {
+                    self.found.insert(found.target.clone(), found.picture.clone());
                     self.seen.insert(found.target.clone(), (found.picture.clone(), at));
                 }
                 self.by = Some(by.clone());
@@ -87,12 +161,15 @@ impl Fold {
                     expected: words::picture(&self.state.bindings, target, expected),
                     found: words::picture(&self.state.bindings, target, found),
                     at,
+                    wanted: self.commands(target, expected),
+                    before: self.commands_back(target),
                 });
             }
             Event::Observed { target, live: seen }
             | Event::ChangeConfirmed { target, live: seen }
             // The picture from before is read right before the change is meant.
-            | Event::ChangeIntended { target, before: seen, .. } => {
+            | Event::ChangeIntended { target, before: seen, .. }
+            | Event::OverwriteAllowed { target, found: seen, .. } => {
                 self.seen.insert(target.clone(), (seen.clone(), at));
             }
             Event::Held { cause } => self.cause = Some(cause.to_string()),
@@ -116,14 +193,20 @@ impl Fold {
                 }
                 self.end_steps_of(target, at);
             }
-            Event::AttentionNeeded { target, problem, hint } => {
+            Event::AttentionNeeded { target, problem, hint, found } => {
+                if let Some(found) = found {
+                    self.seen.insert(target.clone(), (found.clone(), at));
+                }
                 self.end_steps_of(target, at);
                 let (problem, hint) = (problem.clone(), hint.clone());
-                let view = AttentionView { target: target.clone(), problem, hint, at };
+                let before = self.commands_back(target);
+                let view = AttentionView { target: target.clone(), problem, hint, at, before };
                 self.attention.insert(target.clone(), view);
             }
             Event::RunEnded { .. } => self.ended = Some(at),
             Event::RunnerStarted { .. }
+            | Event::ClockJumped { .. }
+            | Event::Vanished { .. }
             | Event::StepCleared { .. }
             | Event::Read { .. }
             | Event::CallReturned { .. }
@@ -139,36 +222,47 @@ impl Fold {
         self.step_ends.extend(steps.map(|step| (step.clone(), at)));
     }
 
-    fn view(self, plan: &Plan, run: Option<RunId>, now: Timestamp) -> RunView {
-        let state = &self.state;
-        let standing = Standing::of(plan, state);
-        let awaited = approvals_awaited(plan, state);
+    /// How it stands; `now` only measures what is still under way.
+    pub fn view(&self, plan: &Plan, now: Timestamp) -> RunView {
+        let (state, run) = (&self.state, self.run.clone());
+        let watch = self.watch();
+        let situation = Situation {
+            standing: Standing::of(plan, state).under(watch),
+            watch,
+            approvals: approvals_awaited(plan, state),
+            foreign: state.foreign.len(),
+        };
         let end = self.ended.unwrap_or(now);
+        // While nobody is there nothing goes on.
+        let left = self.unwatched_since.unwrap_or(now);
         RunView {
             plan: plan.name.clone(),
             digest: plan.digest.chars().take(12).collect(),
-            standing,
-            next: run.as_ref().map(|run| next(run, standing, &awaited)).unwrap_or_default(),
+            standing: situation.standing,
+            next: run.as_ref().map(|run| next(run, &situation)).unwrap_or_default(),
             run,
             duration: self.started.map(|started| end.since(started)).unwrap_or_default(),
-            components: self.components(plan, now),
+            components: self.components(plan, left),
             routes: self.routes(),
             fleets: self.fleets(),
-            gates: gates(plan, state),
+            serves: self.serves(plan),
+            gates: gates(plan, state, &self.asked),
             attention: self
                 .attention
                 .values()
                 .filter(|item| state.restores.get(&item.target) == Some(&Restore::NeedsAttention))
                 .cloned()
                 .collect(),
-            why: why(plan, state, now),
-            by: self.by,
+            why: why(plan, state, left),
+            by: self.by.clone(),
+            driver: self.driver.clone(),
+            unwatched_since: self.unwatched_since,
             started: self.started,
             ended: self.ended,
-            approvals: self.approvals,
-            drifts: self.drifts,
-            refused: self.refused,
-            cause: self.cause,
+            approvals: self.approvals.clone(),
+            drifts: self.drifts.clone(),
+            refused: self.refused.clone(),
+            cause: self.cause.clone(),
         }
     }
 
@@ -272,11 +366,52 @@ impl Fold {
         };
         sides.filter_map(view).collect()
     }
+
+    /// The sides that have a share of the traffic, or, of a fleet behind no route, the one that its run has come to.
+    fn serves(&self, plan: &Plan) -> Vec<ServesView> {
+        let bindings = &self.state.bindings;
+        let has_traffic = |fleet: &FleetName, side: Side| {
+            let behind = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref());
+            match behind.and_then(|route| Some((route, bindings.routes.get(route)?))) {
+                Some((route, bound)) => {
+                    let weighs = |split: &Split| split.weight(bound.member(side)) > Weight::ZERO;
+                    match self.seen.get(&Target::Route(route.clone())) {
+                        Some((Picture::Split(split), _)) => weighs(split),
+                        Some((Picture::Uneven(parts), _)) => parts.values().any(weighs),
+                        Some((
+                            Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_),
+                            _,
+                        ))
+                        | None => false,
+                    }
+                }
+                None => match (&self.state.mode, side) {
+                    (Mode::Ended(Ending::Promoted), side) => side == Side::Candidate,
+                    (_, side) => side == Side::Stable,
+                },
+            }
+        };
+        let sides = bindings.fleets.iter().flat_map(|(fleet, bound)| {
+            [Side::Stable, Side::Candidate].map(|side| (fleet, bound.member(side), side))
+        });
+        let view = |(fleet, member, side): (&FleetName, &Member, Side)| {
+            let versions = bindings.versions.get(member)?.clone();
+            let (is_there, fleet, member) =
+                (has_traffic(fleet, side), fleet.clone(), member.clone());
+            is_there.then_some(ServesView { fleet, member, versions })
+        };
+        sides.filter_map(view).collect()
+    }
 }
 
-fn gates(plan: &Plan, state: &State) -> Vec<GateView> {
-    let reading = |gate: &GateName| state.readings.get(&Check::Gate(gate.clone())).cloned();
-    plan.gates.keys().map(|gate| GateView { gate: gate.clone(), reading: reading(gate) }).collect()
+fn gates(plan: &Plan, state: &State, asked: &BTreeMap<GateName, Timestamp>) -> Vec<GateView> {
+    let view = |gate: &GateName| {
+        let reading = state.readings.get(&Check::Gate(gate.clone())).cloned();
+        let kept = reading.as_ref().map(|reading| reading.at);
+        let last_read = asked.get(gate).map(|at| kept.map_or(*at, |kept| kept.max(*at)));
+        GateView { gate: gate.clone(), reading, last_read }
+    };
+    plan.gates.keys().map(view).collect()
 }
 
 fn gates_of(step: &Step) -> Vec<GateName> {

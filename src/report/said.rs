@@ -20,6 +20,7 @@ pub(super) fn cause_given(event: &Event) -> Option<Cause> {
         | Event::Read { .. }
         | Event::RunStarted { .. }
         | Event::RunnerStarted { .. }
+        | Event::ClockJumped { .. }
         | Event::StepStarted { .. }
         | Event::StepCleared { .. }
         | Event::Observed { .. }
@@ -35,7 +36,9 @@ pub(super) fn cause_given(event: &Event) -> Option<Cause> {
         | Event::Interrupted { .. }
         | Event::RestoreStarted { .. }
         | Event::Restored { .. }
+        | Event::Vanished { .. }
         | Event::AttentionNeeded { .. }
+        | Event::OverwriteAllowed { .. }
         | Event::RunEnded { .. } => None,
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     rollout::{
         Actor, Bindings, Bound, CallProblem, Capacity, Cause, Check, Ending, Event, Found, Medium,
-        Outcome, Picture, ProblemKind, Purpose, Reading, Split, Target, Timestamp,
+        Outcome, Picture, ProblemKind, Purpose, Reading, Split, Target, Timestamp, Written,
     },
     testkit::sample_plan,
 };
@@ -79,6 +79,9 @@ pub(super) fn gate_failed() -> Cause {
     Cause::GateFailed { gate: GateName::new("errors"), because }
 }
 
+const RULE: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/shop/50dc6c49/f2f7dc8e/9683b2d0";
+const GROUPS: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup";
+
 /// A journal in the making.
 #[derive(Default)]
 pub(super) struct Story(Vec<Envelope>);
@@ -104,10 +107,17 @@ impl Story {
             others: Vec::new(),
             medium: Medium::LoadBalancer,
         };
+        let arn = |name: &str| format!("{GROUPS}/{name}/0123456789abcdef");
+        let written = Written {
+            json: r#"[{"Type":"forward","Order":1,"ForwardConfig":{"TargetGroups":[]}}]"#.into(),
+            arns: ["blue", "green"].map(|name| (Member::new(name), arn(name))).into(),
+        };
         let bindings = Bindings {
-            routes: [(RouteName::new("web"), bound("rule", "blue", "green"))].into(),
+            routes: [(RouteName::new("web"), bound(RULE, "blue", "green"))].into(),
+            written: [(RULE.to_owned(), written)].into(),
             fleets: [(FleetName::new("app"), bound("app", "app-blue", "app-green"))].into(),
             tests: [].into(),
+            ..Bindings::default()
         };
         let found = |target, picture| Found { target, picture };
         let found = vec![
@@ -121,6 +131,7 @@ impl Story {
             Event::RunStarted {
                 excused: Vec::new(),
                 attempts: std::collections::BTreeMap::new(),
+                acting_as: None,
                 plan: plan.name,
                 digest: plan.digest,
                 params: std::collections::BTreeMap::new(),
@@ -250,6 +261,7 @@ impl Story {
                     target: web(),
                     problem: "could not be restored to blue 999, green 0".into(),
                     hint: "set route web to blue 999, green 0 yourself".into(),
+                    found: None,
                 },
             )
             .at(163, Event::RunEnded { ending: Ending::NeedsAttention })

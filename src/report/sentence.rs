@@ -2,10 +2,10 @@
 //! to type; what the line before has just said is not said again.
 
 use super::{
-    NextCommand, Sign, Standing,
-    next::next,
+    NextCommand, Sign, Standing, Watch,
+    next::{Situation, next},
     standing::approvals_awaited,
-    words::{self, attempts_line, clock, evidence, place, placed, printable, span},
+    words::{self, attempts_line, clock, evidence, figures, place, placed, printable, span},
 };
 use crate::{
     journal::RunId,
@@ -62,12 +62,23 @@ impl Teller<'_> {
                 Sentence::new(Sign::Note, text).with(more)
             }
             Event::RunnerStarted { by } => self.runner_started(by),
+            Event::ClockJumped { by } => {
+                let text =
+                    format!("the clock was set {by}; bakes and deadlines last as long as before");
+                Sentence::new(Sign::Warning, text)
+                    .with(vec!["times above are by the clock as it was".to_owned()])
+            }
             Event::StepStarted { step, deadline } => self.step_started(step, *deadline),
-            Event::StepCleared { .. } | Event::CallReturned { .. } => return None,
+            // What a person has to know of it comes with the call for attention.
+            Event::StepCleared { .. }
+            | Event::CallReturned { .. }
+            | Event::Vanished { .. }
+            // That it goes back is told once it does: it may be as it was already, or somebody else's.
+            | Event::RestoreStarted { .. } => return None,
             Event::Observed { target, live } => self.observed(target, live)?,
             Event::Read { check, reading } => self.read(check, reading)?,
             Event::ChangeIntended { purpose, target, before, after } => {
-                self.intended(purpose, target, before, after)?
+                self.intended(purpose, target, before, after)
             }
             Event::CallFailed { target, problem, retry_at } => {
                 let (sign, then) = match retry_at {
@@ -82,11 +93,7 @@ impl Teller<'_> {
             Event::StepDone { step } => self.step_done(step)?,
             Event::StepFailed { step, cause } => self.step_failed(step, cause),
             Event::DriftFound { target, expected, found } => {
-                let text = "somebody else changed it; it is left alone";
-                self.on(target, Sign::Bad, format!("{}: {text}", words::target(target))).with(vec![
-                    format!("expected {}", self.picture(target, expected)),
-                    format!("found    {}", self.picture(target, found)),
-                ])
+                self.found_different(target, expected, found)
             }
             Event::Approved { step, voter, reason, .. } => {
                 let reason = reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -118,19 +125,13 @@ impl Teller<'_> {
                 let text = self.unless_said("rolling back everything this run changed", cause);
                 Sentence::new(Sign::Back, text)
             }
-            Event::RestoreStarted { target, to } => {
-                let name = words::target(target);
-                let to = match to {
-                    Picture::Software(software) => software.version.to_string(),
-                    Picture::Split(_)
-                    | Picture::Uneven(_)
-                    | Picture::Capacity(_)
-                    | Picture::TestRoute(_) => self.picture(target, to),
-                };
-                self.on(target, Sign::Back, format!("{name}: back to {to}"))
-            }
             Event::Restored { target } => self.restored(target),
-            Event::AttentionNeeded { target, problem, hint } => {
+            Event::OverwriteAllowed { by, target, found } => {
+                let (name, found) = (words::target(target), self.picture(target, found));
+                let text = format!("{name}: {by} lets {found} be written over");
+                self.on(target, Sign::Warning, text)
+            }
+            Event::AttentionNeeded { target, problem, hint, .. } => {
                 let text = format!("{} needs attention: {problem}", words::target(target));
                 self.on(target, Sign::Bad, text).with(vec![hint.clone()])
             }
@@ -147,6 +148,21 @@ impl Teller<'_> {
                 Sentence::new(sign, text)
             }
         })
+    }
+
+    fn found_different(&self, target: &Target, expected: &Picture, found: &Picture) -> Sentence {
+        let text = match self.before.changes.get(target).map(|c| &c.progress) {
+            Some(Progress::Confirming { .. }) => {
+                "what reads back is not what was set; it is left alone"
+            }
+            Some(Progress::Calling | Progress::InDoubt(_) | Progress::Confirmed) | None => {
+                "somebody else changed it; it is left alone"
+            }
+        };
+        self.on(target, Sign::Bad, format!("{}: {text}", words::target(target))).with(vec![
+            format!("expected {}", self.picture(target, expected)),
+            format!("found    {}", self.picture(target, found)),
+        ])
     }
 
     fn runner_started(&self, by: &Actor) -> Sentence {
@@ -217,13 +233,21 @@ impl Teller<'_> {
         target: &Target,
         before: &Picture,
         after: &Picture,
-    ) -> Option<Sentence> {
+    ) -> Sentence {
         let again = self.after.changes.get(target).is_some_and(|change| change.failures > 0);
         let asked = if again { "asked for again" } else { "asked for" };
         let (name, picture) = (words::target(target), self.picture(target, after));
         let (sign, text) = match purpose {
-            // `RestoreStarted` has just named it.
-            Purpose::Restore if !again => return None,
+            Purpose::Restore if !again => {
+                let to = match after {
+                    Picture::Software(software) => software.version.to_string(),
+                    Picture::Split(_)
+                    | Picture::Uneven(_)
+                    | Picture::Capacity(_)
+                    | Picture::TestRoute(_) => picture,
+                };
+                (Sign::Back, format!("{name}: back to {to}"))
+            }
             Purpose::Restore => (Sign::Back, format!("{name}: {picture} {asked}")),
             Purpose::Hold => (Sign::Halt, format!("{name}: asked to hold where it is")),
             Purpose::Step(_) if before == after => {
@@ -234,7 +258,7 @@ impl Teller<'_> {
                 (sign, format!("{name}: {picture} {asked}"))
             }
         };
-        Some(self.on(target, sign, text))
+        self.on(target, sign, text)
     }
 
     fn direction(&self, target: &Target, before: &Picture, after: &Picture) -> Sign {
@@ -337,7 +361,12 @@ impl Teller<'_> {
             Outcome::Unknown => Sign::Question,
         };
         let text = format!("{check}: {}, {}", reading.outcome, evidence(reading));
-        Some(Sentence::new(sign, text + &tolerated.unwrap_or_default()))
+        // Of what goes well the sentence is enough; the figures are in the journal.
+        let below = match reading.outcome {
+            Outcome::Fail | Outcome::Unknown => figures(reading),
+            Outcome::Pass | Outcome::Wait => Vec::new(),
+        };
+        Some(Sentence::new(sign, text + &tolerated.unwrap_or_default()).with(below))
     }
 
     /// In words, how often a gate has failed, while that is tolerated.
@@ -357,7 +386,9 @@ impl Teller<'_> {
     }
 
     fn to_type(&self, standing: Standing) -> Vec<String> {
-        typed(&next(self.run, standing, &approvals_awaited(self.plan, self.after)))
+        let approvals = approvals_awaited(self.plan, self.after);
+        let (watch, foreign) = (Watch::Somebody, self.after.foreign.len());
+        typed(&next(self.run, &Situation { standing, watch, approvals, foreign }))
     }
 
     fn picture(&self, target: &Target, picture: &Picture) -> String {

@@ -16,6 +16,10 @@ use crate::{
 pub enum Standing {
     NotStarted,
     Running,
+    /// It should be running, and nobody drives it: its runner was killed.
+    Abandoned,
+    /// The same on its way back.
+    AbandonedRollingBack,
     Paused,
     AwaitingApproval,
     Held,
@@ -28,7 +32,24 @@ pub enum Standing {
     NeedsAttention,
 }
 
+/// Whether somebody drives a run, and so watches its gates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    Somebody,
+    Nobody,
+}
+
 impl Standing {
+    /// As it really is, where the journal alone cannot know who is there.
+    #[must_use]
+    pub fn under(self, watch: Watch) -> Self {
+        match (self, watch) {
+            (Self::Running, Watch::Nobody) => Self::Abandoned,
+            (Self::RollingBack, Watch::Nobody) => Self::AbandonedRollingBack,
+            (standing, Watch::Somebody | Watch::Nobody) => standing,
+        }
+    }
+
     pub fn of(plan: &Plan, state: &State) -> Self {
         match Self::without_plan(state) {
             Self::Running if awaits_person(plan, state) => {
@@ -49,7 +70,7 @@ impl Standing {
             Mode::Ended(Ending::RolledBack) => Self::RolledBack,
             Mode::Ended(Ending::NeedsAttention) => Self::NeedsAttention,
             Mode::NotStarted => Self::NotStarted,
-            Mode::Held(Cause::Drift { .. }) => Self::Drift,
+            Mode::Held(Cause::Drift { .. } | Cause::NotAsAsked { .. }) => Self::Drift,
             Mode::Held(_) => Self::Held,
             Mode::Forward | Mode::RollingBack { .. } if state.interrupted.is_some() => {
                 Self::Interrupted
@@ -65,6 +86,8 @@ impl Standing {
         match self {
             Self::Running | Self::RollingBack => true,
             Self::NotStarted
+            | Self::Abandoned
+            | Self::AbandonedRollingBack
             | Self::Paused
             | Self::AwaitingApproval
             | Self::Held
@@ -80,7 +103,9 @@ impl Standing {
         match self {
             Self::Promoted => Sign::Good,
             Self::RolledBack | Self::RollingBack => Sign::Back,
-            Self::NeedsAttention | Self::Drift => Sign::Bad,
+            Self::NeedsAttention | Self::Drift | Self::Abandoned | Self::AbandonedRollingBack => {
+                Sign::Bad
+            }
             Self::AwaitingApproval => Sign::Question,
             Self::Paused | Self::Held | Self::Interrupted => Sign::Halt,
             Self::Running | Self::NotStarted => Sign::Note,
@@ -93,6 +118,8 @@ impl fmt::Display for Standing {
         f.pad(match self {
             Self::NotStarted => "NOT STARTED",
             Self::Running => "RUNNING",
+            Self::Abandoned => "ABANDONED",
+            Self::AbandonedRollingBack => "ABANDONED WHILE ROLLING BACK",
             Self::Paused => "PAUSED",
             Self::AwaitingApproval => "AWAITING APPROVAL",
             Self::Held => "HELD",

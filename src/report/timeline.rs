@@ -7,6 +7,7 @@ use super::{
     sentence::{Sentence, Teller},
     style::Tone,
     words::{clock, printable, span},
+    wrap::wrapped,
 };
 use crate::{
     journal::Envelope,
@@ -22,6 +23,8 @@ const ELAPSED_WIDTH: usize = 8;
 pub struct Timeline {
     plan: Plan,
     style: Style,
+    /// Of the terminal, if it goes to one.
+    width: Option<usize>,
     state: State,
     started: Option<Timestamp>,
     said: Option<Cause>,
@@ -29,7 +32,14 @@ pub struct Timeline {
 
 impl Timeline {
     pub fn new(plan: &Plan, style: Style) -> Self {
-        Self { plan: plan.clone(), style, state: State::default(), started: None, said: None }
+        let (plan, state) = (plan.clone(), State::default());
+        Self { plan, style, width: None, state, started: None, said: None }
+    }
+
+    /// The same, with lines that are broken between words.
+    #[must_use]
+    pub fn within(self, width: Option<usize>) -> Self {
+        Self { width, ..self }
     }
 
     /// The lines for the next envelope; none for what other lines tell as well.
@@ -59,7 +69,8 @@ impl Timeline {
         let elapsed = format!("+{}", span(at.since(started)));
         let time = format!("{}  {elapsed:<ELAPSED_WIDTH$}", clock(at));
         let component = self.component_column(sentence);
-        let margin = " ".repeat(time.chars().count() + 4 + component.chars().count());
+        let column = time.chars().count() + 4 + component.chars().count();
+        let margin = " ".repeat(column);
         let first = format!(
             "{}  {} {component}{}",
             self.style.paint(Tone::Faint, &time),
@@ -67,7 +78,8 @@ impl Timeline {
             printable(&sentence.text)
         );
         let more = sentence.more.iter().map(|line| format!("{margin}{}", printable(line)));
-        std::iter::once(first).chain(more).collect()
+        let lines = std::iter::once((first, column)).chain(more.map(|line| (line, column + 2)));
+        lines.flat_map(|(line, margin)| wrapped(&line, self.width, margin)).collect()
     }
 
     /// Empty when there is one component only.
@@ -180,8 +192,10 @@ mod tests {
                                expected blue 950, green 50 (5%)
                                found    blue 500, green 500 (50%)
         15:46:42Z  +1m40s    = held where it is until a person decides
-                               tidegate resume sample-20260131-154502-09f3    takes the step again, once the foreign change is undone
-                               tidegate rollback sample-20260131-154502-09f3  puts back what this run changed and nobody else touched
+                               tidegate resume sample-20260131-154502-09f3                takes the step again, once the foreign change is undone
+                               tidegate resume sample-20260131-154502-09f3 --overwrite    writes over it and takes the step again
+                               tidegate rollback sample-20260131-154502-09f3              puts back what this run changed and nobody else touched
+                               tidegate rollback sample-20260131-154502-09f3 --overwrite  puts back also what somebody else has changed
         "#);
     }
 

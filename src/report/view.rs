@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use super::{NextCommand, Standing};
+use super::{AwsCommand, NextCommand, Standing};
 use crate::{
-    journal::RunId,
+    journal::{Held, Looks, RunId},
     plan::{
         ComponentName, FleetName, GateName, Member, PlanName, RouteName, Side, StepId,
         units::{Percent, Weight},
     },
-    rollout::{Actor, Capacity, Reading, Target, Timestamp},
+    rollout::{Actor, Capacity, Reading, Target, Timestamp, Version},
 };
 
 /// A run at one moment.
@@ -25,6 +25,10 @@ pub struct RunView {
     /// The beginning of the digest, enough to tell plans apart.
     pub digest: String,
     pub standing: Standing,
+    /// Who drives it, or did last. Absent when it was not asked, or nobody has since it ended.
+    pub driver: Option<DriverView>,
+    /// Since when nobody drives it, so that nobody watches its gates, though it has not ended.
+    pub unwatched_since: Option<Timestamp>,
     pub by: Option<Actor>,
     pub started: Option<Timestamp>,
     pub ended: Option<Timestamp>,
@@ -34,6 +38,9 @@ pub struct RunView {
     pub components: Vec<ComponentView>,
     pub routes: Vec<RouteView>,
     pub fleets: Vec<FleetView>,
+    /// Which version serves, of each fleet whose groups said so when the run began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub serves: Vec<ServesView>,
     pub gates: Vec<GateView>,
     pub approvals: Vec<ApprovalView>,
     pub drifts: Vec<DriftView>,
@@ -45,6 +52,24 @@ pub struct RunView {
     /// What it waits for or has come to.
     pub why: Vec<String>,
     pub next: Vec<NextCommand>,
+}
+
+/// What is known of a run beside its journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// The lock of the run itself.
+    pub driver: Option<Held>,
+    pub looks: Option<Looks>,
+}
+
+/// A process that drives a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DriverView {
+    pub holder: String,
+    pub alive: bool,
+    /// When it last said that it lives.
+    pub last_beat: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -133,12 +158,24 @@ pub struct FleetView {
     pub seen: Timestamp,
 }
 
+/// One of a fleet's groups that users are served by, as far as the run has seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ServesView {
+    pub fleet: FleetName,
+    pub member: Member,
+    /// What its group launched when the run began; several where its policy names several launch templates.
+    pub versions: Vec<Version>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct GateView {
     pub gate: GateName,
-    /// The last answer, if it was asked at all.
+    /// The last answer, if it was asked at all; where `last-read` is absent, the last one that the journal keeps.
     pub reading: Option<Reading>,
+    /// When it was last asked, whatever it answered.
+    pub last_read: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -160,6 +197,10 @@ pub struct DriftView {
     pub expected: String,
     pub found: String,
     pub at: Timestamp,
+    /// What to type to make it as the run wants it.
+    pub wanted: Vec<AwsCommand>,
+    /// What to type to make it as it was before the run.
+    pub before: Vec<AwsCommand>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -169,6 +210,8 @@ pub struct AttentionView {
     pub problem: String,
     pub hint: String,
     pub at: Timestamp,
+    /// What to type to make it as it was before the run.
+    pub before: Vec<AwsCommand>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

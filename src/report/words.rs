@@ -153,17 +153,52 @@ pub(super) fn share(split: &Split, member: &Member) -> Percent {
         .unwrap_or(Percent::ZERO)
 }
 
-/// The sentence of a reading and the figures behind it that the sentence does not name itself.
+/// The sentence of a reading, with its figures where they are few.
 pub fn evidence(reading: &Reading) -> String {
     let because = &reading.because;
-    let figures: Vec<String> = reading
+    let few: Vec<String> = beside(reading).map(|(name, value)| format!("{name} {value}")).collect();
+    if few.is_empty() || !is_few(reading) {
+        because.clone()
+    } else {
+        format!("{because} ({})", few.join(", "))
+    }
+}
+
+/// Figures that would bury the sentence, as a table to stand below it; then the lines of a plot.
+pub fn figures(reading: &Reading) -> Vec<String> {
+    let rows: Vec<(&str, &str)> =
+        if is_few(reading) { Vec::new() } else { beside(reading).collect() };
+    let columns = |of: &[(&str, &str)]| {
+        let width = of.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        of.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect::<Vec<_>>()
+    };
+    let plots: Vec<(&str, &str)> = plots(reading).collect();
+    [columns(&rows), columns(&plots)].concat()
+}
+
+/// So many figures are read in passing.
+const FEW: usize = 2;
+
+fn is_few(reading: &Reading) -> bool {
+    beside(reading).count() <= FEW && plots(reading).next().is_none()
+}
+
+/// Figures that the sentence does not name itself, and that are not drawn.
+fn beside(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
+    let because = &reading.because;
+    reading
         .evidence
         .iter()
-        .filter(|(name, _)| ![Reading::SOURCE, Reading::REQUESTS].contains(&name.as_str()))
-        .filter(|(name, value)| !(because.contains(*name) && because.contains(*value)))
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
-    if figures.is_empty() { because.clone() } else { format!("{because} ({})", figures.join(", ")) }
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| ![Reading::SOURCE, Reading::REQUESTS].contains(name))
+        .filter(move |(name, value)| !(because.contains(*name) && because.contains(*value)))
+        .filter(|(name, _)| !name.starts_with(Reading::PLOT))
+}
+
+/// The lines of a plot among the evidence of a reading, with their names.
+fn plots(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
+    let lines = reading.evidence.iter();
+    lines.filter_map(|(name, line)| Some((name.strip_prefix(Reading::PLOT)?, line.as_str())))
 }
 
 /// The time of day: `15:45:02Z`.
@@ -178,11 +213,7 @@ pub(super) fn span(duration: Duration) -> String {
     format_duration(Duration::from_secs(rounded.as_secs()))
 }
 
-/// Text from outside on one line and without control characters, which could move a terminal's cursor or colour it.
-pub(super) fn printable(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    spaced.trim_end().to_owned()
-}
+pub(super) use crate::printable::line as printable;
 
 #[cfg(test)]
 mod tests {
@@ -202,7 +233,21 @@ mod tests {
     }
 
     #[test]
+    fn many_figures_stand_in_a_table_below_and_plots_after_them() {
+        let reading = |figures: &[(&str, &str)]| {
+            let bare = Reading::new(crate::rollout::Outcome::Fail, Timestamp::default(), "worse");
+            figures.iter().fold(bare, |reading, (name, value)| reading.with(name, value))
+        };
+        let few = reading(&[("alarms", "2")]);
+        assert_eq!((evidence(&few).as_str(), figures(&few)), ("worse (alarms 2)", vec![]));
+        let many =
+            reading(&[("a", "1"), ("longer", "2"), ("c", "3"), ("plot of rates", "\u{2581}")]);
+        assert_eq!(evidence(&many), "worse");
+        assert_eq!(figures(&many), ["a       1", "c       3", "longer  2", "rates  \u{2581}"]);
+    }
+
+    #[test]
     fn text_from_outside_cannot_steer_the_terminal() {
-        assert_eq!(printable("red\u{1b}[31m\nline\n"), "red [31m line");
+        assert_eq!(printable("red\u{1b}[31m\nline\n"), "red\\u{1b}[31m line");
     }
 }

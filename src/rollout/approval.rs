@@ -158,6 +158,7 @@ mod tests {
             found: Vec::new(),
             excused: Vec::new(),
             attempts: BTreeMap::new(),
+            acting_as: None,
         };
         state.apply(&started, Timestamp::default());
         for event in handle(&plan, &state, &Input::Tick, Timestamp::default()).unwrap() {

@@ -160,6 +160,7 @@ mod tests {
             found: Vec::new(),
             excused: Vec::new(),
             attempts: BTreeMap::new(),
+            acting_as: None,
         }];
         let check = Check::Gate(GateName::new("judge"));
         events.extend(

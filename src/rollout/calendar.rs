@@ -103,6 +103,7 @@ mod tests {
             found: Vec::new(),
             excused: Vec::new(),
             attempts: BTreeMap::new(),
+            acting_as: None,
         };
         state.apply(&started, at);
         let events = put(&plan, &mut state, &Input::Tick, at);
@@ -156,7 +157,12 @@ mod tests {
     #[test]
     fn another_runner_waits_for_the_same_moment() {
         let (plan, mut state, _) = begin(SIX);
-        put(&plan, &mut state, &Input::RunnerStarted { by: Actor("second".into()) }, SIX);
+        put(
+            &plan,
+            &mut state,
+            &Input::RunnerStarted { by: Actor("second".into()), then: Vec::new() },
+            SIX,
+        );
         assert_eq!(outstanding(&plan, &state, SIX).wake, Some(NINE));
     }
 }

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Cause, Ending, Event, Mode, State, Vote, Voter, approval, decide};
+use super::{
+    Actor, Cause, Ending, Event, Mode, Picture, State, Target, Vote, Voter, approval, decide,
+};
 use crate::plan::{Plan, Step, StepId, Verb};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,8 +17,11 @@ pub enum Command {
     Deny(Vote),
     /// Starts nothing new; gates stay armed.
     Pause,
-    /// Ends a pause, or goes on after a hold by taking the failed step again.
+    /// Ends a pause, goes on after a hold by taking the failed step again, or with a roll-back that gave up.
     Resume,
+    /// Lets the run write over what somebody else has made of its targets, as it was found; what follows is asked for by
+    /// the command after it.
+    Overwrite,
     /// Rolls an unfinished run back.
     Abort {
         #[serde(default)]
@@ -36,8 +41,18 @@ impl Command {
             Self::Deny(_) => "deny",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Overwrite => "overwrite",
             Self::Abort { .. } => "abort",
             Self::Rollback { .. } => "rollback",
+        }
+    }
+
+    /// The answer to whoever asked for what cannot be done now.
+    pub fn refused(&self, by: &Actor, refusal: &Refusal) -> Event {
+        Event::CommandRefused {
+            by: by.clone(),
+            command: self.name().to_owned(),
+            refusal: refusal.to_string(),
         }
     }
 }
@@ -57,6 +72,8 @@ pub enum Refusal {
     NotPaused,
     #[error("the run is held; `tidegate resume` or `tidegate rollback` decides how it goes on")]
     IsHeld,
+    #[error("nothing that somebody else has changed stands in its way")]
+    NothingForeign,
     #[error("no step waits for an approval")]
     NothingToApprove,
     #[error("step {0} does not wait for an approval")]
@@ -98,6 +115,17 @@ pub(super) fn obey(
     };
     match (&state.mode, command) {
         (Mode::NotStarted, _) => Err(Refusal::NotStarted),
+        (Mode::Held(_) | Mode::Ended(Ending::NeedsAttention), Command::Overwrite)
+            if !state.foreign.is_empty() =>
+        {
+            let allowed = |(target, found): (&Target, &Picture)| Event::OverwriteAllowed {
+                by: by.clone(),
+                target: target.clone(),
+                found: found.clone(),
+            };
+            Ok(state.foreign.iter().map(allowed).collect())
+        }
+        (Mode::Forward | Mode::Held(_), Command::Overwrite) => Err(Refusal::NothingForeign),
         (
             Mode::Forward | Mode::Held(_),
             Command::Abort { reason } | Command::Rollback { reason },
@@ -105,6 +133,8 @@ pub(super) fn obey(
         | (Mode::Ended(Ending::Promoted | Ending::NeedsAttention), Command::Rollback { reason }) => {
             Ok(asked(reason))
         }
+        // What made the roll-back give up has been put right, so it goes on.
+        (Mode::Ended(Ending::NeedsAttention), Command::Resume) => Ok(asked(&None)),
         (Mode::Ended(ending), _) => Err(Refusal::Ended(*ending)),
         (Mode::RollingBack { .. }, _) => Err(Refusal::RollingBack),
         (Mode::Held(_), Command::Resume) => Ok(vec![Event::Resumed { by }]),

@@ -14,9 +14,9 @@
 use std::time::Duration;
 
 use super::{
-    CallProblem, Cause, Change, Check, Ending, Event, Input, Mode, Outcome, ProblemKind, Progress,
-    Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp, approvals_of, attempts,
-    calendar, command, observe,
+    Actor, CallProblem, Cause, Change, Check, Command, Ending, Event, Input, Mode, Outcome,
+    ProblemKind, Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp,
+    approvals_of, attempts, calendar, command, observe,
     replace::{self, Next},
     rollback,
     state::MAX_ATTEMPTS,
@@ -28,6 +28,9 @@ use crate::plan::{
 
 /// How long a call that has returned may stay invisible before it counts as failed.
 pub(super) const CONFIRM_PATIENCE: Duration = Duration::from_mins(2);
+
+/// From one try of a roll-back to the next, in the end.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// What follows from an input, as events; they hold once they are durable. An operator's command may be refused.
 pub fn handle(
@@ -82,7 +85,9 @@ pub fn target_of(step: &Step) -> Option<Target> {
 fn react(plan: &Plan, state: &State, input: &Input, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     Ok(match input {
         Input::Tick => Vec::new(),
-        Input::RunnerStarted { by } => vec![Event::RunnerStarted { by: by.clone() }],
+        Input::RunnerStarted { by, then } => taken_over(plan, state, by, then, now),
+        Input::ClockJumped { by } => vec![Event::ClockJumped { by: *by }],
+        Input::Vanished { target, words } => observe::vanished(plan, state, target, words),
         Input::Observed { target, live } => observe::observed(plan, state, target, live, now),
         Input::Called { target, result } => called(state, target, result, now),
         Input::Answered { check, reading } => answered(plan, state, check, reading, now),
@@ -96,6 +101,34 @@ fn react(plan: &Plan, state: &State, input: &Input, now: Timestamp) -> Result<Ve
     })
 }
 
+/// A new runner begins where the old one was. Its clock may be behind that one's, and what people have asked for
+/// meanwhile comes before anything that would follow by itself.
+fn taken_over(
+    plan: &Plan,
+    state: &State,
+    by: &Actor,
+    then: &[(Actor, Command)],
+    now: Timestamp,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut next = state.clone();
+    let mut happen = |next: &mut State, event: Event| {
+        next.apply(&event, now);
+        events.push(event);
+    };
+    if now < state.at {
+        happen(&mut next, Event::ClockJumped { by: state.at.jump_to(now) });
+    }
+    happen(&mut next, Event::RunnerStarted { by: by.clone() });
+    for (by, command) in then {
+        let answer = command::obey(plan, &next, by, command);
+        for event in answer.unwrap_or_else(|refusal| vec![command.refused(by, &refusal)]) {
+            happen(&mut next, event);
+        }
+    }
+    events
+}
+
 fn called(
     state: &State,
     target: &Target,
@@ -107,26 +140,36 @@ fn called(
     };
     match result {
         Ok(()) => vec![Event::CallReturned { target: target.clone() }],
-        Err(problem) => called_problem(target, change, problem.clone(), now),
+        Err(problem) => called_problem(state, (target, change), problem.clone(), now),
     }
 }
 
 pub(super) fn called_problem(
-    target: &Target,
-    change: &Change,
+    state: &State,
+    (target, change): (&Target, &Change),
     problem: CallProblem,
     now: Timestamp,
 ) -> Vec<Event> {
-    let retry_at = retry_at(change, &problem, now);
+    let retry_at = retry_at(state, change, &problem, now);
     vec![Event::CallFailed { target: target.clone(), problem, retry_at }]
 }
 
-/// Passing problems are tried again after 2, 4, 8, 16 seconds; others, and the fifth in a row, are not.
-fn retry_at(change: &Change, problem: &CallProblem, now: Timestamp) -> Option<Timestamp> {
-    match problem.kind {
-        ProblemKind::Final => None,
-        ProblemKind::Passing if change.failures + 1 >= MAX_ATTEMPTS => None,
-        ProblemKind::Passing => Some(now.plus(Duration::from_secs(2 << change.failures))),
+/// Passing problems are tried again after 2, 4, 8, 16 seconds; others are not. Going forward the fifth in a row is not
+/// either, and the run goes back; a roll-back has nowhere else to go, so it tries on, once a minute in the end.
+fn retry_at(
+    state: &State,
+    change: &Change,
+    problem: &CallProblem,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let pause = Duration::from_secs(2 << change.failures.min(5)).min(LONGEST_PAUSE);
+    match (problem.kind, &state.mode) {
+        (ProblemKind::Final, _) => None,
+        (ProblemKind::Passing, Mode::RollingBack { .. }) => Some(now.plus(pause)),
+        (
+            ProblemKind::Passing,
+            Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_),
+        ) => (change.failures.saturating_add(1) < MAX_ATTEMPTS).then(|| now.plus(pause)),
     }
 }
 
@@ -157,9 +200,16 @@ fn answered(
         return Vec::new();
     }
     let last = state.readings.get(check);
+    // That users are served is what everybody expects; only the news that they are not, and its end, are kept.
+    if matches!(check, Check::Served { .. }) && reading.outcome == Outcome::Pass && last.is_none() {
+        return Vec::new();
+    }
     let new = last.is_none_or(|last| {
         last.outcome != reading.outcome
-            || last.at < watched.since
+            || (last.at < watched.since && !matches!(check, Check::Served { .. }))
+            || last.gone != reading.gone
+            || has_other_words(&watched, last, reading)
+            || is_last_word(plan, state, &watched, last, reading)
             || attempts::has_moved(&last.carried, &reading.carried)
     }) || !reading.recovered.is_empty();
     if new || failed {
@@ -167,6 +217,45 @@ fn answered(
     } else {
         Vec::new()
     }
+}
+
+/// What a step waits for is told in words that are not older than this, so that a time-out says what AWS said last.
+const WORDS_EVERY: Duration = Duration::from_mins(2);
+
+fn has_other_words(watched: &watch::Watched, last: &Reading, reading: &Reading) -> bool {
+    watched.check.asks_after_targets()
+        && last.because != reading.because
+        && reading.at.since(last.at) >= WORDS_EVERY
+}
+
+/// Whether patience may be over before there is another answer: what is given up for is told in the last one's words.
+fn is_last_word(
+    plan: &Plan,
+    state: &State,
+    watched: &watch::Watched,
+    last: &Reading,
+    reading: &Reading,
+) -> bool {
+    if last.because == reading.because || reading.outcome == Outcome::Pass {
+        return false;
+    }
+    let ends = match &state.mode {
+        Mode::RollingBack { since, .. } => Some(since.plus(rollback::patience(plan, state))),
+        Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_) => {
+            let deadline = state.steps.get(&watched.step).and_then(|step| step.deadline);
+            let patience = match &watched.check {
+                Check::Gate(gate) => watch::patience_ends_of(plan, state, gate, watched.covering),
+                Check::Healthy { .. }
+                | Check::BaselineHealthy { .. }
+                | Check::Served { .. }
+                | Check::Drained { .. }
+                | Check::Requests { .. }
+                | Check::Stands(_) => None,
+            };
+            deadline.into_iter().chain(patience).min()
+        }
+    };
+    ends.is_some_and(|ends| reading.at.plus(watched.every * 2) >= ends)
 }
 
 /// Gates that have failed, or stayed unknown, for longer than is tolerated stop the step they watch. This follows from
@@ -177,25 +266,53 @@ fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
         return Vec::new();
     }
     let stops = watch::forward(plan, state, now).into_iter().find_map(|watched| {
-        let Check::Gate(gate) = &watched.check else { return None };
-        let (tally, tolerance) = (state.tallies.get(gate)?, &plan.gates.get(gate)?.tolerance);
-        let because = || {
-            let last = state.readings.get(&watched.check);
-            last.map_or_else(String::new, |reading| reading.because.clone())
+        let cause = match &watched.check {
+            Check::Gate(gate) => gate_stops(plan, state, gate, watched.covering, now),
+            Check::Served { route } => nobody_serves(state, route, now),
+            Check::Healthy { .. } | Check::BaselineHealthy { .. } => is_gone(state, &watched),
+            Check::Drained { .. } | Check::Requests { .. } | Check::Stands(_) => None,
         };
-        let ran_out =
-            tally.patience_ends(tolerance, watched.covering).is_some_and(|end| now >= end);
-        if tally.is_beyond(tolerance) {
-            let cause = Cause::GateFailed { gate: gate.clone(), because: because() };
-            Some(fail(&watched.step, cause))
-        } else if ran_out && state.paused.is_none() {
-            let cause = Cause::GateUnknown { gate: gate.clone(), because: because() };
-            Some(fail(&watched.step, cause))
-        } else {
-            None
-        }
+        Some(fail(&watched.step, cause?))
     });
     stops.unwrap_or_default()
+}
+
+fn because(state: &State, check: &Check) -> String {
+    state.readings.get(check).map_or_else(String::new, |reading| reading.because.clone())
+}
+
+fn gate_stops(
+    plan: &Plan,
+    state: &State,
+    gate: &GateName,
+    covering: Timestamp,
+    now: Timestamp,
+) -> Option<Cause> {
+    let (tally, tolerance) = (state.tallies.get(gate)?, &plan.gates.get(gate)?.tolerance);
+    let because = || because(state, &Check::Gate(gate.clone()));
+    if tally.is_beyond(tolerance) {
+        return Some(Cause::GateFailed { gate: gate.clone(), because: because() });
+    }
+    let ends = watch::patience_ends_of(plan, state, gate, covering)?;
+    (now >= ends && state.paused.is_none())
+        .then(|| Cause::GateUnknown { gate: gate.clone(), because: because() })
+}
+
+/// A load balancer whose targets are all unhealthy sends them requests all the same.
+fn nobody_serves(state: &State, route: &RouteName, now: Timestamp) -> Option<Cause> {
+    let check = Check::Served { route: route.clone() };
+    if let Some(words) = state.readings.get(&check).and_then(|reading| reading.gone.clone()) {
+        return Some(Cause::Vanished { words });
+    }
+    let since = state.unserved.get(route)?;
+    (now >= since.plus(watch::UNSERVED_FOR))
+        .then(|| Cause::Unserved { route: route.clone(), because: because(state, &check) })
+}
+
+/// Waiting brings nothing back that was deleted.
+fn is_gone(state: &State, watched: &watch::Watched) -> Option<Cause> {
+    let reading = state.readings.get(&watched.check).filter(|r| r.at >= watched.since)?;
+    reading.gone.clone().map(|words| Cause::Vanished { words })
 }
 
 /// A step has failed. What follows from that is not decided here but by [`consequence`], so that a crash between the two

@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempts, Check, Picture, Reading, Split, Target, Timestamp, Voter};
+use super::{Attempts, Check, Jump, Picture, Reading, Split, Target, Timestamp, Version, Voter};
 use crate::plan::{
     FleetName, GateName, Header, Member, PlanName, RouteName, Side, StepId,
     units::{Paired, Percent, Scale, Weight},
@@ -35,11 +35,19 @@ pub enum Event {
         /// What earlier runs found of the same artifact, by `compare` gate.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         attempts: BTreeMap<GateName, Attempts>,
+        /// As whom and where, as far as AWS told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        acting_as: Option<ActingAs>,
     },
     /// A runner took the journal over (a first runner starts with `RunStarted`). A call that had no answer yet is
     /// in doubt from here on.
     RunnerStarted {
         by: Actor,
+    },
+    /// The clock that the run goes by was set, or its machine slept, or another runner's clock is behind. Times of the
+    /// events before this one are by the clock as it was; their order is that of their numbers.
+    ClockJumped {
+        by: Jump,
     },
     StepStarted {
         step: StepId,
@@ -134,11 +142,26 @@ pub enum Event {
     Restored {
         target: Target,
     },
+    /// While rolling back: there is nothing any more that could be restored.
+    Vanished {
+        target: Target,
+        words: String,
+    },
     /// The run could not put this right by itself.
     AttentionNeeded {
         target: Target,
         problem: String,
         hint: String,
+        /// What somebody else has made of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<Picture>,
+    },
+    /// A person wants the run to write over what somebody else has made of a target: this picture of it counts as the
+    /// run's own from here on, any other does not.
+    OverwriteAllowed {
+        by: Actor,
+        target: Target,
+        found: Picture,
     },
     RunEnded {
         ending: Ending,
@@ -174,6 +197,30 @@ pub struct Bindings {
     /// The header by which each test route is known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tests: BTreeMap<RouteName, Header>,
+    /// What each group of a fleet with two sides launched when the run began. Several where its policy names several
+    /// launch templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<Member, Vec<Version>>,
+    /// The fleets on whose candidate side other versions ran then, which the run replaces first.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub leftovers: BTreeSet<FleetName>,
+    /// Routes that a side's group is to be attached to before anything else, because it stands in none of their places.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub attaches: BTreeSet<RouteName>,
+    /// How each place of a route was written when the run began.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub written: BTreeMap<String, Written>,
+}
+
+/// All that stands at a place beside the weights, as the AWS CLI takes it: a person who is to put a route right by hand is
+/// given a whole command. No decision is made from it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Written {
+    /// JSON: the list of actions of a rule or listener, or the list of records of a name.
+    pub json: String,
+    /// The ARNs of target groups that may be given a weight there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arns: BTreeMap<Member, String>,
 }
 
 impl Bindings {
@@ -190,6 +237,16 @@ impl Bindings {
         });
         routes.chain(fleets).collect()
     }
+}
+
+/// Whose credentials a run has, and where it uses them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ActingAs {
+    pub account: String,
+    /// The ARN of the caller.
+    pub identity: String,
+    pub region: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -328,6 +385,20 @@ pub enum Cause {
     Drift {
         target: Target,
     },
+    /// A call returned, and what was read back is neither what was nor what was asked for.
+    NotAsAsked {
+        target: Target,
+    },
+    /// What the run needs is not there any more.
+    Vanished {
+        /// In AWS's words where there are any.
+        words: String,
+    },
+    /// Users are sent to a candidate behind which nobody is healthy.
+    Unserved {
+        route: RouteName,
+        because: String,
+    },
     Asked {
         by: Actor,
         reason: Option<String>,
@@ -358,6 +429,9 @@ pub enum ProblemKind {
 pub enum Signal {
     SigInt,
     SigTerm,
+    /// The terminal was closed.
+    SigHup,
+    SigQuit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

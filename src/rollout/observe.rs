@@ -65,7 +65,22 @@ fn holding(
         Seen::Progress => progressed(state, (target, change), live, None, now),
         Seen::Done => vec![Event::ChangeConfirmed { target: target.clone(), live: live.clone() }],
         Seen::CallAgain => vec![change::intend_again(target, change)],
-        Seen::Invisible => called_problem(target, change, change::invisible(target), now),
+        Seen::Invisible => called_problem(state, (target, change), change::invisible(target), now),
+    }
+}
+
+/// A target is not there any more. Asking again will not bring it back: going forward ends here, and while going back
+/// the others are restored.
+pub(super) fn vanished(plan: &Plan, state: &State, target: &Target, words: &str) -> Vec<Event> {
+    match &state.mode {
+        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => Vec::new(),
+        Mode::RollingBack { .. } => rollback::vanished(state, target, words),
+        Mode::Forward => {
+            let wanting = active_steps(plan, state).find(|(_, step, _)| wants(step, target));
+            wanting.map_or_else(Vec::new, |(_, step, _)| {
+                fail(&step.id, Cause::Vanished { words: words.to_owned() })
+            })
+        }
     }
 }
 
@@ -128,12 +143,21 @@ fn changing(
         }
         Seen::CallAgain if state.paused.is_some() || !is_clear(plan, state, step) => Vec::new(),
         Seen::CallAgain => vec![change::intend_again(target, change)],
-        Seen::Invisible => called_problem(target, change, change::invisible(target), now),
+        Seen::Invisible => called_problem(state, (target, change), change::invisible(target), now),
         Seen::Failed(problem) => {
             let cause = Cause::CallFailed { target: target.clone(), problem };
             fail(&step.id, cause)
         }
-        Seen::Foreign => drift(target, &change.after, live),
+        Seen::Foreign => {
+            let cause = match change.progress {
+                // The call has just returned: whether AWS made something else of it or somebody was quick, nobody knows.
+                Progress::Confirming { .. } => Cause::NotAsAsked { target: target.clone() },
+                Progress::Calling | Progress::InDoubt(_) | Progress::Confirmed => {
+                    Cause::Drift { target: target.clone() }
+                }
+            };
+            found_different(target, &change.after, live, cause)
+        }
     }
 }
 
@@ -218,12 +242,21 @@ fn ended_meanwhile(state: &State, target: &Target, live: &Picture) -> Option<Cal
 }
 
 fn drift(target: &Target, expected: &Picture, found: &Picture) -> Vec<Event> {
+    found_different(target, expected, found, Cause::Drift { target: target.clone() })
+}
+
+fn found_different(
+    target: &Target,
+    expected: &Picture,
+    found: &Picture,
+    cause: Cause,
+) -> Vec<Event> {
     vec![
         Event::DriftFound {
             target: target.clone(),
             expected: expected.clone(),
             found: found.clone(),
         },
-        Event::Held { cause: Cause::Drift { target: target.clone() } },
+        Event::Held { cause },
     ]
 }

@@ -95,7 +95,7 @@ fn forward_polls(plan: &Plan, state: &State, now: Timestamp) -> Vec<Poll> {
             _ => {}
         }
     }
-    for (target, change) in &state.changes {
+    for (target, change) in &*state.changes {
         let observed = |poll: &Poll| poll.subject == Subject::Target(target.clone());
         if let Some(since) = pending_since(change)
             && change.purpose == Purpose::Hold

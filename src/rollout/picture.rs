@@ -124,6 +124,9 @@ impl Split {
 
 impl fmt::Display for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("no groups");
+        }
         for (i, (member, weight)) in self.0.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
             write!(f, "{comma}{member} {weight}")?;
@@ -150,6 +153,7 @@ impl fmt::Display for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Split(split) => split.fmt(f),
+            Self::Uneven(parts) if parts.is_empty() => f.write_str("no rules"),
             Self::Uneven(parts) => {
                 for (i, (place, split)) in parts.iter().enumerate() {
                     let then = if i == 0 { "" } else { "; " };

@@ -21,12 +21,24 @@ pub enum Check {
     Healthy { route: RouteName, side: Side, at_least: Percent },
     /// Enough healthy targets stand in the group that accompanies the candidate.
     BaselineHealthy { route: RouteName, at_least: Percent },
+    /// Somebody healthy stands behind the candidate that this route sends users to.
+    Served { route: RouteName },
     /// The route sends this side nothing.
     Drained { route: RouteName, side: Side },
     /// The candidate was sent so many requests since a moment.
     Requests { route: RouteName, since: Timestamp, at_least: u32 },
     /// The target still looks the way this run left it.
     Stands(Target),
+}
+
+impl Check {
+    /// Whether it asks how the targets of a group are: there is nothing to wait for where the group is gone.
+    pub fn asks_after_targets(&self) -> bool {
+        match self {
+            Self::Healthy { .. } | Self::BaselineHealthy { .. } | Self::Served { .. } => true,
+            Self::Gate(_) | Self::Drained { .. } | Self::Requests { .. } | Self::Stands(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Check {
@@ -39,6 +51,7 @@ impl fmt::Display for Check {
             Self::BaselineHealthy { route, at_least } => {
                 write!(f, "{at_least} of baseline targets on {route} healthy")
             }
+            Self::Served { route } => write!(f, "somebody healthy behind the candidate of {route}"),
             Self::Drained { route, side } => write!(f, "{side} drained on {route}"),
             Self::Requests { route, at_least, .. } => {
                 write!(f, "{at_least} requests to the candidate on {route}")
@@ -87,6 +100,9 @@ pub struct Reading {
     /// What an undecided comparison leaves to a later run with the same artifact.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
+    /// What was asked about and is not there any more: asking again will not bring it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<String>,
 }
 
 /// Why what an alarm says does not count, or did not.
@@ -105,6 +121,8 @@ impl Reading {
     /// they are, and AWS's ids of the requests that brought them.
     pub const SOURCE: &str = "source";
     pub const REQUESTS: &str = "request ids";
+    /// Begins the names of the evidence that is a line of a plot.
+    pub const PLOT: &str = "plot of ";
 
     pub fn new(outcome: Outcome, at: Timestamp, because: impl Into<String>) -> Self {
         Self {
@@ -114,6 +132,7 @@ impl Reading {
             evidence: BTreeMap::new(),
             recovered: BTreeMap::new(),
             carried: Vec::new(),
+            gone: None,
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::plan::{Extent, FleetName, How, Plan, Replace, Step};
 
 /// The version a replacement leads to, given what there is.
-pub(super) fn goal(replace: &Replace, live: &Software) -> Version {
+pub fn goal(replace: &Replace, live: &Software) -> Version {
     match &replace.how {
         How::Refresh(refresh) => {
             let template =

@@ -22,8 +22,8 @@ use crate::{
     rollout::state::Change,
 };
 
-/// How long a target may wait for what it depends on, or for its own restoration, before a person is called.
-const PATIENCE: Duration = Duration::from_mins(30);
+/// A replacement that was seen to move within this time is still at work.
+const AT_WORK: Duration = Duration::from_mins(30);
 
 /// Whether a target may be restored now.
 enum Turn {
@@ -35,12 +35,13 @@ enum Turn {
 }
 
 pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timestamp) -> Vec<Event> {
-    let patience = patience(state);
+    let patience = patience(plan, state);
     let is_late = now.since(since) >= patience;
     let patience = format_duration(patience);
-    for (target, trail) in &state.trails {
+    for (target, trail) in &*state.trails {
         let attention = |problem: String, hint: &str| {
-            vec![Event::AttentionNeeded { target: target.clone(), problem, hint: hint.to_owned() }]
+            let (target, hint) = (target.clone(), hint.to_owned());
+            vec![Event::AttentionNeeded { target, problem, hint, found: None }]
         };
         let is_calling = state.changes.get(target).is_some_and(|c| c.progress == Progress::Calling);
         match state.restores.get(target) {
@@ -60,8 +61,9 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
                     }];
                 }
                 Turn::Later(check) if is_late => {
-                    let blocker =
-                        check.map_or("others to be restored".to_owned(), |c| c.to_string());
+                    let blocker = check.map_or("others to be restored".to_owned(), |check| {
+                        watch::told(state, &check)
+                    });
                     return attention(
                         format!("not restored: waited {patience} for {blocker}"),
                         "put right what it waits for, then `tidegate rollback` tries again",
@@ -88,13 +90,14 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
 /// Whether AWS was seen at work on it lately; a replacement takes as long as it takes.
 fn moves(state: &State, target: &Target, now: Timestamp) -> bool {
     matches!(target, Target::Software(_))
-        && state.known_at.get(target).is_some_and(|at| now.since(*at) < PATIENCE)
+        && state.known_at.get(target).is_some_and(|at| now.since(*at) < AT_WORK)
 }
 
-/// A side is not idle before its clients know, which counts against nobody's patience.
-fn patience(state: &State) -> Duration {
+/// How long a target may wait for what it depends on, or for its own restoration, before a person is called. A side is
+/// not idle before its clients know, which counts against nobody's patience.
+pub(super) fn patience(plan: &Plan, state: &State) -> Duration {
     let lags = state.bindings.routes.values().map(|bound| bound.medium.lag());
-    PATIENCE + lags.max().unwrap_or_default()
+    plan.roll_back_for + lags.max().unwrap_or_default()
 }
 
 fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Timestamp) -> Turn {
@@ -139,6 +142,12 @@ fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -
     let at_least = watch::enough(plan, route, Side::Stable);
     let check = Check::Healthy { route: route.clone(), side: Side::Stable, at_least };
     if was_shrunk && watch::outcome(state, &check, since) != Some(Outcome::Pass) {
+        let last = state.readings.get(&check).filter(|reading| reading.at >= since);
+        if let Some(words) = last.and_then(|reading| reading.gone.as_ref()) {
+            return Turn::Never(format!(
+                "left as it is, because users would be sent back to nothing: {words}"
+            ));
+        }
         return Turn::Later(Some(check));
     }
     Turn::Now
@@ -162,6 +171,8 @@ fn shrink_turn(
     for sender in senders.filter(|sender| state.trails.contains_key(*sender)) {
         match state.restores.get(sender) {
             Some(Restore::Restored) => {}
+            // What is not there sends it nothing; whether others do is asked before it shrinks.
+            Some(Restore::NeedsAttention) if state.gone.contains(sender) => {}
             Some(Restore::NeedsAttention) => {
                 return Turn::Never(format!(
                     "left as it is, because {sender} could not be restored and may still send it \
@@ -173,7 +184,7 @@ fn shrink_turn(
     }
     let serves = match (state.known.get(&route_target), state.bindings.routes.get(route)) {
         (Some(Picture::Split(split)), Some(bound)) => {
-            split.weight(bound.member(side)) != Weight::ZERO
+            split.weight(bound.member(side)) != Weight::ZERO && !state.gone.contains(&route_target)
         }
         _ => false,
     };
@@ -211,6 +222,27 @@ fn needs(plan: &Plan, dependant: &Component, component: &Component) -> bool {
     })
 }
 
+/// A target is not there any more: there is nothing to restore, and the others are not kept waiting for it.
+pub(super) fn vanished(state: &State, target: &Target, words: &str) -> Vec<Event> {
+    let (Some(Restore::Started), Some(trail)) =
+        (state.restores.get(target), state.trails.get(target))
+    else {
+        return Vec::new();
+    };
+    vec![
+        Event::Vanished { target: target.clone(), words: words.to_owned() },
+        Event::AttentionNeeded {
+            target: target.clone(),
+            problem: format!("it is not there any more: {words}"),
+            hint: format!(
+                "before this run it was {}; make it again like that, then `tidegate rollback`",
+                trail.origin
+            ),
+            found: None,
+        },
+    ]
+}
+
 /// A target was read while rolling back.
 pub(super) fn observed(
     state: &State,
@@ -240,7 +272,7 @@ pub(super) fn observed(
             let confirmed = Event::ChangeConfirmed { target: target.clone(), live: live.clone() };
             vec![confirmed, restored()]
         }
-        Seen::Invisible => called_problem(target, change, change::invisible(target), now),
+        Seen::Invisible => called_problem(state, (target, change), change::invisible(target), now),
         Seen::Failed(problem) => vec![Event::AttentionNeeded {
             target: target.clone(),
             problem: format!("could not be restored to {}: {}", trail.origin, problem.message),
@@ -249,7 +281,18 @@ pub(super) fn observed(
                  `tidegate rollback` again",
                 trail.origin
             ),
+            found: None,
         }],
+        Seen::Foreign
+            if matches!(change.progress, Progress::Confirming { .. }) && !trail.owns(live) =>
+        {
+            vec![Event::AttentionNeeded {
+                target: target.clone(),
+                problem: format!("it was set to {}, and reads back as {live}", trail.origin),
+                hint: overwritten(trail),
+                found: Some(live.clone()),
+            }]
+        }
         Seen::CallAgain | Seen::Foreign => vec![restore(target, trail, live)],
     }
 }
@@ -271,9 +314,17 @@ fn restore(target: &Target, trail: &Trail, live: &Picture) -> Event {
         Event::AttentionNeeded {
             target: target.clone(),
             problem: format!("somebody else has set it to {live}; that is not overwritten"),
-            hint: format!("before this run it was {}; set it as you want it", trail.origin),
+            hint: overwritten(trail),
+            found: Some(live.clone()),
         }
     }
+}
+
+fn overwritten(trail: &Trail) -> String {
+    format!(
+        "before this run it was {}; set it as you want it, or let `tidegate rollback --overwrite` do it",
+        trail.origin
+    )
 }
 
 pub(super) fn polls(plan: &Plan, state: &State, since: Timestamp) -> Vec<Poll> {
@@ -333,5 +384,5 @@ pub(super) fn wakes(
         .idle_since
         .keys()
         .filter_map(move |(route, side)| watch::settled_at(plan, state, route, *side));
-    retries.chain(settles).chain([since.plus(patience(state))])
+    retries.chain(settles).chain([since.plus(patience(plan, state))])
 }

@@ -2,7 +2,7 @@
 //! any. Unlike a weight, a replacement takes its time, can be held, fails halfway and goes back, so what a reading
 //! says about a call needs rules of its own.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::{
     CallProblem, Change, Doubt, ProblemKind, Progress, Purpose, Timestamp, change::Seen,
     decide::CONFIRM_PATIENCE,
 };
-use crate::plan::{title, units::Percent};
+use crate::plan::{Member, title, units::Percent};
 
 /// Names what runs: `lt-0abc:7` (a launch template and the number of its version), or a revision of `CodeDeploy`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,6 +25,43 @@ impl Version {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What of it is enough to tell it from another: the number, where both are versions of one launch template.
+    pub fn beside<'a>(&'a self, other: &Self) -> &'a str {
+        match (self.0.rsplit_once(':'), other.0.rsplit_once(':')) {
+            (Some((ours, number)), Some((theirs, _))) if ours == theirs => number,
+            (Some(_) | None, Some(_) | None) => &self.0,
+        }
+    }
+}
+
+/// How many of a group's instances run another version than it launches, in words. `None` when all run one of those.
+pub fn told_versions(
+    group: &Member,
+    running: &BTreeMap<Version, u32>,
+    launches: &[Version],
+) -> Option<String> {
+    let strange: Vec<(&Version, u32)> = running
+        .iter()
+        .filter(|(version, _)| !launches.contains(version))
+        .map(|(version, count)| (version, *count))
+        .collect();
+    let (first, _) = strange.first()?;
+    let says = launches.first();
+    let short = |version: &Version, other: Option<&Version>| {
+        other.map_or_else(|| version.to_string(), |other| version.beside(other).to_owned())
+    };
+    let named: Vec<String> = strange.iter().map(|(version, _)| short(version, says)).collect();
+    let count: u32 = strange.iter().map(|(_, count)| count).sum();
+    let all: u32 = running.values().sum();
+    let runs = if count == 1 { "runs" } else { "run" };
+    let launches: Vec<String> =
+        launches.iter().map(|version| short(version, Some(*first))).collect();
+    Some(format!(
+        "{count} of {all} instances of {group} {runs} version {}, the group says {}",
+        named.join(" or "),
+        launches.join(" or ")
+    ))
 }
 
 impl fmt::Display for Version {

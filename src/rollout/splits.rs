@@ -27,7 +27,15 @@ impl Splits {
                 }
             }
             Event::ChangeConfirmed { target, live } => self.note(target, live, at),
-            Event::RunnerStarted { .. }
+            // Moments by a clock that was ahead were never AWS's; after a sleep they still are.
+            Event::ClockJumped { by } if by.is_back() => {
+                self.began = self.began.moved(*by);
+                for (since, _) in self.routes.values_mut().flatten() {
+                    *since = since.moved(*by);
+                }
+            }
+            Event::ClockJumped { .. }
+            | Event::RunnerStarted { .. }
             | Event::StepStarted { .. }
             | Event::StepCleared { .. }
             | Event::Observed { .. }
@@ -48,7 +56,9 @@ impl Splits {
             | Event::RollbackStarted { .. }
             | Event::RestoreStarted { .. }
             | Event::Restored { .. }
+            | Event::Vanished { .. }
             | Event::AttentionNeeded { .. }
+            | Event::OverwriteAllowed { .. }
             | Event::RunEnded { .. } => {}
         }
     }

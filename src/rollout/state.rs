@@ -7,8 +7,9 @@ use std::{
 };
 
 use super::{
-    Bindings, CallProblem, Cause, Check, Ending, Event, Excuse, Excused, ExcusedUntil, Medium,
-    Outcome, Picture, Purpose, Reading, Signal, Split, Tally, Target, Timestamp, Version,
+    Bindings, CallProblem, Cause, Check, Ending, Event, Excuse, Excused, ExcusedUntil, Found, Jump,
+    Medium, Outcome, Picture, Purpose, Reading, Shared, Signal, Split, Tally, Target, Timestamp,
+    Version,
 };
 use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
 
@@ -16,40 +17,48 @@ use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
 /// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>
 const SPREADING: Duration = Duration::from_mins(1);
 
-/// Failed calls after which a change is given up.
+/// Failed calls after which a change is given up while going forward; a roll-back goes on for as long as its plan says.
 pub const MAX_ATTEMPTS: u8 = 5;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
     pub mode: Mode,
-    pub bindings: Bindings,
+    pub bindings: Shared<Bindings>,
     /// Steps that have started.
-    pub steps: BTreeMap<StepId, StepState>,
+    pub steps: Shared<BTreeMap<StepId, StepState>>,
     /// What each target looked like when it was last known for sure: found at the start, observed, or read back.
-    pub known: BTreeMap<Target, Picture>,
+    pub known: Shared<BTreeMap<Target, Picture>>,
     /// When that was.
-    pub known_at: BTreeMap<Target, Timestamp>,
+    pub known_at: Shared<BTreeMap<Target, Timestamp>>,
     /// The last change of each target.
-    pub changes: BTreeMap<Target, Change>,
+    pub changes: Shared<BTreeMap<Target, Change>>,
     /// What a roll-back needs to know of every target this run ever meant to change.
-    pub trails: BTreeMap<Target, Trail>,
+    pub trails: Shared<BTreeMap<Target, Trail>>,
     /// How far the roll-back is, by target.
-    pub restores: BTreeMap<Target, Restore>,
+    pub restores: Shared<BTreeMap<Target, Restore>>,
     /// The last answer to each check that was worth keeping.
-    pub readings: BTreeMap<Check, Reading>,
+    pub readings: Shared<BTreeMap<Check, Reading>>,
     /// What has to be counted of the gates that did not always pass.
-    pub tallies: BTreeMap<GateName, Tally>,
+    pub tallies: Shared<BTreeMap<GateName, Tally>>,
     /// Alarms of each gate that were in `ALARM` before the run started.
-    pub excuses: BTreeMap<GateName, BTreeMap<String, Excuse>>,
+    pub excuses: Shared<BTreeMap<GateName, BTreeMap<String, Excuse>>>,
     /// The step whose gates watch over a route or fleet: the last one that changed it. They stay armed through the steps that
     /// follow, a wait for approval too.
-    pub armed: BTreeMap<Target, Armed>,
+    pub armed: Shared<BTreeMap<Target, Armed>>,
     /// Since when a side of a route is known to receive nothing.
-    pub idle_since: BTreeMap<(RouteName, Side), Timestamp>,
+    pub idle_since: Shared<BTreeMap<(RouteName, Side), Timestamp>>,
+    /// Since when nobody healthy stands behind the candidate of a route that sends it users.
+    pub unserved: Shared<BTreeMap<RouteName, Timestamp>>,
+    /// Targets that were not there any more when this roll-back read them.
+    pub gone: Shared<BTreeSet<Target>>,
+    /// What somebody else has made of targets, as this run found it, until a person decides.
+    pub foreign: Shared<BTreeMap<Target, Picture>>,
+    /// For how long the machine may have slept: so much further back answers have to cover what happened.
+    pub slept: Duration,
     /// Who has approved each step since it began; see [`Voter::key`].
-    pub approvals: BTreeMap<StepId, BTreeSet<String>>,
+    pub approvals: Shared<BTreeMap<StepId, BTreeSet<String>>>,
     /// From when the last change of DNS records that was read back is in effect at every name server.
-    pub in_effect: BTreeMap<RouteName, Timestamp>,
+    pub in_effect: Shared<BTreeMap<RouteName, Timestamp>>,
     pub paused: Option<Timestamp>,
     pub interrupted: Option<Signal>,
     /// When the last event happened.
@@ -190,22 +199,13 @@ impl State {
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::RunStarted { bindings, found, excused, .. } => {
-                for Excused { gate, alarm, until, .. } in excused {
-                    let excuse = match until {
-                        ExcusedUntil::Ok => Excuse::UntilOk(at),
-                        ExcusedUntil::TheEnd => Excuse::ForGood,
-                    };
-                    self.excuses.entry(gate.clone()).or_default().insert(alarm.clone(), excuse);
-                }
-                self.mode = Mode::Forward;
-                self.bindings = bindings.clone();
-                for found in found {
-                    self.learn(&found.target, &found.picture, at);
-                }
+                self.begin((bindings, found), excused, at);
             }
             Event::RunnerStarted { .. } => {
                 self.interrupted = None;
-                self.forgive(at.since(self.at), at);
+                let lost = at.since(self.at);
+                self.forgive(lost, at);
+                self.make_up(lost);
                 if let Mode::RollingBack { since, .. } = &mut self.mode {
                     *since = at;
                 }
@@ -215,6 +215,7 @@ impl State {
                     }
                 }
             }
+            Event::ClockJumped { by } => self.follow(*by),
             Event::StepStarted { step, deadline } => {
                 let fresh = StepState { started: at, deadline: *deadline, stage: Stage::Entered };
                 self.steps.insert(step.clone(), fresh);
@@ -222,19 +223,7 @@ impl State {
             }
             Event::StepCleared { step } => self.enter(step, Stage::Cleared),
             Event::Observed { target, live } => self.learn(target, live, at),
-            Event::Read { check, reading } => {
-                if let Check::Gate(gate) = check {
-                    self.count(gate, reading);
-                    let excuses = self.excuses.get_mut(gate);
-                    let alarms = excuses.into_iter().flat_map(BTreeMap::iter_mut);
-                    for (alarm, excuse) in alarms {
-                        if let Some(at) = reading.recovered.get(alarm) {
-                            *excuse = Excuse::Recovered(*at);
-                        }
-                    }
-                }
-                self.readings.insert(check.clone(), reading.clone());
-            }
+            Event::Read { check, reading } => self.take_in(check, reading),
             Event::ChangeIntended { purpose, target, before, after } => {
                 self.intend(purpose, target, before, after);
             }
@@ -274,18 +263,77 @@ impl State {
                 self.mode = Mode::RollingBack { cause: cause.clone(), since: at };
                 self.paused = None;
                 self.restores.retain(|_, restore| *restore == Restore::Restored);
+                self.gone.clear();
+                self.foreign.clear();
+                self.try_again(at);
             }
             Event::RestoreStarted { target, .. } => {
                 self.restores.insert(target.clone(), Restore::Started);
             }
-            Event::Restored { target } => self.settle(target, Restore::Restored, &Stage::Reverted),
-            Event::AttentionNeeded { target, .. } => {
+            Event::Restored { target } => {
+                self.settle(target, Restore::Restored, &Stage::Reverted);
+                let origin = self.trails.get(target).map(|trail| trail.origin.clone());
+                // Somebody else may have put it back, which is known only from here on.
+                if let Some(origin) = origin.filter(|o| self.known.get(target) != Some(o)) {
+                    self.learn(target, &origin, at);
+                }
+            }
+            Event::Vanished { target, .. } => self.vanish(target, at),
+            Event::AttentionNeeded { target, found, .. } => {
                 self.settle(target, Restore::NeedsAttention, &Stage::NeedsAttention);
+                self.foreign.extend(found.iter().map(|found| (target.clone(), found.clone())));
+            }
+            Event::OverwriteAllowed { target, found, .. } => {
+                self.foreign.remove(target);
+                if let Some(trail) = self.trails.get_mut(target) {
+                    trail.ours.insert(found.clone());
+                }
+                self.learn(target, found, at);
             }
             Event::RunEnded { ending } => self.mode = Mode::Ended(*ending),
-            Event::DriftFound { .. } | Event::CommandRefused { .. } => {}
+            Event::DriftFound { target, found, .. } => {
+                self.foreign.insert(target.clone(), found.clone());
+            }
+            Event::CommandRefused { .. } => {}
         }
         self.at = at;
+    }
+
+    fn begin(
+        &mut self,
+        (bindings, found): (&Bindings, &[Found]),
+        excused: &[Excused],
+        at: Timestamp,
+    ) {
+        for Excused { gate, alarm, until, .. } in excused {
+            let excuse = match until {
+                ExcusedUntil::Ok => Excuse::UntilOk(at),
+                ExcusedUntil::TheEnd => Excuse::ForGood,
+            };
+            self.excuses.entry(gate.clone()).or_default().insert(alarm.clone(), excuse);
+        }
+        self.mode = Mode::Forward;
+        self.bindings = bindings.clone().into();
+        for found in found {
+            self.learn(&found.target, &found.picture, at);
+        }
+    }
+
+    fn take_in(&mut self, check: &Check, reading: &Reading) {
+        if let Check::Gate(gate) = check {
+            self.count(gate, reading);
+            let excuses = self.excuses.get_mut(gate);
+            let alarms = excuses.into_iter().flat_map(BTreeMap::iter_mut);
+            for (alarm, excuse) in alarms {
+                if let Some(at) = reading.recovered.get(alarm) {
+                    *excuse = Excuse::Recovered(*at);
+                }
+            }
+        }
+        if let Check::Served { route } = check {
+            self.note_served(route, reading);
+        }
+        self.readings.insert(check.clone(), reading.clone());
     }
 
     /// Time in which nothing could move, because the run was paused or nobody ran it, burns no deadline.
@@ -293,8 +341,63 @@ impl State {
         for step in self.steps.values_mut().filter(|step| step.stage.is_active()) {
             step.deadline = step.deadline.map(|deadline| deadline.plus(lost));
         }
-        for since in self.tallies.values_mut().filter_map(|tally| tally.unknown_since.as_mut()) {
+        let unknown = self.tallies.values_mut().filter_map(|tally| tally.unknown_since.as_mut());
+        for since in unknown.chain(self.unserved.values_mut()) {
             *since = since.plus(lost).min(at);
+        }
+    }
+
+    /// A bake is time in which somebody looked, so time without a runner is added to it.
+    fn make_up(&mut self, lost: Duration) {
+        for step in self.steps.values_mut() {
+            if let Stage::Baking { until } = &mut step.stage {
+                *until = until.plus(lost);
+            }
+        }
+    }
+
+    /// The clock was set: every moment of this run is as long ago as before, so that a deadline has as long to go and no
+    /// reading comes from the future. What AWS told of its own time stays.
+    fn follow(&mut self, by: Jump) {
+        let mut move_on = |moment: &mut Timestamp| *moment = moment.moved(by);
+        for step in self.steps.values_mut() {
+            move_on(&mut step.started);
+            step.deadline.iter_mut().for_each(&mut move_on);
+            if let Stage::Baking { until } = &mut step.stage {
+                move_on(until);
+            }
+        }
+        for change in self.changes.values_mut() {
+            match &mut change.progress {
+                Progress::Confirming { since: at } | Progress::InDoubt(Doubt::RetryAt(at)) => {
+                    move_on(at);
+                }
+                Progress::Calling | Progress::InDoubt(Doubt::GivenUp(_)) | Progress::Confirmed => {}
+            }
+        }
+        if let Mode::RollingBack { since, .. } = &mut self.mode {
+            move_on(since);
+        }
+        for tally in self.tallies.values_mut() {
+            let moments = [&mut tally.unknown_since, &mut tally.failed_at];
+            moments.into_iter().flatten().for_each(&mut move_on);
+        }
+        self.armed.values_mut().for_each(|armed| move_on(&mut armed.since));
+        self.readings.values_mut().for_each(|reading| move_on(&mut reading.at));
+        self.known_at.values_mut().for_each(&mut move_on);
+        self.idle_since.values_mut().for_each(&mut move_on);
+        self.unserved.values_mut().for_each(&mut move_on);
+        self.in_effect.values_mut().for_each(&mut move_on);
+        self.paused.iter_mut().for_each(&mut move_on);
+        if !by.is_back() {
+            self.slept += by.size();
+            return;
+        }
+        for excuse in self.excuses.values_mut().flat_map(BTreeMap::values_mut) {
+            match excuse {
+                Excuse::UntilOk(at) => move_on(at),
+                Excuse::Recovered(_) | Excuse::ForGood => {}
+            }
         }
     }
 
@@ -406,6 +509,8 @@ impl State {
             self.steps.retain(|_, step| step.stage == Stage::Done);
             self.readings.clear();
             self.tallies.clear();
+            self.unserved.clear();
+            self.foreign.clear();
             for armed in self.armed.values_mut() {
                 armed.since = at;
             }
@@ -421,10 +526,37 @@ impl State {
         for step in steps {
             self.enter(&step, stage.clone());
         }
-        if let Some(trail) = self.trails.get(target)
-            && restore == Restore::Restored
-        {
-            self.known.insert(target.clone(), trail.origin.clone());
+    }
+
+    /// A person who asks for a roll-back again has put right what made the last one give up.
+    fn try_again(&mut self, at: Timestamp) {
+        for change in self.changes.values_mut().filter(|c| c.purpose == Purpose::Restore) {
+            if matches!(change.progress, Progress::InDoubt(Doubt::GivenUp(_))) {
+                change.progress = Progress::InDoubt(Doubt::RetryAt(at));
+            }
+            change.failures = 0;
+        }
+    }
+
+    /// What is not there sends nobody anything.
+    fn vanish(&mut self, target: &Target, at: Timestamp) {
+        self.gone.insert(target.clone());
+        if let Target::Route(route) = target {
+            for side in [Side::Stable, Side::Candidate] {
+                self.idle_since.entry((route.clone(), side)).or_insert(at);
+            }
+        }
+    }
+
+    fn note_served(&mut self, route: &RouteName, reading: &Reading) {
+        match reading.outcome {
+            Outcome::Pass => {
+                self.unserved.remove(route);
+            }
+            Outcome::Wait | Outcome::Fail => {
+                self.unserved.entry(route.clone()).or_insert(reading.at);
+            }
+            Outcome::Unknown => {}
         }
     }
 }

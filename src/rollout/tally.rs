@@ -1,6 +1,8 @@
 //! What has to be counted of a gate's readings: how often it failed, and since when nobody knows. A fold like the state
 //! it is a part of, so that a crash neither forgives nor repeats a failure.
 
+use std::time::Duration;
+
 use super::{Outcome, Reading, Timestamp};
 use crate::plan::Tolerance;
 
@@ -41,19 +43,15 @@ impl Tally {
         self.consecutive > tolerance.consecutive || self.total > tolerance.total
     }
 
-    /// When a gate watched since `watched` will have been unknown for longer than is tolerated, if it stays so.
-    pub(super) fn patience_ends(
-        &self,
-        tolerance: &Tolerance,
-        watched: Timestamp,
-    ) -> Option<Timestamp> {
-        Some(self.unknown_since?.max(watched).plus(tolerance.unknown?.lasts))
+    /// When a gate watched since `watched` will have been unknown for so long, if it stays so.
+    pub(super) fn patience_ends(&self, lasts: Duration, watched: Timestamp) -> Option<Timestamp> {
+        Some(self.unknown_since?.max(watched).plus(lasts))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Duration};
+    use std::collections::BTreeMap;
 
     use super::*;
     use crate::{
@@ -90,6 +88,7 @@ mod tests {
                 found: Vec::new(),
                 excused: Vec::new(),
                 attempts: BTreeMap::new(),
+                acting_as: None,
             };
             story.state.apply(&started, at(0));
             story.put(&Input::Tick, 0);
@@ -169,7 +168,7 @@ mod tests {
         let reading = Reading::new(Outcome::Fail, at(10), "test");
         let read = Event::Read { check: Check::Gate(GateName::new("errors")), reading };
         story.state.apply(&read, at(10));
-        story.put(&Input::RunnerStarted { by: Actor("second".into()) }, 60);
+        story.put(&Input::RunnerStarted { by: Actor("second".into()), then: Vec::new() }, 60);
         assert!(story.failure().is_some());
     }
 
@@ -204,7 +203,7 @@ mod tests {
         story.say(Outcome::Wait, 200);
         story.say(Outcome::Unknown, 210);
         story.put(&Input::Tick, 500);
-        story.put(&Input::RunnerStarted { by: Actor("second".into()) }, 560);
+        story.put(&Input::RunnerStarted { by: Actor("second".into()), then: Vec::new() }, 560);
         assert_eq!(story.failure(), None);
         story.put(&Input::Tick, 860);
         assert!(story.failure().is_some());

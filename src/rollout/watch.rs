@@ -2,11 +2,11 @@
 //! after the step did, and for the end of a bake only when it began after the bake's time was up: yesterday's pass, or
 //! one from the middle, proves nothing about now. No reading is never a pass.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Check, Outcome, Picture, Poll, Stage, State, StepState, Subject, Target, TestRoute, Timestamp,
-    approvals_of, calendar, change,
+    Check, Outcome, Picture, Poll, Split, Stage, State, StepState, Subject, Target, TestRoute,
+    Timestamp, approvals_of, calendar, change,
     decide::{active_steps, next_steps, target_of},
 };
 use crate::plan::{
@@ -18,6 +18,10 @@ use crate::plan::{
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often requests are counted; figures come by the minute.
 const COUNT_EVERY: Duration = Duration::from_secs(30);
+/// How long gates may be unreadable while users are on the candidate, where the plan does not say.
+const BLIND_FOR: Duration = Duration::from_mins(5);
+/// How long users may be sent where nobody is healthy: longer than one answer of a health check that came at a bad time.
+pub(super) const UNSERVED_FOR: Duration = Duration::from_secs(15);
 /// How often a baking target is compared with what was set.
 pub(super) const STANDS_EVERY: Duration = Duration::from_secs(15);
 
@@ -45,16 +49,20 @@ impl Watched {
 /// Every check that steps under way or armed gates wait for, each once.
 pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched> {
     let mut all: Vec<Watched> = Vec::new();
-    let mut add = |new: Watched| match all.iter_mut().find(|old| old.check == new.check) {
-        Some(old) => {
+    let mut places: BTreeMap<Check, usize> = BTreeMap::new();
+    let mut add = |new: Watched| {
+        if let Some(old) = places.get(&new.check).and_then(|at| all.get_mut(*at)) {
             old.since = old.since.max(new.since);
             old.covering = old.covering.min(new.covering);
+        } else {
+            places.insert(new.check.clone(), all.len());
+            all.push(new);
         }
-        None => all.push(new),
     };
     // What a gate has failed by and was forgiven is not held against it again.
     let covering = |check: &Check, from: Timestamp| {
         let Check::Gate(gate) = check else { return from };
+        let from = from.before(state.slept);
         let failed_at = state.tallies.get(gate).and_then(|tally| tally.failed_at);
         failed_at.map_or(from, |at| from.max(at.plus(Duration::from_millis(1))))
     };
@@ -74,8 +82,20 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
             });
         }
     }
-    for armed in state.armed.values() {
+    for (target, armed) in &*state.armed {
         let Some((component, step)) = plan.step(&armed.step) else { continue };
+        if let Target::Route(route) = target
+            && has_users(state, route)
+        {
+            let check = Check::Served { route: route.clone() };
+            add(Watched {
+                every: every(plan, &check),
+                step: culprit(component, state, &armed.step),
+                since: armed.since,
+                covering: armed.since,
+                check,
+            });
+        }
         for gate in gates_of(plan, step) {
             let check = Check::Gate(gate.clone());
             add(Watched {
@@ -90,6 +110,30 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
     all
 }
 
+/// Whether users are sent to the candidate of a route, as far as is known.
+fn has_users(state: &State, route: &RouteName) -> bool {
+    let Some(bound) = state.bindings.routes.get(route) else { return false };
+    let weighs = |split: &Split| split.weight(&bound.candidate) > Weight::ZERO;
+    match state.known.get(&Target::Route(route.clone())) {
+        Some(Picture::Split(split)) => weighs(split),
+        Some(Picture::Uneven(parts)) => parts.values().any(weighs),
+        Some(Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_)) | None => false,
+    }
+}
+
+/// Whether users meet what a gate guards: a candidate with traffic, or a replacement that has begun.
+fn is_exposed(plan: &Plan, state: &State, gate: &GateName) -> bool {
+    state.armed.iter().any(|(target, armed)| {
+        let guards = plan.step(&armed.step).is_some_and(|(_, step)| named_by(step).contains(gate));
+        guards
+            && match target {
+                Target::Route(route) => has_users(state, route),
+                Target::Software(_) => true,
+                Target::Fleet { .. } | Target::TestRoute(_) => false,
+            }
+    })
+}
+
 /// The step that an armed gate stops: the one its component is at.
 fn culprit(component: &Component, state: &State, armed: &StepId) -> StepId {
     let active = |step: &&Step| state.steps.get(&step.id).is_some_and(|s| s.stage.is_active());
@@ -99,7 +143,10 @@ fn culprit(component: &Component, state: &State, armed: &StepId) -> StepId {
 pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
     match check {
         Check::Gate(gate) => plan.gates.get(gate).map_or(LOOK_EVERY, |gate| gate.every),
-        Check::Healthy { .. } | Check::BaselineHealthy { .. } | Check::Drained { .. } => LOOK_EVERY,
+        Check::Healthy { .. }
+        | Check::BaselineHealthy { .. }
+        | Check::Served { .. }
+        | Check::Drained { .. } => LOOK_EVERY,
         Check::Requests { .. } => COUNT_EVERY,
         Check::Stands(_) => STANDS_EVERY,
     }
@@ -288,6 +335,7 @@ pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timest
     let tests = state.known.get(&Target::TestRoute(route.clone()));
     if *side == Side::Candidate
         && matches!(tests, Some(Picture::TestRoute(TestRoute::Present { .. })))
+        && !state.gone.contains(&Target::TestRoute(route.clone()))
     {
         return false;
     }
@@ -302,10 +350,8 @@ pub(super) fn patience_ends(plan: &Plan, state: &State, now: Timestamp) -> Vec<T
         return Vec::new();
     }
     let ends = |watched: Watched| match &watched.check {
-        Check::Gate(gate) => {
-            let tolerance = &plan.gates.get(gate)?.tolerance;
-            state.tallies.get(gate)?.patience_ends(tolerance, watched.covering)
-        }
+        Check::Gate(gate) => patience_ends_of(plan, state, gate, watched.covering),
+        Check::Served { route } => Some(state.unserved.get(route)?.plus(UNSERVED_FOR)),
         Check::Healthy { .. }
         | Check::BaselineHealthy { .. }
         | Check::Drained { .. }
@@ -313,6 +359,22 @@ pub(super) fn patience_ends(plan: &Plan, state: &State, now: Timestamp) -> Vec<T
         | Check::Stands(_) => None,
     };
     forward(plan, state, now).into_iter().filter_map(ends).collect()
+}
+
+/// When a gate will have been unknown for too long: for longer than the plan bears, or, where it does not say, for
+/// longer than users may stand before gates that see nothing.
+pub(super) fn patience_ends_of(
+    plan: &Plan,
+    state: &State,
+    gate: &GateName,
+    covering: Timestamp,
+) -> Option<Timestamp> {
+    let lasts = match plan.gates.get(gate)?.tolerance.unknown {
+        Some(patience) => patience.lasts,
+        None if is_exposed(plan, state, gate) => BLIND_FOR,
+        None => return None,
+    };
+    state.tallies.get(gate)?.patience_ends(lasts, covering)
 }
 
 /// The steps that would start if their windows were open, and when those open.
@@ -336,6 +398,14 @@ pub(super) fn settles(plan: &Plan, state: &State) -> Vec<Timestamp> {
         .collect()
 }
 
+/// A check with its last answer.
+pub(super) fn told(state: &State, check: &Check) -> String {
+    match state.readings.get(check) {
+        Some(reading) => format!("{check} ({}: {})", reading.outcome, reading.because),
+        None => format!("{check} (not answered yet)"),
+    }
+}
+
 /// In words, what keeps a step from going on.
 pub(super) fn waiting_for(
     plan: &Plan,
@@ -348,10 +418,7 @@ pub(super) fn waiting_for(
     let open: Vec<String> = checks_of(plan, state, step, active)
         .into_iter()
         .filter(|check| outcome(state, check, since) != Some(Outcome::Pass))
-        .map(|check| match state.readings.get(&check) {
-            Some(reading) => format!("{check} ({}: {})", reading.outcome, reading.because),
-            None => format!("{check} (not answered yet)"),
-        })
+        .map(|check| told(state, &check))
         .collect();
     match (&step.verb, &active.stage) {
         (Verb::Approve { message, approvers, .. }, _) if approvers.quorum > 1 => {

@@ -84,6 +84,15 @@ impl fmt::Display for Cause {
                 write!(f, "{voter} denied {step}: {reason}")
             }
             Self::Drift { target } => write!(f, "somebody else changed {target}"),
+            Self::NotAsAsked { target } => {
+                write!(f, "{target} reads back as something else than was set")
+            }
+            Self::Vanished { words } => {
+                write!(f, "what the run needs is not there any more: {words}")
+            }
+            Self::Unserved { route, because } => {
+                write!(f, "nobody serves the users that {route} sends to the candidate: {because}")
+            }
             Self::Asked { by, reason: None } => write!(f, "{by} asked for it"),
             Self::Asked { by, reason: Some(reason) } => write!(f, "{by} asked for it: {reason}"),
             Self::Interrupted { signal } => write!(f, "it was interrupted by {signal}"),
@@ -96,6 +105,60 @@ impl fmt::Display for Signal {
         f.pad(match self {
             Self::SigInt => "SIGINT",
             Self::SigTerm => "SIGTERM",
+            Self::SigHup => "SIGHUP",
+            Self::SigQuit => "SIGQUIT",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        plan::{ComponentName, RouteName, Side, StepId, units::Percent},
+        rollout::{Check, Event, Input, Outcome, Reading, handle},
+        testkit::sample_plan,
+    };
+
+    #[test]
+    fn what_ran_out_of_time_is_told_in_the_words_of_the_last_reading() {
+        let (plan, main) = (sample_plan(), ComponentName::new("main"));
+        let at = |seconds: u64| Timestamp::from_millis(0).plus(Duration::from_secs(seconds));
+        let (first, wait) = (StepId::of(&main, 1, "scale"), StepId::of(&main, 2, "wait"));
+        let mut state = State { mode: Mode::Forward, ..State::default() };
+        for event in [
+            Event::StepStarted { step: first.clone(), deadline: None },
+            Event::StepDone { step: first },
+            Event::StepStarted { step: wait.clone(), deadline: Some(at(100)) },
+        ] {
+            state.apply(&event, at(0));
+        }
+        let check = Check::Healthy {
+            route: RouteName::new("web"),
+            side: Side::Candidate,
+            at_least: Percent::HUNDRED,
+        };
+        let mut told = |seconds, input: Input| {
+            let events = handle(&plan, &state, &input, at(seconds)).unwrap();
+            for event in &events {
+                state.apply(event, at(seconds));
+            }
+            events
+        };
+        let answered = |seconds, words: &str| Input::Answered {
+            check: check.clone(),
+            reading: Reading::new(Outcome::Wait, at(seconds), words),
+        };
+        assert_eq!(told(1, answered(1, "0 of 2 registered")).len(), 1);
+        assert_eq!(told(50, answered(50, "1 of 2 registered")), [], "there will be others");
+        assert_eq!(told(96, answered(96, "2 registered (unused, Target.NotInUse)")).len(), 1);
+        let late = told(100, Input::Tick);
+        let cause = late.iter().find_map(|event| match event {
+            Event::StepFailed { cause, .. } => Some(cause.to_string()),
+            _ => None,
+        });
+        assert!(cause.clone().unwrap().contains("unused, Target.NotInUse"), "{cause:?}");
     }
 }

@@ -1,48 +1,128 @@
-//! The one clock. Everybody else is told the time. In a simulation it is virtual: tokio's paused time, which jumps to
-//! the next timer as soon as nothing else is left to do, so an hour of baking takes no time and ends the same way.
+//! The one clock. Everybody else is told the time. It only goes forward by itself: what the machine's clock is set to
+//! while a run is driven, and the time for which the machine slept, is a jump that the runner asks for and journals, so
+//! that nobody waits for an hour to come round again, and no deadline passes while nobody looked.
+//!
+//! In a simulation it is virtual: tokio's paused time, which jumps to the next timer as soon as nothing else is left to
+//! do, so an hour of baking takes no time and ends the same way.
 #![expect(
     clippy::disallowed_methods,
     reason = "this is the one place that reads clocks and sleeps"
 )]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
-use crate::rollout::Timestamp;
+use crate::rollout::{Jump, Timestamp};
 
-#[derive(Clone, Copy, Debug)]
-pub enum Clock {
-    System,
-    /// Starts at a fixed moment, whenever it is made.
+/// How far the machine's clock may be from ours before we follow it: what time servers correct bit by bit is less.
+const NOTICED: Duration = Duration::from_secs(1);
+
+/// A clock; clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<Face>);
+
+#[derive(Debug)]
+struct Face {
+    hands: Hands,
+    /// What the clock has followed of the machine's jumps, in milliseconds.
+    followed: AtomicI64,
+}
+
+#[derive(Debug)]
+enum Hands {
+    System {
+        /// What both of the machine's clocks showed once.
+        at: Timestamp,
+        started: Instant,
+    },
     Virtual {
-        start: tokio::time::Instant,
+        started: tokio::time::Instant,
+        /// How the machine's clock is set, and after how long.
+        jumps: Vec<(Duration, Jump)>,
     },
 }
 
 /// 2026-01-01T00:00:00Z: a simulation tells the same times whenever it is run.
-const VIRTUAL_EPOCH: i64 = 1_767_225_600_000;
+const VIRTUAL_EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 impl Clock {
-    /// Stops real time in this runtime, which has to be single-threaded.
-    pub fn virtual_time() -> Self {
-        tokio::time::pause();
-        Self::Virtual { start: tokio::time::Instant::now() }
+    pub fn system() -> Self {
+        Self::with(Hands::System { at: machine_time(), started: Instant::now() })
     }
 
-    pub fn now(self) -> Timestamp {
-        match self {
-            Self::System => {
-                let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Timestamp::default().plus(elapsed)
-            }
-            Self::Virtual { start } => Timestamp::from_millis(VIRTUAL_EPOCH).plus(start.elapsed()),
+    /// Stops real time in this runtime, which has to be single-threaded. The machine's clock is set as told.
+    pub fn virtual_time(jumps: Vec<(Duration, Jump)>) -> Self {
+        tokio::time::pause();
+        Self::with(Hands::Virtual { started: tokio::time::Instant::now(), jumps })
+    }
+
+    fn with(hands: Hands) -> Self {
+        Self(Arc::new(Face { hands, followed: AtomicI64::new(0) }))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.undisturbed().moved(Jump::from_millis(self.0.followed.load(Ordering::Relaxed)))
+    }
+
+    /// The time as if no clock had been set since this one was made: what the simulated world goes by.
+    pub fn undisturbed(&self) -> Timestamp {
+        match &self.0.hands {
+            // This clock of the machine cannot be set, and stands still while the machine sleeps.
+            Hands::System { at, started } => at.plus(started.elapsed()),
+            Hands::Virtual { started, .. } => VIRTUAL_EPOCH.plus(started.elapsed()),
         }
     }
 
-    pub async fn sleep_until(self, moment: Timestamp) {
+    /// Follows the machine's clock where that has been set, or has gone on while the machine slept; says how far.
+    pub fn follow(&self) -> Option<Jump> {
+        let machine = match &self.0.hands {
+            Hands::System { .. } => machine_time(),
+            Hands::Virtual { started, jumps } => {
+                let (now, elapsed) = (self.undisturbed(), started.elapsed());
+                let due = jumps.iter().filter(|(after, _)| *after <= elapsed);
+                due.fold(now, |now, (_, jump)| now.moved(*jump))
+            }
+        };
+        let jump = self.now().jump_to(machine);
+        if jump.size() < NOTICED {
+            return None;
+        }
+        self.0.followed.fetch_add(jump.as_millis(), Ordering::Relaxed);
+        Some(jump)
+    }
+
+    pub async fn sleep_until(&self, moment: Timestamp) {
         tokio::time::sleep(moment.since(self.now())).await;
     }
 
-    pub async fn sleep(self, duration: Duration) {
+    pub async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+}
+
+fn machine_time() -> Timestamp {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default().plus(elapsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_clock_that_is_set_goes_on_until_it_is_asked_to_follow() {
+        let back = Jump::from_millis(-3_600_000);
+        let clock = Clock::virtual_time(vec![(Duration::from_secs(10), back)]);
+        clock.sleep(Duration::from_secs(20)).await;
+        let before = clock.now();
+        assert_eq!(before, clock.undisturbed(), "nobody has asked yet");
+        assert_eq!(clock.follow(), Some(back));
+        assert_eq!(clock.now(), before.moved(back));
+        assert_eq!(clock.follow(), None, "once is enough");
     }
 }

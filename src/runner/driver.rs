@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use super::{
-    Clock, Due, Histories, Signals,
+    Clock, Due, Histories, Observer, Signals,
     listening::{Listening, concerned},
     poll_alarms,
     polls::{Cause, Polls},
@@ -16,35 +16,27 @@ use crate::{
     action, cloud,
     cloud::{Cloud, News},
     gate,
-    journal::{self, Envelope, Hold, RunId, Seq, Store, requests},
+    journal::{self, Envelope, Hold, Looks, MOST_WAITING, RunId, Seq, Store, requests},
     plan::{Plan, Queue},
     rollout::{
-        Actor, CallProblem, Check, Command, Event, Input, Mode, Outcome, Outstanding, Picture,
-        Reading, Splits, State, Subject, Target, Timestamp, awaits_person, handle, outstanding,
+        Actor, CallProblem, Check, Command, Event, Input, Jump, Mode, Outcome, Outstanding,
+        Picture, Reading, Splits, State, Subject, Target, Timestamp, awaits_person, handle,
+        outstanding,
     },
 };
 
 /// How often the inbox is looked into.
 const INBOX_EVERY: Duration = Duration::from_secs(1);
-/// How often the lock says that we are alive.
-const BEAT_EVERY: Duration = Duration::from_secs(30);
+/// How often the lock says that we are alive, and it is noted what was read last.
+const BEAT_EVERY: Duration = Duration::from_secs(10);
 /// How long calls under way may take to come back after an interrupt; what does not is in doubt for the next runner.
-const INTERRUPT_GRACE: Duration = Duration::from_secs(5);
+/// Whoever presses Ctrl-C believes after two seconds that it was not heard.
+const INTERRUPT_GRACE: Duration = Duration::from_millis(1_500);
 /// `DescribeAlarms` may tell for a moment what was before the change that there is news of: what news makes us ask is
 /// asked once more so long after, unless it has failed by then.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
-
-/// Who wants to see what happens.
-pub trait Observer: Send {
-    /// An event is durable and has been folded.
-    fn event(&mut self, envelope: &Envelope, state: &State);
-
-    /// Something worth telling that is not a fact of the run.
-    fn notice(&mut self, words: &str);
-
-    /// Time has passed.
-    fn tick(&mut self, _state: &State, _now: Timestamp) {}
-}
+/// How often it is said that something still cannot be read.
+const REMIND_EVERY: Duration = Duration::from_mins(1);
 
 /// What to do when only a person can take the run further.
 #[derive(Clone)]
@@ -79,6 +71,8 @@ pub struct Runner {
     pub store: Arc<dyn Store>,
     pub hold: Box<dyn Hold>,
     pub cloud: Cloud,
+    /// The same cloud, whose calls may take longer: going back, a late answer is better than none.
+    pub patient: Cloud,
     pub clock: Clock,
     pub when_awaiting: WhenAwaiting,
 }
@@ -87,11 +81,15 @@ pub struct Runner {
 enum Done {
     Call { target: Target, result: Result<(), CallProblem> },
     Observed { target: Target, result: Result<Picture, cloud::Error> },
-    Answered { check: Check, reading: Reading },
-    Alarms { answers: Vec<(Check, Reading)>, asked: Vec<Subject>, histories: Histories },
+    Answered { check: Check, reading: Reading, era: Era },
+    Alarms { answers: Vec<(Check, Reading)>, asked: Vec<Subject>, histories: Histories, era: Era },
     Heard { queue: Queue, result: Result<News, cloud::Error> },
     Forgotten { queue: Queue, result: Result<(), cloud::Error> },
 }
+
+/// The time between two jumps of the clock: what was asked in another is told by times that are not ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Era(u64);
 
 struct Loop<'a> {
     runner: &'a Runner,
@@ -104,6 +102,13 @@ struct Loop<'a> {
     calls: BTreeMap<Target, Timestamp>,
     histories: Histories,
     tasks: JoinSet<Done>,
+    era: Era,
+    /// What was last said of each target that cannot be read, and when.
+    unread: BTreeMap<Target, (String, Timestamp)>,
+    /// Whether it was told to, because the journal is short of room.
+    goes_back: bool,
+    /// The last answer to each check; the journal keeps those that matter.
+    looks: Looks,
 }
 
 impl Runner {
@@ -132,22 +137,21 @@ impl Runner {
             calls: BTreeMap::new(),
             histories: Histories::default(),
             tasks: JoinSet::new(),
+            era: Era::default(),
+            unread: BTreeMap::new(),
+            goes_back: false,
+            looks: Looks::default(),
         };
         match begin {
             Begin::Run(event) => {
                 turn.append(*event)?;
                 turn.take_in(&Input::Tick)?;
             }
-            Begin::TakeOver { by, then } => {
-                turn.take_in(&Input::RunnerStarted { by: by.clone() })?;
-                if let Some(command) = then {
-                    turn.command(&by, &command)?;
-                }
-            }
+            Begin::TakeOver { by, then } => turn.take_over(by, then)?,
         }
-        let rest = turn.run(signals).await?;
-        let state = turn.state;
-        Ok((state, rest))
+        let rest = turn.run(signals).await;
+        turn.note_looks();
+        Ok((turn.state, rest?))
     }
 
     fn lost(&self, source: journal::Error) -> Error {
@@ -165,30 +169,55 @@ pub enum Begin {
     /// It is new: its first event.
     Run(Box<Event>),
     /// It was somebody else's: who takes over, and what they ask of it.
-    TakeOver { by: Actor, then: Option<Command> },
+    TakeOver { by: Actor, then: Vec<Command> },
+}
+
+fn ends(event: &Event) -> bool {
+    matches!(event, Event::RunEnded { .. })
 }
 
 impl Loop<'_> {
     async fn run(&mut self, signals: &mut Signals) -> Result<Rest, Error> {
-        let clock = self.runner.clock;
+        let clock = self.runner.clock.clone();
         let mut next_inbox = clock.now();
         let mut next_beat = clock.now().plus(BEAT_EVERY);
         let mut grace = None;
+        let mut due: Option<Timestamp> = None;
         loop {
+            if let Some(by) = clock.follow() {
+                self.jump(by)?;
+                next_inbox = next_inbox.moved(by);
+                next_beat = next_beat.moved(by);
+                grace = grace.map(|end: Timestamp| end.moved(by));
+                due = due.map(|at| at.moved(by));
+            }
             let now = clock.now();
+            // Whatever woke us: a moment that has passed meanwhile is not among those to come.
+            if due.is_some_and(|at| at <= now) {
+                self.take_in(&Input::Tick)?;
+            }
             if now >= next_inbox {
-                self.take_in_requests()?;
-                next_inbox = now.plus(INBOX_EVERY);
+                let taken = self.take_in_requests()?;
+                // Where more may wait, they are next, after whatever else has happened.
+                next_inbox = if taken < MOST_WAITING { now.plus(self.inbox_every()) } else { now };
             }
             if now >= next_beat {
                 self.runner.hold.beat(now).map_err(|source| self.runner.lost(source))?;
+                self.note_looks();
                 next_beat = now.plus(BEAT_EVERY);
             }
+            self.mind_the_disk()?;
             let out = outstanding(&self.runner.plan, &self.state, now);
+            due = out.wake;
             self.start(&out, now)?;
             let is_over = grace.is_some_and(|end| now >= end);
             if self.is_at_rest() && (self.calls.is_empty() || is_over) {
-                return Ok(Rest::AtRest);
+                // Whoever asked for something in the last moment is told that it came too late.
+                self.take_in_requests()?;
+                if self.is_at_rest() {
+                    return Ok(Rest::AtRest);
+                }
+                continue;
             }
             if self.awaits_in_vain(&out) {
                 return Ok(Rest::AwaitsPerson);
@@ -215,15 +244,30 @@ impl Loop<'_> {
                         Err(error) => self.observer.notice(&format!("a task has died: {error}")),
                     }
                 }
-                () = clock.sleep_until(wake) => {
-                    let now = clock.now();
-                    if out.wake.is_some_and(|at| at <= now) {
-                        self.take_in(&Input::Tick)?;
-                    }
-                    self.observer.tick(&self.state, now);
-                }
+                () = clock.sleep_until(wake) => self.observer.tick(&self.state, clock.now()),
             }
         }
+    }
+
+    /// In a simulation it is known when nobody will ask for anything any more.
+    fn inbox_every(&self) -> Duration {
+        match &self.runner.when_awaiting {
+            WhenAwaiting::StayWhile(more) if !more() => BEAT_EVERY,
+            WhenAwaiting::StayWhile(_) | WhenAwaiting::Stay | WhenAwaiting::Leave => INBOX_EVERY,
+        }
+    }
+
+    /// On a full disk a run goes back while that can still be journaled: forward it would not get.
+    fn mind_the_disk(&mut self) -> Result<(), Error> {
+        let forward = matches!(self.state.mode, Mode::Forward | Mode::Held(_));
+        let Runner { store, run, .. } = self.runner;
+        if !forward || self.goes_back || !store.is_short(run) {
+            return Ok(());
+        }
+        self.goes_back = true;
+        self.observer.notice("the journal's disk is full; what was kept back is used to roll back");
+        let reason = Some("the journal's disk is full".to_owned());
+        self.command(&Actor("tidegate".to_owned()), &Command::Rollback { reason })
     }
 
     fn is_at_rest(&self) -> bool {
@@ -249,6 +293,15 @@ impl Loop<'_> {
     fn take_in(&mut self, input: &Input) -> Result<(), Error> {
         let now = self.runner.clock.now();
         match handle(&self.runner.plan, &self.state, input, now) {
+            // What nothing can be asked of any more is asked for the last time.
+            // A runner that takes over has them in its input.
+            Ok(events)
+                if events.iter().any(ends)
+                    && !matches!(input, Input::RunnerStarted { .. })
+                    && self.take_in_requests()? > 0 =>
+            {
+                self.take_in(input)
+            }
             Ok(events) => events.into_iter().try_for_each(|event| self.append(event)),
             // Only commands are refused, and those go through `command`.
             Err(refusal) => {
@@ -258,34 +311,71 @@ impl Loop<'_> {
         }
     }
 
+    /// What people have asked for while nobody was here comes before all that would follow by itself.
+    fn take_over(&mut self, by: Actor, then: Vec<Command>) -> Result<(), Error> {
+        let Runner { store, run, .. } = self.runner;
+        let waiting =
+            requests::<Command>(store.as_ref(), run).map_err(|source| self.runner.lost(source))?;
+        let mut asked: Vec<(Actor, Command)> =
+            then.into_iter().map(|command| (by.clone(), command)).collect();
+        let mut tickets = Vec::new();
+        for message in waiting {
+            match message.request {
+                Ok(request) => asked.push((request.by, request.command)),
+                Err(words) => self.tell_unreadable(&words),
+            }
+            tickets.push(message.ticket);
+        }
+        self.take_in(&Input::RunnerStarted { by, then: asked })?;
+        for ticket in tickets {
+            store.discard(run, &ticket).map_err(|source| self.runner.lost(source))?;
+        }
+        Ok(())
+    }
+
+    /// A note that cannot be written is missed by nobody but whoever looks.
+    fn note_looks(&mut self) {
+        self.looks.at = self.runner.clock.now();
+        let Runner { store, run, .. } = self.runner;
+        let _ = store.note(run, &self.looks);
+    }
+
+    /// Answers that are under way were asked for by the old time, and count for nothing.
+    fn jump(&mut self, by: Jump) -> Result<(), Error> {
+        self.era = Era(self.era.0 + 1);
+        self.polls.forget_times();
+        self.looks.readings.clear();
+        self.listening.follow(by);
+        self.take_in(&Input::ClockJumped { by })
+    }
+
+    fn tell_unreadable(&mut self, words: &str) {
+        self.observer.notice(&format!("a request cannot be read and is dropped: {words}"));
+    }
+
     fn command(&mut self, by: &Actor, command: &Command) -> Result<(), Error> {
         let now = self.runner.clock.now();
         let input = Input::Command { by: by.clone(), command: command.clone() };
         match handle(&self.runner.plan, &self.state, &input, now) {
             Ok(events) => events.into_iter().try_for_each(|event| self.append(event)),
-            Err(refusal) => self.append(Event::CommandRefused {
-                by: by.clone(),
-                command: command.name().to_owned(),
-                refusal: refusal.to_string(),
-            }),
+            Err(refusal) => self.append(command.refused(by, &refusal)),
         }
     }
 
-    fn take_in_requests(&mut self) -> Result<(), Error> {
+    /// How many there were.
+    fn take_in_requests(&mut self) -> Result<usize, Error> {
         let Runner { store, run, .. } = self.runner;
         let waiting =
             requests::<Command>(store.as_ref(), run).map_err(|source| self.runner.lost(source))?;
+        let all = waiting.len();
         for message in waiting {
             match message.request {
                 Ok(request) => self.command(&request.by, &request.command)?,
-                Err(words) => {
-                    self.observer
-                        .notice(&format!("a request cannot be read and is dropped: {words}"));
-                }
+                Err(words) => self.tell_unreadable(&words),
             }
             store.discard(run, &message.ticket).map_err(|source| self.runner.lost(source))?;
         }
-        Ok(())
+        Ok(all)
     }
 
     fn take_in_done(&mut self, done: Done) -> Result<(), Error> {
@@ -297,20 +387,36 @@ impl Loop<'_> {
             Done::Observed { target, result } => {
                 self.polls.end(&Subject::Target(target.clone()));
                 match result {
-                    Ok(live) => self.take_in(&Input::Observed { target, live }),
+                    Ok(live) => {
+                        self.unread.remove(&target);
+                        self.take_in(&Input::Observed { target, live })
+                    }
+                    Err(error @ cloud::Error::Absent { .. }) => {
+                        let words = error.to_string();
+                        self.take_in(&Input::Vanished { target, words })
+                    }
                     Err(error) => {
-                        self.observer
-                            .notice(&format!("cannot read {target}: {error}; trying again"));
+                        self.tell_unread(target, &error);
                         Ok(())
                     }
                 }
             }
-            Done::Answered { check, reading } => {
+            Done::Answered { check, reading, era } => {
                 self.polls.end(&Subject::Check(check.clone()));
+                if era != self.era {
+                    return Ok(());
+                }
+                self.looks.keep(&check, &reading);
                 self.take_in(&Input::Answered { check, reading })
             }
-            Done::Alarms { answers, asked, histories } => {
+            Done::Alarms { answers, asked, histories, era } => {
                 self.histories = histories;
+                if era != self.era {
+                    for subject in &asked {
+                        self.polls.end(subject);
+                    }
+                    return Ok(());
+                }
                 for subject in &asked {
                     let cause = self.polls.end(subject);
                     let failed = answers.iter().any(|(check, reading)| {
@@ -323,6 +429,7 @@ impl Loop<'_> {
                     }
                 }
                 answers.into_iter().try_for_each(|(check, reading)| {
+                    self.looks.keep(&check, &reading);
                     self.take_in(&Input::Answered { check, reading })
                 })
             }
@@ -335,6 +442,17 @@ impl Loop<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// The same trouble is told again only now and then.
+    fn tell_unread(&mut self, target: Target, error: &cloud::Error) {
+        let (words, now) = (error.to_string(), self.runner.clock.now());
+        let last = self.unread.get(&target);
+        if last.is_some_and(|(said, at)| *said == words && now.since(*at) < REMIND_EVERY) {
+            return;
+        }
+        self.observer.notice(&format!("cannot read {target}: {words}; trying again"));
+        self.unread.insert(target, (words, now));
     }
 
     /// News decides nothing: it makes the gates it concerns be read now.
@@ -378,6 +496,13 @@ impl Loop<'_> {
 
     // ---- effects
 
+    fn cloud(&self) -> &Cloud {
+        match self.state.mode {
+            Mode::RollingBack { .. } => &self.runner.patient,
+            Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_) => &self.runner.cloud,
+        }
+    }
+
     fn start(&mut self, out: &Outstanding, now: Timestamp) -> Result<(), Error> {
         for call in &out.calls {
             if self.calls.contains_key(&call.target) {
@@ -386,7 +511,7 @@ impl Loop<'_> {
             // An owner that lost its lock stops touching the world.
             self.runner.hold.still_ours().map_err(|source| self.runner.lost(source))?;
             self.calls.insert(call.target.clone(), now);
-            let (cloud, bindings) = (self.runner.cloud.clone(), self.state.bindings.clone());
+            let (cloud, bindings) = (self.cloud().clone(), self.state.bindings.clone());
             let (call, plan) = (call.clone(), self.runner.plan.clone());
             self.tasks.spawn(async move {
                 let result = action::call(&plan, &cloud, &bindings, &call).await;
@@ -423,7 +548,7 @@ impl Loop<'_> {
 
     fn observe(&mut self, target: Target, now: Timestamp) {
         self.polls.begin(&Subject::Target(target.clone()), now);
-        let (reads, bindings) = (self.runner.cloud.reads.clone(), self.state.bindings.clone());
+        let (reads, bindings) = (self.cloud().reads.clone(), self.state.bindings.clone());
         self.tasks.spawn(async move {
             let result = action::observe(&reads, &bindings, &target).await;
             Done::Observed { target, result }
@@ -432,11 +557,12 @@ impl Loop<'_> {
 
     fn ask(&mut self, check: Check, now: Timestamp) {
         self.polls.begin(&Subject::Check(check.clone()), now);
-        let (reads, bindings) = (self.runner.cloud.reads.clone(), self.state.bindings.clone());
+        let (reads, bindings) = (self.cloud().reads.clone(), self.state.bindings.clone());
         let (plan, splits) = (self.runner.plan.clone(), self.splits.clone());
+        let era = self.era;
         self.tasks.spawn(async move {
             let reading = gate::poll(&plan, &reads, (&bindings, &splits), &check, now).await;
-            Done::Answered { check, reading }
+            Done::Answered { check, reading, era }
         });
     }
 
@@ -461,11 +587,11 @@ impl Loop<'_> {
             self.polls.begin(subject, now);
         }
         let (plan, reads) = (self.runner.plan.clone(), self.runner.cloud.reads.clone());
-        let histories = self.histories.clone();
+        let (histories, era) = (self.histories.clone(), self.era);
         self.tasks.spawn(async move {
             let (answers, histories) =
                 poll_alarms(&plan, reads.alarms.as_ref(), &due, histories, now).await;
-            Done::Alarms { answers, asked, histories }
+            Done::Alarms { answers, asked, histories, era }
         });
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     cloud::{Error, News},
     plan::{GateName, Plan, Queue},
-    rollout::{Check, Outstanding, Subject, Timestamp},
+    rollout::{Check, Jump, Outstanding, Subject, Timestamp},
 };
 
 /// How long a queue that cannot be read is left alone.
@@ -42,6 +42,17 @@ impl Listening {
             }
         }
         begun
+    }
+
+    /// The clock was set.
+    pub(super) fn follow(&mut self, by: Jump) {
+        for ear in self.ears.values_mut() {
+            match ear {
+                Ear::Open { since: moment } | Ear::Shut { until: moment } => {
+                    *moment = moment.moved(by);
+                }
+            }
+        }
     }
 
     /// When to begin with the next.

@@ -4,10 +4,14 @@ mod alarm_poller;
 mod clock;
 mod driver;
 mod listening;
+mod observer;
+mod ownership;
 mod polls;
 mod signals;
 
 pub use alarm_poller::*;
 pub use clock::*;
 pub use driver::*;
+pub use observer::*;
+pub use ownership::*;
 pub use signals::*;

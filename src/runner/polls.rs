@@ -75,6 +75,12 @@ impl Polls {
             && !self.under_way.contains_key(&poll.subject)
     }
 
+    /// The clock was set, so that when something was read last says nothing any more: all of it is due.
+    pub(super) fn forget_times(&mut self) {
+        self.begun.clear();
+        self.hastened.clear();
+    }
+
     pub(super) fn begin(&mut self, subject: &Subject, now: Timestamp) {
         self.begun.insert(subject.clone(), now);
         let hastened = self.hastened.get(subject).filter(|(at, _)| *at <= now);

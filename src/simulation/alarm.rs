@@ -71,7 +71,12 @@ impl SimulatedAlarm {
             load_balancers: Vec::new(),
             reacts_in: (!script.is_composite()).then_some(reacts_in),
             request: None,
+            told: None,
         };
+        // As CloudWatch's does, the history tells of the state an alarm began with.
+        let began = Transition { at: start, to: shown.value, reason: shown.reason.clone() };
+        let history = Some(began).filter(|began| began.to != AlarmValue::Alarm);
+        let history: Vec<Transition> = history.into_iter().collect();
         Self {
             period_ends: start.plus(script.period),
             script,
@@ -82,7 +87,7 @@ impl SimulatedAlarm {
             points: VecDeque::new(),
             judged,
             shown,
-            history: Vec::new(),
+            history,
         }
     }
 
@@ -278,8 +283,8 @@ mod tests {
         assert_eq!(alarm.since(), Some(Timestamp::from_millis(75_000)));
         pass(&mut alarm, 76..=200, Some(0));
         assert_eq!(alarm.value(), AlarmValue::Ok);
-        assert_eq!(alarm.history().len(), 2);
-        assert!(alarm.history()[0].reason.contains("5% errors"), "{}", alarm.history()[0].reason);
+        let [_, trip, _] = alarm.history() else { panic!("{:?}", alarm.history()) };
+        assert!(trip.reason.contains("5% errors"), "{}", trip.reason);
     }
 
     #[test]
@@ -322,7 +327,8 @@ mod tests {
         pass(&mut alarm, 1..=40, Some(0));
         assert_eq!(alarm.value(), AlarmValue::Ok);
         let seen: Vec<_> = alarm.history().iter().map(|t| (t.at.as_millis(), t.to)).collect();
-        assert_eq!(seen, [(30_000, AlarmValue::Alarm), (34_000, AlarmValue::Ok)]);
+        let began = (0, AlarmValue::Ok);
+        assert_eq!(seen, [began, (30_000, AlarmValue::Alarm), (34_000, AlarmValue::Ok)]);
     }
 
     #[test]

@@ -4,8 +4,11 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    cloud::Forward,
-    plan::{ListenerRule, Member, RecordSet, units::Scale},
+    cloud::{Forward, Lead},
+    plan::{
+        ListenerRule, Member, RecordSet,
+        units::{Scale, Weight},
+    },
     rollout::{Split, Timestamp},
 };
 
@@ -77,6 +80,17 @@ impl SimulatedRule {
             .unwrap_or(0)
     }
 
+    /// What leads to a group here, in words.
+    pub(super) fn lead(&self, group: &Member) -> Option<Lead> {
+        let weight = self.forward.split.weight(group);
+        let words = match &self.place {
+            Place::Rule(_) => format!("the rule {}", self.forward.resource),
+            Place::Records(at) => format!("the {} record {}", at.kind, at.name),
+        };
+        let place = self.forward.resource.clone();
+        (weight != Weight::ZERO).then_some(Lead { place, weight, words })
+    }
+
     /// What AWS calls a change of it.
     pub(super) fn operation(&self) -> &'static str {
         match &self.place {
@@ -97,7 +111,6 @@ impl SimulatedRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::units::Weight;
 
     #[test]
     fn traffic_follows_a_change_some_seconds_after_it_shows() {
@@ -107,6 +120,7 @@ mod tests {
             load_balancer: "app/a/1".into(),
             split: split(999),
             sticky_for: None,
+            written: None,
         };
         let place = Place::Rule(ListenerRule::Rule(forward.resource.clone()));
         let mut rule = SimulatedRule::new(place, forward);

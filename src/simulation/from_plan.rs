@@ -11,7 +11,7 @@ use super::{
     alarm_script::AlarmScript,
     forward_rule::{Place, SimulatedRule},
     installation::{Kind, SimulatedInstallation},
-    landscape::{GatedRise, Landscape, Standing},
+    landscape::{GatedRise, Landscape, OtherRule, Standing},
     meter::Meter,
     scaling_group::{Pace, SimulatedGroup},
     scenario::Scenario,
@@ -34,6 +34,9 @@ const SIDES: [Side; 2] = [Side::Stable, Side::Candidate];
 
 /// Targets of a group that no fleet of the plan stands behind: somebody else runs those.
 const FOREIGN_TARGETS: u32 = 2;
+
+/// The actions of a simulated rule, to which whoever sets weights adds them.
+const FORWARDS: &str = r#"[{"Type":"forward","ForwardConfig":{}}]"#;
 
 /// The account and region a plan is simulated in.
 #[derive(Clone, Debug)]
@@ -108,7 +111,9 @@ impl Landscape {
             routes: BTreeMap::new(),
             fleets: BTreeMap::new(),
             rules: BTreeMap::new(),
+            others: Vec::new(),
             test_routes: BTreeSet::new(),
+            marks: BTreeMap::new(),
             target_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
             installations: BTreeMap::new(),
@@ -138,6 +143,7 @@ impl Landscape {
             landscape.fleets.insert(name.clone(), sides);
         }
         landscape.add_foreign_targets(plan);
+        landscape.add_others(&home, plan);
         landscape.add_alarms(plan);
         landscape.note_gated_rises(plan);
         landscape
@@ -158,7 +164,7 @@ impl Landscape {
         let mut split = Split::default();
         if let Some(baseline) = &route.baseline {
             split.0.insert(baseline.clone(), Weight::ZERO);
-            self.add_baseline(home, baseline);
+            self.add_baseline(home, &route.kind, baseline);
         }
         for side in SIDES {
             let member = sides.member(side);
@@ -169,10 +175,12 @@ impl Landscape {
                 };
                 split.0.insert(member.clone(), weight);
             }
-            let described = self.target_group(home, member);
-            self.target_groups
-                .entry(member.clone())
-                .or_insert_with(|| SimulatedTargetGroup::new(described, side));
+            let mut group =
+                SimulatedTargetGroup::new(self.target_group(home, &route.kind, member), side);
+            if !self.scenario.sides.of(side).checked {
+                group.switch_checks_off();
+            }
+            self.target_groups.entry(member.clone()).or_insert(group);
         }
         let mut resources = Vec::new();
         for (resource, place) in places {
@@ -181,6 +189,7 @@ impl Landscape {
                 load_balancer: load_balancer(&resource),
                 split: split.clone(),
                 sticky_for: self.scenario.stickiness,
+                written: Some(FORWARDS.to_owned()),
             };
             self.rules
                 .entry(resource.clone())
@@ -190,19 +199,31 @@ impl Landscape {
         self.routes.insert(name.clone(), (resources, sides));
     }
 
-    fn target_group(&self, home: &Home, member: &Member) -> TargetGroup {
+    fn target_group(&self, home: &Home, kind: &RouteKind, member: &Member) -> TargetGroup {
         let arn = if member.as_str().starts_with("arn:") {
             member.to_string()
         } else {
             home.arn(&format!("targetgroup/{}", Home::with_id(member.as_str())))
         };
         let deregistration_delay = self.scenario.deregistration_delay;
-        TargetGroup { name: member.clone(), arn, deregistration_delay }
+        let protocol = match kind {
+            RouteKind::Alb(_) | RouteKind::Route53(_) => "HTTP",
+            RouteKind::Nlb(_) => "TCP",
+        };
+        TargetGroup {
+            name: member.clone(),
+            arn,
+            deregistration_delay,
+            // Told by the rules whenever somebody asks.
+            load_balancers: Vec::new(),
+            protocol: Some(protocol.to_owned()),
+            vpc: Some("vpc-simulated".to_owned()),
+        }
     }
 
     /// A group that somebody has started with what serves today.
-    fn add_baseline(&mut self, home: &Home, member: &Member) {
-        let described = self.target_group(home, member);
+    fn add_baseline(&mut self, home: &Home, kind: &RouteKind, member: &Member) {
+        let described = self.target_group(home, kind, member);
         let mut group = SimulatedTargetGroup::new(described, Side::Stable);
         for number in 0..FOREIGN_TARGETS {
             group.register_healthy(&format!("i-{number:017x}"));
@@ -214,9 +235,12 @@ impl Landscape {
         let behind = fleet.behind.as_ref().and_then(|route| self.routes.get(route));
         let behind = behind.map(|(_, sides)| sides.clone());
         for side in SIDES {
-            let capacity = match side {
-                Side::Stable => Capacity { min: 2, max: 8, desired: 4 },
-                Side::Candidate => Capacity { min: 0, max: 8, desired: 0 },
+            let script = self.scenario.sides.of(side);
+            let leftovers = script.leftovers;
+            let capacity = match (side, script.instances) {
+                (Side::Stable, None) => Capacity { min: 2, max: 8, desired: 4 },
+                (Side::Candidate, None) => Capacity { min: 0, max: 8, desired: leftovers },
+                (_, Some(desired)) => Capacity { min: 0, max: desired.max(8), desired },
             };
             let target_groups = behind.iter().map(|route| route.member(side).clone()).collect();
             let pace = Pace {
@@ -228,7 +252,7 @@ impl Landscape {
             let name = sides.member(side).clone();
             let mut group =
                 SimulatedGroup::new(name.clone(), side, capacity, target_groups, suspended, pace);
-            group.serve_already(&mut self.target_groups);
+            group.serve_already(leftovers, &mut self.target_groups);
             self.groups.entry(name).or_insert(group);
         }
     }
@@ -272,6 +296,43 @@ impl Landscape {
         let mut installation = SimulatedInstallation::new(version, stands, kind, script);
         installation.suspended.clone_from(&self.scenario.sides.candidate.suspended);
         self.installations.insert(member.clone(), installation);
+    }
+
+    /// The rules and records of others; those that are there from the beginning at once.
+    fn add_others(&mut self, home: &Home, plan: &Plan) {
+        for (number, script) in self.scenario.other_rules.clone().into_iter().enumerate() {
+            let named =
+                |name: &RouteName| script.route.as_ref().is_none_or(|wanted| wanted == name);
+            for (name, route) in plan.routes.iter().filter(|(name, _)| named(name)) {
+                let Some((resources, sides)) = self.routes.get(name) else { continue };
+                let (Some(beside), side) = (resources.first(), sides.member(script.side).clone())
+                else {
+                    continue;
+                };
+                let (resource, place) = other_place(&route.kind, beside, number);
+                let member = script.through.clone().unwrap_or_else(|| side.clone());
+                let forward = Forward {
+                    load_balancer: load_balancer(&resource),
+                    split: Split(BTreeMap::from([(member.clone(), script.weight)])),
+                    sticky_for: None,
+                    written: None,
+                    resource,
+                };
+                let rule = SimulatedRule::new(place, forward);
+                self.others.push(OtherRule { from: script.at, until: script.until, rule });
+                if script.through.is_some() {
+                    let described = self.target_group(home, &route.kind, &member);
+                    let mut group = SimulatedTargetGroup::new(described, script.side);
+                    for fleet in self.groups.values_mut() {
+                        if fleet.target_groups.contains(&side) {
+                            fleet.register_with(&member, &mut group);
+                        }
+                    }
+                    self.target_groups.entry(member).or_insert(group);
+                }
+            }
+        }
+        self.let_others_lead(self.start);
     }
 
     fn add_foreign_targets(&mut self, plan: &Plan) {
@@ -368,6 +429,21 @@ impl Landscape {
                 split: split.clone(),
                 alarms: alarms.clone(),
             }));
+        }
+    }
+}
+
+/// Where somebody else's rule or record stands: beside a route's own, on the same load balancer or in the same zone.
+fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (String, Place) {
+    match kind {
+        RouteKind::Alb(_) | RouteKind::Nlb(_) => {
+            let listener = beside.replacen(":listener/", ":listener-rule/", 1);
+            let resource = format!("{listener}/other-{number}");
+            (resource.clone(), Place::Rule(ListenerRule::Rule(resource)))
+        }
+        RouteKind::Route53(at) => {
+            let other = RecordSet { name: format!("other-{number}.{}", at.name), ..at.clone() };
+            (Home::records(&other), Place::Records(other))
         }
     }
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::world::World;
 use crate::{
     cloud::{Error, Installation, Installations, Pace, Replacing, suspended},
-    plan::{FleetKind, Member},
+    plan::{Deploy, FleetKind, How, Member},
     rollout::Move,
 };
 
@@ -37,6 +37,16 @@ fn operation(kind: FleetKind, what: &Move) -> &'static str {
 
 #[async_trait]
 impl Installations for Service {
+    async fn check_way(&self, how: &How) -> Result<(), Error> {
+        let How::Deploy(Deploy { config: Some(config), .. }) = how else { return Ok(()) };
+        self.world.request("GetDeploymentConfig", |landscape, _| {
+            if landscape.scenario.missing_configs.contains(config) {
+                return Err(Error::Absent { what: format!("deployment configuration {config}") });
+            }
+            Ok(())
+        })
+    }
+
     async fn installation(&self, of: &Member) -> Result<Installation, Error> {
         let reading = match self.kind {
             FleetKind::AutoScaling => "DescribeInstanceRefreshes",

@@ -14,15 +14,15 @@ use super::{
     meter::Meter,
     metric::Figures,
     phrases::{Healthy, Moment},
-    scaling_group::{SimulatedGroup, changed},
-    scenario::{DriftScript, Scenario},
+    scaling_group::{SimulatedGroup, changed, version_of},
+    scenario::{Deleted, DriftScript, Scenario},
     scripted_fault::ScriptedFault,
     target_group::{Attachment, Behaviour, Fate, SimulatedTargetGroup},
     traffic::{Ledger, Requests, share_out},
     violation::Violation,
 };
 use crate::{
-    cloud::AlarmValue,
+    cloud::{AlarmValue, Mark, Owned},
     plan::{FleetName, Header, Member, Queue, RouteName, Side},
     rollout::{Split, Timestamp},
 };
@@ -70,6 +70,14 @@ impl TestRule {
     }
 }
 
+/// A rule or record of somebody else's, which is in `rules` from one moment to another.
+#[derive(Debug)]
+pub(super) struct OtherRule {
+    pub(super) from: Moment,
+    pub(super) until: Option<Moment>,
+    pub(super) rule: SimulatedRule,
+}
+
 #[derive(Debug)]
 pub(super) struct Landscape {
     pub(super) scenario: Scenario,
@@ -80,7 +88,11 @@ pub(super) struct Landscape {
     pub(super) routes: BTreeMap<RouteName, (Vec<String>, Standing)>,
     pub(super) fleets: BTreeMap<FleetName, Standing>,
     pub(super) rules: BTreeMap<String, SimulatedRule>,
+    /// Rules and records that others add, and may take away again.
+    pub(super) others: Vec<OtherRule>,
     pub(super) test_routes: BTreeSet<TestRule>,
+    /// Of runs, on what they own; of what nobody has asked about yet, those of the scenario.
+    pub(super) marks: BTreeMap<Owned, Vec<Mark>>,
     pub(super) target_groups: BTreeMap<Member, SimulatedTargetGroup>,
     pub(super) groups: BTreeMap<Member, SimulatedGroup>,
     pub(super) installations: BTreeMap<Member, SimulatedInstallation>,
@@ -115,7 +127,24 @@ impl Landscape {
         when(self.start, self.first_traffic, moment)
     }
 
+    /// Lets others add and take away what is theirs.
+    pub(super) fn let_others_lead(&mut self, now: Timestamp) {
+        let others = std::mem::take(&mut self.others);
+        for other in &others {
+            let has_come = |at| self.moment(at).is_some_and(|at| at <= now);
+            let (here, gone) = (has_come(other.from), other.until.is_some_and(has_come));
+            let resource = &other.rule.forward.resource;
+            if gone {
+                self.rules.remove(resource);
+            } else if here && !self.rules.contains_key(resource) {
+                self.rules.insert(resource.clone(), other.rule.clone());
+            }
+        }
+        self.others = others;
+    }
+
     fn step(&mut self, now: Timestamp) {
+        self.let_others_lead(now);
         self.drift(now);
         self.replace(now);
         for rule in self.rules.values_mut() {
@@ -216,11 +245,23 @@ impl Landscape {
         for (resource, group) in losing.difference(&self.losing) {
             let rule = self.rules.get(resource);
             let split_by_hand = rule.is_some_and(|rule| rule.effective_by == Author::Hand);
+            // A group that somebody deleted is behind nothing any more.
+            let is_dissolved = |member: &Member| {
+                let mut fleets = self.fleets.values();
+                let mut routes = self.routes.values();
+                let side = routes.find(|(_, sides)| sides.candidate == *member);
+                side.is_some()
+                    && fleets.any(|sides| {
+                        !self.groups.contains_key(&sides.candidate)
+                            && self.resized_by_hand.contains(&sides.candidate)
+                    })
+            };
             let behind = |member| {
                 self.groups.values().filter(move |group| group.target_groups.contains(member))
             };
             let sized_by_hand = group.as_ref().is_some_and(|member| {
-                behind(member).any(|group| self.resized_by_hand.contains(&group.name))
+                is_dissolved(member)
+                    || behind(member).any(|group| self.resized_by_hand.contains(&group.name))
             });
             if !split_by_hand && !sized_by_hand {
                 self.violations.push(Violation::RequestsLost {
@@ -279,9 +320,17 @@ impl Landscape {
             }
             self.note_traffic(now);
         }
+        if let Some(what) = drift.delete {
+            self.delete(now, what);
+        }
         if let Some(version) = &drift.software {
             for installation in self.installations.values_mut() {
                 installation.replace_by_hand(version);
+            }
+        }
+        if let Some(number) = drift.template {
+            for group in self.groups.values_mut().filter(|group| group.side == Side::Candidate) {
+                group.version = version_of(number);
             }
         }
         if let Some(change) = drift.capacity {
@@ -291,6 +340,24 @@ impl Landscape {
                 if let Ok(capacity) = changed(group.capacity, change) {
                     group.capacity = capacity;
                     self.resized_by_hand.insert(group.name.clone());
+                }
+            }
+        }
+    }
+
+    fn delete(&mut self, now: Timestamp, what: Deleted) {
+        match what {
+            Deleted::Routes => {
+                for (resources, _) in self.routes.values() {
+                    self.rules.retain(|resource, _| !resources.contains(resource));
+                }
+            }
+            Deleted::CandidateFleets => {
+                for sides in self.fleets.values() {
+                    if let Some(mut group) = self.groups.remove(sides.member(Side::Candidate)) {
+                        self.resized_by_hand.insert(group.name.clone());
+                        group.dissolve(now, &mut self.target_groups);
+                    }
                 }
             }
         }

@@ -45,7 +45,7 @@ impl AlarmNews for World {
 /// What a queue holds that was not heard yet; it is from now on.
 fn unheard(landscape: &mut Landscape, queue: &Queue) -> News {
     let moved_to = landscape.moved_to;
-    let heard = landscape.heard.insert(queue.clone(), moved_to).unwrap_or_default();
+    let heard = landscape.heard.insert(queue.clone(), moved_to).unwrap_or(landscape.start);
     let is_news = |alarm: &SimulatedAlarm| alarm.history().iter().any(|change| change.at > heard);
     let alarms = landscape.alarms.iter().filter(|(_, alarm)| is_news(alarm));
     let names: Vec<String> = alarms.map(|(name, _)| name.clone()).collect();

@@ -49,17 +49,20 @@ impl Operators {
         let mut said = vec![Timestamp::default(); self.scripts.len()];
         let mut left: Vec<usize> = (0..self.scripts.len()).collect();
         while !left.is_empty() {
-            let now = clock.now();
+            let (now, world_time) = (clock.now(), clock.undisturbed());
             let asked = asked(plan, run, store)?;
             for (index, script) in self.scripts.iter().enumerate() {
                 let Some(last) = said.get_mut(index) else { continue };
-                let moment = match script.at {
+                let has_come = match script.at {
                     Moment::Asked(after) => {
-                        asked.iter().find(|at| **at > *last).map(|at| at.plus(after))
+                        let question = asked.iter().find(|at| **at > *last);
+                        question.is_some_and(|at| at.plus(after) <= now)
                     }
-                    at => self.world.moment(at),
+                    at @ (Moment::Start(_) | Moment::Traffic(_)) => {
+                        self.world.moment(at).is_some_and(|moment| moment <= world_time)
+                    }
                 };
-                if !left.contains(&index) || moment.is_none_or(|moment| now < moment) {
+                if !left.contains(&index) || !has_come {
                     continue;
                 }
                 let request = Request {

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::plan::units::{DurationError, format_duration, parse_duration};
+use crate::{
+    plan::units::{DurationError, format_duration, parse_duration},
+    rollout::Jump,
+};
 
 /// Reads a field like `launch-time: 40s`.
 pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -60,6 +63,24 @@ impl Rate {
 }
 
 read_from_text!(Rate, "a rate of requests, such as `50/s` or `90/min`");
+
+/// How far a clock is set: `90s` forward, `-1h` back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetBy(pub Jump);
+
+impl SetBy {
+    fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (sign, size) = match text.strip_prefix('-') {
+            Some(size) => (-1, size),
+            None => (1, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let millis = i64::try_from(parse_duration(size).ok()?.as_millis()).ok()?;
+        Some(Self(Jump::from_millis(sign * millis)))
+    }
+}
+
+read_from_text!(SetBy, "how far a clock is set, such as `-1h` or `90s`");
 
 /// When a side's targets pass their health checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

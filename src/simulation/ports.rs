@@ -17,11 +17,11 @@ use super::{
 use crate::{
     cloud::{
         Alarm, Alarms, Answer, Automation, Caller, Checkers, Commands, Dns, Error, Forward, Group,
-        Groups, Health, Http, Identity, LoadBalancers, Ran, Records, ResizeGroups,
-        SetRecordWeights, SetTestRoutes, SetWeights, TargetGroup, Transition,
+        Groups, Health, Http, Identity, Lead, LoadBalancers, Offers, OwnTest, Ran, Records,
+        ResizeGroups, SetRecordWeights, SetTestRoutes, SetWeights, TargetGroup, Transition,
     },
-    plan::{Header, ListenerRule, Member, RecordSet, Side},
-    rollout::{Capacity, Split, TestRoute, Timestamp},
+    plan::{Header, ListenerRule, Member, Proxy, RecordSet, Side, units::Weight},
+    rollout::{Capacity, Split, TestRoute, Timestamp, Version},
     testkit::draw,
 };
 
@@ -84,7 +84,11 @@ impl LoadBalancers for World {
 
     async fn target_group(&self, name: &Member) -> Result<TargetGroup, Error> {
         self.request("DescribeTargetGroups", |landscape, _| {
-            target_group(landscape, name).map(|group| group.described.clone())
+            let mut described = target_group(landscape, name)?.described.clone();
+            let users = landscape.rules.values().map(|rule| &rule.forward);
+            let users = users.filter(|forward| forward.split.0.contains_key(&described.name));
+            described.load_balancers = users.map(|forward| forward.load_balancer.clone()).collect();
+            Ok(described)
         })
     }
 
@@ -111,6 +115,41 @@ impl LoadBalancers for World {
             })
         })
     }
+
+    async fn may_add_test_route(&self, resource: &str, _header: &Header) -> Result<(), Error> {
+        self.calls().count("DescribeAccountLimits");
+        self.request("DescribeRules", |landscape, _| may_be_tested(landscape, resource))
+    }
+
+    async fn leads(&self, group: &Member, own: Option<OwnTest<'_>>) -> Result<Vec<Lead>, Error> {
+        self.calls().count("DescribeTargetGroups");
+        self.calls().count("DescribeListeners");
+        self.request("DescribeRules", |landscape, _| {
+            let name = &target_group(landscape, group)?.described.name;
+            let rules = landscape.rules.values();
+            let rules = rules.filter(|rule| matches!(rule.place, Place::Rule(_)));
+            let tests = landscape.test_routes.iter().filter(|test| {
+                test.group == *name && own != Some((test.resource.as_str(), &test.header))
+            });
+            let tests = tests.map(|test| Lead {
+                place: format!("test rule ahead of {}", test.resource),
+                weight: Weight::MAX,
+                words: format!("a rule for {} ahead of {}", test.header, test.resource),
+            });
+            Ok(rules.filter_map(|rule| rule.lead(name)).chain(tests).collect())
+        })
+    }
+}
+
+/// Whether a test route can be made of a place; the scenario may know a reason why not.
+fn may_be_tested(landscape: &Landscape, resource: &str) -> Result<(), Error> {
+    match &landscape.scenario.no_test_route {
+        Some(why) => Err(Error::Rejected {
+            operation: "CreateRule",
+            message: format!("{resource} cannot have a test route: {why}"),
+        }),
+        None => Ok(()),
+    }
 }
 
 #[async_trait]
@@ -120,6 +159,7 @@ impl SetTestRoutes for World {
         if there == TestRoute::Absent {
             self.request("CreateRule", |landscape, _| {
                 target_group(landscape, group)?;
+                may_be_tested(landscape, resource)?;
                 landscape.test_routes.insert(TestRule::of(resource, header, group));
                 Ok(())
             })?;
@@ -164,6 +204,7 @@ fn described(rule: &SimulatedRule) -> Records {
         resource: rule.forward.resource.clone(),
         ttl: RECORD_TTL,
         health_checks: checks.collect(),
+        written: None,
         split,
     }
 }
@@ -195,6 +236,16 @@ impl Dns for World {
                 }
                 None => absent(format!("health check {health_check}")),
             }
+        })
+    }
+
+    async fn leads(&self, resource: &str, member: &Member) -> Result<Vec<Lead>, Error> {
+        self.request("ListResourceRecordSets", |landscape, _| {
+            let others = landscape
+                .rules
+                .iter()
+                .filter(|(at, rule)| *at != resource && matches!(rule.place, Place::Records(_)));
+            Ok(others.filter_map(|(_, rule)| rule.lead(member)).collect())
         })
     }
 }
@@ -232,6 +283,38 @@ impl Groups for World {
             None => absent(format!("Auto Scaling group {name}")),
         })
     }
+
+    async fn launches(&self, name: &Member) -> Result<Vec<Version>, Error> {
+        self.request("DescribeAutoScalingGroups", |landscape, _| match landscape.groups.get(name) {
+            Some(group) => Ok(vec![group.version.clone()]),
+            None => absent(format!("Auto Scaling group {name}")),
+        })
+    }
+
+    async fn check_version(&self, version: &Version) -> Result<(), Error> {
+        let operation = "DescribeLaunchTemplateVersions";
+        self.request(operation, |landscape, _| {
+            let (template, number) = version.as_str().rsplit_once(':').unwrap_or_default();
+            let missing = &landscape.scenario.missing_versions;
+            if missing.iter().all(|missing| missing.to_string() != number) {
+                return Ok(());
+            }
+            let message = format!(
+                "InvalidLaunchTemplateId.VersionNotFound: Could not find the specified version {number} for the launch \
+                 template with ID {template}."
+            );
+            Err(Error::Rejected { operation, message })
+        })
+    }
+
+    async fn offers(&self, name: &Member, _version: &Version) -> Result<Offers, Error> {
+        self.request("DescribeInstanceTypeOfferings", |landscape, _| {
+            match landscape.groups.get(name) {
+                Some(group) => Ok(landscape.scenario.sides.of(group.side).offers()),
+                None => absent(format!("Auto Scaling group {name}")),
+            }
+        })
+    }
 }
 
 #[async_trait]
@@ -267,7 +350,7 @@ impl Identity for World {
         self.calls().count("GetCallerIdentity");
         let account = self.account().to_owned();
         let arn = format!("arn:aws:sts::{account}:assumed-role/simulated/tidegate");
-        Ok(Caller { account, arn })
+        Ok(Caller { account, arn, told: None })
     }
 }
 
@@ -294,6 +377,7 @@ impl Http for World {
         _url: &str,
         headers: &BTreeMap<String, String>,
         timeout: Duration,
+        _proxy: Proxy,
     ) -> Answer {
         self.look(|landscape, now| {
             let leads =

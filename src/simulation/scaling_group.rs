@@ -3,11 +3,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{scenario::CapacityChange, target_group::SimulatedTargetGroup};
+use super::{
+    scenario::{CapacityChange, MOST_INSTANCES},
+    target_group::SimulatedTargetGroup,
+};
 use crate::{
     cloud::{Error, Group},
     plan::{Member, Side},
-    rollout::{Capacity, Timestamp},
+    rollout::{Capacity, Timestamp, Version},
     testkit::draw,
 };
 
@@ -23,6 +26,7 @@ enum Lifecycle {
 #[derive(Clone, Debug)]
 struct Instance {
     id: String,
+    version: Version,
     lifecycle: Lifecycle,
 }
 
@@ -43,6 +47,8 @@ pub(super) struct SimulatedGroup {
     pub(super) at_first: Capacity,
     pub(super) target_groups: Vec<Member>,
     suspended: Vec<String>,
+    /// What it launches.
+    pub(super) version: Version,
     instances: Vec<Instance>,
     launched: u64,
     pace: Pace,
@@ -65,22 +71,35 @@ impl SimulatedGroup {
             at_first,
             target_groups,
             suspended,
+            version: version_of(match side {
+                Side::Stable => 1,
+                Side::Candidate => 2,
+            }),
             instances,
             launched: 0,
             pace,
         }
     }
 
-    /// Brings up its instances as if long ago.
-    pub(super) fn serve_already(&mut self, groups: &mut BTreeMap<Member, SimulatedTargetGroup>) {
-        for _ in 0..self.capacity.desired {
+    /// Brings up its instances as if long ago, so many of them of the version before.
+    pub(super) fn serve_already(
+        &mut self,
+        leftovers: u32,
+        groups: &mut BTreeMap<Member, SimulatedTargetGroup>,
+    ) {
+        let before = version_of(match self.side {
+            Side::Stable => 0,
+            Side::Candidate => 1,
+        });
+        for number in 0..self.capacity.desired {
             let id = self.next_id();
             for name in &self.target_groups {
                 if let Some(group) = groups.get_mut(name) {
                     group.register_healthy(&id);
                 }
             }
-            self.instances.push(Instance { id, lifecycle: Lifecycle::InService });
+            let version = if number < leftovers { &before } else { &self.version }.clone();
+            self.instances.push(Instance { id, version, lifecycle: Lifecycle::InService });
         }
     }
 
@@ -148,7 +167,8 @@ impl SimulatedGroup {
         let more = self.pace.launch.as_millis() * u128::from(quarters) / 4_000;
         let jitter = Duration::from_millis(u64::try_from(more).unwrap_or(0));
         let until = now.plus(self.pace.launch).plus(jitter);
-        self.instances.push(Instance { id, lifecycle: Lifecycle::Pending { until } });
+        let (version, lifecycle) = (self.version.clone(), Lifecycle::Pending { until });
+        self.instances.push(Instance { id, version, lifecycle });
     }
 
     /// Youngest first, so that what is still coming up goes before what serves.
@@ -173,6 +193,15 @@ impl SimulatedGroup {
         }
     }
 
+    /// Its instances go with it.
+    pub(super) fn dissolve(
+        &mut self,
+        now: Timestamp,
+        groups: &mut BTreeMap<Member, SimulatedTargetGroup>,
+    ) {
+        self.terminate(self.instances.len(), now, groups);
+    }
+
     pub(super) fn in_service(&self) -> u32 {
         let count = self.instances.iter().filter(|i| i.lifecycle == Lifecycle::InService).count();
         u32::try_from(count).unwrap_or(u32::MAX)
@@ -180,14 +209,33 @@ impl SimulatedGroup {
 
     /// As `DescribeAutoScalingGroups` tells it.
     pub(super) fn described(&self) -> Group {
+        let mut running = BTreeMap::new();
+        for instance in self.instances.iter().filter(|i| is_wanted(i.lifecycle)) {
+            *running.entry(instance.version.clone()).or_insert(0) += 1;
+        }
         Group {
+            running,
             name: self.name.clone(),
             capacity: self.capacity,
             in_service: self.in_service(),
             target_groups: self.target_groups.clone(),
             suspended: self.suspended.clone(),
+            other_sources: Vec::new(),
         }
     }
+
+    /// Registers its instances with one more target group, those that are there too.
+    pub(super) fn register_with(&mut self, name: &Member, group: &mut SimulatedTargetGroup) {
+        self.target_groups.push(name.clone());
+        for instance in &self.instances {
+            group.register_healthy(&instance.id);
+        }
+    }
+}
+
+/// A version of the launch template that all simulated groups share.
+pub(super) fn version_of(number: u32) -> Version {
+    Version::new(format!("lt-0123456789abcdef0:{number}"))
 }
 
 fn is_wanted(lifecycle: Lifecycle) -> bool {
@@ -204,6 +252,11 @@ pub(super) fn changed(from: Capacity, change: CapacityChange) -> Result<Capacity
     let (min, max) = (change.min.unwrap_or(from.min), change.max.unwrap_or(from.max));
     if min > max {
         return rejected(format!("minimum size {min} is above maximum size {max}"));
+    }
+    if change.desired.max(Some(min)).is_some_and(|desired| desired > MOST_INSTANCES) {
+        return rejected(format!(
+            "the simulated cloud has at most {MOST_INSTANCES} instances a group"
+        ));
     }
     match change.desired {
         Some(desired) if !(min..=max).contains(&desired) => {
@@ -224,8 +277,14 @@ mod tests {
     fn world(suspended: &[&str]) -> (SimulatedGroup, BTreeMap<Member, SimulatedTargetGroup>) {
         let green = Member::new("green");
         let delay = Duration::from_secs(30);
-        let described =
-            TargetGroup { name: green.clone(), arn: String::new(), deregistration_delay: delay };
+        let described = TargetGroup {
+            name: green.clone(),
+            arn: String::new(),
+            deregistration_delay: delay,
+            load_balancers: Vec::new(),
+            protocol: None,
+            vpc: None,
+        };
         let groups = SimulatedTargetGroup::new(described, Side::Candidate);
         let group = SimulatedGroup::new(
             Member::new("app-green"),

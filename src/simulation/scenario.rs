@@ -11,17 +11,20 @@ use serde::Deserialize;
 use super::{
     alarm_script::AlarmScript,
     installation::ReplacementScript,
-    phrases::{Healthy, Moment, Names, Rate, duration, optional_duration},
+    phrases::{Healthy, Moment, Names, Rate, SetBy, duration, optional_duration},
 };
 use crate::{
-    cloud::{Automation, Scheduled},
+    cloud::{Automation, Offers, Scheduled},
     plan::{
-        FleetName, Plan, RouteName, Side,
+        FleetName, Member, Plan, RouteName, Side,
         units::{Percent, Weight},
     },
-    rollout::Outcome,
+    rollout::{Jump, Outcome},
     testkit::{Fault, Operation},
 };
+
+/// What a group may have at most: each instance is played.
+pub(super) const MOST_INSTANCES: u32 = 10_000;
 
 /// A simulated cloud's character. The default is a healthy one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -59,9 +62,21 @@ pub struct Scenario {
     pub alarms: BTreeMap<String, AlarmScript>,
     /// Alarms that do not exist, though the plan names them.
     pub missing_alarms: Names,
+    /// Versions of launch templates that do not exist, though a plan or a group names them.
+    pub missing_versions: Vec<u32>,
+    /// Deployment configurations that CodeDeploy does not know.
+    pub missing_configs: BTreeSet<String>,
     pub faults: Vec<FaultScript>,
     pub operators: Vec<OperatorScript>,
     pub drift: Vec<DriftScript>,
+    /// How the clock of the run's machine is set; AWS's stays right.
+    pub clock: Vec<ClockScript>,
+    /// What leads to a side beside the places of the plan's routes.
+    pub other_rules: Vec<OtherRuleScript>,
+    /// Why a test route cannot be made, if it cannot.
+    pub no_test_route: Option<String>,
+    /// Runs of other folders that have marked all that the plan names.
+    pub marks: Vec<MarkScript>,
 }
 
 impl Default for Scenario {
@@ -81,11 +96,28 @@ impl Default for Scenario {
             function: FunctionScript::default(),
             alarms: BTreeMap::new(),
             missing_alarms: Names::default(),
+            missing_versions: Vec::new(),
+            missing_configs: BTreeSet::new(),
             faults: Vec::new(),
             operators: Vec::new(),
             drift: Vec::new(),
+            clock: Vec::new(),
+            other_rules: Vec::new(),
+            no_test_route: None,
+            marks: Vec::new(),
         }
     }
+}
+
+/// The machine's clock is set, forward or back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ClockScript {
+    /// After the run's begin.
+    #[serde(deserialize_with = "duration")]
+    pub at: Duration,
+    /// Such as `-1h` or `90s`.
+    pub by: SetBy,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -116,6 +148,14 @@ pub struct SideScript {
     pub healthy: Healthy,
     /// `false`: its target group is in no rule when the run begins.
     pub attached: bool,
+    /// How many instances its group has when the run begins.
+    pub instances: Option<u32>,
+    /// How many of those run the version before the one its group launches.
+    pub leftovers: u32,
+    /// Those of its group's zones, `a` and `b`, that do not offer its instance type.
+    pub without_offer: BTreeSet<String>,
+    /// `false`: the health checks of its target group are switched off.
+    pub checked: bool,
     /// Suspended processes of its group, such as `Launch` and `Terminate`.
     pub suspended: Vec<String>,
     /// Names of its group's scaling policies, which are told and do nothing.
@@ -133,6 +173,10 @@ impl Default for SideScript {
             latency: Duration::from_millis(80),
             healthy: Healthy::After(Duration::from_secs(20)),
             attached: true,
+            instances: None,
+            leftovers: 0,
+            without_offer: BTreeSet::new(),
+            checked: true,
             suspended: Vec::new(),
             policies: Vec::new(),
             schedule: Vec::new(),
@@ -155,6 +199,13 @@ impl SideScript {
             policies: self.policies.clone(),
             schedule: self.schedule.iter().map(scheduled).collect(),
         }
+    }
+
+    /// What the zones of its group offer.
+    pub(super) fn offers(&self) -> Offers {
+        let zones = BTreeSet::from(["a", "b"].map(str::to_owned));
+        let offering = zones.difference(&self.without_offer).cloned().collect();
+        Offers { of: BTreeMap::from([("m7g.large".to_owned(), offering)]), zones }
     }
 }
 
@@ -245,6 +296,18 @@ fn one() -> u64 {
     1
 }
 
+/// The mark of another run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MarkScript {
+    pub run: String,
+    pub owner: String,
+    pub journal: String,
+    /// How long before the beginning its owner was last seen; it never is again.
+    #[serde(deserialize_with = "duration")]
+    pub seen: Duration,
+}
+
 /// A person who gives the run a command.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -284,6 +347,41 @@ pub struct DriftScript {
     pub capacity: Option<CapacityChange>,
     /// A version that somebody begins to put in the place of every fleet's software.
     pub software: Option<String>,
+    /// What somebody deletes.
+    pub delete: Option<Deleted>,
+    /// The version of their launch template that the candidate's groups launch from now on.
+    pub template: Option<u32>,
+}
+
+/// Things that somebody deletes while a run needs them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deleted {
+    /// The rules, listeners or records of every route.
+    Routes,
+    /// The candidate's group of every fleet, with its instances.
+    CandidateFleets,
+}
+
+/// A rule of somebody else's on the same load balancer or, behind DNS, a record of another name: users come by it as they
+/// do by the route.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OtherRuleScript {
+    pub at: Moment,
+    /// Left out: it stays.
+    pub until: Option<Moment>,
+    /// Left out: one for every route.
+    pub route: Option<RouteName>,
+    pub side: Side,
+    #[serde(default = "some_weight")]
+    pub weight: Weight,
+    /// A target group of its own that the side's fleet registers its instances with too; left out: the side's.
+    pub through: Option<Member>,
+}
+
+fn some_weight() -> Weight {
+    Weight::new(100).unwrap_or(Weight::MAX)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -304,6 +402,11 @@ pub struct CapacityChange {
 }
 
 impl Scenario {
+    /// How the machine's clock is set, and after how long.
+    pub fn jumps(&self) -> Vec<(Duration, Jump)> {
+        self.clock.iter().map(|script| (script.at, script.by.0)).collect()
+    }
+
     /// All that the run does not do itself: what people change by hand, and scheduled actions.
     pub(super) fn changes_from_outside(&self) -> Vec<DriftScript> {
         let scheduled = [Side::Stable, Side::Candidate].into_iter().flat_map(|side| {
@@ -317,6 +420,8 @@ impl Scenario {
                     fleet: None,
                     capacity,
                     software: None,
+                    delete: None,
+                    template: None,
                 }
             })
         });
@@ -333,8 +438,23 @@ impl Scenario {
             if let Some(fleet) = drift.fleet.as_ref().filter(|f| !plan.fleets.contains_key(*f)) {
                 problems.push(format!("drift names fleet `{fleet}`, which the plan does not have"));
             }
-            if drift.weights.is_none() && drift.capacity.is_none() && drift.software.is_none() {
-                problems.push("a drift needs `weights`, `capacity` or `software`".into());
+            let has_change = drift.weights.is_some()
+                || drift.capacity.is_some()
+                || drift.software.is_some()
+                || drift.template.is_some()
+                || drift.delete.is_some();
+            if !has_change {
+                problems.push(
+                    "a drift needs `weights`, `capacity`, `software`, `template` or `delete`"
+                        .into(),
+                );
+            }
+        }
+        for other in &self.other_rules {
+            if let Some(route) = other.route.as_ref().filter(|r| !plan.routes.contains_key(*r)) {
+                problems.push(format!(
+                    "other-rules name route `{route}`, which the plan does not have"
+                ));
             }
         }
         let known: BTreeSet<&str> = alarm_names(plan).chain(self.composed_of()).collect();
@@ -342,10 +462,28 @@ impl Scenario {
         for name in scripted.chain(self.missing_alarms.iter()).filter(|n| !known.contains(n)) {
             problems.push(format!("alarm `{name}` is in no gate of the plan"));
         }
+        let most = self.largest_group();
+        if most > MOST_INSTANCES {
+            problems.push(format!(
+                "a simulated group has at most {MOST_INSTANCES} instances, this one is to have {most}"
+            ));
+        }
         if self.world_moments().any(|moment| matches!(moment, Moment::Asked(_))) {
             problems.push("only `operators` can be timed by `asked`".into());
         }
         problems
+    }
+
+    /// The most instances that anything here asks for.
+    fn largest_group(&self) -> u32 {
+        let of_side = |side: &SideScript| {
+            let scheduled = side.schedule.iter().flat_map(|s| [s.min, s.max, s.desired]).flatten();
+            scheduled.chain(side.instances).chain([side.leftovers]).max()
+        };
+        let drifts = self.drift.iter().filter_map(|drift| drift.capacity.as_ref());
+        let drifts = drifts.flat_map(|c| [c.min, c.max, c.desired]).flatten();
+        let sides = [&self.sides.stable, &self.sides.candidate].into_iter().filter_map(of_side);
+        drifts.chain(sides).max().unwrap_or_default()
     }
 
     /// The alarms that composite ones are made of.
@@ -362,7 +500,8 @@ impl Scenario {
         let faults = self.faults.iter().flat_map(|fault| [fault.from, fault.to]).flatten();
         let function = self.function.from;
         let outside = self.changes_from_outside().into_iter().map(|change| change.at);
-        later.chain(states).chain(faults).chain(function).chain(outside)
+        let others = self.other_rules.iter().flat_map(|other| [Some(other.at), other.until]);
+        later.chain(states).chain(faults).chain(function).chain(outside).chain(others.flatten())
     }
 }
 

@@ -58,12 +58,18 @@ pub(super) enum Fate {
 pub(super) struct SimulatedTargetGroup {
     pub(super) described: TargetGroup,
     pub(super) side: Side,
+    /// `false` when its health checks are switched off: then it is sent traffic whatever it does.
+    checked: bool,
     targets: Vec<Target>,
 }
 
 impl SimulatedTargetGroup {
     pub(super) fn new(described: TargetGroup, side: Side) -> Self {
-        Self { described, side, targets: Vec::new() }
+        Self { described, side, checked: true, targets: Vec::new() }
+    }
+
+    pub(super) fn switch_checks_off(&mut self) {
+        self.checked = false;
     }
 
     pub(super) fn register(&mut self, id: &str) {
@@ -88,6 +94,7 @@ impl SimulatedTargetGroup {
             target.phase = match (target.phase, attachment, healthy) {
                 (phase @ Phase::Draining { .. }, _, _) => phase,
                 (_, Attachment::Unused, _) => Phase::Unused,
+                (_, Attachment::Used, _) if !self.checked => Phase::Healthy,
                 (Phase::Unused, Attachment::Used, _) => Phase::Checking { since: now },
                 (Phase::Checking { since }, Attachment::Used, Healthy::After(time))
                     if now.since(since) >= time =>
@@ -143,6 +150,11 @@ impl SimulatedTargetGroup {
             .iter()
             .map(|target| {
                 let (state, reason) = match target.phase {
+                    Phase::Unused | Phase::Checking { .. } | Phase::Healthy | Phase::Unhealthy
+                        if !self.checked =>
+                    {
+                        (HealthState::Unavailable, "Target.HealthCheckDisabled")
+                    }
                     Phase::Unused => (HealthState::Unused, "Target.NotInUse"),
                     Phase::Checking { .. } => (HealthState::Initial, "Elb.InitialHealthChecking"),
                     Phase::Healthy => (HealthState::Healthy, ""),
@@ -167,6 +179,9 @@ mod tests {
             name: Member::new("green"),
             arn: String::new(),
             deregistration_delay: Duration::from_secs(30),
+            load_balancers: Vec::new(),
+            protocol: None,
+            vpc: None,
         };
         SimulatedTargetGroup::new(described, Side::Candidate)
     }

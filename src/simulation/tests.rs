@@ -12,7 +12,7 @@ use std::{
 use super::*;
 use crate::{
     cloud::{AlarmValue, Answer, Cloud, Error, HealthState},
-    plan::{Member, Plan, units::Weight},
+    plan::{Member, Plan, Proxy, units::Weight},
     rollout::{Capacity, Split, Timestamp},
     testkit::{SAMPLE_RULE, sample_plan},
 };
@@ -259,7 +259,8 @@ async fn composites_follow_what_they_are_made_of_and_history_keeps_every_pulse()
     let history = alarms.history("checkout-5xx", Timestamp::default()).await.unwrap();
     let start = 1_700_000_000_000;
     let seen: Vec<_> = history.iter().map(|t| (t.at.as_millis() - start, t.to)).collect();
-    assert_eq!(seen, [(21_000, AlarmValue::Alarm), (25_000, AlarmValue::Ok)]);
+    let began = (0, AlarmValue::Ok);
+    assert_eq!(seen, [began, (21_000, AlarmValue::Alarm), (25_000, AlarmValue::Ok)]);
     let later = Timestamp::from_millis(start + 22_000);
     assert_eq!(alarms.history("checkout-5xx", later).await.unwrap().len(), 1);
 }
@@ -269,7 +270,13 @@ async fn probes_answer_as_the_candidate_would() {
     let probe = async |scenario: &str| {
         let played = Played::with(scenario);
         let http = &played.cloud.reads.http;
-        http.get("https://candidate.internal/", &BTreeMap::new(), Duration::from_secs(1)).await
+        http.get(
+            "https://candidate.internal/",
+            &BTreeMap::new(),
+            Duration::from_secs(1),
+            Proxy::None,
+        )
+        .await
     };
     assert_eq!(probe("{}").await, Answer::Status(200));
     assert_eq!(probe("probe: { status: 404 }").await, Answer::Status(404));

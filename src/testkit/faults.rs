@@ -28,9 +28,13 @@ pub enum Operation {
     GetHealthCheckStatus,
     CreateRule,
     DeleteRule,
+    /// With the rules that are counted against them.
+    DescribeAccountLimits,
     DescribeAutoScalingGroups,
     #[serde(alias = "DescribeScheduledActions")]
     DescribePolicies,
+    DescribeLaunchTemplateVersions,
+    DescribeInstanceTypeOfferings,
     UpdateAutoScalingGroup,
     DescribeInstanceRefreshes,
     StartInstanceRefresh,
@@ -38,6 +42,7 @@ pub enum Operation {
     SuspendProcesses,
     ResumeProcesses,
     GetDeploymentGroup,
+    GetDeploymentConfig,
     CreateDeployment,
     ContinueDeployment,
     StopDeployment,
@@ -50,6 +55,13 @@ pub enum Operation {
     #[serde(alias = "DeleteMessageBatch")]
     DeleteMessage,
     GetCallerIdentity,
+    /// Of whatever service: marks are tags.
+    #[serde(alias = "ListTagsForResource")]
+    DescribeTags,
+    #[serde(alias = "CreateOrUpdateTags", alias = "ChangeTagsForResource", alias = "TagResource")]
+    AddTags,
+    #[serde(alias = "DeleteTags", alias = "UntagResource")]
+    RemoveTags,
     /// `Invoke`, which IAM calls by this name.
     InvokeFunction,
     /// A probe's request; it fails as no answer.
@@ -68,8 +80,11 @@ impl Operation {
             Self::GetHealthCheckStatus => "GetHealthCheckStatus",
             Self::CreateRule => "CreateRule",
             Self::DeleteRule => "DeleteRule",
+            Self::DescribeAccountLimits => "DescribeAccountLimits",
             Self::DescribeAutoScalingGroups => "DescribeAutoScalingGroups",
             Self::DescribePolicies => "DescribePolicies",
+            Self::DescribeLaunchTemplateVersions => "DescribeLaunchTemplateVersions",
+            Self::DescribeInstanceTypeOfferings => "DescribeInstanceTypeOfferings",
             Self::UpdateAutoScalingGroup => "UpdateAutoScalingGroup",
             Self::DescribeInstanceRefreshes => "DescribeInstanceRefreshes",
             Self::StartInstanceRefresh => "StartInstanceRefresh",
@@ -77,6 +92,7 @@ impl Operation {
             Self::SuspendProcesses => "SuspendProcesses",
             Self::ResumeProcesses => "ResumeProcesses",
             Self::GetDeploymentGroup => "GetDeploymentGroup",
+            Self::GetDeploymentConfig => "GetDeploymentConfig",
             Self::CreateDeployment => "CreateDeployment",
             Self::ContinueDeployment => "ContinueDeployment",
             Self::StopDeployment => "StopDeployment",
@@ -87,6 +103,9 @@ impl Operation {
             Self::ReceiveMessage => "ReceiveMessage",
             Self::DeleteMessage => "DeleteMessage",
             Self::GetCallerIdentity => "GetCallerIdentity",
+            Self::DescribeTags => "DescribeTags",
+            Self::AddTags => "AddTags",
+            Self::RemoveTags => "RemoveTags",
             Self::InvokeFunction => "InvokeFunction",
             Self::HttpGet => "HttpGet",
         }
@@ -100,7 +119,11 @@ impl Operation {
             | Self::DescribeTargetHealth
             | Self::ModifyRule
             | Self::CreateRule
-            | Self::DeleteRule => "elasticloadbalancing",
+            | Self::DeleteRule
+            | Self::DescribeAccountLimits
+            | Self::DescribeTags
+            | Self::AddTags
+            | Self::RemoveTags => "elasticloadbalancing",
             Self::ListResourceRecordSets
             | Self::ChangeResourceRecordSets
             | Self::GetHealthCheckStatus => "route53",
@@ -112,7 +135,9 @@ impl Operation {
             | Self::RollbackInstanceRefresh
             | Self::SuspendProcesses
             | Self::ResumeProcesses => "autoscaling",
+            Self::DescribeLaunchTemplateVersions | Self::DescribeInstanceTypeOfferings => "ec2",
             Self::GetDeploymentGroup
+            | Self::GetDeploymentConfig
             | Self::CreateDeployment
             | Self::ContinueDeployment
             | Self::StopDeployment => "codedeploy",
@@ -283,9 +308,11 @@ impl Faults {
             Fault::Transient => {
                 Error::Transient { operation: name, message: "connection reset by peer".into() }
             }
-            Fault::Denied => {
-                Error::Denied { action: operation.action(), resource: resource.to_owned() }
-            }
+            Fault::Denied => Error::Denied {
+                action: operation.action(),
+                resource: resource.to_owned(),
+                said: "AccessDenied".to_owned(),
+            },
             Fault::Conflict => Error::Conflict {
                 operation: name,
                 message: "another activity is in progress".into(),

@@ -10,11 +10,12 @@ use crate::{
     cloud::{
         Alarm, AlarmNews, Alarms, Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward,
         Functions, Group, Groups, Health, Http, Identity, Installation, Installations, Invoked,
-        LoadBalancers, Metrics, News, Pace, Query, Queues, Reads, Records, Replacing, ResizeGroups,
-        Series, SetRecordWeights, SetTestRoutes, SetWeights, TargetGroup, Transition,
+        Lead, LoadBalancers, Mark, Marks, Metrics, News, Offers, OwnTest, Owned, Pace, Query,
+        Queues, Reads, Records, Replacing, ResizeGroups, Series, SetMarks, SetRecordWeights,
+        SetTestRoutes, SetWeights, TargetGroup, Transition,
     },
-    plan::{FleetKind, FunctionName, Header, ListenerRule, Member, Queue, RecordSet},
-    rollout::{Capacity, Move, Split, TestRoute, Timestamp},
+    plan::{FleetKind, FunctionName, Header, How, ListenerRule, Member, Proxy, Queue, RecordSet},
+    rollout::{Capacity, Move, Split, TestRoute, Timestamp, Version},
 };
 
 struct Faulty<Port: ?Sized> {
@@ -33,6 +34,7 @@ impl Faults {
             sizes: self.wrap(&cloud.sizes),
             refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
             deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
+            marking: self.wrap(&cloud.marking),
             news: self.wrap(&cloud.news),
         }
     }
@@ -49,10 +51,13 @@ impl Faults {
             queues: self.wrap(&reads.queues),
             metrics: self.wrap(&reads.metrics),
             identity: self.wrap(&reads.identity),
+            // Asked only for what to say when a run cannot begin.
+            names: reads.names.clone(),
             http: self.wrap(&reads.http),
             // No request of anybody's: what a command does may go wrong by its script.
             commands: reads.commands.clone(),
             functions: self.wrap(&reads.functions),
+            marks: self.wrap(&reads.marks),
             region: reads.region.clone(),
         }
     }
@@ -87,6 +92,16 @@ impl Installations for FaultyService<dyn Installations> {
             FleetKind::CodeDeploy => Operation::GetDeploymentGroup,
         };
         self.faults.apply(operation, of.as_str(), self.port.installation(of)).await
+    }
+
+    async fn check_way(&self, how: &How) -> Result<(), Error> {
+        match how {
+            How::Refresh(_) => self.port.check_way(how).await,
+            How::Deploy(_) => {
+                let call = self.port.check_way(how);
+                self.faults.apply(Operation::GetDeploymentConfig, "the configuration", call).await
+            }
+        }
     }
 }
 
@@ -143,6 +158,16 @@ impl LoadBalancers for Faulty<dyn LoadBalancers> {
         let call = self.port.test_route(resource, header, group);
         self.faults.apply(Operation::DescribeRules, resource, call).await
     }
+
+    async fn may_add_test_route(&self, resource: &str, header: &Header) -> Result<(), Error> {
+        let call = self.port.may_add_test_route(resource, header);
+        self.faults.apply(Operation::DescribeAccountLimits, resource, call).await
+    }
+
+    async fn leads(&self, group: &Member, own: Option<OwnTest<'_>>) -> Result<Vec<Lead>, Error> {
+        let call = self.port.leads(group, own);
+        self.faults.apply(Operation::DescribeRules, group.as_str(), call).await
+    }
 }
 
 #[async_trait]
@@ -182,6 +207,11 @@ impl Dns for Faulty<dyn Dns> {
         let call = self.port.checkers(health_check);
         self.faults.apply(Operation::GetHealthCheckStatus, health_check, call).await
     }
+
+    async fn leads(&self, resource: &str, member: &Member) -> Result<Vec<Lead>, Error> {
+        let call = self.port.leads(resource, member);
+        self.faults.apply(Operation::ListResourceRecordSets, resource, call).await
+    }
 }
 
 #[async_trait]
@@ -207,6 +237,21 @@ impl Groups for Faulty<dyn Groups> {
     async fn automation(&self, name: &Member) -> Result<Automation, Error> {
         let call = self.port.automation(name);
         self.faults.apply(Operation::DescribePolicies, name.as_str(), call).await
+    }
+
+    async fn launches(&self, name: &Member) -> Result<Vec<Version>, Error> {
+        let call = self.port.launches(name);
+        self.faults.apply(Operation::DescribeLaunchTemplateVersions, name.as_str(), call).await
+    }
+
+    async fn check_version(&self, version: &Version) -> Result<(), Error> {
+        let call = self.port.check_version(version);
+        self.faults.apply(Operation::DescribeLaunchTemplateVersions, version.as_str(), call).await
+    }
+
+    async fn offers(&self, name: &Member, version: &Version) -> Result<Offers, Error> {
+        let call = self.port.offers(name, version);
+        self.faults.apply(Operation::DescribeInstanceTypeOfferings, name.as_str(), call).await
     }
 }
 
@@ -289,19 +334,38 @@ impl Functions for Faulty<dyn Functions> {
 }
 
 #[async_trait]
+impl Marks for Faulty<dyn Marks> {
+    async fn marks(&self, on: &Owned) -> Result<Vec<Mark>, Error> {
+        self.faults.apply(Operation::DescribeTags, &on.to_string(), self.port.marks(on)).await
+    }
+}
+
+#[async_trait]
+impl SetMarks for Faulty<dyn SetMarks> {
+    async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
+        self.faults.apply(Operation::AddTags, &on.to_string(), self.port.put(on, mark)).await
+    }
+
+    async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
+        self.faults.apply(Operation::RemoveTags, &on.to_string(), self.port.remove(on, run)).await
+    }
+}
+
+#[async_trait]
 impl Http for Faulty<dyn Http> {
     async fn get(
         &self,
         url: &str,
         headers: &BTreeMap<String, String>,
         timeout: Duration,
+        proxy: Proxy,
     ) -> Answer {
         let (call, fault) = self.faults.decide(Operation::HttpGet);
         match fault {
-            None => self.port.get(url, headers, timeout).await,
+            None => self.port.get(url, headers, timeout, proxy).await,
             Some(Fault::CrashBefore) => Answer::None(self.faults.die(&call).await.to_string()),
             Some(Fault::CrashAfter) => {
-                let _answer_nobody_reads = self.port.get(url, headers, timeout).await;
+                let _answer_nobody_reads = self.port.get(url, headers, timeout, proxy).await;
                 Answer::None(self.faults.die(&call).await.to_string())
             }
             Some(
@@ -312,6 +376,10 @@ impl Http for Faulty<dyn Http> {
                 | Fault::TimeoutAfterEffect,
             ) => Answer::None("connection reset by peer".into()),
         }
+    }
+
+    fn proxy_to(&self, url: &str) -> Option<String> {
+        self.port.proxy_to(url)
     }
 }
 
@@ -381,7 +449,13 @@ mod tests {
             for _ in 0..500 {
                 let _answer_does_not_matter = cloud.reads.identity.caller().await;
                 let http = &cloud.reads.http;
-                http.get("https://candidate/", &BTreeMap::new(), Duration::from_secs(1)).await;
+                http.get(
+                    "https://candidate/",
+                    &BTreeMap::new(),
+                    Duration::from_secs(1),
+                    Proxy::None,
+                )
+                .await;
             }
             faults.injected()
         };

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::plan::{
     AlarmsGate, AlreadyInAlarm, AwsTarget, Baseline, CompareGate, Comparison, Component,
     ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, InsufficientData,
-    ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, PlanName, Route, RouteKind,
-    RouteName, Side, Sides, Size, Step, StepId, Tolerance, Until, Verb, units::Percent,
+    Leftovers, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, PlanName, Route,
+    RouteKind, RouteName, Side, Sides, Size, Step, StepId, Tolerance, Until, Verb, units::Percent,
 };
 
 /// The ARN of the sample plan's rule.
@@ -79,6 +79,7 @@ pub fn sample_plan() -> Plan {
                 kind: FleetKind::AutoScaling,
                 sides: pair("app-blue", "app-green"),
                 behind: Some(route.clone()),
+                leftovers: Leftovers::Refuse,
             },
         )]),
         gates: BTreeMap::from([(
@@ -101,6 +102,7 @@ pub fn sample_plan() -> Plan {
             steps: steps.collect(),
         }],
         on_failure: OnFailure::RollBack,
+        roll_back_for: Duration::from_hours(1),
         on_interrupt: OnInterrupt::Hold,
     }
 }

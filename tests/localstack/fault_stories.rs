@@ -1,6 +1,8 @@
 //! For every operation of AWS that a run may call, the shortest plan that makes it call it. `faults.rs` lets each go
 //! wrong in every way.
 
+use std::{process::Child, thread, time::Duration};
+
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::{lambda::Verifier, load::Load, replacements, world::World};
@@ -26,12 +28,12 @@ pub(crate) enum Meanwhile {
 }
 
 impl Meanwhile {
-    pub(crate) fn begin(self, world: &World) -> Option<Load> {
+    pub(crate) fn begin(self, world: &World, run: &mut Child) -> Option<Load> {
         match self {
             Self::Nothing => {}
             Self::Requests => return Some(Load::start(&world.prefix, 2)),
-            Self::AlarmFlickers(alarm) => moved(world, alarm, StateValue::InsufficientData),
-            Self::AlarmGoesOff(alarm) => moved(world, alarm, StateValue::Alarm),
+            Self::AlarmFlickers(alarm) => moved(world, run, alarm, StateValue::InsufficientData),
+            Self::AlarmGoesOff(alarm) => moved(world, run, alarm, StateValue::Alarm),
         }
         None
     }
@@ -47,13 +49,18 @@ impl Meanwhile {
     }
 }
 
-/// Sets an alarm once traffic has moved, or software is being replaced.
-fn moved(world: &World, alarm: &str, to: StateValue) {
+/// Sets an alarm once traffic has moved, or software is being replaced. A run that ends before is told by its end.
+fn moved(world: &World, run: &mut Child, alarm: &str, to: StateValue) {
     let moves = |event: &String| {
         event.contains("bake-started") || event.contains("observed") && event.contains("moving")
     };
-    world.wait_until("anything to move", |events| events.iter().any(moves));
-    world.set_alarm(alarm, to);
+    while run.try_wait().unwrap().is_none() {
+        if world.events().iter().any(moves) {
+            world.set_alarm(alarm, to);
+            return;
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
 }
 
 pub(crate) struct Story {
@@ -112,7 +119,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 20] = [
+pub(crate) const STORIES: [Story; 22] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -142,7 +149,11 @@ pub(crate) const STORIES: [Story; 20] = [
         operations: &[
             "codedeploy.BatchGetDeploymentTargets",
             "codedeploy.CreateDeployment",
+            "codedeploy.GetDeploymentConfig",
             "codedeploy.ListDeploymentTargets",
+            "codedeploy.ListTagsForResource",
+            "codedeploy.TagResource",
+            "codedeploy.UntagResource",
         ],
         kind: Kind::Seeded("codedeploy"),
         plan: in_place,
@@ -163,6 +174,12 @@ pub(crate) const STORIES: [Story; 20] = [
         ..ORDINARY
     },
     Story {
+        operations: &["ec2.DescribeInstanceTypeOfferings", "ec2.DescribeLaunchTemplateVersions"],
+        kind: Kind::Seeded("rolling"),
+        plan: rolling,
+        ..ORDINARY
+    },
+    Story {
         operations: &["autoscaling.StartInstanceRefresh"],
         kind: Kind::Seeded("rolling"),
         plan: rolling,
@@ -178,9 +195,11 @@ pub(crate) const STORIES: [Story; 20] = [
     Story {
         operations: &[
             "route53.ChangeResourceRecordSets",
+            "route53.ChangeTagsForResource",
             "route53.GetChange",
             "route53.GetHealthCheckStatus",
             "route53.ListHostedZonesByName",
+            "route53.ListTagsForResource",
         ],
         kind: Kind::Seeded("route53"),
         plan: by_dns,
@@ -240,10 +259,26 @@ pub(crate) const STORIES: [Story; 20] = [
         plan: asked,
         ..ORDINARY
     },
-    Story { operations: &["elbv2.CreateRule", "elbv2.DeleteRule"], plan: tested, ..ORDINARY },
+    Story {
+        operations: &["elbv2.CreateRule", "elbv2.DeleteRule", "elbv2.DescribeAccountLimits"],
+        plan: tested,
+        ..ORDINARY
+    },
     Story {
         operations: &["elbv2.DescribeTargetGroups"],
         kind: Kind::HalfNamed,
+        plan: grown,
+        ..ORDINARY
+    },
+    Story {
+        operations: &[
+            "autoscaling.CreateOrUpdateTags",
+            "autoscaling.DeleteTags",
+            "autoscaling.DescribeTags",
+            "elbv2.AddTags",
+            "elbv2.DescribeTags",
+            "elbv2.RemoveTags",
+        ],
         plan: grown,
         ..ORDINARY
     },

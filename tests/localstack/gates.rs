@@ -49,7 +49,7 @@ fn a_share_that_sticky_clients_keep_small_is_said() {
     std::thread::sleep(std::time::Duration::from_secs(2));
     let run = world.start(&["run", &plan]);
     world.wait_for("warning: its share is");
-    world.run(&["abort", "--reason", "the share is off"]).expect(0);
+    world.run(&["abort", "--reason", "the share is off"]).expect(4);
     let ended = Ended::wait(run);
     let seen = load.stop();
     println!("sticky: {:?}\n{}", seen.versions(), ended.told);

@@ -40,6 +40,11 @@ impl Load {
         Self::with(prefix, per_second, &["--returning", &share.to_string()])
     }
 
+    /// All requests ask for this path.
+    pub(crate) fn asking_for(path: &str, prefix: &str, per_second: u32) -> Self {
+        Self::with(prefix, per_second, &["--path", path])
+    }
+
     fn with(prefix: &str, per_second: u32, more: &[&str]) -> Self {
         let state = std::env::var("TIDE_AWS_STATE").expect("run through `make localstack`");
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/localstack/tide-aws");

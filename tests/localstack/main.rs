@@ -12,9 +12,12 @@
 
 mod fault_stories;
 mod faults;
+mod fleets;
 mod gates;
 mod lambda;
+mod leads;
 mod load;
+mod marks;
 mod push;
 mod replacements;
 mod rollouts;

@@ -4,10 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::StateValue;
-use tidegate::{
-    journal::Envelope,
-    rollout::{Event, Timestamp},
-};
+use tidegate::rollout::{Event, Timestamp};
 
 use crate::world::{Ended, World};
 
@@ -23,9 +20,16 @@ const LISTEN: &str = ", listen: { sqs: \"${app}-alarms\" }";
 
 /// When the step failed, by the journal.
 fn failed_at(world: &World) -> Timestamp {
-    let journal = world.events().into_iter().map(|text| serde_json::from_str(&text).unwrap());
-    let failed = |envelope: &Envelope| matches!(envelope.event, Event::StepFailed { .. });
-    journal.into_iter().find(failed).unwrap().at
+    world
+        .events()
+        .into_iter()
+        .find_map(|text| {
+            let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let event: Event = serde_json::from_value(file["event"].clone()).unwrap();
+            let at: Timestamp = serde_json::from_value(file["at"].clone()).unwrap();
+            matches!(event, Event::StepFailed { .. }).then_some(at)
+        })
+        .unwrap()
 }
 
 /// Lets an alarm go off in the middle of a bake. How long it takes until the step has failed.

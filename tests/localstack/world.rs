@@ -11,9 +11,9 @@ use aws_sdk_cloudwatch::types::StateValue;
 use aws_sdk_elasticloadbalancingv2::types::{ForwardActionConfig, TargetGroupStickinessConfig};
 use tidegate::{
     aws::{Settings, connect},
-    cloud::{AlarmValue, Calls, Cloud},
+    cloud::{AlarmValue, Calls, Cloud, Owned, Patience},
     plan::{ListenerRule, Member},
-    rollout::{Split, Timestamp},
+    rollout::{Capacity, Split, Timestamp},
 };
 
 pub(crate) struct World {
@@ -56,7 +56,9 @@ impl World {
     pub(crate) fn again(prefix: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let settings = runtime.block_on(aws_config::from_env().load());
-        let cloud = runtime.block_on(connect(&Settings::default(), &Calls::default())).unwrap();
+        let cloud = runtime
+            .block_on(connect(&Settings::default(), &Calls::default(), Patience::Forward))
+            .unwrap();
         let journal = tempfile::tempdir().unwrap();
         let seeded = serde_json::Value::Null;
         Self { prefix: prefix.to_owned(), journal, seeded, cloud, runtime, settings }
@@ -262,6 +264,22 @@ impl World {
         Member::new(format!("{}-{colour}", self.prefix))
     }
 
+    /// Gives a side's group this size, as somebody else would, and waits until so many are in service.
+    pub(crate) fn resize(&self, colour: &str, desired: u32) {
+        let group = self.member(colour);
+        let to = Capacity { min: 0, max: 8, desired };
+        self.runtime.block_on(self.cloud.sizes.resize(&group, to)).unwrap();
+        let begun = Instant::now();
+        loop {
+            let seen = self.runtime.block_on(self.cloud.reads.groups.group(&group)).unwrap();
+            if seen.in_service == desired {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{seen:?}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     pub(crate) fn split(&self) -> Split {
         self.runtime.block_on(self.cloud.reads.load_balancers.find(&self.rule())).unwrap().split
     }
@@ -283,6 +301,102 @@ impl World {
         });
     }
 
+    /// The rule takes requests for this path only, and whatever else comes is the stable side's alone.
+    pub(crate) fn leave_the_rest_to_stable(&self, path: &str) {
+        use aws_sdk_elasticloadbalancingv2::types::RuleCondition;
+        let (client, rule) = (self.load_balancing(), self.rule_arn());
+        let only = RuleCondition::builder().field("path-pattern").values(path).build();
+        let change = client.modify_rule().rule_arn(rule).conditions(only).send();
+        self.runtime.block_on(change).unwrap();
+        self.forward_the_rest("blue");
+    }
+
+    /// The listener's default action forwards to one group alone, in the old way.
+    fn forward_the_rest(&self, colour: &str) {
+        use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum};
+        let group = self.target_group(colour);
+        let action = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group);
+        let change = self.load_balancing().modify_listener().listener_arn(self.listener_arn());
+        let change = change.default_actions(action.build()).send();
+        self.runtime.block_on(change).unwrap();
+    }
+
+    /// The rule is gone; the listener forwards to the stable group alone, in the old way.
+    pub(crate) fn detach_the_candidate(&self) {
+        let delete = self.load_balancing().delete_rule().rule_arn(self.rule_arn()).send();
+        self.runtime.block_on(delete).unwrap();
+        self.forward_the_rest("blue");
+    }
+
+    /// One more rule, ahead of the others, that forwards requests for a path to a side.
+    pub(crate) fn add_rule(&self, priority: i32, path: &str, colour: &str) -> String {
+        use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, RuleCondition};
+        let group = self.target_group(colour);
+        let action = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group);
+        let condition = RuleCondition::builder().field("path-pattern").values(path).build();
+        let add = self.load_balancing().create_rule().listener_arn(self.listener_arn());
+        let add = add.priority(priority).conditions(condition).actions(action.build()).send();
+        let added = self.runtime.block_on(add).unwrap();
+        added.rules()[0].rule_arn().unwrap().to_owned()
+    }
+
+    pub(crate) fn delete_rule(&self, arn: &str) {
+        let delete = self.load_balancing().delete_rule().rule_arn(arn).send();
+        self.runtime.block_on(delete).unwrap();
+    }
+
+    /// The rule signs users in before it forwards them.
+    pub(crate) fn sign_users_in(&self) {
+        use aws_sdk_elasticloadbalancingv2::types::{
+            Action, ActionTypeEnum, AuthenticateOidcActionConfig,
+        };
+        let (client, rule) = (self.load_balancing(), self.rule_arn());
+        let read = self.runtime.block_on(client.describe_rules().rule_arns(&rule).send()).unwrap();
+        let mut forward = read.rules()[0].actions()[0].clone();
+        (forward.target_group_arn, forward.order) = (None, Some(2));
+        let oidc = AuthenticateOidcActionConfig::builder()
+            .issuer("https://id.example.com")
+            .authorization_endpoint("https://id.example.com/a")
+            .token_endpoint("https://id.example.com/t")
+            .user_info_endpoint("https://id.example.com/u")
+            .client_id("shop")
+            .client_secret("secret");
+        let sign_in = Action::builder()
+            .r#type(ActionTypeEnum::AuthenticateOidc)
+            .order(1)
+            .authenticate_oidc_config(oidc.build())
+            .build();
+        let change = client.modify_rule().rule_arn(rule).actions(sign_in).actions(forward).send();
+        self.runtime.block_on(change).unwrap();
+    }
+
+    fn load_balancing(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+        aws_sdk_elasticloadbalancingv2::Client::new(&self.settings)
+    }
+
+    pub(crate) fn rule_arn(&self) -> String {
+        let at = self.rule();
+        self.runtime.block_on(self.cloud.reads.load_balancers.find(&at)).unwrap().resource
+    }
+
+    fn listener_arn(&self) -> String {
+        let client = self.load_balancing();
+        self.runtime.block_on(async {
+            let balancer = client.describe_load_balancers().names(&self.prefix).send();
+            let balancer = balancer.await.unwrap().load_balancers()[0].clone();
+            let listeners = client.describe_listeners();
+            let arn = balancer.load_balancer_arn.unwrap();
+            let listeners = listeners.load_balancer_arn(arn).send().await.unwrap();
+            listeners.listeners()[0].listener_arn().unwrap().to_owned()
+        })
+    }
+
+    fn target_group(&self, colour: &str) -> String {
+        let name = self.member(colour);
+        let found = self.cloud.reads.load_balancers.target_group(&name);
+        self.runtime.block_on(found).unwrap().arn
+    }
+
     fn rewrite_rule(&self, change: impl Fn(&mut ForwardActionConfig)) {
         let client = aws_sdk_elasticloadbalancingv2::Client::new(&self.settings);
         let at = self.rule();
@@ -296,6 +410,21 @@ impl World {
         action.target_group_arn = None;
         let write = client.modify_rule().rule_arn(rule).actions(action).send();
         self.runtime.block_on(write).unwrap();
+    }
+
+    /// Lets a run's marks look as they do ten minutes after its last beat.
+    pub(crate) fn age_marks(&self, run: &str) {
+        self.runtime.block_on(async {
+            let Cloud { reads, marking, .. } = &self.cloud;
+            let rule = reads.load_balancers.find(&self.rule()).await.unwrap().resource;
+            let groups = ["blue", "green"].map(|side| Owned::AutoScalingGroup(self.member(side)));
+            for on in groups.into_iter().chain([Owned::Forward(rule)]) {
+                let marks = reads.marks.marks(&on).await.unwrap();
+                let mark = marks.into_iter().find(|mark| mark.run == run).unwrap();
+                let aged = mark.beaten(mark.beat.before(Duration::from_mins(10)));
+                marking.put(&on, &aged).await.unwrap();
+            }
+        });
     }
 
     /// What a colleague does in the console.
@@ -353,8 +482,14 @@ impl World {
 
     /// Everything a run may touch, as AWS describes it.
     pub(crate) fn snapshot(&self) -> BTreeMap<String, String> {
-        let mut seen = BTreeMap::new();
+        let mut seen = self.groups();
         seen.insert("rule".to_owned(), self.split().to_string());
+        seen
+    }
+
+    /// How large its groups are.
+    pub(crate) fn groups(&self) -> BTreeMap<String, String> {
+        let mut seen = BTreeMap::new();
         for colour in ["blue", "green"] {
             let name = self.member(colour);
             let group = self.runtime.block_on(self.cloud.reads.groups.group(&name)).unwrap();

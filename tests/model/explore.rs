@@ -1,16 +1,19 @@
-//! Breadth-first search: from every state, everything that can happen next.
+//! Breadth-first search: from every state, everything that can happen next. It is one long list of what may happen, kept
+//! together so that one reading shows what is tried and what is not.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
 };
 
 use tidegate::{
-    plan::{Plan, PlanName, Side},
+    plan::{Plan, PlanName, Side, StepId},
     rollout::{
-        Actor, CallProblem, Check, Command, Ending, Event, Input, Mode, Outcome, Picture,
-        ProblemKind, Reading, Signal, State, Subject, Target, Timestamp, Vote, awaits_person,
-        handle, outstanding,
+        Actor, Call, CallProblem, Check, Command, Ending, Event, Input, Jump, Mode, Outcome,
+        Picture, Poll, ProblemKind, Reading, Shared, Signal, State, Subject, Target, Timestamp,
+        Vote, awaits_person, handle, outstanding,
     },
 };
 
@@ -28,9 +31,15 @@ pub(crate) struct Budget {
     /// Calls that fail, with or without effect.
     pub(crate) calls: u8,
     pub(crate) aborts: u8,
+    /// Runners that take over in order to abort.
+    pub(crate) late_aborts: u8,
     pub(crate) pauses: u8,
     /// Changes by somebody else.
     pub(crate) strangers: u8,
+    /// Clocks that are set, forward or back, and runners whose clock is behind.
+    pub(crate) jumps: u8,
+    /// Targets that somebody deletes.
+    pub(crate) deletions: u8,
     /// All of these together.
     pub(crate) total: u8,
 }
@@ -58,7 +67,14 @@ pub(crate) enum Rules {
     Honest,
     UnknownPasses,
     AlwaysDrained,
+    /// The core is not told that the clock was set.
+    ClockUntold,
 }
+
+/// How far clocks are set.
+const JUMPS: [Jump; 2] = [Jump::from_millis(3_600_000), Jump::from_millis(-3_600_000)];
+/// How far behind a second runner's clock is.
+const BEHIND: Duration = Duration::from_mins(5);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Node {
@@ -67,17 +83,50 @@ pub(crate) struct Node {
     pub(crate) now: Timestamp,
     pub(crate) budget: Budget,
     /// What each gate last said, as the world knows it.
-    pub(crate) said: BTreeMap<Check, (Outcome, Timestamp)>,
+    pub(crate) said: Shared<BTreeMap<Check, (Outcome, Timestamp)>>,
     pub(crate) strange: Option<Target>,
     /// How often each gate has failed since a person last resumed the run, as the world knows it.
-    pub(crate) failed: BTreeMap<Check, u32>,
+    pub(crate) failed: Shared<BTreeMap<Check, u32>>,
     /// Targets whose last call has not returned.
-    pub(crate) doubted: BTreeSet<Target>,
+    pub(crate) doubted: Shared<BTreeSet<Target>>,
+    /// What somebody has deleted.
+    pub(crate) gone: Option<Target>,
+    /// How far the clock was set in all, in milliseconds.
+    pub(crate) set_by: i64,
+    /// When each step began, and when its bake did, by a clock that nobody sets.
+    pub(crate) began: Shared<BTreeMap<StepId, Timestamp>>,
+    pub(crate) baked: Shared<BTreeMap<StepId, Timestamp>>,
 }
 
 impl Node {
+    /// The time by a clock that nobody sets.
+    pub(crate) fn truth(&self, now: Timestamp) -> Timestamp {
+        now.moved(Jump::from_millis(-self.set_by))
+    }
+
+    /// The clock shows something else: what was said was said as long ago as before.
+    fn set_clock(&mut self, by: Jump) {
+        self.set_by += by.as_millis();
+        for (_, at) in self.said.values_mut() {
+            *at = at.moved(by);
+        }
+    }
+
     fn apply(&mut self, event: &Event, now: Timestamp) {
         match event {
+            Event::ClockJumped { by } => self.set_clock(*by),
+            Event::StepStarted { step, .. } => {
+                let truth = self.truth(now);
+                self.began.insert(step.clone(), truth);
+            }
+            Event::BakeStarted { step, .. } => {
+                let truth = self.truth(now);
+                self.baked.insert(step.clone(), truth);
+            }
+            Event::StepDone { step } | Event::StepFailed { step, .. } => {
+                self.began.remove(step);
+                self.baked.remove(step);
+            }
             Event::ChangeIntended { target, .. } => {
                 self.doubted.insert(target.clone());
             }
@@ -111,10 +160,14 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         state: State::default(),
         now: Timestamp::from_millis(1_000_000),
         budget,
-        said: BTreeMap::new(),
+        said: Shared::default(),
         strange: None,
-        failed: BTreeMap::new(),
-        doubted: BTreeSet::new(),
+        failed: Shared::default(),
+        doubted: Shared::default(),
+        gone: None,
+        set_by: 0,
+        began: Shared::default(),
+        baked: Shared::default(),
         world,
     };
     let started = Event::RunStarted {
@@ -126,6 +179,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         found: root.world.found(),
         excused: Vec::new(),
         attempts: BTreeMap::new(),
+        acting_as: None,
     };
     root.state.apply(&started, root.now);
     let (first, now) = (root.clone(), root.now);
@@ -227,12 +281,13 @@ impl Search<'_> {
     }
 
     /// The state as the core is made to see it.
-    fn told(&self, node: &Node) -> State {
-        let mut told = node.state.clone();
+    fn told<'a>(&self, node: &'a Node) -> Cow<'a, State> {
+        let mut told = Cow::Borrowed(&node.state);
         if self.rules == Rules::AlwaysDrained {
             for route in self.plan.routes.keys() {
                 for side in [Side::Stable, Side::Candidate] {
-                    told.idle_since.insert((route.clone(), side), Timestamp::default());
+                    let idle_since = &mut told.to_mut().idle_since;
+                    idle_since.insert((route.clone(), side), Timestamp::default());
                 }
             }
         }
@@ -256,11 +311,40 @@ impl Search<'_> {
         true
     }
 
-    /// A new runner takes over.
+    /// A new runner takes over, perhaps one whose clock is behind, perhaps one that is to abort.
     fn restart(&mut self, parent: Option<usize>, node: Node, label: &str) -> Result<bool, String> {
-        let input = Input::RunnerStarted { by: Actor("second".to_owned()) };
+        let mut found = self.take_over(parent, node.clone(), Vec::new(), label)?;
+        if let Some(budget) = node.budget.spend(|b| &mut b.jumps) {
+            let now = node.now.before(BEHIND);
+            let behind = Node { now, budget, ..node.clone() };
+            let label = format!("{label}, its clock behind");
+            found |= self.take_over(parent, behind, Vec::new(), &label)?;
+        }
+        if let Some(budget) = node.budget.spend(|b| &mut b.late_aborts) {
+            let abort = (Actor("operator".to_owned()), Command::Abort { reason: None });
+            let asked = Node { budget, ..node };
+            found |= self.take_over(parent, asked, vec![abort], &format!("{label}, to abort"))?;
+        }
+        Ok(found)
+    }
+
+    fn take_over(
+        &mut self,
+        parent: Option<usize>,
+        node: Node,
+        then: Vec<(Actor, Command)>,
+        label: &str,
+    ) -> Result<bool, String> {
+        let is_asked_back = !then.is_empty() && !matches!(node.state.mode, Mode::Ended(_));
+        let input = Input::RunnerStarted { by: Actor("second".to_owned()), then };
         let now = node.now;
         let events = handle(self.plan, &node.state, &input, now).expect("never refused");
+        if is_asked_back
+            && events.iter().any(|e| matches!(e, Event::RunEnded { ending: Ending::Promoted }))
+        {
+            let id = self.remember(parent, label);
+            return Err(self.story(id, "a run that was to be aborted is promoted"));
+        }
         let mut cut = node;
         for event in &events {
             if let Err(broken) = invariants::check(self.plan, &cut, event, now) {
@@ -273,11 +357,13 @@ impl Search<'_> {
     }
 
     fn successors(&mut self, id: usize, node: &Node) -> Result<bool, String> {
-        let mut fresh = self.calls(id, node)?;
-        fresh |= self.polls(id, node)?;
-        fresh |= self.people(id, node)?;
-        fresh |= self.operations(id, node);
         let out = outstanding(self.plan, &self.told(node), node.now);
+        let is_calling = !out.calls.is_empty();
+        let mut fresh = self.calls(id, node, out.calls)?;
+        fresh |= self.polls(id, node, out.polls)?;
+        fresh |= self.people(id, node)?;
+        fresh |= self.accidents(id, node)?;
+        fresh |= self.operations(id, node);
         if let Some(wake) = out.wake {
             fresh |= self.step(
                 Some(id),
@@ -288,16 +374,16 @@ impl Search<'_> {
                 &format!("time {wake}"),
             )?;
         }
-        if node.state.interrupted.is_some() && out.calls.is_empty() {
+        if node.state.interrupted.is_some() && !is_calling {
             fresh |= self.restart(Some(id), node.clone(), "resume after the interrupt")?;
         }
         Ok(fresh)
     }
 
     /// Every way in which each call under way may end, a crash in the middle of it included.
-    fn calls(&mut self, id: usize, node: &Node) -> Result<bool, String> {
+    fn calls(&mut self, id: usize, node: &Node, calls: Vec<Call>) -> Result<bool, String> {
         let mut fresh = false;
-        for call in outstanding(self.plan, &self.told(node), node.now).calls {
+        for call in calls {
             let after = node.world.after(&call);
             let fits = after.is_some();
             let cut_short = if fits { node.world.cut_short(self.plan, &call) } else { Vec::new() };
@@ -341,6 +427,9 @@ impl Search<'_> {
             }
             ways.push(("throttled", node.clone(), problem(ProblemKind::Passing), Cost::Misfortune));
             ways.push(("denied", node.clone(), problem(ProblemKind::Final), Cost::Misfortune));
+            if node.gone.as_ref() == Some(&call.target) {
+                ways = vec![("absent", node.clone(), problem(ProblemKind::Final), Cost::Free)];
+            }
             for (how, mut next, result, cost) in ways {
                 if cost == Cost::Misfortune {
                     let Some(budget) = next.budget.spend(|b| &mut b.calls) else { continue };
@@ -384,13 +473,18 @@ impl Search<'_> {
         fresh
     }
 
-    fn polls(&mut self, id: usize, node: &Node) -> Result<bool, String> {
+    fn polls(&mut self, id: usize, node: &Node, polls: Vec<Poll>) -> Result<bool, String> {
         let mut fresh = false;
-        for poll in outstanding(self.plan, &self.told(node), node.now).polls {
+        for poll in polls {
             if poll.since > node.now {
                 continue;
             }
             match poll.subject {
+                Subject::Target(target) if node.gone.as_ref() == Some(&target) => {
+                    let label = format!("read {target}: gone");
+                    let input = Input::Vanished { target, words: "model".to_owned() };
+                    fresh |= self.step(Some(id), node, node.clone(), &input, node.now, &label)?;
+                }
                 Subject::Target(target) => {
                     let live: Picture = node.world.0[&target].clone();
                     let label = format!("read {target}: {live}");
@@ -400,6 +494,11 @@ impl Search<'_> {
                 Subject::Check(check) => {
                     let is_gate = matches!(check, Check::Gate(_));
                     let honest = node.world.answer(self.plan, &check);
+                    // That users are served is not kept, and changes nothing.
+                    let is_served = matches!(check, Check::Served { .. });
+                    if is_served && honest == Outcome::Pass && !self.is_gone(node, &check) {
+                        continue;
+                    }
                     let mut outcomes = vec![(honest, Cost::Free)];
                     if is_gate {
                         for outcome in [Outcome::Fail, Outcome::Unknown, Outcome::Wait] {
@@ -414,7 +513,9 @@ impl Search<'_> {
                             };
                             next.budget = budget;
                         }
-                        next.said.insert(check.clone(), (outcome, node.now));
+                        if !is_served {
+                            next.said.insert(check.clone(), (outcome, node.now));
+                        }
                         if is_gate && outcome == Outcome::Fail {
                             *next.failed.entry(check.clone()).or_default() += 1;
                         }
@@ -423,12 +524,66 @@ impl Search<'_> {
                             | (Rules::AlwaysDrained, _, Check::Drained { .. }) => Outcome::Pass,
                             _ => outcome,
                         };
-                        let reading = Reading::new(told, node.now, "model");
+                        let mut reading = Reading::new(told, node.now, "model");
+                        if self.is_gone(node, &check) {
+                            reading.outcome = Outcome::Fail;
+                            reading.gone = Some("model".to_owned());
+                        }
                         let label = format!("{check}: {outcome}");
                         let input = Input::Answered { check: check.clone(), reading };
                         fresh |= self.step(Some(id), node, next, &input, node.now, &label)?;
                     }
                 }
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// Whether what a check asks after is what somebody has deleted.
+    fn is_gone(&self, node: &Node, check: &Check) -> bool {
+        let (asked, of) = match check {
+            Check::Healthy { route, side, .. } => (route, *side),
+            Check::Served { route } => (route, Side::Candidate),
+            Check::BaselineHealthy { .. }
+            | Check::Gate(_)
+            | Check::Drained { .. }
+            | Check::Requests { .. }
+            | Check::Stands(_) => return false,
+        };
+        let mut fleets = self.plan.fleets_behind(asked);
+        matches!(&node.gone, Some(Target::Fleet { fleet, side }) if *side == of && fleets.any(|f| f == fleet))
+    }
+
+    /// The clock is set, and things are deleted.
+    fn accidents(&mut self, id: usize, node: &Node) -> Result<bool, String> {
+        let mut fresh = false;
+        let is_moving = matches!(node.state.mode, Mode::Forward | Mode::RollingBack { .. });
+        if !is_moving || node.state.interrupted.is_some() {
+            return Ok(false);
+        }
+        if let Some(budget) = node.budget.spend(|b| &mut b.jumps) {
+            for by in JUMPS {
+                let mut next = Node { budget, ..node.clone() };
+                let now = node.now.moved(by);
+                let label = format!("the clock is set {by}");
+                let input = match self.rules {
+                    Rules::ClockUntold => {
+                        next.set_clock(by);
+                        Input::Tick
+                    }
+                    Rules::Honest | Rules::UnknownPasses | Rules::AlwaysDrained => {
+                        Input::ClockJumped { by }
+                    }
+                };
+                fresh |= self.step(Some(id), node, next, &input, now, &label)?;
+            }
+        }
+        if let Some(budget) = node.budget.spend(|b| &mut b.deletions) {
+            for target in node.world.0.keys() {
+                let gone = Some(target.clone());
+                let next = Node { budget, gone, ..node.clone() };
+                let label = format!("somebody deletes {target}");
+                fresh |= self.step(Some(id), node, next, &Input::Tick, node.now, &label)?;
             }
         }
         Ok(fresh)
@@ -451,9 +606,10 @@ impl Search<'_> {
             let next = Node { budget, ..node.clone() };
             fresh |= ask(self, next, Command::Deny(Vote::default()))?;
         }
-        // A hold that is resumed may end in the same hold again, for ever: those are counted.
+        // A hold that is resumed may end in the same hold again, for ever, and so may a roll-back: those are counted.
         let resumed = match node.state.mode {
             Mode::Held(_) => node.budget.spend(|b| &mut b.pauses),
+            Mode::Ended(Ending::NeedsAttention) => node.budget.spend(|b| &mut b.aborts),
             _ => Some(node.budget),
         };
         if let Some(budget) = resumed {

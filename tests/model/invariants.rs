@@ -42,6 +42,7 @@ pub(crate) fn check(plan: &Plan, node: &Node, event: &Event, now: Timestamp) -> 
             failures_count(plan, node)?;
             done(plan, node, step, now)
         }
+        Event::StepFailed { step, cause: Cause::TimedOut { .. } } => in_time(plan, node, step, now),
         Event::StepFailed { cause: Cause::GateFailed { gate, .. }, .. } => {
             match failures_count(plan, node) {
                 Ok(()) => Err(format!("{gate} failed a step within what it may fail")),
@@ -53,9 +54,24 @@ pub(crate) fn check(plan: &Plan, node: &Node, event: &Event, now: Timestamp) -> 
     }
 }
 
+/// A step has as long as its plan says, whatever the clock is set to.
+fn in_time(
+    plan: &Plan,
+    node: &Node,
+    step: &tidegate::plan::StepId,
+    now: Timestamp,
+) -> Result<(), String> {
+    let timeout = plan.step(step).and_then(|(_, step)| step.timeout).unwrap_or_default();
+    let took = node.truth(now).since(node.began[step]);
+    if took < timeout {
+        return Err(format!("{step} is said to be late after {took:?} of {timeout:?}"));
+    }
+    Ok(())
+}
+
 /// No gate has failed more often than the plan tolerates; in the model's plans, in a row or not.
 fn failures_count(plan: &Plan, node: &Node) -> Result<(), String> {
-    for (check, failed) in &node.failed {
+    for (check, failed) in &*node.failed {
         if let Check::Gate(gate) = check
             && *failed > plan.gates[gate].tolerance.total
         {
@@ -181,8 +197,9 @@ fn done(
     let Some(Stage::Baking { until }) = node.state.steps.get(step).map(|s| s.stage.clone()) else {
         return Ok(());
     };
-    if now < until {
-        return Err(format!("{step} is done before its bake of {bake:?}"));
+    let lasted = node.truth(now).since(node.baked[step]);
+    if now < until || lasted < *bake {
+        return Err(format!("{step} is done after {lasted:?} of its bake of {bake:?}"));
     }
     for gate in gates {
         match node.said.get(&Check::Gate(gate.clone())) {
@@ -198,9 +215,9 @@ fn done(
 /// At the end nothing is forgotten.
 fn ended(plan: &Plan, node: &Node, ending: Ending) -> Result<(), String> {
     let origin = World::of(plan);
-    for (target, trail) in &node.state.trails {
+    for (target, trail) in &*node.state.trails {
         let live = &node.world.0[target];
-        let strange = node.strange.as_ref() == Some(target);
+        let strange = node.strange.as_ref() == Some(target) || node.gone.as_ref() == Some(target);
         match (ending, node.state.restores.get(target)) {
             (Ending::Promoted, _) => {
                 let fine = trail.steps.iter().all(|s| node.state.steps[s].stage == Stage::Done);
@@ -222,7 +239,7 @@ fn ended(plan: &Plan, node: &Node, ending: Ending) -> Result<(), String> {
             }
         }
     }
-    for (target, live) in &node.world.0 {
+    for (target, live) in &*node.world.0 {
         let touched =
             node.state.trails.contains_key(target) || node.strange.as_ref() == Some(target);
         if !touched && *live != origin.0[target] {
@@ -260,7 +277,8 @@ pub(crate) fn effect(plan: &Plan, node: &Node, call: &Call) -> Result<(), String
     if shrinks && *side == Side::Candidate && node.world.is_tested(route) {
         return Err(format!("invariant 8: {} shrinks while {route} is tested", call.target));
     }
-    let strange = node.strange == Some(Target::Route(route.clone()));
+    let strange = node.strange == Some(Target::Route(route.clone()))
+        || node.gone == Some(Target::Route(route.clone()));
     let knew = node.state.known_at.get(&Target::Route(route.clone()));
     let moved = node.state.trails.contains_key(&Target::Route(route.clone()));
     let lag = bindings(plan).lag(route);

@@ -37,8 +37,16 @@ fn run(name: &str, plan: &tidegate::plan::Plan, budget: Budget) -> usize {
 
 #[test]
 fn a_canary_keeps_every_invariant_under_faults() {
-    let all =
-        Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, pauses: 1, strangers: 1, total: 2 };
+    let all = Budget {
+        crashes: 1,
+        gates: 1,
+        calls: 1,
+        aborts: 1,
+        pauses: 1,
+        strangers: 1,
+        total: 2,
+        ..Budget::default()
+    };
     let states = run("canary", &plans::canary(), all);
     assert!(states > 100_000, "the search space has shrunk to {states} states");
 }
@@ -53,8 +61,16 @@ fn two_crashes_and_two_lost_answers_strand_nothing() {
 /// A route of two rules with crashes, lost answers and denials between them, and a stranger at one of the two.
 #[test]
 fn rules_of_one_route_move_together_or_go_back_together() {
-    let all =
-        Budget { crashes: 1, gates: 1, calls: 2, aborts: 1, pauses: 1, strangers: 1, total: 2 };
+    let all = Budget {
+        crashes: 1,
+        gates: 1,
+        calls: 2,
+        aborts: 1,
+        pauses: 1,
+        strangers: 1,
+        total: 2,
+        ..Budget::default()
+    };
     let states = run("two rules", &plans::two_rules(), all);
     assert!(states > 50_000, "the search space has shrunk to {states} states");
     run("two rules, held", &plans::two_rules_held(), Budget { strangers: 0, ..all });
@@ -87,8 +103,15 @@ fn components_wait_for_what_they_need_and_go_back_in_reverse() {
 
 #[test]
 fn approvals_pauses_and_holds_wait_for_a_person() {
-    let budget =
-        Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, pauses: 1, strangers: 0, total: 2 };
+    let budget = Budget {
+        crashes: 1,
+        gates: 1,
+        calls: 1,
+        aborts: 1,
+        pauses: 1,
+        total: 2,
+        ..Budget::default()
+    };
     let states = run("approval, hold", &plans::approval_and_hold(), budget);
     assert!(states > 5_000, "the search space has shrunk to {states} states");
 }
@@ -117,6 +140,26 @@ fn a_test_route_is_taken_away_before_its_candidate_whatever_happens() {
     assert!(states > 5_000, "the search space has shrunk to {states} states");
 }
 
+/// Clocks that jump an hour forward or back at any moment, and a second runner whose clock is behind.
+#[test]
+fn a_clock_that_is_set_ends_no_bake_early_and_no_patience() {
+    let alone = Budget { jumps: 1, total: 1, ..Budget::default() };
+    let canary = run("canary, clocks", &plans::canary(), alone);
+    let dns = run("by DNS, clocks", &plans::by_dns(), alone);
+    let beside = Budget { crashes: 1, gates: 1, late_aborts: 1, total: 2, ..alone };
+    let switch = run("switch, clocks", &plans::switch(), beside);
+    let all = canary + dns + switch;
+    assert!(all > 10_000, "the search space has shrunk to {all} states");
+}
+
+#[test]
+fn what_somebody_deletes_keeps_nothing_else_from_going_back() {
+    let budget =
+        Budget { deletions: 1, crashes: 1, gates: 1, calls: 1, total: 2, ..Budget::default() };
+    let states = run("canary, deletions", &plans::canary(), budget);
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
+}
+
 /// The test of the test: a rule that takes an unknown gate for a passing one must be caught.
 #[test]
 fn a_weight_raised_while_a_gate_is_unknown_is_caught() {
@@ -134,4 +177,13 @@ fn a_fleet_shrunk_under_traffic_is_caught() {
     let caught = explore(&plan, Budget::default(), Rules::AlwaysDrained);
     let violation = caught.err().expect("the broken rule went unnoticed");
     assert!(violation.contains("invariant 8"), "{violation}");
+}
+
+/// And one that is not told of a clock that is set.
+#[test]
+fn a_bake_cut_short_by_the_clock_is_caught() {
+    let budget = Budget { jumps: 1, total: 1, ..Budget::default() };
+    let caught = explore(&plans::canary(), budget, Rules::ClockUntold);
+    let violation = caught.err().expect("the broken rule went unnoticed");
+    assert!(violation.contains("the clock is set"), "{violation}");
 }

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
     AlarmsGate, AlreadyInAlarm, Approvers, AwsTarget, Component, ComponentName, Extent, Fleet,
-    FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData, ListenerRule,
-    Matching, Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, PlanName, Protected,
-    RecordSet, RecordType, Refresh, Replace, Route, RouteKind, RouteName, Side, Sides, Size,
-    Standby, Step, StepId, Tolerance, Until, Verb, units::Percent,
+    FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData, Leftovers,
+    ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, PlanName,
+    Protected, RecordSet, RecordType, Refresh, Replace, Route, RouteKind, RouteName, Side, Sides,
+    Size, Standby, Step, StepId, Tolerance, Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -32,7 +32,15 @@ fn route(name: &str) -> (RouteName, Route) {
 
 fn fleet(name: &str, behind: &str) -> (FleetName, Fleet) {
     let behind = Some(RouteName::new(behind));
-    (FleetName::new(name), Fleet { kind: FleetKind::AutoScaling, sides: sides(name), behind })
+    (
+        FleetName::new(name),
+        Fleet {
+            kind: FleetKind::AutoScaling,
+            sides: sides(name),
+            behind,
+            leftovers: Leftovers::Refuse,
+        },
+    )
 }
 
 fn gate(name: &str) -> (GateName, Gate) {
@@ -74,6 +82,7 @@ fn plan(names: &[&str], gates: &[&str], components: Vec<Component>) -> Plan {
         components,
         on_failure: OnFailure::RollBack,
         on_interrupt: OnInterrupt::Hold,
+        roll_back_for: seconds(3600),
     }
 }
 
@@ -105,6 +114,16 @@ pub(crate) fn canary() -> Plan {
         scale("web", Side::Candidate, Size::SameAs(Side::Stable)),
         healthy("web"),
         shift("web", 5, 60, &["errors"]),
+        shift("web", 100, 60, &["errors"]),
+        scale("web", Side::Stable, Size::Instances(0)),
+    ];
+    plan(&["web"], &["errors"], vec![component("main", &[], steps)])
+}
+
+/// All traffic at once, and the old side away.
+pub(crate) fn switch() -> Plan {
+    let steps = vec![
+        scale("web", Side::Candidate, Size::Instances(2)),
         shift("web", 100, 60, &["errors"]),
         scale("web", Side::Stable, Size::Instances(0)),
     ];
@@ -184,7 +203,8 @@ pub(crate) fn rolling(on_failure: OnFailure) -> Plan {
     ];
     let mut plan = plan(&[], &["errors"], vec![component("main", &[], steps)]);
     let sides = Sides::Single(Member::new("app"));
-    let fleet = Fleet { kind: FleetKind::AutoScaling, sides, behind: None };
+    let fleet =
+        Fleet { kind: FleetKind::AutoScaling, sides, behind: None, leftovers: Leftovers::Refuse };
     plan.fleets.insert(FleetName::new("app"), fleet);
     plan.on_failure = on_failure;
     plan

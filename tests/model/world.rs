@@ -9,7 +9,7 @@ use tidegate::{
     },
     rollout::{
         Bindings, Bound, Call, Capacity, Check, Flow, Found, Medium, Move, Operation, Outcome,
-        Phase, Picture, Software, Split, Target, TestRoute, Version,
+        Phase, Picture, Shared, Software, Split, Target, TestRoute, Version,
     },
 };
 
@@ -17,7 +17,7 @@ use tidegate::{
 pub(crate) const TTL: Duration = Duration::from_secs(40);
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct World(pub(crate) BTreeMap<Target, Picture>);
+pub(crate) struct World(pub(crate) Shared<BTreeMap<Target, Picture>>);
 
 pub(crate) fn bindings(plan: &Plan) -> Bindings {
     let bound = |name: &str, others, medium| Bound {
@@ -50,6 +50,7 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
             .map(|n| (n.clone(), bound(n.as_str(), Vec::new(), Medium::LoadBalancer)))
             .collect(),
         tests: plan.steps().filter_map(|(_, step)| tested(&step.verb)).collect(),
+        ..Bindings::default()
     }
 }
 
@@ -88,7 +89,7 @@ impl World {
                 world.insert(target, Picture::Capacity(capacity));
             }
         }
-        Self(world)
+        Self(world.into())
     }
 
     pub(crate) fn found(&self) -> Vec<Found> {
@@ -124,6 +125,9 @@ impl World {
                 plan.fleets_behind(route).all(|fleet| self.desired(fleet, *side) > 0)
             }
             Check::Drained { route, side } => self.weight(plan, route, *side) == Weight::ZERO,
+            Check::Served { route } => {
+                plan.fleets_behind(route).all(|fleet| self.desired(fleet, Side::Candidate) > 0)
+            }
             Check::BaselineHealthy { .. }
             | Check::Gate(_)
             | Check::Requests { .. }

@@ -1,11 +1,15 @@
 //! The walls: who may use whom. Reads the `use` lines and paths of every file and says file, line and rule. The other
 //! two walls are `cargo check --no-default-features` and clippy's `disallowed-methods`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use crate::stage::repository;
 
 /// What each module may use of the crate; nothing may use `cli`. A module may always use itself.
+/// (Which characters steer a terminal, `printable.rs`, is known to all; it uses nothing.)
 const ALLOWED: &[(&str, &[&str])] = &[
     ("plan", &[]),
     ("rollout", &["plan"]),
@@ -27,9 +31,11 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("aws_sdk_", "aws"),
     ("aws_config", "aws"),
     ("aws_smithy_", "aws"),
+    ("http_body_util", "aws"),
     ("clap::", "cli"),
     ("anyhow::", "cli"),
     ("reqwest", "cloud/http.rs"),
+    ("hyper_util", "cloud/http.rs"),
     ("indicatif", "cli/output.rs"),
 ];
 
@@ -74,7 +80,10 @@ fn modules_use_only_what_they_may() {
     for (name, lines) in files() {
         let module = name.split('/').next().unwrap();
         let Some((_, allowed)) = ALLOWED.iter().find(|(m, _)| *m == module) else {
-            assert!(["cli", "lib.rs", "main.rs"].contains(&module), "{module} has no rule");
+            assert!(
+                ["cli", "lib.rs", "main.rs", "printable.rs"].contains(&module),
+                "{module} has no rule"
+            );
             continue;
         };
         let mut in_group = false;
@@ -133,6 +142,60 @@ fn the_core_is_not_async_and_knows_no_clock() {
         }
     }
     assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+/// `DescribeRules` of `describe_rules`.
+fn in_camels(method: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    method.split('_').map(capital).collect()
+}
+
+/// Every operation of AWS that the adapters call. (tests/localstack/faults.rs sees to it that none escapes this.)
+fn operations() -> BTreeSet<String> {
+    let mut called = BTreeSet::new();
+    for (name, lines) in files() {
+        if !name.starts_with("aws/") {
+            continue;
+        }
+        let text: String = lines.into_iter().map(|(_, line)| line).collect();
+        let text: String = text.split_whitespace().collect();
+        let methods = text.split("client.").skip(1).filter_map(|rest| rest.split_once("()"));
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let methods = methods.map(|(method, _)| method).filter(|m| m.chars().all(is_name));
+        called.extend(methods.map(in_camels));
+        // What is put together by hand names its operation.
+        let by_hand = text.split("OPERATION:&str=\"").skip(1);
+        called.extend(by_hand.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+    }
+    assert!(called.len() > 30, "{called:?}");
+    called
+}
+
+/// The operations that have a row in the table under a heading of ARCHITECTURE.md.
+fn rows(heading: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let section = text.split(heading).nth(1).unwrap_or_else(|| panic!("no `{heading}`"));
+    let section = section.split("\n## ").next().unwrap();
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" |"));
+    let names = cells.flat_map(|(cell, _)| cell.split('`').map(str::to_owned).collect::<Vec<_>>());
+    names.filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase())).collect()
+}
+
+#[test]
+fn the_table_of_what_makes_calls_fail_has_every_operation_and_no_other() {
+    let (called, told) = (operations(), rows("## What would make a call fail"));
+    assert_eq!(called.difference(&told).collect::<Vec<_>>(), [""; 0], "rows are missing");
+    assert_eq!(told.difference(&called).collect::<Vec<_>>(), [""; 0], "nobody calls these");
+}
+
+#[test]
+fn the_table_of_what_absence_means_has_every_operation_that_is_read() {
+    let reads = ["Describe", "List", "Get", "BatchGet", "Receive", "Invoke"];
+    let mut called = operations();
+    called.retain(|name| reads.iter().any(|read| name.starts_with(read)));
+    let told = rows("## What the absence of a field means");
+    assert_eq!(called.difference(&told).collect::<Vec<_>>(), [""; 0], "rows are missing");
+    assert_eq!(told.difference(&called).collect::<Vec<_>>(), [""; 0], "nobody reads these");
 }
 
 #[test]

@@ -125,18 +125,36 @@ fn what_cannot_be_found_is_said_with_what_to_do() {
 
 #[test]
 fn a_comparison_is_forecast_before_the_first_run() {
-    let args = ["judge", "plan", "--requests-per-minute", "3000", "--share", "25", "--rate", "1"];
+    let args = ["judge", "plan", "--requests-per-minute", "3000", "--share", "25%", "--rate", "1%"];
     let (code, told, talk) = tidegate(&args);
     assert_eq!(code, 0, "{talk}");
     for line in ["FAIL of 1.5 times", "FAIL of 2 times", "FAIL of 5 times", "PASS of one as good"] {
         assert!(told.contains(line), "{line:?} is not in {told}");
     }
     let (code, _, talk) =
-        tidegate(&["judge", "plan", "--requests-per-minute", "9", "--share", "500"]);
+        tidegate(&["judge", "plan", "--requests-per-minute", "9", "--share", "50"]);
     assert_eq!(code, 2, "{talk}");
-    assert!(talk.contains("a share lies between 0 and 1"), "{talk}");
+    assert!(talk.contains("write `50%`"), "units as everywhere: {talk}");
     let (code, _, talk) = tidegate(&["judge"]);
     assert_eq!(code, 2, "{talk}");
+}
+
+#[test]
+fn a_plans_own_gate_is_forecast_with_the_same_minutes_as_text_and_json() {
+    let asked = ["judge", "plan", "plans/canary-judged.yaml", "--requests-per-minute", "20"];
+    let (code, told, talk) = tidegate(&asked);
+    assert_eq!(code, 0, "{talk}");
+    assert!(told.starts_with("gate judge\n20 requests a minute, 25% of them"), "{told}");
+    assert!(told.contains("too little traffic: about "), "{told}");
+    let (code, json, talk) = tidegate(&[&asked[..], &["--output", "json"]].concat());
+    assert_eq!(code, 0, "{talk}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let soon = &json["metrics"][0]["fail"][2]["likely"];
+    let line = told.lines().find(|line| line.starts_with("FAIL of 5 times")).unwrap();
+    let minutes = soon.as_u64().unwrap();
+    let felt =
+        if minutes < 180 { format!("{minutes} min") } else { format!("{} ", (minutes + 30) / 60) };
+    assert!(line.contains(&felt), "{line}: {minutes}");
 }
 
 #[test]
@@ -160,7 +178,11 @@ fn a_file_is_judged_as_kayenta_would() {
     });
     let args = ["judge", "--mode", "kayenta", "-"];
     let (code, told, talk) = with_input(&args, request.to_string().as_bytes());
-    assert_eq!(code, 0, "{talk}");
+    assert_eq!(code, 4, "a canary that fails is no success: {talk}");
+    let mut good = request.clone();
+    let pair = &mut good["metricSetPairList"][0]["values"];
+    pair["experiment"] = pair["control"].clone();
+    assert_eq!(with_input(&args, good.to_string().as_bytes()).0, 0);
     let answer: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert_eq!(answer["judgeName"], "NetflixACAJudge-v1.0");
     assert_eq!(answer["results"][0]["classification"], "High", "{told}");
@@ -187,8 +209,11 @@ fn a_candidate_is_compared_with_a_baseline_that_gets_as_much_and_goes_with_it() 
     assert_eq!(code, 4, "{talk}");
     let shift = "checkout-blue 340, checkout-green 330 (33%), baseline checkout-baseline 330";
     assert!(told.contains(shift), "{told}");
-    let failed = told.lines().find(|line| line.contains("gate judge: fail")).unwrap();
-    assert!(failed.contains("baseline errors 9 of 900, canary errors 27 of 900"), "{failed}");
+    let failed: Vec<&str> =
+        told.lines().skip_while(|line| !line.contains("gate judge: fail")).take(12).collect();
+    for row in ["baseline errors   9 of 900", "canary errors     27 of 900"] {
+        assert!(failed.iter().any(|line| line.ends_with(row)), "{failed:#?}");
+    }
     let back =
         "web: back to checkout-blue 999, checkout-green 0 (0%), baseline checkout-baseline 0";
     assert!(told.contains(back), "{told}");
@@ -242,11 +267,116 @@ fn a_compare_gate_tells_what_it_would_have_said_of_a_past_canary() {
     );
     let simulated = ["gate", "test", &plan, "--simulate", "--since", "3h"];
     let (code, told, talk) = tidegate(&[&simulated[..], &["--scenario", &past]].concat());
-    assert_eq!(code, 7, "now there is nothing to compare: {talk}");
+    assert_eq!(
+        code, 4,
+        "now there is nothing to compare, but a run would have rolled back: {talk}"
+    );
     assert!(told.contains("T00:30:00Z to 2026-01-01T01:01:00Z, green beside blue"), "{told}");
     let stop =
         "a run would have stopped at 2026-01-01T00:36:00Z: errors: the canary fails 3.0 times";
     assert!(told.contains(stop), "{told}");
     let (_, told, _) = tidegate(&simulated);
     assert!(told.contains("at no time had both sides requests"), "{told}");
+}
+
+#[test]
+fn a_history_that_may_not_be_read_is_refused_before_anything_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("denied.yaml");
+    std::fs::write(&scenario, "faults: [{ kind: denied, operation: DescribeAlarmHistory }]")
+        .unwrap();
+    let scenario = scenario.to_str().unwrap();
+    let args = ["run", "plans/canary-alb.yaml", "--simulate", "--scenario", scenario];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 3, "{told}{talk}");
+    assert!(talk.contains("the history of alarms cannot be read: not allowed to call"), "{talk}");
+    assert!(!told.contains("change-intended") && !told.contains("950"), "{told}");
+}
+
+#[test]
+fn a_preview_that_would_change_something_has_a_code_of_its_own_where_asked_for() {
+    let plan = ["plan", "plans/canary-alb.yaml", "--simulate"];
+    assert_eq!(tidegate(&plan).0, 0);
+    let (code, told, talk) = tidegate(&[&plan[..], &["--detailed-exitcode"]].concat());
+    assert_eq!(code, 10, "{told}{talk}");
+    let folder = tempfile::tempdir().unwrap();
+    let rests = folder.path().join("rests.yaml");
+    std::fs::write(&rests, "tidegate: 1\nname: rests\nsteps: [pause: 1s]\n").unwrap();
+    let rests = rests.to_str().unwrap();
+    assert_eq!(tidegate(&["plan", rests, "--simulate", "--detailed-exitcode"]).0, 0);
+}
+
+#[test]
+fn a_preview_as_json_carries_what_a_run_would_be_refused_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("denied.yaml");
+    std::fs::write(&scenario, "faults: [{ kind: denied, operation: DescribeAlarmHistory }]")
+        .unwrap();
+    let scenario = scenario.to_str().unwrap();
+    let args =
+        ["plan", "plans/canary-alb.yaml", "--simulate", "-o", "json", "--scenario", scenario];
+    let (code, told, talk) = tidegate(&args);
+    assert_eq!(code, 3, "{talk}");
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["plan"], "checkout");
+    let refused = &told["refused"][0];
+    assert!(refused["problem"].as_str().unwrap().contains("DescribeAlarmHistory"), "{refused}");
+    assert!(refused["hint"].as_str().unwrap().starts_with("allow `"), "{refused}");
+}
+
+#[test]
+fn a_warning_of_a_plan_that_is_run_takes_three_lines_once() {
+    let (code, _, talk) =
+        tidegate(&["run", "plans/canary-alb.yaml", "--simulate", "-p", "bake=30s"]);
+    assert_eq!(code, 0, "{talk}");
+    let short: Vec<&str> = talk.lines().filter(|line| line.contains("lint::short-bake")).collect();
+    assert_eq!(short.len(), 1, "{talk}");
+    let lines: Vec<&str> =
+        talk.lines().skip_while(|line| !line.contains("short-bake")).take(3).collect();
+    assert!(lines[1].contains("canary-alb.yaml:") && lines[1].ends_with("more places"), "{talk}");
+    assert!(lines[2].starts_with("   hint: "), "{talk}");
+}
+
+#[test]
+fn a_past_in_which_a_run_would_have_rolled_back_is_not_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("flickers.yaml");
+    let pulse = "alarms: { all: { states: [{ at: 10m, state: alarm, for: 2m }] } }";
+    std::fs::write(&scenario, pulse).unwrap();
+    let scenario = scenario.to_str().unwrap();
+    let now = ["gate", "test", "plans/canary-alb.yaml", "--simulate", "--scenario", scenario];
+    let (code, told, talk) = tidegate(&now);
+    assert_eq!(code, 0, "{told}{talk}");
+    let (code, told, talk) = tidegate(&[&now[..], &["--since", "1h"]].concat());
+    assert!(told.contains("a run would have stopped"), "{told}{talk}");
+    assert_eq!(code, 4, "{told}{talk}");
+}
+
+#[test]
+fn a_journal_behind_a_url_is_refused_and_makes_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.current_dir(folder.path()).env_remove("TIDEGATE_JOURNAL");
+        command
+    };
+    let by_flag = binary().args(["history", "--journal", "s3://bucket/runs"]).output().unwrap();
+    let mut by_variable = binary();
+    let by_variable = by_variable.arg("status").env("TIDEGATE_JOURNAL", "file:///srv/runs");
+    for ended in [by_flag, by_variable.output().unwrap()] {
+        let talk = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{talk}");
+        assert!(talk.contains("is not there yet") && talk.contains("--journal"), "{talk}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_place_of_the_journal_is_told_from_the_root_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut status = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    status.current_dir(folder.path()).args(["status", "--journal", "here"]);
+    let talk = String::from_utf8_lossy(&status.output().unwrap().stderr).into_owned();
+    let place = folder.path().join("here");
+    assert!(talk.contains(&format!("no runs in {}", place.display())), "{talk}");
 }

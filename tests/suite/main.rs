@@ -10,13 +10,27 @@
     reason = "a test says what went wrong by panicking, and prepares its own files"
 )]
 
+mod abort_elsewhere;
 mod architecture;
+#[cfg(feature = "aws")]
+mod aws_config;
 mod cli;
+mod clocks;
+#[cfg(feature = "aws")]
+mod credentials;
+mod hostile;
 mod lambda;
+mod leads;
+mod marks;
+mod night;
+mod printable;
 mod push;
 mod retention;
 mod retry;
+mod rough;
 mod scenarios;
 mod stage;
 mod sweep;
+mod taken_up_again;
 mod test_route;
+mod versions;

@@ -104,7 +104,7 @@ fn evidence_of_a_run_that_came_to_no_end_counts_in_the_next() {
 fn a_comparison_cut_short_leaves_what_it_had_found() {
     let plan = watched("7", ", alarms: { alarms: { names: [shop-5xx] } }", "[judge, alarms]");
     let alarm = "alarms: { all: { states: [{ at: traffic + 9m, state: alarm, for: 1m }] } }";
-    let busier = QUIET.replace("340/min", "1000/min");
+    let busier = QUIET.replace("340/min", "2500/min");
     let first = play(&plan, &scenario(&format!("{busier}{alarm}")), &Faults::none(), None);
     let told = told(&first, &plan);
     assert_eq!(

@@ -17,7 +17,7 @@ use tidegate::{
     cloud::Cloud,
     journal::{self, Claim, Envelope, Hold, Locks, Memory, Message, RunId, Store, Ticket},
     plan::{GateName, Plan, PlanName, SourceFile},
-    rollout::{Actor, Attempts, Bindings, Event, Found, Mode, Picture, State, Target},
+    rollout::{Actor, Attempts, Bindings, Command, Event, Found, Mode, State, Target},
     runner::{Begin, Clock, Observer, Runner, Signals, WhenAwaiting},
     simulation::{Scenario, Violation, World},
     testkit::Faults,
@@ -126,7 +126,8 @@ pub(crate) struct End {
 impl End {
     /// What of the world is not as it was.
     pub(crate) fn changed(&self) -> Vec<String> {
-        let pairs = self.before.iter().zip(&self.after);
+        let after = |before: &Found| self.after.iter().find(|after| after.target == before.target);
+        let pairs = self.before.iter().filter_map(|before| Some((before, after(before)?)));
         let changed = pairs.filter(|(before, after)| !before.picture.is_back_in(&after.picture));
         changed.map(|(b, a)| format!("{}: {} -> {}", b.target, b.picture, a.picture)).collect()
     }
@@ -155,11 +156,34 @@ pub(crate) fn play_again(
     crash_after: Option<usize>,
     attempts: &BTreeMap<GateName, Attempts>,
 ) -> End {
+    stage(plan, scenario, faults, crash_after, attempts, &[])
+}
+
+/// Plays to its rest, and then again for each of these commands, as a person would ask for them.
+pub(crate) fn play_then(
+    plan: &Plan,
+    scenario: &Scenario,
+    faults: &Faults,
+    commands: &[Command],
+) -> End {
+    stage(plan, scenario, faults, None, &BTreeMap::new(), commands)
+}
+
+fn stage(
+    plan: &Plan,
+    scenario: &Scenario,
+    faults: &Faults,
+    crash_after: Option<usize>,
+    attempts: &BTreeMap<GateName, Attempts>,
+    commands: &[Command],
+) -> End {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
-        let clock = Clock::virtual_time();
-        let world = World::for_plan(plan, scenario, Arc::new(move || clock.now()));
+        let clock = Clock::virtual_time(scenario.jumps());
+        let now = clock.clone();
+        let world = World::for_plan(plan, scenario, Arc::new(move || now.undisturbed()));
         let settled = preflight(plan, &world.flawless_cloud().reads).await.expect("preflight");
+        let plan = &settled.plan;
         let cloud = faults.around(&world.cloud());
         let memory = Memory::default();
         let run = RunId::new(&PlanName::new("story"), clock.now(), 0);
@@ -174,8 +198,11 @@ pub(crate) fn play_again(
             found: settled.found.clone(),
             excused: settled.excused.clone(),
             attempts: attempts.clone(),
+            acting_as: None,
         };
         let mut crashes = 0;
+        let mut commands = commands.iter().cloned();
+        let mut asked = None;
         let state = loop {
             let life = match crash_after {
                 // Once is every place in turn; more often would never get anywhere.
@@ -185,21 +212,26 @@ pub(crate) fn play_again(
             let begin = if memory.load(&run).unwrap().is_empty() {
                 Begin::Run(Box::new(start()))
             } else {
-                Begin::TakeOver { by: by.clone(), then: None }
+                Begin::TakeOver { by: by.clone(), then: asked.take().into_iter().collect() }
             };
             let store = Mortal { memory: memory.clone(), left: Arc::new(AtomicUsize::new(life)) };
             let runner = Runner {
                 plan: plan.clone(),
                 run: run.clone(),
                 store: Arc::new(store),
-                hold: hold(&memory, &run, &settled.bindings, clock),
+                hold: hold(&memory, &run, &settled.bindings, &clock),
                 cloud: cloud.clone(),
-                clock,
+                patient: cloud.clone(),
+                clock: clock.clone(),
                 when_awaiting: WhenAwaiting::Leave,
             };
             let end = runner.drive(begin, &mut Signals::None, &mut Silent).await;
             if let Ok((state, _)) = end {
-                break state;
+                asked = commands.next();
+                if asked.is_none() {
+                    break state;
+                }
+                continue;
             }
             crashes += 1;
             clock.sleep(Duration::from_secs(20)).await;
@@ -219,7 +251,7 @@ pub(crate) fn play_again(
     })
 }
 
-fn hold(memory: &Memory, run: &RunId, bindings: &Bindings, clock: Clock) -> Box<dyn Hold> {
+fn hold(memory: &Memory, run: &RunId, bindings: &Bindings, clock: &Clock) -> Box<dyn Hold> {
     let claim = Claim {
         run: run.clone(),
         resources: bindings.resources(),
@@ -232,8 +264,10 @@ fn hold(memory: &Memory, run: &RunId, bindings: &Bindings, clock: Clock) -> Box<
 async fn look(cloud: &Cloud, bindings: &Bindings, found: &[Found]) -> Vec<Found> {
     let mut after = Vec::new();
     for Found { target, .. } in found {
-        let picture: Picture = observe(&cloud.reads, bindings, target).await.unwrap();
-        after.push(Found { target: Target::clone(target), picture });
+        // What somebody has deleted looks like nothing.
+        if let Ok(picture) = observe(&cloud.reads, bindings, target).await {
+            after.push(Found { target: Target::clone(target), picture });
+        }
     }
     after
 }

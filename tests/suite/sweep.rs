@@ -1,16 +1,26 @@
-//! Whatever goes wrong, once, anywhere: every call a run makes fails in turn in every way, and the runner dies after
-//! every event. Each story must end promoted or rolled back with the world as it was, or say what it could not do.
+//! Whatever goes wrong, once, anywhere: every call a run makes fails in turn in every way, but for those that only repeat
+//! what was just asked, and the runner dies after every event. Each story must end promoted or rolled back with the world
+//! as it was, or say what it could not do.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use tidegate::{
     plan::{AlreadyInAlarm, GateKind, Plan},
     rollout::{Ending, Mode},
     simulation::Scenario,
-    testkit::{Fault, Faults},
+    testkit::{Call, Fault, Faults},
 };
 
-use crate::stage::{End, plans, play, read_plan, read_scenario, repository, rest};
+use crate::{
+    stage::{End, plans, play, read_plan, read_scenario, repository, rest},
+    taken_up_again::CHANGING,
+};
 
 const FAULTS: [Fault; 5] =
     [Fault::Throttle, Fault::Transient, Fault::Denied, Fault::Conflict, Fault::TimeoutAfterEffect];
@@ -35,11 +45,38 @@ fn bad_candidate() -> Scenario {
     read_scenario(&repository().join("plans/scenarios/candidate-errors.yaml"))
 }
 
+/// The calls to be swept, as their numbers: of each operation between two changes the first two and the last. A bake asks
+/// the same a hundred times, with nothing between that a fault could meet otherwise.
+fn telling(calls: &[Call]) -> Vec<u64> {
+    let mut alike: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+    let mut changes = 0;
+    for call in calls {
+        alike.entry((changes, call.operation)).or_default().push(call.overall);
+        changes += usize::from(CHANGING.contains(&call.operation));
+    }
+    let ends = |calls: Vec<u64>| {
+        let last = calls.iter().skip(2).last().copied();
+        calls.into_iter().take(2).chain(last)
+    };
+    alike.into_values().flat_map(ends).collect()
+}
+
 fn sweep_calls(plan: &Plan, scenario: &Scenario, name: &str) -> usize {
-    let clean = play(plan, scenario, &Faults::none(), None);
+    let made = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&made);
+    let clean = play(
+        plan,
+        scenario,
+        &Faults::new(move |call| {
+            noted.lock().unwrap().push(*call);
+            None
+        }),
+        None,
+    );
     judge(&clean, name);
+    let calls = telling(&made.lock().unwrap());
     let mut stories = 0;
-    for nth in 1..=clean.calls {
+    for nth in calls {
         for fault in FAULTS {
             let end = play(plan, scenario, &Faults::nth(nth, fault), None);
             let what = format!("{name}, call {nth} of {}: {fault:?}", clean.calls);
@@ -120,4 +157,27 @@ fn a_crash_beside_random_faults_strands_nothing() {
         let end = play(&plan, &Scenario::default(), &Faults::seeded(seed, 30), Some(crash));
         judge(&end, &format!("seed {seed}"));
     }
+}
+
+#[test]
+fn a_candidate_that_has_to_be_attached_is_detached_again_whatever_goes_wrong() {
+    let detached = read_scenario(&repository().join("plans/scenarios/detached.yaml"));
+    let mut bad = bad_candidate();
+    bad.sides.candidate.attached = false;
+    let canary = read_plan(&repository().join("plans/canary-alb.yaml"));
+    let mut stories = sweep_calls(&canary, &detached, "detached canary");
+    for name in ["plans/canary-alb.yaml", "plans/blue-green-alb.yaml"] {
+        let plan = read_plan(&repository().join(name));
+        for scenario in [&detached, &bad] {
+            let clean = play(&plan, scenario, &Faults::none(), None);
+            for events in 0..clean.journal.len() {
+                let end = play(&plan, scenario, &Faults::none(), Some(events));
+                let what = format!("{name}, detached, crash after {events} events");
+                judge(&end, &what);
+                assert_eq!(rest(&end.state), rest(&clean.state), "{what}\n{}", end.story());
+                stories += 1;
+            }
+        }
+    }
+    println!("detached: {stories} stories");
 }

@@ -20,7 +20,8 @@ pub(super) fn earlier(
     let past = runs.into_iter().filter_map(|run| match store.load(&run) {
         Ok(journal) => PastRun::of(run.as_str(), journal.iter().map(|envelope| &envelope.event)),
         Err(error) => {
-            output.talk(&format!("warning: run {run} is not looked at for earlier tries: {error}"));
+            let words = format!("run {run} is not looked at for earlier tries: {error}");
+            output.say("warning", &words);
             None
         }
     });
@@ -60,6 +61,7 @@ steps: [shift: { route: web, candidate: 50%, bake: 10m, gates: [judge] }]
                 found: Vec::new(),
                 excused: Vec::new(),
                 attempts: BTreeMap::new(),
+                acting_as: None,
             },
             Event::Read { check, reading: Reading::new(outcome, at, "so") },
             Event::RunEnded { ending },

@@ -67,7 +67,7 @@ pub(super) async fn calibrate(
     Ok(Exit::Success)
 }
 
-fn comparisons<'a>(
+pub(super) fn comparisons<'a>(
     plan: &'a Plan,
     wanted: Option<&str>,
 ) -> Result<Vec<(&'a GateName, &'a CompareGate)>, Failure> {
@@ -85,7 +85,7 @@ fn comparisons<'a>(
             error: anyhow!(wanted.map_or("the plan has no compare gate".to_owned(), |name| {
                 format!("the plan has no compare gate {name}")
             })),
-            hint: Some("only `compare` gates are calibrated".to_owned()),
+            hint: Some("only `compare` gates judge a candidate by its requests".to_owned()),
         });
     }
     Ok(chosen)

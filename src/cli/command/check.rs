@@ -11,10 +11,11 @@ use crate::{
         args::{Format, PlanFile},
         exit::{Exit, Failure},
         files,
-        output::Output,
+        output::{Drawn, Output},
         settings,
     },
-    plan::{self, Checked, Problems, Severity, SourceFile},
+    plan::{self, Checked, Label, Problem, Problems, Severity, SourceFile},
+    printable,
 };
 
 pub(super) fn check(file: &PlanFile, output: &Output) -> Result<Exit, Failure> {
@@ -32,7 +33,7 @@ pub(super) fn check(file: &PlanFile, output: &Output) -> Result<Exit, Failure> {
                 count(plan.gates.len(), "gate"),
             ];
             let (file, parts) = (file.plan.display(), parts.join(", "));
-            output.data(&format!("{file}: plan {} is valid: {parts}", plan.name));
+            output.line(&format!("{file}: plan {} is valid: {parts}", plan.name));
         }
     }
     Ok(Exit::Success)
@@ -59,15 +60,37 @@ pub(super) fn read(
     output: &Output,
 ) -> Result<Checked, Failure> {
     let checked = plan::read(source, params).map_err(|problems| refuse(&problems, output))?;
-    warn(&checked.warnings, output);
+    match output.format {
+        Format::Json => print_json(&checked.warnings, output),
+        Format::Text => checked.warnings.iter().for_each(|warning| {
+            output.talk(&in_short(warning, checked.warnings.source_file()));
+        }),
+    }
     Ok(checked)
+}
+
+/// What, where and what to do, a line each: whoever runs a plan has checked it before, and `check` draws the places.
+fn in_short(warning: &Problem, source: &SourceFile) -> String {
+    let place = |label: &Label| {
+        let at = source.position(label.span.start);
+        format!("{}:{}:{}: {}", source.name(), at.line, at.column, label.text)
+    };
+    let more = match warning.labels.len().saturating_sub(1) {
+        0 => String::new(),
+        n => format!(", and {}", count(n, "more place")),
+    };
+    let at = warning.labels.first().map(|label| format!("   {}{more}", place(label)));
+    let help = warning.help.as_ref().map(|help| format!("   hint: {help}"));
+    let what = format!("warning: {} ({})", warning.message, warning.code);
+    let lines = [Some(what), at, help].into_iter().flatten();
+    lines.map(|line| printable::line(&line)).collect::<Vec<_>>().join("\n")
 }
 
 fn refuse(problems: &Problems, output: &Output) -> Failure {
     if output.format == Format::Json {
         print_json(problems, output);
     } else {
-        output.talk(&drawn(problems));
+        output.drawn(&drawn(problems));
     }
     counted(problems)
 }
@@ -76,7 +99,7 @@ fn warn(warnings: &Problems, output: &Output) {
     match output.format {
         Format::Json => print_json(warnings, output),
         Format::Text if warnings.is_empty() => {}
-        Format::Text => output.talk(&drawn(warnings)),
+        Format::Text => output.drawn(&drawn(warnings)),
     }
 }
 
@@ -86,8 +109,8 @@ fn counted(problems: &Problems) -> Failure {
 
 /// The end of a command whose scenario or journaled plan is invalid.
 pub(in crate::cli) fn invalid(problems: &Problems) -> Failure {
-    let error = anyhow!("{problems}\n{}", drawn(problems).trim_end());
-    Failure { exit: Exit::Usage, error, hint: None }
+    let drawn = Drawn { words: problems.to_string(), page: drawn(problems) };
+    Failure { exit: Exit::Usage, error: drawn.into(), hint: None }
 }
 
 /// With excerpts. Colour is taken out again where it does not belong.

@@ -1,11 +1,13 @@
 //! From what was typed to the command that does it, and from its end to an exit code.
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser};
+use clap_complete::{CompleteEnv, env::Shells};
 
-use super::{check, gate, history, judge, operate, plan, run as run_command, status};
+use super::{check, found::Asks, gate, history, judge, operate, plan, run as run_command, status};
 use crate::{
     cli::{
-        args::{Cli, GateCommand, GateVerb, Verb},
+        args::{Cli, GateCommand, GateVerb, Overwrite, Verb},
         exit::{Exit, Failure},
         output::Output,
     },
@@ -15,6 +17,8 @@ use crate::{
 
 /// Parses the command line, does what it says, and tells how it went.
 pub fn run() -> Exit {
+    // A shell that completes asks this way, and gets its answer.
+    CompleteEnv::with_factory(Cli::command).complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -46,42 +50,48 @@ async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     match cli.command {
         Verb::Check(file) => check::check(&file, output),
         Verb::Plan(command) => plan::plan(&command, global, output).await,
-        Verb::Run(command) => run_command::run(&command, global, output).await,
+        Verb::Run(command) => Box::pin(run_command::run(&command, global, output)).await,
         Verb::Status(name) => status::status(&name, global, output),
         Verb::History(command) => history::history(&command.name, global, output),
         Verb::Approve(command) => {
             let step = command.step.map(language::StepId::new);
             let (reason, digest) = (command.reason, command.digest);
             let vote = Vote { step, reason, digest, identity: None };
-            operate::vote(&command.name, vote, Command::Approve, global, output).await
+            operate::vote(&command.name, vote, ("approve", Command::Approve), global, output).await
         }
         Verb::Deny(command) => {
             let step = command.step.map(language::StepId::new);
             let vote = Vote { step, reason: Some(command.reason), ..Vote::default() };
-            operate::vote(&command.name, vote, Command::Deny, global, output).await
+            operate::vote(&command.name, vote, ("deny", Command::Deny), global, output).await
         }
         Verb::Pause(name) => operate::send(&name, Command::Pause, global, output).await,
         Verb::Resume(takeover) => operate::resume(&takeover, global, output).await,
         Verb::Abort(command) => {
-            let asked = Command::Abort { reason: command.reason };
-            operate::go_back(&command.name, asked, global, output).await
+            let asked = (Command::Abort { reason: command.reason }, Asks::UnderWay);
+            operate::go_back(&command.name, asked, Overwrite::default(), global, output).await
         }
         Verb::Rollback(command) => {
-            let asked = Command::Rollback { reason: command.reason };
-            operate::go_back(&command.name, asked, global, output).await
+            let asked = (Command::Rollback { reason: command.how.reason }, Asks::GoBack);
+            let overwrite = command.overwrite;
+            operate::go_back(&command.how.name, asked, overwrite, global, output).await
         }
         Verb::Gate(GateCommand { verb: GateVerb::Test(command) }) => {
             gate::test(&command, global, output).await
         }
         Verb::Judge(command) => judge::judge(&command, global, output).await,
         Verb::Schema => {
-            Output::raw(&language::schema());
+            output.raw(&language::schema());
             Ok(Exit::Success)
         }
         Verb::Completions { shell } => {
+            let (shells, name) = (Shells::builtins(), shell.to_string());
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut script);
-            Output::raw(&String::from_utf8_lossy(&script));
+            if let Some(completer) = shells.completer(&name) {
+                completer
+                    .write_registration("COMPLETE", "tidegate", "tidegate", "tidegate", &mut script)
+                    .context("cannot write the completion script")?;
+            }
+            output.raw(&String::from_utf8_lossy(&script));
             Ok(Exit::Success)
         }
     }

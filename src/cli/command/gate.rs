@@ -1,7 +1,7 @@
 //! `tidegate gate test`: what the gates of a plan say now, and with `--since` what they would have said. Nothing is
 //! changed; an `http` or `command` gate is asked as a run would ask it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::{
         wire,
     },
     cloud::{Error, Reads},
-    gate::{Excuses, PastExposure, Replay, past_exposures, past_readings, plots, poll, replay},
+    gate::{Excuses, PastExposure, Replay, past_exposures, past_readings, poll, replay},
     plan::{CompareGate, Gate, GateKind, GateName, Plan},
     report,
     rollout::{Actor, Bindings, Check, Event, Outcome, Reading, Splits, Timestamp},
@@ -52,6 +52,16 @@ enum Past {
     None { because: String },
 }
 
+impl Past {
+    /// The reading at which a run would have stopped.
+    fn stopped(&self) -> Option<&Reading> {
+        match self {
+            Self::Replayed { stopped, .. } | Self::Exposed { stopped, .. } => stopped.as_ref(),
+            Self::None { .. } => None,
+        }
+    }
+}
+
 pub(super) async fn test(
     command: &GateTestCommand,
     global: &Global,
@@ -79,6 +89,7 @@ pub(super) async fn test(
         found: settled.found,
         excused: Vec::new(),
         attempts: std::collections::BTreeMap::new(),
+        acting_as: None,
     };
     splits.apply(&begun, from);
     let mut outcomes = Vec::new();
@@ -89,6 +100,7 @@ pub(super) async fn test(
             Some(_) => Some(past(&reads, &settled.bindings, gate, from, now).await),
         };
         outcomes.push(reading.outcome);
+        outcomes.extend(past.as_ref().and_then(Past::stopped).map(|stopped| stopped.outcome));
         tell(&Tested { gate: name, reading, past }, output);
     }
     Ok(exit(&outcomes))
@@ -104,7 +116,7 @@ pub(super) async fn settled(
     let bare = Plan { gates, components: Vec::new(), ..plan.clone() };
     preflight(&bare, reads).await.map_err(|objections| {
         for objection in &objections {
-            output.talk(&format!("refused: {}\n   hint: {}", objection.problem, objection.hint));
+            output.advise("refused", &objection.problem, Some(&objection.hint));
         }
         let error = anyhow!("the gates of plan {} cannot be read", plan.name);
         Failure { exit: Exit::Refused, error, hint: None }
@@ -210,9 +222,11 @@ fn tell(tested: &Tested<'_>, output: &Output) {
         Format::Json => output.json(tested),
         Format::Text => {
             let Tested { gate, reading, past } = tested;
-            output.data(&told(gate, reading));
+            for line in told(gate, reading) {
+                output.line(&line);
+            }
             for line in past.iter().flat_map(past_lines) {
-                output.data(&format!("  {line}"));
+                output.line(&format!("  {line}"));
             }
         }
     }
@@ -247,21 +261,14 @@ fn past_lines(past: &Past) -> Vec<String> {
     }
 }
 
-/// On one line; what comes with a plot is told as a sentence, then the figures, then the plot.
-fn told(gate: &GateName, reading: &Reading) -> String {
-    let width = plots(reading).map(|(name, _)| name.chars().count()).max();
-    let Some(width) = width else {
-        return format!("{gate}: {}, {}", reading.outcome, report::evidence(reading));
-    };
-    let mut lines = vec![format!("{gate}: {}, {}", reading.outcome, reading.because)];
-    let drawn: BTreeSet<&str> = plots(reading).map(|(_, line)| line).collect();
-    let figures = reading.evidence.iter().filter(|(_, value)| !drawn.contains(value.as_str()));
-    lines.extend(figures.map(|(name, value)| format!("  {name}: {value}")));
-    lines.extend(plots(reading).map(|(name, line)| format!("  {name:width$}  {line}")));
-    lines.join("\n")
+/// A sentence; figures that are more than a few, and plots, stand below it.
+fn told(gate: &GateName, reading: &Reading) -> Vec<String> {
+    let sentence = format!("{gate}: {}, {}", reading.outcome, report::evidence(reading));
+    let below = report::figures(reading).into_iter().map(|line| format!("  {line}"));
+    std::iter::once(sentence).chain(below).collect()
 }
 
-/// As a run would end: 4 when a gate fails, 7 when one waits or is unknown.
+/// As a run would end: 4 when a gate fails or would have failed, 7 when one waits or is unknown.
 fn exit(outcomes: &[Outcome]) -> Exit {
     if outcomes.contains(&Outcome::Fail) {
         Exit::RolledBack
@@ -283,10 +290,10 @@ mod tests {
             .with("plot of errors, canary", "\u{2581}\u{2588} (full bar: 3.0 %)");
         let lines = [
             "judge: fail, errors: worse",
-            "  canary errors: 3 of 9",
+            "  canary errors  3 of 9",
             "  errors, canary  \u{2581}\u{2588} (full bar: 3.0 %)",
         ];
-        assert_eq!(told(&GateName::new("judge"), &reading), lines.join("\n"));
+        assert_eq!(told(&GateName::new("judge"), &reading), lines);
     }
 
     #[test]

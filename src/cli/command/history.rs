@@ -8,8 +8,8 @@ use crate::{
         output::Output,
         wire::files_of,
     },
-    journal::Store,
-    report::{self, HistoryRow, RunView, Timeline},
+    journal::{Files, Liveness, Locks, RunId, Store},
+    report::{self, HistoryRow, Timeline, Unreadable, Watch},
     runner::Clock,
 };
 
@@ -19,34 +19,57 @@ pub(super) fn history(name: &RunName, global: &Global, output: &Output) -> Resul
         return Ok(Exit::Success);
     }
     let files = files_of(global);
-    let now = Clock::System.now();
-    let mut rows = Vec::new();
+    let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
     for run in files.runs()? {
-        let journal = files.load(&run)?;
         let name = RunName { run: Some(run.to_string()) };
-        // A plan that cannot be read any more does not take its run out of the list.
-        rows.extend(match Found::find(&name, global) {
-            Ok(found) => HistoryRow::of(&RunView::of(&found.plan, &journal, now)),
-            Err(_) => HistoryRow::without_plan(&journal, now),
-        });
+        // What is wrong with one run does not take the others out of the list, nor itself.
+        match Found::find(&name, global) {
+            Ok(found) => rows.extend(HistoryRow::of(&found.view(output))),
+            Err(_) => match files.load(&run) {
+                Ok(journal) => {
+                    let (watch, now) = (watch(&files, &run), Clock::system().now());
+                    rows.extend(HistoryRow::without_plan(&journal, watch, now));
+                }
+                Err(error) => {
+                    unreadable.push(Unreadable { run, unreadable: error.to_string() });
+                }
+            },
+        }
     }
     match output.format {
-        Format::Json => rows.iter().for_each(|row| output.json(row)),
-        Format::Text => output.data(report::history(&rows, output.style).trim_end()),
+        Format::Json => {
+            for row in &rows {
+                output.json(row);
+            }
+            for run in &unreadable {
+                output.json(run);
+            }
+        }
+        Format::Text => {
+            output.page(report::history(&rows, &unreadable, output.style).trim_end());
+        }
     }
     Ok(Exit::Success)
 }
 
+fn watch(files: &Files, run: &RunId) -> Watch {
+    match files.driver(run) {
+        Ok(Some(held)) if held.liveness == Liveness::Alive => Watch::Somebody,
+        Ok(_) => Watch::Nobody,
+        Err(_) => Watch::Somebody,
+    }
+}
+
 fn tell(found: &Found, output: &Output) {
-    let mut timeline = Timeline::new(&found.plan, output.style);
+    let mut timeline = Timeline::new(&found.plan, output.style).within(output.width());
     for envelope in &found.journal {
         match output.format {
             Format::Json => output.json(envelope),
-            Format::Text => output.data(&timeline.lines(envelope).join("\n")),
+            Format::Text => output.page(&timeline.lines(envelope).join("\n")),
         }
     }
     if output.format == Format::Text {
-        let view = RunView::of(&found.plan, &found.journal, Clock::System.now());
-        output.data(&format!("\n{}", report::ending(&view, output.style).trim_end()));
+        let view = found.view(output);
+        output.page(&format!("\n{}", report::ending(&view, output.style).trim_end()));
     }
 }

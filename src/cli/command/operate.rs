@@ -3,15 +3,20 @@
 
 use std::time::Duration;
 
-use super::{found::Found, run::take_over};
+use anyhow::anyhow;
+
+use super::{
+    found::{Asks, Found},
+    run::take_over,
+};
 use crate::{
     cli::{
-        args::{Format, Global, RunName, Takeover},
+        args::{Format, Global, Overwrite, RunName, Takeover},
         exit::{Exit, Failure},
         output::Output,
         settings, wire,
     },
-    journal::{Request, Store, requests, send as put},
+    journal::{Request, Store, send as put},
     report::approvals_awaited,
     rollout::{Command, Ending, Event, Mode, Vote},
     runner::{Clock, WhenAwaiting},
@@ -25,28 +30,43 @@ pub(super) async fn resume(
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let found = Found::find(&takeover.name, global)?;
-    if found.driver()?.is_some() {
-        return deliver(&found, Command::Resume, output).await;
+    let mut found = Found::meant(&takeover.name, ("resume", Asks::GoOn), global)?;
+    let over_foreign = takeover.overwrite.asked();
+    if found.driver()?.is_some() && over_foreign.is_none() {
+        match deliver(&found, Command::Resume, output).await? {
+            Sent::Answered(exit) => return Ok(exit),
+            Sent::Undriven(again) => found = *again,
+        }
     }
-    if let Mode::Ended(ending) = &found.state.mode {
-        return Err(over(&found, *ending));
-    }
-    let held = matches!(found.state.mode, Mode::Held(_)) || found.state.paused.is_some();
-    let then = held.then_some(Command::Resume);
+    let held = match &found.state.mode {
+        // What made its roll-back give up has been put right.
+        Mode::Ended(Ending::NeedsAttention) | Mode::Held(_) => true,
+        Mode::Ended(ending @ (Ending::Promoted | Ending::RolledBack)) => {
+            return Err(over(&found, *ending));
+        }
+        Mode::NotStarted | Mode::Forward | Mode::RollingBack { .. } => found.state.paused.is_some(),
+    };
+    let then = overwriting(&found, over_foreign)?.into_iter();
+    let then = then.chain(held.then_some(Command::Resume)).collect();
     let leave = if takeover.no_wait { WhenAwaiting::Leave } else { WhenAwaiting::Stay };
     take_over(&found, then, leave, global, output).await
 }
 
 pub(super) async fn go_back(
     name: &RunName,
-    command: Command,
+    (command, asks): (Command, Asks),
+    overwrite: Overwrite,
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let found = Found::find(name, global)?;
-    if found.driver()?.is_some() {
-        return deliver(&found, command, output).await;
+    let mut found = Found::meant(name, (command.name(), asks), global)?;
+    let over_foreign = overwrite.asked();
+    if found.driver()?.is_some() && over_foreign.is_none() {
+        match deliver(&found, command.clone(), output).await? {
+            Sent::Answered(_) => return follow(&found, output).await,
+            // Whoever would have obeyed is gone, so this process does it.
+            Sent::Undriven(again) => found = *again,
+        }
     }
     let then = match (&found.state.mode, &command) {
         (Mode::Ended(ending @ Ending::RolledBack), _)
@@ -55,7 +75,23 @@ pub(super) async fn go_back(
         (Mode::RollingBack { .. }, _) => None,
         _ => Some(command),
     };
+    let then = overwriting(&found, over_foreign)?.into_iter().chain(then).collect();
     take_over(&found, then, WhenAwaiting::Stay, global, output).await
+}
+
+/// What somebody else has changed is written over only where the run has found it, and has stopped because of it.
+fn overwriting(found: &Found, asked: Option<Command>) -> Result<Option<Command>, Failure> {
+    let stopped = matches!(found.state.mode, Mode::Held(_) | Mode::Ended(Ending::NeedsAttention));
+    if asked.is_some() && (!stopped || found.state.foreign.is_empty()) {
+        return Err(Failure::usage(
+            format!(
+                "nothing that somebody else has changed stands in the way of run {}",
+                found.run
+            ),
+            "the same command without `--overwrite`",
+        ));
+    }
+    Ok(asked)
 }
 
 fn over(found: &Found, ending: Ending) -> Failure {
@@ -78,11 +114,11 @@ pub(super) async fn send(
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let found = Found::find(name, global)?;
+    let found = Found::meant(name, (command.name(), Asks::UnderWay), global)?;
     if let Mode::Ended(ending) = &found.state.mode {
         return Err(over(&found, *ending));
     }
-    deliver(&found, command, output).await
+    deliver_or_leave(&found, command, output).await
 }
 
 /// A yes or a no about what can be seen now: this plan, and the step that waits. Who says it is told by AWS, where that
@@ -90,11 +126,11 @@ pub(super) async fn send(
 pub(super) async fn vote(
     name: &RunName,
     vote: Vote,
-    command: fn(Vote) -> Command,
+    (verb, command): (&str, fn(Vote) -> Command),
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let found = Found::find(name, global)?;
+    let found = Found::meant(name, (verb, Asks::Vote), global)?;
     if let Mode::Ended(ending) = &found.state.mode {
         return Err(over(&found, *ending));
     }
@@ -103,11 +139,14 @@ pub(super) async fn vote(
         Ok(Ok(caller)) => Some(caller.arn),
         Ok(Err(failure)) => {
             let error = failure.error;
-            output.talk(&format!("AWS does not tell who you are ({error}); going by your name"));
+            output.say(
+                "note",
+                &format!("AWS does not tell who you are ({error}); going by your name"),
+            );
             None
         }
         Err(_) => {
-            output.talk("AWS does not tell who you are in time; going by your name");
+            output.say("note", "AWS does not tell who you are in time; going by your name");
             None
         }
     };
@@ -116,44 +155,129 @@ pub(super) async fn vote(
         _ => None,
     });
     let digest = vote.digest.or_else(|| Some(found.plan.digest.clone()));
-    deliver(&found, command(Vote { step, identity, digest, ..vote }), output).await
+    deliver_or_leave(&found, command(Vote { step, identity, digest, ..vote }), output).await
 }
 
-async fn deliver(found: &Found, command: Command, output: &Output) -> Result<Exit, Failure> {
-    let clock = Clock::System;
+/// What came of a request.
+enum Sent {
+    Answered(Exit),
+    /// Nobody is there to take it in, and it is not in the inbox any more.
+    Undriven(Box<Found>),
+}
+
+/// Puts a request into the inbox and waits until it is taken in. Where nobody is there to do that, it is taken out again.
+async fn deliver(found: &Found, command: Command, output: &Output) -> Result<Sent, Failure> {
+    let clock = Clock::system();
     let (by, at, what) = (settings::actor(), clock.now(), command.name());
     let request = Request { id: what.to_owned(), by: by.clone(), at, command };
+    let known = found.files.load(&found.run)?.len();
     let ticket = put(found.files.as_ref(), &found.run, &request)?;
-    let Some(driver) = found.driver()? else {
-        output.talk(&format!(
-            "{what} is in the inbox of run {}, which nobody drives at the moment; `tidegate resume {}` takes it in",
-            found.run, found.run
-        ));
-        return Ok(Exit::Success);
-    };
-    while clock.now() < at.plus(PATIENCE) {
-        let waiting = requests::<Command>(found.files.as_ref(), &found.run)?;
-        if !waiting.iter().any(|message| message.ticket == ticket) {
-            return answer(found, &by, what, at, output);
+    loop {
+        // Asked in this order: what still waits once its driver is gone is not taken in any more.
+        let driver = found.driver()?;
+        if !found.files.is_waiting(&found.run, &ticket)? {
+            return answer(found, &by, what, known, output).map(Sent::Answered);
+        }
+        let Some(driver) = driver else {
+            found.files.discard(&found.run, &ticket)?;
+            let again = found.again()?;
+            return match again.state.mode {
+                Mode::Ended(ending) => Err(over(&again, ending)),
+                Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::RollingBack { .. } => {
+                    Ok(Sent::Undriven(Box::new(again)))
+                }
+            };
+        };
+        if clock.now() >= at.plus(PATIENCE) {
+            let (run, seconds) = (&found.run, PATIENCE.as_secs());
+            return Err(Failure {
+                exit: Exit::Trouble,
+                error: anyhow!(
+                    "{what} is in the inbox of run {run}, and {driver} has not taken it in for {seconds} s"
+                ),
+                hint: Some(format!("`tidegate status {run}` tells whether that process lives")),
+            });
         }
         clock.sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Leaves a request to whoever drives the run next.
+fn leave(found: &Found, command: Command, output: &Output) -> Result<Exit, Failure> {
+    let (run, what) = (&found.run, command.name());
+    let (by, at) = (settings::actor(), Clock::system().now());
+    put(found.files.as_ref(), run, &Request { id: what.to_owned(), by, at, command })?;
     output.talk(&format!(
-        "{what} is in the inbox of run {}; {driver} has not taken it in yet",
-        found.run
+        "{what} is in the inbox of run {run}, which nobody drives at the moment; `tidegate resume {run}` takes it in"
     ));
     Ok(Exit::Success)
+}
+
+/// How often the journal of a run that goes back is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Waits until the run that goes back has come to rest, so that the exit code means the same whoever drives it.
+async fn follow(found: &Found, output: &Output) -> Result<Exit, Failure> {
+    let clock = Clock::system();
+    if output.format == Format::Text {
+        output.talk("waiting until it has gone back; Ctrl-C ends the waiting only");
+    }
+    loop {
+        // In this order: whoever drove it has written its end before leaving.
+        let driver = found.driver()?;
+        let state = found.again()?.state;
+        let ended = match &state.mode {
+            Mode::Ended(ending) => Some(*ending),
+            Mode::Held(_) | Mode::NotStarted | Mode::Forward | Mode::RollingBack { .. } => None,
+        };
+        if let Some(ending) = ended {
+            if output.format == Format::Text {
+                output.data(&format!("run {} has {}", found.run, ended_as(ending)));
+            }
+            return Ok(Exit::of(&state));
+        }
+        if driver.is_none() {
+            output.talk(&format!(
+                "run {} has not gone back, and nobody drives it any more; `tidegate resume {}` goes on",
+                found.run, found.run
+            ));
+            return Ok(Exit::of(&state));
+        }
+        clock.sleep(LOOK_EVERY).await;
+    }
+}
+
+fn ended_as(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Promoted => "been promoted",
+        Ending::RolledBack => "rolled back, completely",
+        Ending::NeedsAttention => "not rolled back completely; `tidegate status` says what is left",
+    }
+}
+
+async fn deliver_or_leave(
+    found: &Found,
+    command: Command,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    if found.driver()?.is_none() {
+        return leave(found, command, output);
+    }
+    match deliver(found, command.clone(), output).await? {
+        Sent::Answered(exit) => Ok(exit),
+        Sent::Undriven(again) => leave(&again, command, output),
+    }
 }
 
 fn answer(
     found: &Found,
     by: &crate::rollout::Actor,
     what: &str,
-    at: crate::rollout::Timestamp,
+    known: usize,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let journal = found.files.load(&found.run)?;
-    let refusal = journal.iter().rev().take_while(|e| e.at >= at).find_map(|e| match &e.event {
+    let refusal = journal.iter().skip(known).find_map(|e| match &e.event {
         Event::CommandRefused { by: who, command, refusal } if who == by && command == what => {
             Some(refusal.clone())
         }

@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::{attempts, check};
+use super::{attempts, check, marks, preface};
 use crate::{
-    action::{Planned, Settled, permissions, preflight, preview},
+    action::{
+        LedTo, Objection, Planned, Settled, optional_permissions, permissions, preflight, preview,
+    },
     cli::{
         args::{Format, Global, PlanCommand},
         exit::{Exit, Failure},
@@ -16,7 +18,7 @@ use crate::{
     },
     plan::{GateName, Plan, expand_to_yaml, units::format_duration},
     report::{attempts_line, describe},
-    rollout::{Attempts, Bindings},
+    rollout::{ActingAs, Attempts, Bindings},
 };
 
 pub(super) async fn plan(
@@ -27,36 +29,93 @@ pub(super) async fn plan(
     let (source, params) = check::open(&command.file)?;
     let plan = check::read(&source, &params, output)?.plan;
     if command.expand {
-        Output::raw(&expand_to_yaml(&plan));
+        output.raw(&expand_to_yaml(&plan));
         return Ok(Exit::Success);
     }
-    let reads = wire::reads(&plan, global, &command.simulation).await?;
-    let settled = match preflight(&plan, &reads).await {
-        Ok(settled) => settled,
-        Err(objections) => {
-            for objection in &objections {
-                output
-                    .talk(&format!("refused: {}\n   hint: {}", objection.problem, objection.hint));
+    let (reads, clock) = wire::reads_and_clock(&plan, global, &command.simulation).await?;
+    let acting_as = if command.simulation.simulate {
+        None
+    } else {
+        match preface::acting_as(&reads, output).await {
+            Ok(told) => Some(told),
+            Err(error) => {
+                return Err(refused(
+                    &plan,
+                    &reads.region,
+                    None,
+                    &[Objection::from(&error)],
+                    output,
+                ));
             }
-            return Err(Failure {
-                exit: Exit::Refused,
-                error: anyhow!("a run of plan {} would be refused", plan.name),
-                hint: None,
-            });
         }
     };
+    let mut settled = match preflight(&plan, &reads).await {
+        Ok(settled) => settled,
+        Err(objections) => {
+            let acting_as = acting_as.and_then(Result::ok);
+            return Err(refused(&plan, &reads.region, acting_as, &objections, output));
+        }
+    };
+    settled.warnings.extend(marks::foreseen(&plan, &reads, &settled.bindings, clock.now()).await);
     // A simulated run has a journal of its own.
     let attempts = if command.simulation.simulate {
         BTreeMap::new()
     } else {
         attempts::earlier(&plan, wire::files_of(global).as_ref(), output)?
     };
-    let preview = Preview::of(&plan, &settled, &attempts);
+    let region = reads.region.as_str();
+    let acting_as = match acting_as {
+        Some(Ok(acting_as)) => Some(acting_as),
+        Some(Err(unknown)) => {
+            settled.warnings.insert(0, unknown);
+            None
+        }
+        None => None,
+    };
+    let preview = Preview { region, acting_as, ..Preview::of(&settled, &attempts) };
     match output.format {
         Format::Json => output.json(&preview),
-        Format::Text => tell(&plan, &preview, output),
+        Format::Text => tell(&settled.plan, &preview, output),
     }
-    Ok(Exit::Success)
+    Ok(if command.detailed_exitcode && !preview.calls.is_empty() {
+        Exit::WouldChange
+    } else {
+        Exit::Success
+    })
+}
+
+/// Why there is no preview.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Refused<'a> {
+    plan: &'a str,
+    digest: &'a str,
+    region: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acting_as: Option<ActingAs>,
+    #[serde(rename = "refused")]
+    objections: &'a [Objection],
+}
+
+fn refused(
+    plan: &Plan,
+    region: &str,
+    acting_as: Option<ActingAs>,
+    objections: &[Objection],
+    output: &Output,
+) -> Failure {
+    for objection in objections {
+        output.advise("refused", &objection.problem, Some(&objection.hint));
+    }
+    if output.format == Format::Json {
+        let (plan, digest) = (plan.name.as_str(), plan.digest.as_str());
+        output.json(&Refused { plan, digest, region, acting_as, objections });
+    }
+    Failure {
+        exit: Exit::Refused,
+        error: anyhow!("a run of plan {} would be refused", plan.name),
+        hint: None,
+    }
 }
 
 #[derive(Serialize)]
@@ -68,19 +127,25 @@ struct Preview<'a> {
     calls: Vec<Planned>,
     /// Seconds, if nothing fails and every step takes as long as it may; nothing where a person is waited for.
     at_most: Option<u64>,
+    region: &'a str,
+    /// Whose credentials these are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acting_as: Option<ActingAs>,
     permissions: Vec<String>,
+    /// Those a run can do without, for its marks in AWS.
+    optional_permissions: Vec<String>,
     warnings: &'a [String],
+    /// What leads to a side and is not moved.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    leads: &'a [LedTo],
     /// What earlier runs found of the same artifact, by gate.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attempts: &'a BTreeMap<GateName, Attempts>,
 }
 
 impl<'a> Preview<'a> {
-    fn of(
-        plan: &'a Plan,
-        settled: &'a Settled,
-        attempts: &'a BTreeMap<GateName, Attempts>,
-    ) -> Self {
+    fn of(settled: &'a Settled, attempts: &'a BTreeMap<GateName, Attempts>) -> Self {
+        let plan = &settled.plan;
         let limits: Option<Vec<Duration>> = plan.steps().map(|(_, step)| step.timeout).collect();
         Self {
             plan: plan.name.as_str(),
@@ -88,8 +153,12 @@ impl<'a> Preview<'a> {
             bindings: &settled.bindings,
             calls: preview(plan, settled),
             at_most: limits.map(|limits| limits.iter().sum::<Duration>().as_secs()),
+            region: "",
+            acting_as: None,
             permissions: permissions(plan),
+            optional_permissions: optional_permissions(plan),
             warnings: &settled.warnings,
+            leads: &settled.leads,
             attempts,
         }
     }
@@ -97,44 +166,51 @@ impl<'a> Preview<'a> {
 
 fn tell(plan: &Plan, preview: &Preview, output: &Output) {
     for warning in preview.warnings {
-        output.talk(&format!("warning: {warning}"));
+        output.say("warning", warning);
     }
-    output.data(&format!("plan {} ({})", plan.name, preview.digest.get(..12).unwrap_or_default()));
+    output.line(&format!("plan {} ({})", plan.name, preview.digest.get(..12).unwrap_or_default()));
     output.data("\nsides");
     for (route, bound) in &preview.bindings.routes {
         let baseline = bound.baseline.as_ref().map(|group| format!(", {group} its baseline"));
-        output.data(&format!(
+        output.line(&format!(
             "  route {route}: {} is stable, {} the candidate{}",
             bound.stable,
             bound.candidate,
             baseline.unwrap_or_default()
         ));
         for place in bound.places() {
-            output.data(&format!("    at {place}"));
+            output.line(&format!("    at {place}"));
         }
     }
     for (fleet, bound) in &preview.bindings.fleets {
-        output.data(&format!(
+        output.line(&format!(
             "  fleet {fleet}: {} is stable, {} the candidate",
             bound.stable, bound.candidate
         ));
+    }
+    if !preview.leads.is_empty() {
+        output.data("\nother ways to the sides, which are not moved");
+        for side in preview.leads {
+            for lead in &side.leads {
+                output.line(&format!("  {} ({}): {}", side.member, side.side, lead.words));
+            }
+        }
     }
     let earlier = preview.attempts.iter();
     let mut earlier = earlier.filter_map(|(gate, past)| attempts_line(plan, gate, past)).peekable();
     if earlier.peek().is_some() {
         output.data("\nearlier tries of the same artifact");
-        earlier.for_each(|line| output.data(&format!("  {line}")));
+        earlier.for_each(|line| output.line(&format!("  {line}")));
     }
     output.data("\nsteps");
     for (component, step) in plan.steps() {
         let name =
             if plan.components.len() > 1 { format!("{}: ", component.name) } else { String::new() };
-        output.data(&format!("  {}  {name}{}", step.id, describe(step)));
+        output.line(&format!("  {}  {name}{}", step.id, describe(step)));
         for call in preview.calls.iter().filter(|call| call.step == step.id) {
-            output.data(&format!(
-                "      {}\n        before  {}\n        after   {}",
-                call.target, call.before, call.after
-            ));
+            output.line(&format!("      {}", call.target));
+            output.line(&format!("        before  {}", call.before));
+            output.line(&format!("        after   {}", call.after));
         }
     }
     match preview.at_most {
@@ -152,6 +228,10 @@ fn tell(plan: &Plan, preview: &Preview, output: &Output) {
     }
     output.data("\npermissions needed");
     for permission in &preview.permissions {
-        output.data(&format!("  {permission}"));
+        output.line(&format!("  {permission}"));
+    }
+    output.data("\nand, to keep other folders from running the same plan meanwhile");
+    for permission in &preview.optional_permissions {
+        output.line(&format!("  {permission}"));
     }
 }

@@ -3,46 +3,72 @@
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher, Hasher, RandomState},
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow};
+use tokio::sync::mpsc;
 
-use super::{attempts, check, found::Found, witness::Witness};
+use super::{attempts, check, found::Found, marks, preface, witness::Witness};
 use crate::{
     action::{Objection, preflight},
     cli::{
         args::{Format, Global, RunCommand, Simulation},
         exit::{Exit, Failure},
+        files,
         output::Output,
         settings,
         wire::{self, Wiring},
     },
-    journal::{Claim, Hold, RunId, holder},
-    plan::{Plan, SourceFile},
+    cloud,
+    journal::{self, Claim, Hold, RunId, holder},
+    plan::{Plan, SourceFile, units::format_duration},
     report,
-    rollout::{Bindings, Command, Event, Mode},
-    runner::{Begin, Runner, Signals, WhenAwaiting},
+    rollout::{ActingAs, Bindings, Command, Event, Mode},
+    runner::{Begin, Ownership, Runner, Signals, WhenAwaiting},
 };
+
+/// How much of its own time a simulation may take.
+const LONGEST_STORY: Duration = Duration::from_hours(30 * 24);
+/// How long the last sign of life in AWS is waited for.
+const LAST_BEAT: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(
     command: &RunCommand,
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
+    let mut signals = listen()?;
     let (source, params) = check::open(&command.file)?;
     let plan = check::read(&source, &params, output)?.plan;
-    let wiring = wire::run(&plan, global, &command.simulation).await?;
-    let settled = preflight(&plan, &wiring.cloud.reads)
-        .await
-        .map_err(|objections| refused(&plan, &objections, output))?;
-    for warning in &settled.warnings {
-        output.talk(&format!("warning: {warning}"));
+    // Nothing is touched yet, so whoever interrupts need not wait for an answer that may never come.
+    let asked = async {
+        let wiring = wire::run(&plan, global, &command.simulation).await?;
+        let acting_as = introduce(&wiring, global, output)
+            .await
+            .map_err(|error| refused(&plan, &[Objection::from(&error)], output))?;
+        let settled = preflight(&plan, &wiring.cloud.reads)
+            .await
+            .map_err(|objections| refused(&plan, &objections, output))?;
+        Ok::<_, Failure>((wiring, acting_as, settled))
+    };
+    let (wiring, acting_as, settled) = Box::pin(unless_interrupted(&mut signals, asked)).await?;
+    for warning in acting_as.iter().filter_map(|told| told.as_ref().err()).chain(&settled.warnings)
+    {
+        output.say("warning", warning);
     }
     let now = wiring.clock.now();
     let run = RunId::new(&plan.name, now, chance(&wiring));
     let hold = claim(&wiring, &run, &settled.bindings)?;
+    let plan = settled.plan;
     let attempts = attempts::earlier(&plan, wiring.store.as_ref(), output)?;
-    wiring.store.create(&run, source.text())?;
+    let marks = marks::take(&plan, &wiring, (&run, now), &settled.bindings, global, output);
+    let marks = unless_interrupted(&mut signals, marks).await?;
+    if let Err(error) = wiring.store.create(&run, source.text()) {
+        marks::release(marks, output).await;
+        return Err(error.into());
+    }
+    let owned = Owned { hold, marks };
     let by = settings::actor();
     let begin = Begin::Run(Box::new(Event::RunStarted {
         plan: plan.name.clone(),
@@ -53,9 +79,10 @@ pub(super) async fn run(
         found: settled.found,
         excused: settled.excused,
         attempts,
+        acting_as: acting_as.and_then(Result::ok),
     }));
     let leave = if command.no_wait { WhenAwaiting::Leave } else { WhenAwaiting::Stay };
-    let exit = drive(&plan, &wiring, run, hold, begin, leave, output).await?;
+    let exit = drive(&plan, &wiring, run, owned, (begin, signals), leave, output).await?;
     if command.count_calls {
         for (operation, calls) in wiring.calls.by_operation() {
             output.talk(&format!("calls: {calls:6} {operation}"));
@@ -70,6 +97,26 @@ pub(super) async fn run(
     Ok(exit)
 }
 
+/// What a run holds while it is driven: the locks of its folder, and its marks in AWS for all others.
+struct Owned {
+    hold: Box<dyn Hold>,
+    marks: Ownership,
+}
+
+/// The first lines. A simulation acts as nobody, and has no journal.
+async fn introduce(
+    wiring: &Wiring,
+    global: &Global,
+    output: &Output,
+) -> Result<Option<Result<ActingAs, String>>, cloud::Error> {
+    if wiring.simulated.is_some() {
+        return Ok(None);
+    }
+    let acting_as = preface::acting_as(&wiring.cloud.reads, output).await?;
+    preface::journal(global, output);
+    Ok(Some(acting_as))
+}
+
 /// A run id needs to differ from those of the same second; in a simulation it is always the same.
 fn chance(wiring: &Wiring) -> u16 {
     if wiring.simulated.is_some() {
@@ -80,17 +127,35 @@ fn chance(wiring: &Wiring) -> u16 {
 }
 
 fn claim(wiring: &Wiring, run: &RunId, bindings: &Bindings) -> Result<Box<dyn Hold>, Failure> {
-    Ok(wiring.locks.acquire(&Claim {
+    let claim = Claim {
         run: run.clone(),
         resources: bindings.resources(),
         holder: holder(&settings::user()),
         at: wiring.clock.now(),
-    })?)
+    };
+    wiring.locks.acquire(&claim).map_err(|error| owned(wiring, error))
+}
+
+/// Whoever is refused because of another run should know what that run has left behind.
+fn owned(wiring: &Wiring, error: journal::Error) -> Failure {
+    let left = match &error {
+        journal::Error::Owned(held) => {
+            let journal = wiring.store.begun(&held.info.run).unwrap_or_default();
+            report::traffic(&journal)
+        }
+        _ => Vec::new(),
+    };
+    let failure = Failure::from(error);
+    if left.is_empty() {
+        return failure;
+    }
+    let error = anyhow!("{}; its traffic: {}", failure.error, left.join("; "));
+    Failure { error, ..failure }
 }
 
 fn refused(plan: &Plan, objections: &[Objection], output: &Output) -> Failure {
     for objection in objections {
-        output.talk(&format!("refused: {}\n   hint: {}", objection.problem, objection.hint));
+        output.advise("refused", &objection.problem, Some(&objection.hint));
     }
     let all = match objections.len() {
         1 => "1 objection".to_owned(),
@@ -106,24 +171,67 @@ fn refused(plan: &Plan, objections: &[Objection], output: &Output) -> Failure {
 /// Takes an unfinished run over, or a promoted one that is to go back.
 pub(super) async fn take_over(
     found: &Found,
-    then: Option<Command>,
+    then: Vec<Command>,
     leave: WhenAwaiting,
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let simulation = Simulation { simulate: false, scenario: None };
     let wiring = wire::run(&found.plan, global, &simulation).await?;
-    let hold = claim(&wiring, &found.run, &found.state.bindings)?;
+    let mut signals = listen()?;
+    let introduced = async { Ok::<_, Failure>(introduce(&wiring, global, output).await?) };
+    if let Some(Err(unknown)) = unless_interrupted(&mut signals, introduced).await? {
+        output.say("warning", &unknown);
+    }
+    let (run, bindings) = (&found.run, &found.state.bindings);
+    let hold = claim(&wiring, run, bindings)?;
+    let since = found.journal.first().map_or_else(|| wiring.clock.now(), |first| first.at);
+    let marks = marks::take(&found.plan, &wiring, (run, since), bindings, global, output);
+    let marks = unless_interrupted(&mut signals, marks).await?;
+    let owned = Owned { hold, marks };
     let begin = Begin::TakeOver { by: settings::actor(), then };
-    drive(&found.plan, &wiring, found.run.clone(), hold, begin, leave, output).await
+    drive(&found.plan, &wiring, found.run.clone(), owned, (begin, signals), leave, output).await
+}
+
+fn never_ending(why: &str) -> Failure {
+    Failure {
+        exit: Exit::Held,
+        error: anyhow!(
+            "after {} of its own time the simulated run still goes on: {why}",
+            format_duration(LONGEST_STORY)
+        ),
+        hint: Some("a simulation is given up then; is there a wait, a pause or a window that does not end?".to_owned()),
+    }
+}
+
+fn listen() -> Result<Signals, Failure> {
+    Ok(Signals::of_process(files::at_hangup()).context("cannot listen for signals")?)
+}
+
+/// What comes before a runner has anything to journal ends at once when somebody asks for it.
+async fn unless_interrupted<T>(
+    signals: &mut Signals,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        signal = signals.next() => Err(Failure {
+            exit: Exit::by(signal),
+            error: anyhow!("interrupted by {signal} before anything was changed"),
+            hint: Some(
+                "the same command begins anew; marks it may have left in AWS are stale after three minutes".to_owned(),
+            ),
+        }),
+        done = work => done,
+    }
 }
 
 async fn drive(
     plan: &Plan,
     wiring: &Wiring,
     run: RunId,
-    hold: Box<dyn Hold>,
-    begin: Begin,
+    owned: Owned,
+    (begin, mut signals): (Begin, Signals),
     leave: WhenAwaiting,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
@@ -131,29 +239,62 @@ async fn drive(
         Begin::Run(_) => Vec::new(),
         Begin::TakeOver { .. } => wiring.store.load(&run)?,
     };
+    let Owned { hold, marks } = owned;
     let runner = Runner {
         plan: plan.clone(),
         run: run.clone(),
         store: wiring.store.clone(),
         hold,
         cloud: wiring.cloud.clone(),
-        clock: wiring.clock,
+        patient: wiring.patient.clone(),
+        clock: wiring.clock.clone(),
         when_awaiting: wiring.when_awaiting(leave),
     };
-    let mut signals = Signals::of_process().context("cannot listen for signals")?;
-    let mut witness = Witness::new(plan, output, before);
+    let (notices, told) = mpsc::unbounded_channel();
+    let beating = marks.beat(notices);
+    let mut witness = Witness::new(plan, output, &before, told);
     if let Some(simulated) = &wiring.simulated {
         let (operators, plan, run) = (simulated.operators.clone(), plan.clone(), run.clone());
-        let (store, clock) = (wiring.store.clone(), wiring.clock);
+        let (store, clock) = (wiring.store.clone(), wiring.clock.clone());
         tokio::spawn(async move { operators.speak(&plan, &run, store.as_ref(), clock).await });
     }
-    let (state, _) = runner.drive(begin, &mut signals, &mut witness).await?;
+    let is_story = wiring.simulated.is_some();
+    let driven = tokio::select! {
+        biased;
+        driven = runner.drive(begin, &mut signals, &mut witness) => driven,
+        () = wiring.clock.sleep(LONGEST_STORY), if is_story => {
+            let why = witness.view(wiring.clock.now()).why.join("; ");
+            return Err(never_ending(&why));
+        }
+    };
     let view = witness.view(wiring.clock.now());
+    let ended = matches!(&driven, Ok((state, _)) if matches!(state.mode, Mode::Ended(_)));
+    // A beat under way may hang. A run that has not ended leaves its marks anyway, and whoever interrupts need not wait.
+    let marks = if ended {
+        tokio::select! {
+            biased;
+            _ = signals.next() => None,
+            marks = beating.end() => marks,
+        }
+    } else {
+        tokio::time::timeout(LAST_BEAT, beating.end()).await.ok().flatten()
+    };
+    let (state, _) = driven?;
     output.progress(None);
     if output.format == Format::Text {
-        output.data(&format!("\n{}", report::ending(&view, output.style).trim_end()));
+        output.page(&format!("\n{}", report::ending(&view, output.style).trim_end()));
     }
+    // A run that is held or interrupted goes on owning what it may have left half changed.
     if matches!(state.mode, Mode::Ended(_)) {
+        if let Some(marks) = marks {
+            tokio::select! {
+                biased;
+                signal = signals.next() => output.say("note", &format!(
+                    "{signal}: the run has ended; its marks in AWS are left, and are stale after three minutes"
+                )),
+                () = marks::release(marks, output) => {}
+            }
+        }
         runner.hold.release()?;
     }
     Ok(Exit::of(&state))

@@ -1,4 +1,4 @@
-//! `tidegate status`: where a run stands, why, and what can be typed.
+//! `tidegate status`: where a run stands, what can be typed, and why. It only reads, and needs no right to do more.
 
 use super::found::Found;
 use crate::{
@@ -8,26 +8,21 @@ use crate::{
         output::Output,
     },
     journal::requests,
-    report::{self, RunView},
+    report,
     rollout::Command,
-    runner::Clock,
 };
 
 pub(super) fn status(name: &RunName, global: &Global, output: &Output) -> Result<Exit, Failure> {
     let found = Found::find(name, global)?;
-    let view = RunView::of(&found.plan, &found.journal, Clock::System.now());
+    let view = found.view(output);
     match output.format {
         Format::Json => output.json(&view),
         Format::Text => {
-            output.data(report::status(&view, output.style).trim_end());
-            match found.driver()? {
-                Some(driver) => output.data(&format!("driven by {driver}")),
-                None => output.data("nobody drives it at the moment"),
-            }
+            output.page(report::status(&view, output.style).trim_end());
             for message in requests::<Command>(found.files.as_ref(), &found.run)? {
                 if let Ok(request) = message.request {
                     let what = request.command.name();
-                    output.data(&format!("waiting in the inbox: {what} by {}", request.by));
+                    output.line(&format!("waiting in the inbox: {what} by {}", request.by));
                 }
             }
         }

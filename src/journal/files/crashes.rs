@@ -14,9 +14,14 @@ use std::{
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::*;
+use super::{
+    chain::{self, Link},
+    *,
+};
 use crate::{
-    journal::{Claim, Envelope, Error, Hold, Locks, RunId, Seq, Store},
+    journal::{
+        Claim, Envelope, Error, Hold, Liveness, Locks, Looks, MOST_WAITING, RunId, Seq, Store,
+    },
     rollout::{Actor, Event, Timestamp},
 };
 
@@ -56,7 +61,8 @@ proptest! {
     fn a_crash_while_appending_leaves_all_or_nothing(written in 0..=200_usize, linked: bool) {
         let (_folder, files) = journal();
         let events = files.folder(&run()).join("events");
-        let line = envelope(3).to_line().unwrap() + "\n";
+        let before = fs::read_to_string(events.join("000002.json")).unwrap();
+        let line = chain::linked(&envelope(3).to_line().unwrap(), &Link::of(&before).end()) + "\n";
         let part = &line[..written.min(line.len())];
         fs::write(events.join(".tmp-Xy12ab"), if linked { &line } else { part }).unwrap();
         if linked {
@@ -82,7 +88,10 @@ proptest! {
 fn an_event_is_one_line_under_its_number() {
     let (_folder, files) = journal();
     let text = fs::read_to_string(files.folder(&run()).join("events/000002.json")).unwrap();
-    assert_eq!(text, envelope(2).to_line().unwrap() + "\n");
+    let line = envelope(2).to_line().unwrap();
+    let chained = text.strip_prefix(line.strip_suffix('}').unwrap()).unwrap();
+    assert!(chained.starts_with(",\"chain\":\"") && chained.ends_with("\"}\n"), "{chained}");
+    assert_eq!(chained.len(), 77);
     let left: Vec<_> = fs::read_dir(files.folder(&run()).join("events")).unwrap().collect();
     assert_eq!(left.len(), 2, "no temporary file stays");
 }
@@ -108,6 +117,111 @@ fn a_journal_changed_from_outside_is_refused_by_naming_the_file() {
     assert!(moved.ends_with("it is event 1 of run checkout-20260131-154502-0001"), "{moved}");
     let gap = damaged(&|| fs::remove_file(events.join("000002.json")).unwrap());
     assert!(gap.contains("is missing"), "{gap}");
+}
+
+#[test]
+fn a_changed_digit_is_found_before_it_is_restored_and_old_journals_are_read() {
+    let (_folder, files) = journal();
+    files.append(&envelope(3)).unwrap();
+    let path = files.folder(&run()).join("events/000002.json");
+    let written = fs::read_to_string(&path).unwrap();
+    let unlike = written.replace("\"at\":0", "\"at\":7");
+    assert_ne!(unlike, written);
+    fs::write(&path, &unlike).unwrap();
+    let error = files.load(&run()).unwrap_err().to_string();
+    assert!(error.contains("000002.json") && error.contains("was changed after"), "{error}");
+    let (content, _) = written.rsplit_once(",\"chain\"").unwrap();
+    fs::write(&path, format!("{content}}}\n")).unwrap();
+    assert!(files.load(&run()).is_err(), "a digest that was taken away is missed");
+    let first = files.folder(&run()).join("events/000001.json");
+    for path in [&first, &path] {
+        let text = fs::read_to_string(path).unwrap();
+        let content = text.trim_end().rsplit_once(",\"chain\"").map_or(text.trim_end(), |(c, _)| c);
+        fs::write(path, content.trim_end_matches('}').to_owned() + "}}\n").unwrap();
+    }
+    fs::remove_file(files.folder(&run()).join("events/000003.json")).unwrap();
+    assert_eq!(files.load(&run()).unwrap().len(), 2, "written before there were chains");
+    files.append(&envelope(3)).unwrap();
+    files.append(&envelope(4)).unwrap();
+    assert_eq!(files.load(&run()).unwrap().len(), 4);
+}
+
+#[test]
+fn what_is_no_plain_file_is_not_opened() {
+    let pipe = |path: &std::path::Path| {
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    let device = |path: &std::path::Path| std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+    for (make, what) in [(&pipe as &dyn Fn(&std::path::Path), "a pipe"), (&device, "a link")] {
+        let (folder, files) = journal();
+        make(&files.folder(&run()).join("inbox/000001-ab.json"));
+        let waiting = files.waiting(&run()).unwrap();
+        let words = waiting[0].content.as_ref().unwrap_err();
+        assert!(words.contains(what) && words.contains("not a plain file"), "{words}");
+        files.discard(&run(), &waiting[0].ticket).unwrap();
+        assert_eq!(files.waiting(&run()).unwrap(), []);
+        make(&files.folder(&run()).join("events/000003.json"));
+        let error = files.load(&run()).unwrap_err().to_string();
+        assert!(error.contains("000003.json") && error.contains(what), "{error}");
+        fs::create_dir(folder.path().join("locks")).unwrap();
+        make(&folder.path().join("locks/.guard"));
+        assert!(files.acquire(&claim()).err().unwrap().to_string().contains(what));
+    }
+    let (_folder, files) = journal();
+    fs::create_dir_all(files.folder(&run()).join("inbox/000001-ab.json/x")).unwrap();
+    let waiting = files.waiting(&run()).unwrap();
+    assert!(waiting[0].content.as_ref().unwrap_err().contains("a folder"));
+    files.discard(&run(), &waiting[0].ticket).unwrap();
+    assert_eq!(files.waiting(&run()).unwrap(), []);
+    let large = fs::File::create(files.folder(&run()).join("events/000003.json")).unwrap();
+    large.set_len(400 * 1024 * 1024).unwrap();
+    let error = files.load(&run()).unwrap_err().to_string();
+    assert!(error.contains("larger than"), "{error}");
+}
+
+#[test]
+fn a_full_inbox_is_read_in_batches() {
+    let (_folder, files) = journal();
+    let inbox = files.folder(&run()).join("inbox");
+    for number in 1..=20_000 {
+        fs::write(inbox.join(format!("{number:06}-pause.json")), "{}").unwrap();
+    }
+    let waiting = files.waiting(&run()).unwrap();
+    assert_eq!(waiting.len(), MOST_WAITING);
+    assert_eq!(waiting[0].ticket.to_string(), "000001-pause");
+    let last = files.put(&run(), "abort", &serde_json::json!({})).unwrap();
+    assert_eq!(last.to_string(), "020001-abort");
+    assert!(files.is_waiting(&run(), &last).unwrap());
+}
+
+#[test]
+fn what_is_made_is_its_users_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    fn modes(folder: &std::path::Path, into: &mut Vec<(String, u32)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            into.push((path.display().to_string(), mode));
+            if path.is_dir() {
+                modes(&path, into);
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::new(folder.path().join("journal"));
+    files.create(&run(), "tidegate: 1").unwrap();
+    files.append(&envelope(1)).unwrap();
+    files.put(&run(), "abort", &serde_json::json!({})).unwrap();
+    let hold = files.acquire(&claim()).unwrap();
+    hold.beat(Timestamp::from_millis(1)).unwrap();
+    let mut found = Vec::new();
+    modes(folder.path(), &mut found);
+    assert!(found.len() > 10, "{found:?}");
+    for (path, mode) in found {
+        let expected = if std::path::Path::new(&path).is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode, expected, "{path}");
+    }
 }
 
 #[test]
@@ -188,4 +302,55 @@ fn a_killed_holder_is_known_to_be_gone_at_once() {
     let Err(Error::Owned(held)) = files.acquire(&stranger) else { panic!("not refused") };
     assert!(held.to_string().contains("its process (ann@host pid 1) is gone"), "{held}");
     files.acquire(&claim()).unwrap().still_ours().unwrap();
+}
+
+#[test]
+fn who_drives_a_run_is_told_to_whoever_may_only_read() {
+    let (folder, files) = journal();
+    assert_eq!(files.driver(&run()).unwrap(), None, "nothing was ever locked");
+    let hold = files.acquire(&claim()).unwrap();
+    let liveness = || files.driver(&run()).unwrap().unwrap().liveness;
+    assert_eq!(liveness(), Liveness::Alive);
+    drop(hold);
+    assert_eq!(liveness(), Liveness::Gone);
+    let names = || {
+        let entries = fs::read_dir(folder.path().join("locks")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
+    };
+    for name in names() {
+        if name.to_string_lossy().ends_with(".lock") {
+            fs::remove_file(folder.path().join("locks").join(name)).unwrap();
+        }
+    }
+    let before = names();
+    assert_eq!(liveness(), Liveness::Gone);
+    assert_eq!(files.held().unwrap().len(), 2);
+    assert_eq!(names(), before, "looking makes no files");
+}
+
+#[test]
+fn what_was_read_last_is_noted_beside_the_events_and_may_be_damaged() {
+    let (_folder, files) = journal();
+    assert_eq!(files.noted(&run()), None);
+    let looks = Looks { at: Timestamp::from_millis(5), readings: Vec::new() };
+    files.note(&run(), &Looks::default()).unwrap();
+    files.note(&run(), &looks).unwrap();
+    assert_eq!(files.noted(&run()), Some(looks));
+    fs::write(files.folder(&run()).join("looks.json"), "{").unwrap();
+    assert_eq!(files.noted(&run()), None);
+}
+
+#[test]
+fn what_can_be_read_of_a_damaged_journal_is_what_comes_before_the_damage() {
+    let (_folder, files) = journal();
+    fs::write(files.folder(&run()).join("events/000002.json"), "{").unwrap();
+    assert_eq!(files.begun(&run()).unwrap(), [envelope(1)]);
+}
+
+#[test]
+fn a_lost_plan_is_told_as_that() {
+    let (_folder, files) = journal();
+    fs::remove_file(files.folder(&run()).join("plan.yaml")).unwrap();
+    let lost = files.plan(&run()).unwrap_err().to_string();
+    assert!(lost.starts_with("the plan of run checkout-20260131-154502-0001 is lost: "), "{lost}");
 }

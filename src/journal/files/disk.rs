@@ -1,22 +1,34 @@
 //! The few things the journal does to a disk, each durable or not done at all. A file appears complete and under its
-//! name, or it does not appear: it is written aside, synced, and then linked in without clobbering.
+//! name, or it does not appear: it is written aside, synced, and then linked in without clobbering. What is made here is
+//! its user's alone, whatever the umask, because journals hold plans and parameters; and only plain files of a bounded
+//! size are read, because a pipe never ends and a device need not.
 
 #![expect(clippy::disallowed_methods, reason = "this is the module the journal's files belong to")]
 
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind, Write},
-    os::unix::fs::MetadataExt,
+    io::{self, ErrorKind, Read, Write},
+    os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 use tempfile::NamedTempFile;
 
 use crate::journal::Error;
 
 /// Files that are being written have names that begin like this; whatever a crash left of them is ignored.
 const TEMPORARY: &str = ".tmp-";
+
+/// More than any event, message or plan has.
+const MOST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Nobody honest holds a lock for a moment for so long.
+const MOMENT: Duration = Duration::from_secs(5);
+
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
@@ -42,8 +54,12 @@ pub(super) fn make_directories(path: &Path) -> Result<(), Error> {
 }
 
 pub(super) fn make_directory(path: &Path) -> Result<Created, Error> {
-    match fs::create_dir(path) {
-        Ok(()) => sync_parent(path).map(|()| Created::Now),
+    match fs::DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        Ok(()) => {
+            fs::set_permissions(path, fs::Permissions::from_mode(FOLDER_MODE))
+                .map_err(failed("create directory", path))?;
+            sync_parent(path).map(|()| Created::Now)
+        }
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(Created::ExistsAlready),
         Err(e) => Err(failed("create directory", path)(e)),
     }
@@ -60,20 +76,24 @@ pub(super) fn create(path: &Path, content: &str) -> Result<Created, Error> {
 
 /// Writes a file in the place of whatever was there.
 pub(super) fn replace(path: &Path, content: &str) -> Result<(), Error> {
-    write_aside(path, content)?.persist(path).map_err(|e| failed("replace", path)(e.error))?;
+    let aside = write_aside(path, content)?;
+    #[cfg(test)]
+    room::give(path);
+    aside.persist(path).map_err(|e| failed("replace", path)(e.error))?;
     sync_parent(path)
 }
 
 fn write_aside(path: &Path, content: &str) -> Result<NamedTempFile, Error> {
-    use std::os::unix::fs::PermissionsExt;
-
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(TEMPORARY)
-        // As any other file: the umask decides who may read it.
-        .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(directory)
         .map_err(failed("create a file in", directory))?;
+    // An umask may take from its user what is the user's.
+    let mode = fs::Permissions::from_mode(FILE_MODE);
+    file.as_file().set_permissions(mode).map_err(failed("create", path))?;
+    #[cfg(test)]
+    room::take(content.len()).map_err(failed("write", path))?;
     file.write_all(content.as_bytes()).map_err(failed("write", path))?;
     file.as_file().sync_all().map_err(failed("sync", path))?;
     Ok(file)
@@ -85,12 +105,60 @@ fn sync_parent(path: &Path) -> Result<(), Error> {
 }
 
 /// The content of a file, or nothing when there is none. What is not UTF-8 shows as U+FFFD, and then fails to parse.
+/// `Corrupt` when it is no plain file, or larger than any of ours.
 pub(super) fn read(path: &Path) -> Result<Option<String>, Error> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(failed("read", path)(e)),
+    let file = match open_plain(path, File::options().read(true)) {
+        Ok(file) => file,
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed("read", path))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(not_ours(path, format!("it is larger than {MOST_BYTES} bytes")));
     }
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn not_ours(path: &Path, problem: String) -> Error {
+    Error::Corrupt { file: path.display().to_string(), problem }
+}
+
+/// Opens a plain file and nothing else, without waiting for anybody, and without following a link.
+fn open_plain(path: &Path, how: &mut fs::OpenOptions) -> Result<File, Error> {
+    // Looked at before, because opening some devices does something; and after, because somebody may be faster.
+    if let Ok(found) = fs::symlink_metadata(path) {
+        check_plain(path, &found)?;
+    }
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = how.mode(FILE_MODE).custom_flags(flags).open(path).map_err(failed("open", path))?;
+    check_plain(path, &file.metadata().map_err(failed("open", path))?)?;
+    Ok(file)
+}
+
+fn check_plain(path: &Path, found: &fs::Metadata) -> Result<(), Error> {
+    let kind = found.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    let what = if kind.is_dir() {
+        "a folder"
+    } else if kind.is_symlink() {
+        "a link"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    Err(not_ours(path, format!("it is {what}, not a plain file")))
+}
+
+/// Whether there is anything under this name.
+pub(super) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 /// The names of what is in a directory, sorted, without temporary files; none when there is no such directory.
@@ -111,10 +179,54 @@ pub(super) fn names(directory: &Path) -> Result<Vec<String>, Error> {
 
 /// Removes a file; it is no error when there is none.
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    #[cfg(test)]
+    room::give(path);
     match fs::remove_file(path) {
         Ok(()) => sync_parent(path),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        // A folder in the place of a file may hold anything: it is kept, under a name that is ignored.
+        Err(_) if path.is_dir() => set_aside(path),
         Err(e) => Err(failed("remove", path)(e)),
+    }
+}
+
+fn set_aside(path: &Path) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!("{TEMPORARY}{name}"));
+    fs::rename(path, aside).map_err(failed("set aside", path))
+}
+
+/// For tests: a disk with so much room, for what this thread writes.
+#[cfg(test)]
+pub(super) mod room {
+    use std::{cell::Cell, fs, io, path::Path};
+
+    const BLOCK: usize = 4096;
+
+    thread_local! {
+        static BLOCKS: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    pub(in crate::journal::files) fn leave(bytes: usize) {
+        BLOCKS.set(Some(bytes / BLOCK));
+    }
+
+    pub(in crate::journal::files) fn left() -> usize {
+        BLOCKS.get().unwrap_or_default() * BLOCK
+    }
+
+    pub(super) fn take(bytes: usize) -> io::Result<()> {
+        let Some(left) = BLOCKS.get() else { return Ok(()) };
+        let left = left.checked_sub(bytes.div_ceil(BLOCK));
+        let left = left.ok_or_else(|| io::Error::from(rustix::io::Errno::NOSPC))?;
+        BLOCKS.set(Some(left));
+        Ok(())
+    }
+
+    pub(super) fn give(path: &Path) {
+        let freed = fs::metadata(path).map_or(0, |file| file.len());
+        let freed = usize::try_from(freed).unwrap().div_ceil(BLOCK);
+        BLOCKS.set(BLOCKS.get().map(|left| left + freed));
     }
 }
 
@@ -126,12 +238,21 @@ pub(super) struct Locked {
 }
 
 impl Locked {
-    /// Waits until the lock is free. For locks that everybody holds only for a moment.
+    /// Waits until the lock is free, for a while. For locks that everybody holds only for a moment.
     pub(super) fn wait_for(path: &Path) -> Result<Self, Error> {
-        let file = open_for_lock(path)?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive)
-            .map_err(|e| failed("lock", path)(e.into()))?;
-        Ok(Self { file, path: path.to_owned() })
+        const PAUSE: Duration = Duration::from_millis(10);
+        let mut waited = Duration::ZERO;
+        loop {
+            if let Some(locked) = Self::attempt(path)? {
+                return Ok(locked);
+            }
+            if waited >= MOMENT {
+                let source = ErrorKind::TimedOut.into();
+                return Err(failed("get the lock, which somebody keeps:", path)(source));
+            }
+            std::thread::sleep(PAUSE);
+            waited += PAUSE;
+        }
     }
 
     /// `None` when another holds it.
@@ -144,6 +265,14 @@ impl Locked {
         }
     }
 
+    /// As [`Self::wait_for`], for whoever may only read; `None` when there is no such file.
+    pub(super) fn wait_to_look(path: &Path) -> Result<Option<Self>, Error> {
+        let Some(file) = open_to_look(path)? else { return Ok(None) };
+        rustix::fs::flock(&file, FlockOperation::LockExclusive)
+            .map_err(|e| failed("lock", path)(e.into()))?;
+        Ok(Some(Self { file, path: path.to_owned() }))
+    }
+
     /// Whether the file under that name is still the one locked here.
     pub(super) fn is_in_place(&self) -> bool {
         let id = |m: fs::Metadata| (m.dev(), m.ino());
@@ -154,11 +283,24 @@ impl Locked {
     }
 }
 
+/// Whether a living process has a file locked. Needs no right to write.
+pub(super) fn is_locked(path: &Path) -> Result<bool, Error> {
+    let Some(file) = open_to_look(path)? else { return Ok(false) };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(e) if e == rustix::io::Errno::WOULDBLOCK => Ok(true),
+        Err(e) => Err(failed("lock", path)(e.into())),
+    }
+}
+
+fn open_to_look(path: &Path) -> Result<Option<File>, Error> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(failed("open", path)(e)),
+    }
+}
+
 fn open_for_lock(path: &Path) -> Result<File, Error> {
-    File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(failed("open", path))
+    open_plain(path, File::options().write(true).create(true).truncate(false))
 }

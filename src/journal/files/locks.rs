@@ -13,7 +13,11 @@ use super::{
     disk::{self, Locked},
 };
 use crate::{
-    journal::{Claim, Error, Held, Hold, Liveness, LockInfo, Locks, lock::is_unfinished},
+    journal::{
+        Claim, Error, Held, Hold, Liveness, LockInfo, Locks, RunId,
+        lock::{is_unfinished, of_run, tells},
+    },
+    printable,
     rollout::Timestamp,
 };
 
@@ -26,6 +30,12 @@ impl Files {
     fn guard(&self) -> Result<Locked, Error> {
         disk::make_directories(&self.locks())?;
         Locked::wait_for(&self.locks().join(".guard"))
+    }
+
+    /// The same for whoever only looks, and may have no right to write here. Where there is no guard nobody has locked
+    /// anything yet.
+    fn guard_to_look(&self) -> Result<Option<Locked>, Error> {
+        Locked::wait_to_look(&self.locks().join(".guard"))
     }
 
     /// A name that people recognise and that no other resource shares.
@@ -46,23 +56,35 @@ impl Files {
             what: format!("the lock on {}", info.resource),
             source,
         })?;
-        disk::replace(&self.lock_path(&info.resource).with_extension("json"), &(line + "\n"))
+        let path = self.lock_path(&info.resource).with_extension("json");
+        let line = printable::json(&line) + "\n";
+        self.within_reserve(&info.run, || disk::replace(&path, &line))
     }
 
     /// What keeps a resource from being taken: a living process (its flock cannot be had), or an unfinished run.
-    fn in_force(&self, info: LockInfo, flock: Option<&Locked>) -> Result<Option<Held>, Error> {
-        let liveness = if flock.is_some() { Liveness::Gone } else { Liveness::Alive };
-        let in_force =
-            liveness == Liveness::Alive || is_unfinished(self.last_event(&info.run)?.as_ref());
+    fn in_force(&self, info: LockInfo, liveness: Liveness) -> Result<Option<Held>, Error> {
+        let in_force = liveness == Liveness::Alive || self.is_unfinished(&info.run)?;
         Ok(in_force.then_some(Held { info, liveness }))
+    }
+
+    fn is_unfinished(&self, run: &RunId) -> Result<bool, Error> {
+        let mut last = self.last_event(run)?;
+        while let Some(event) = &last
+            && !tells(&event.event)
+            && let Some(before) = event.seq.previous()
+        {
+            last = Some(self.read_event(run, before)?);
+        }
+        Ok(is_unfinished(last.as_ref()))
     }
 
     /// The resource's flock, and what is to be written beside it.
     fn take(&self, claim: &Claim, resource: &str) -> Result<(Locked, LockInfo), Error> {
         let path = self.lock_path(resource);
         let flock = Locked::attempt(&path.with_extension("lock"))?;
+        let liveness = if flock.is_some() { Liveness::Gone } else { Liveness::Alive };
         let held = match read(&path.with_extension("json"))? {
-            Some(info) => self.in_force(info, flock.as_ref())?,
+            Some(info) => self.in_force(info, liveness)?,
             None => None,
         };
         match (flock, held) {
@@ -77,6 +99,12 @@ impl Files {
             }),
         }
     }
+}
+
+/// Whether a living process has the flock beside a lock's file.
+fn liveness(path: &Path) -> Result<Liveness, Error> {
+    let is_locked = disk::is_locked(&path.with_extension("lock"))?;
+    Ok(if is_locked { Liveness::Alive } else { Liveness::Gone })
 }
 
 /// What a lock says; nothing when nobody owns the resource.
@@ -104,22 +132,26 @@ impl Locks for Files {
 
     fn held(&self) -> Result<Vec<Held>, Error> {
         // Looking makes no folders where nothing was ever locked.
-        if !self.locks().is_dir() {
-            return Ok(Vec::new());
-        }
-        let _guard = self.guard()?;
+        let Some(_guard) = self.guard_to_look()? else { return Ok(Vec::new()) };
         let mut all = Vec::new();
         for name in disk::names(&self.locks())? {
             let path = self.locks().join(&name);
             if path.extension().is_some_and(|e| e == "json")
                 && let Some(info) = read(&path)?
             {
-                let flock = Locked::attempt(&path.with_extension("lock"))?;
-                all.extend(self.in_force(info, flock.as_ref())?);
+                let liveness = liveness(&path)?;
+                all.extend(self.in_force(info, liveness)?);
             }
         }
         all.sort_by(|a, b| a.info.resource.cmp(&b.info.resource));
         Ok(all)
+    }
+
+    fn driver(&self, run: &RunId) -> Result<Option<Held>, Error> {
+        let Some(_guard) = self.guard_to_look()? else { return Ok(None) };
+        let path = self.lock_path(&of_run(run));
+        let Some(info) = read(&path.with_extension("json"))? else { return Ok(None) };
+        Ok(Some(Held { info, liveness: liveness(&path)? }))
     }
 }
 

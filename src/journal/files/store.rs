@@ -5,8 +5,17 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::disk::{self, Created};
-use crate::journal::{Envelope, Error, Message, RunId, Seq, Store, Ticket};
+use super::{
+    chain::{Link, linked},
+    disk::{self, Created},
+};
+use crate::{
+    journal::{Envelope, Error, Looks, MOST_WAITING, Message, RunId, Seq, Store, Ticket},
+    printable,
+};
+
+/// How often a place in an inbox is looked for that nobody else takes first.
+const TRIES: u32 = 1_000;
 
 /// A journal store in a folder of the local disk. Several processes may use it at once.
 #[derive(Clone, Debug)]
@@ -33,6 +42,10 @@ impl Files {
         self.folder(run).join("inbox").join(format!("{ticket}.json"))
     }
 
+    fn looks(&self, run: &RunId) -> PathBuf {
+        self.folder(run).join("looks.json")
+    }
+
     fn exists(&self, run: &RunId) -> Result<(), Error> {
         if self.folder(run).is_dir() { Ok(()) } else { Err(Error::NoSuchRun(run.clone())) }
     }
@@ -43,11 +56,18 @@ impl Files {
         Ok(names.iter().filter_map(|name| seq_of(name)).max())
     }
 
-    fn read_event(&self, run: &RunId, seq: Seq) -> Result<Envelope, Error> {
+    pub(super) fn read_event(&self, run: &RunId, seq: Seq) -> Result<Envelope, Error> {
+        self.parse(run, seq, &self.text_of(run, seq)?)
+    }
+
+    fn text_of(&self, run: &RunId, seq: Seq) -> Result<String, Error> {
         let path = self.event(run, seq);
-        let file = display(&path);
-        let Some(text) = disk::read(&path)? else { return Err(Error::Gap { file }) };
-        let envelope = Envelope::from_line(&text, &file)?;
+        disk::read(&path)?.ok_or_else(|| Error::Gap { file: display(&path) })
+    }
+
+    fn parse(&self, run: &RunId, seq: Seq, text: &str) -> Result<Envelope, Error> {
+        let file = display(&self.event(run, seq));
+        let envelope = Envelope::from_line(text, &file)?;
         if (envelope.seq, &envelope.run) != (seq, run) {
             let problem = format!("it is event {} of run {}", envelope.seq, envelope.run);
             return Err(Error::Corrupt { file, problem });
@@ -93,12 +113,15 @@ impl Store for Files {
         }
         disk::make_directory(&folder.join("events"))?;
         disk::make_directory(&folder.join("inbox"))?;
-        disk::create(&folder.join("plan.yaml"), plan).map(|_| ())
+        disk::create(&folder.join("plan.yaml"), plan)?;
+        self.make_reserve(run)
     }
 
     fn plan(&self, run: &RunId) -> Result<String, Error> {
-        disk::read(&self.folder(run).join("plan.yaml"))?
-            .ok_or_else(|| Error::NoSuchRun(run.clone()))
+        self.exists(run)?;
+        let path = self.folder(run).join("plan.yaml");
+        let lost = || Error::PlanLost { run: run.clone(), file: display(&path) };
+        disk::read(&path)?.ok_or_else(lost)
     }
 
     fn append(&self, envelope: &Envelope) -> Result<(), Error> {
@@ -108,9 +131,15 @@ impl Store for Files {
         // which creating without clobbering finds out.
         let follows = seq.previous().is_none_or(|before| self.event(run, before).is_file());
         if follows {
-            let line = envelope.to_line()? + "\n";
-            match disk::create(&self.event(run, seq), &line)? {
-                Created::Now => return Ok(()),
+            let before = seq.previous().map(|before| self.text_of(run, before)).transpose()?;
+            let end = before.map(|text| Link::of(&text).end()).unwrap_or_default();
+            let line = linked(&envelope.to_line()?, &end) + "\n";
+            let path = self.event(run, seq);
+            match self.within_reserve(run, || disk::create(&path, &line))? {
+                Created::Now => {
+                    self.tend_reserve(run, &envelope.event);
+                    return Ok(());
+                }
                 Created::ExistsAlready => {}
             }
         }
@@ -118,12 +147,30 @@ impl Store for Files {
         Err(Error::Fenced { run: run.clone(), seq, next })
     }
 
+    fn begun(&self, run: &RunId) -> Result<Vec<Envelope>, Error> {
+        self.exists(run)?;
+        let places = (1..).map_while(Seq::new);
+        let readable = places.map_while(|seq| self.read_event(run, seq).ok());
+        Ok(readable.collect())
+    }
+
     fn load(&self, run: &RunId) -> Result<Vec<Envelope>, Error> {
         self.exists(run)?;
         // A listing taken while somebody appends may miss an event and show a later one; opening each by its name
         // does not.
         let Some(last) = self.last(run)? else { return Ok(Vec::new()) };
-        (1..=last.get()).filter_map(Seq::new).map(|seq| self.read_event(run, seq)).collect()
+        let (mut journal, mut before) = (Vec::new(), None::<String>);
+        for seq in (1..=last.get()).filter_map(Seq::new) {
+            let text = self.text_of(run, seq)?;
+            journal.push(self.parse(run, seq, &text)?);
+            if !Link::of(&text).follows(before.as_deref().map(Link::of).as_ref()) {
+                let problem = "it, or what it follows, was changed after it was written";
+                let file = display(&self.event(run, seq));
+                return Err(Error::Corrupt { file, problem: problem.to_owned() });
+            }
+            before = Some(text);
+        }
+        Ok(journal)
     }
 
     fn runs(&self) -> Result<Vec<RunId>, Error> {
@@ -137,26 +184,54 @@ impl Store for Files {
 
     fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, Error> {
         self.exists(run)?;
-        loop {
+        let line = printable::json(&message.to_string()) + "\n";
+        for _ in 0..TRIES {
             let ticket = Ticket::after(self.tickets(run)?.last(), id);
-            match disk::create(&self.message(run, &ticket), &format!("{message}\n"))? {
+            let path = self.message(run, &ticket);
+            match self.within_reserve(run, || disk::create(&path, &line))? {
                 Created::Now => return Ok(ticket),
                 Created::ExistsAlready => {}
             }
         }
+        let file = display(&self.folder(run).join("inbox"));
+        Err(Error::Corrupt { file, problem: "no place is free in it".to_owned() })
     }
 
     fn waiting(&self, run: &RunId) -> Result<Vec<Message>, Error> {
         self.exists(run)?;
         let mut waiting = Vec::new();
-        for ticket in self.tickets(run)? {
-            // Somebody else may have discarded it meanwhile.
-            if let Some(text) = disk::read(&self.message(run, &ticket))? {
-                let content = serde_json::from_str(&text).map_err(|e| e.to_string());
-                waiting.push(Message { ticket, content });
-            }
+        for ticket in self.tickets(run)?.into_iter().take(MOST_WAITING) {
+            let content = match disk::read(&self.message(run, &ticket)) {
+                Ok(Some(text)) => serde_json::from_str(&text).map_err(|e| e.to_string()),
+                // Somebody else may have discarded it meanwhile.
+                Ok(None) => continue,
+                // Anybody may have put it there; it is told and dropped.
+                Err(Error::Corrupt { problem, .. }) => Err(problem),
+                Err(error) => return Err(error),
+            };
+            waiting.push(Message { ticket, content });
         }
         Ok(waiting)
+    }
+
+    fn note(&self, run: &RunId, looks: &Looks) -> Result<(), Error> {
+        let what = || format!("what run {run} has looked at");
+        let text = serde_json::to_string(looks)
+            .map_err(|source| Error::Unwritable { what: what(), source })?;
+        disk::replace(&self.looks(run), &(text + "\n"))
+    }
+
+    fn noted(&self, run: &RunId) -> Option<Looks> {
+        serde_json::from_str(&disk::read(&self.looks(run)).ok()??).ok()
+    }
+
+    fn is_waiting(&self, run: &RunId, ticket: &Ticket) -> Result<bool, Error> {
+        self.exists(run)?;
+        Ok(disk::exists(&self.message(run, ticket)))
+    }
+
+    fn is_short(&self, run: &RunId) -> bool {
+        !self.reserve(run).is_file()
     }
 
     fn discard(&self, run: &RunId, ticket: &Ticket) -> Result<(), Error> {

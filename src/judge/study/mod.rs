@@ -14,10 +14,12 @@ mod trial;
 
 pub use delays::{against_fixed_horizon, against_kayenta, late_onset};
 pub use detection::detection;
-pub use errors::{false_alarms, noise, rows_do_not_matter, wrong_passes};
+pub use errors::{
+    cost_of_care, false_alarms, noise, rows_do_not_matter, wrong_fails, wrong_passes,
+};
 pub use stream::gates;
 #[cfg(test)]
 pub(super) use stream::{Zones, history};
 pub use table::{Effort, Finding, Unit, table};
 #[cfg(test)]
-pub(super) use trial::simulated_delays;
+pub(super) use trial::{simulated_delays, simulated_passes};

@@ -21,6 +21,66 @@ pub(super) enum Weather {
     CanaryNoise(f64),
     /// One minute in which a fifth of the canary's requests fail.
     CanaryBurst,
+    /// Rates that vary about their mean from minute to minute.
+    Restless(Unrest, Arms),
+}
+
+/// How a rate varies about its mean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Unrest {
+    /// By gamma noise under which a minute's errors vary so many times as much as independent requests' would (a
+    /// negative binomial count).
+    Overdispersed(f64),
+    /// By gamma noise with this coefficient of variation.
+    Gamma(f64),
+    /// One minute in ten has four times the errors of the others.
+    Bursts,
+    /// By log-normal noise with a coefficient of variation of 0.3 and this autocorrelation from one minute to the next.
+    Lasting(f64),
+}
+
+/// Whose rates vary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arms {
+    Canary,
+    Baseline,
+    /// Each arm's by itself.
+    Apart,
+    /// Both arms' alike.
+    Together,
+}
+
+/// What lasting noise remembers of each arm: its last normal deviate.
+#[derive(Clone, Copy, Debug, Default)]
+struct Memory {
+    canary: Option<f64>,
+    baseline: Option<f64>,
+}
+
+impl Unrest {
+    /// The factor of one minute, of mean 1, on a rate that makes `expected` errors.
+    fn factor(self, expected: f64, memory: &mut Option<f64>, random: &mut Random) -> f64 {
+        match self {
+            Self::Overdispersed(times) if expected > 0.0 && times > 1.0 => {
+                random.gamma(((times - 1.0) / expected).sqrt())
+            }
+            Self::Overdispersed(_) => 1.0,
+            Self::Gamma(variation) => random.gamma(variation),
+            Self::Bursts => {
+                let times = if random.uniform() < 0.1 { 4.0 } else { 1.0 };
+                times / 1.3
+            }
+            Self::Lasting(kept) => {
+                const VARIATION: f64 = 0.3;
+                let fresh = random.normal();
+                let deviate =
+                    memory.map_or(fresh, |last| kept * last + (1.0 - kept * kept).sqrt() * fresh);
+                *memory = Some(deviate);
+                let variance = (1.0 + VARIATION * VARIATION).ln();
+                (variance.sqrt() * deviate - variance / 2.0).exp()
+            }
+        }
+    }
 }
 
 /// What is simulated.
@@ -77,15 +137,17 @@ impl Scenario {
 
     /// One run of it, minute by minute.
     pub(super) fn draw(&self, random: &mut Random) -> Vec<Pair> {
-        (0..self.minutes).map(|minute| self.draw_minute(minute, random)).collect()
+        let mut memory = Memory::default();
+        (0..self.minutes).map(|minute| self.draw_minute(minute, &mut memory, random)).collect()
     }
 
-    fn draw_minute(&self, minute: u32, random: &mut Random) -> Pair {
+    fn draw_minute(&self, minute: u32, memory: &mut Memory, random: &mut Random) -> Pair {
         let of_all = f64::from(minute) / f64::from(self.minutes);
         let mut requests = self.rps * 60.0;
         let mut share = self.share;
         let mut baseline = self.rate;
         let mut canary_times = 1.0;
+        let mut baseline_times = 1.0;
         let mut canary_burst = 0.0;
         match self.weather {
             Weather::Calm => {}
@@ -115,6 +177,25 @@ impl Scenario {
                     canary_burst = 0.2;
                 }
             }
+            Weather::Restless(unrest, arms) => {
+                let to_canary = requests * share;
+                let canary = self.ratio * baseline + self.extra;
+                let mut of_canary =
+                    || unrest.factor(to_canary * canary, &mut memory.canary, random);
+                match arms {
+                    Arms::Canary => canary_times = of_canary(),
+                    Arms::Apart => {
+                        canary_times = of_canary();
+                        let errors = (requests - to_canary) * baseline;
+                        baseline_times = unrest.factor(errors, &mut memory.baseline, random);
+                    }
+                    Arms::Baseline => {
+                        let errors = (requests - to_canary) * baseline;
+                        baseline_times = unrest.factor(errors, &mut memory.baseline, random);
+                    }
+                    Arms::Together => baseline *= of_canary(),
+                }
+            }
         }
         let canary =
             if minute >= self.onset { self.ratio * baseline + self.extra } else { baseline };
@@ -122,7 +203,10 @@ impl Scenario {
         let all = whole(requests);
         let to_canary = random.binomial(all, share);
         let mut arm = |total: u64, rate: f64| Counts::new(total, random.binomial(total, rate));
-        Pair { canary: arm(to_canary, canary), baseline: arm(all - to_canary, baseline.min(1.0)) }
+        Pair {
+            canary: arm(to_canary, canary),
+            baseline: arm(all - to_canary, (baseline * baseline_times).min(1.0)),
+        }
     }
 }
 

@@ -1,6 +1,11 @@
 //! The goals, asserted with slack: fewer runs than the bench, so that the limits are wider than the bounds.
 
-use super::*;
+use super::{
+    stream::{Arms, Scenario, Unrest, Weather},
+    trial::{gate, passes},
+    *,
+};
+use crate::judge::{Allowance, random::Random};
 
 fn assert_met(findings: &[Finding], slack: f64) {
     for finding in findings {
@@ -28,7 +33,31 @@ fn noise_of_the_canary_alone_seldom_fails_it() {
 
 #[test]
 fn a_canary_at_the_margin_seldom_passes() {
-    assert_met(&wrong_passes(FEW), 3.2);
+    // Sixty runs of three situations each: the limit is 5 % when one of 90 passes.
+    assert_met(&wrong_passes(Effort { runs: 60, seed: 11 }).unwrap(), 3.2);
+}
+
+/// Of so many canaries exactly at the margin, how many pass the gate as it is shipped.
+fn passing_at_the_margin(unrest: Unrest, arms: Arms, runs: u64) -> usize {
+    let (config, margin) = (gate().unwrap(), Allowance::MARGIN);
+    let scenario = Scenario::at(200.0)
+        .worse(margin.ratio(), margin.absolute())
+        .in_weather(Weather::Restless(unrest, arms));
+    (0..runs)
+        .filter(|run| passes(&config, &scenario.draw(&mut Random::new(21, *run))).is_some())
+        .count()
+}
+
+#[test]
+fn a_canary_at_the_margin_seldom_passes_when_both_arms_err_in_clusters() {
+    let passing = passing_at_the_margin(Unrest::Overdispersed(3.0), Arms::Apart, 300);
+    assert!(passing <= 9, "{passing} of 300");
+}
+
+#[test]
+fn a_canary_at_the_margin_seldom_passes_when_its_own_rate_varies() {
+    let passing = passing_at_the_margin(Unrest::Gamma(0.6), Arms::Canary, 300);
+    assert!(passing <= 9, "{passing} of 300");
 }
 
 #[test]

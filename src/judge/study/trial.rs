@@ -7,6 +7,7 @@ use crate::judge::{
     compare::judge,
     config::RESERVE,
     evidence::{Grid, Hypothesis, Process, Restarts},
+    metric::Observed,
     quantity::{size, whole},
 };
 
@@ -63,6 +64,32 @@ pub(super) fn judged(config: &Config, stream: &[Pair]) -> Report {
     judge(config, &case)
 }
 
+/// After how many minutes the gate passes, looking after each as a run does.
+///
+/// The gate itself is asked only where the metric's guarded evidence suffices, without which it cannot pass.
+pub(super) fn passes(config: &Config, stream: &[Pair]) -> Option<u32> {
+    let minutes = (0..).map(Minute);
+    let table: Vec<(Minute, Pair)> = minutes.zip(stream.iter().copied()).collect();
+    let metric = config.metrics().first()?;
+    let mut observed = Observed::new(config, metric, table, &Earlier::Nothing);
+    while let Some(minute) = observed.next() {
+        observed.observe(minute);
+        if observed.ln_exact_to_pass() < config.beta().ln_threshold() {
+            continue;
+        }
+        if observed.found_to_pass().guarded < config.beta().ln_threshold() {
+            continue;
+        }
+        let judged = judged(config, stream.get(..observed.trace.len())?);
+        match judged.verdict {
+            Verdict::Pass => return Some(judged.judged.0),
+            Verdict::Fail => return None,
+            Verdict::Running | Verdict::Inconclusive(_) | Verdict::NoData(_) => {}
+        }
+    }
+    None
+}
+
 /// After how many minutes the gate fails.
 pub(super) fn guarded(config: &Config, stream: &[Pair]) -> Option<u32> {
     let report = judged(config, stream);
@@ -87,5 +114,17 @@ pub(in crate::judge) fn simulated_delays(rps: f64, ratio: f64, runs: u64) -> (f6
     let scenario = Scenario::at(rps).worse(ratio, 0.0);
     let draw = |run| scenario.draw(&mut Random::new(6, run));
     let mut delays: Vec<_> = (0..runs).map(|run| guarded(&config, &draw(run))).collect();
+    (quantile(&mut delays, 0.5), quantile(&mut delays, 0.9))
+}
+
+/// Median and 90th percentile of minutes until a gate passes a canary as good as a baseline of 1 %.
+#[cfg(test)]
+pub(in crate::judge) fn simulated_passes(rps: f64, runs: u64) -> (f64, f64) {
+    use super::stream::Scenario;
+    use crate::judge::random::Random;
+
+    let Ok(config) = gate() else { return (f64::NAN, f64::NAN) };
+    let draw = |run| Scenario::at(rps).draw(&mut Random::new(6, run));
+    let mut delays: Vec<_> = (0..runs).map(|run| passes(&config, &draw(run))).collect();
     (quantile(&mut delays, 0.5), quantile(&mut delays, 0.9))
 }

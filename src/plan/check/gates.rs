@@ -1,6 +1,10 @@
 //! Gates: the conditions that let a step pass.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use super::{
     measure::{compare, error_budget, metric, window},
@@ -11,7 +15,7 @@ use crate::plan::{
     defaults::{
         ALARMS_EVERY, COMMAND_TIMEOUT, HTTP_TIMEOUT, LAMBDA_TIMEOUT, MEASURED_EVERY, OTHERS_EVERY,
     },
-    delegated::{CommandGate, FunctionName, LambdaGate},
+    delegated::{CommandGate, FunctionName, LambdaGate, Proxy},
     form::{Named, Slot},
     model::{
         AlarmsGate, AlreadyInAlarm, Gate, GateKind, GateName, HttpGate, InsufficientData,
@@ -24,6 +28,7 @@ use crate::plan::{
     syntax::{AlarmsForm, CommandForm, GateForm, HealthyForm, HttpForm, LambdaForm},
     units::Percent,
 };
+use crate::printable::masked_url;
 
 const LEAST_EVERY: Duration = Duration::from_secs(1);
 const LONGEST_FUNCTION: Duration = Duration::from_mins(15);
@@ -144,6 +149,14 @@ fn alarms(form: &AlarmsForm, problems: &mut Vec<Problem>) -> Option<AlarmsGate> 
                 .help("write the alarm's name, not its ARN"),
         );
     }
+    for name in names.value.iter().filter(|name| name.value.starts_with("arn:")) {
+        let own = name.value.split_once(":alarm:").map_or("checkout-5xx", |(_, own)| own);
+        problems.push(
+            Problem::error("plan::alarm-name", "an alarm is named by its name, not by its ARN")
+                .at(name.span, "an ARN")
+                .help(format!("write the alarm's name, not its ARN: `{own}`")),
+        );
+    }
     let names = names.value.iter().map(|name| name.value.clone()).collect();
     let already = form.already.value_or(AlreadyInAlarm::Refuse);
     let listen = match form.listen.given() {
@@ -251,7 +264,8 @@ fn http(form: &HttpForm, problems: &mut Vec<Problem>) -> Option<HttpGate> {
         None => BTreeMap::new(),
         Some(given) => headers(&given.value, problems),
     };
-    Some(HttpGate { url: url?, headers, status, consecutive, timeout })
+    let proxy = form.proxy.value_or(Proxy::OfEnvironment);
+    Some(HttpGate { url: url?, headers, status, consecutive, timeout, proxy })
 }
 
 fn headers(named: &Named<Literal>, problems: &mut Vec<Problem>) -> BTreeMap<String, String> {
@@ -266,24 +280,75 @@ fn headers(named: &Named<Literal>, problems: &mut Vec<Problem>) -> BTreeMap<Stri
 fn check_url(url: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<String> {
     let text = &url.value;
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
-    if host.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        problems.push(
-            Problem::error("plan::url", format!("`{text}` is not a URL that can be requested"))
-                .at(url.span, "not a URL")
-                .help("write `https://host/path` or `http://host:port/path`"),
+    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let mut wrong = |message: String, label: String, help: &str| {
+        let problem = Problem::error("plan::url", message);
+        problems.push(problem.at(url.span, label).help(help));
+    };
+    let told = masked_url(text);
+    if authority.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        wrong(
+            format!("`{told}` is not a URL that can be requested"),
+            "not a URL".to_owned(),
+            "write `https://host/path` or `http://host:port/path`",
         );
         return None;
     }
-    if host.contains('@') {
-        problems.push(
-            Problem::error("plan::url", "a plan is no place for a password")
-                .at(url.span, "user and password in the URL")
-                .help("let the health check answer without credentials"),
+    if authority.contains('@') {
+        wrong(
+            "a plan is no place for a password".to_owned(),
+            "user and password in the URL".to_owned(),
+            "let the health check answer without credentials",
+        );
+        return None;
+    }
+    if let Err(label) = check_authority(authority) {
+        wrong(
+            format!("`{told}` is not a URL that can be requested"),
+            label,
+            "write `host`, `host:port` or `[::1]:port` behind `https://`",
         );
         return None;
     }
     Some(text.clone())
+}
+
+/// Whether it is `host`, `host:port` or the same with an address for the host; otherwise what of it is none.
+fn check_authority(authority: &str) -> Result<(), String> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (address, rest) = rest.split_once(']').ok_or("the `[` is not closed")?;
+            if address.parse::<Ipv6Addr>().is_err() {
+                return Err(format!("`{address}` is not an IPv6 address"));
+            }
+            match rest.strip_prefix(':') {
+                Some(port) => (None, Some(port)),
+                None if rest.is_empty() => (None, None),
+                None => return Err(format!("`{rest}` is not a port")),
+            }
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (Some(host), Some(port)),
+            None => (Some(authority), None),
+        },
+    };
+    if let Some(host) = host {
+        let fits = |c: char| c.is_alphanumeric() || "-._".contains(c);
+        if host.is_empty() || !host.chars().all(fits) {
+            return Err(format!("`{host}` is not the name of a host"));
+        }
+        // What ends in a number is an address.
+        let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+        let is_number = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
+        if is_number && host.parse::<Ipv4Addr>().is_err() {
+            return Err(format!("`{host}` is not an IPv4 address"));
+        }
+    }
+    match port.map(str::parse::<u16>) {
+        None => Ok(()),
+        Some(Ok(1..)) if port.is_some_and(|port| !port.starts_with('+')) => Ok(()),
+        Some(_) => Err("a port is a number from 1 to 65535".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::plan::{
         WindowForm,
     },
     model::{Gate, GateKind, GateName, ListenerRule, Route, RouteKind, RouteName},
-    problem::Problem,
+    problem::{Problem, enough},
     scalar::Whole,
     source::{Span, Spanned},
     units::Percent,
@@ -26,6 +26,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// Minutes that the judge wants to see before it passes anything.
 const LEAST_DATA: Duration = Duration::from_mins(5);
 const MOST_ALPHA: u16 = 2_000;
+/// Dates of a window that are out of the question: each is looked at for every day ahead.
+const MOST_EXCEPT: usize = 400;
 
 /// Refuses gates that measure what nobody publishes: only an Application Load Balancer counts requests and errors by
 /// target group.
@@ -286,6 +288,25 @@ pub(super) fn window(form: &WindowForm, problems: &mut Vec<Problem>) -> Window {
         );
     }
     let except = form.except.given().map_or(&[][..], |except| &except.value);
+    if let Some(given) = form.except.given().filter(|given| given.value.len() > MOST_EXCEPT) {
+        problems.push(
+            Problem::error(
+                "plan::too-many-dates",
+                format!("at most {MOST_EXCEPT} dates are left out"),
+            )
+            .at(given.span, format!("{} of them", given.value.len()))
+            .help("write spells as `2026-12-24 to 2027-01-02`, and whole weeks by `days`"),
+        );
+    }
+    for dates in except.iter().filter(|dates| dates.value.is_longer_than_a_year()) {
+        if !enough(problems) {
+            problems.push(
+                Problem::error("plan::never-opens", "a window that is shut for more than a year")
+                    .at(dates.span, "a run would wait for ever")
+                    .help("write the dates on which nothing may start, such as `2026-12-24 to 2027-01-02`"),
+            );
+        }
+    }
     Window {
         days,
         hours: form.hours.value_or(Hours::ALL_DAY),

@@ -2,12 +2,13 @@
 
 use super::{
     gates, measure, replacement, routes,
-    scope::{Scope, keys},
+    scope::{Scope, keys, positive},
     shares,
     steps::{self, Draft, DraftComponent},
     strategy, targets, test_route, traffic,
 };
 use crate::plan::{
+    defaults::ROLL_BACK_FOR,
     digest::digest,
     form::{Named, Slot, check_name},
     graph,
@@ -46,6 +47,7 @@ pub(in crate::plan) fn check(
     test_route::check(&drafts, &routes, &fleets, problems);
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);
+    let roll_back_for = positive(&form.roll_back_for, ROLL_BACK_FOR, problems);
     if problems.iter().any(Problem::is_error) {
         return None;
     }
@@ -61,6 +63,7 @@ pub(in crate::plan) fn check(
         components: drafts.into_iter().map(numbered).collect(),
         on_failure: form.on_failure.value_or(OnFailure::RollBack),
         on_interrupt: form.on_interrupt.value_or(OnInterrupt::Hold),
+        roll_back_for,
     };
     plan.digest = digest(&plan);
     Some(plan)

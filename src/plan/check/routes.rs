@@ -8,7 +8,7 @@ use crate::plan::{
     form::{Named, Slot},
     model::{Family, ListenerRule, Member, RecordSet, Route, RouteKind, RouteName, Sides},
     problem::Problem,
-    route_form::{AlbForm, NlbForm, Route53Form, RouteForm},
+    route_form::{AlbForm, NlbForm, Priority, Route53Form, RouteForm},
     scalar::Whole,
     source::{Span, Spanned},
     syntax::List,
@@ -62,12 +62,13 @@ fn route53(form: &Spanned<Route53Form>, problems: &mut Vec<Problem>) -> Option<R
         help: "write the set identifier of a weighted record, 1 to 128 characters",
     };
     let sides = names.check(*span, problems);
-    let zone = form.zone.given().and_then(|zone| {
-        if is_zone_id(&zone.value) { Some(zone.value.clone()) } else { domain(zone, problems) }
+    let zone = form.zone.given().and_then(|zone| match zone_id(&zone.value) {
+        Some(id) => Some(id.to_owned()),
+        None => domain(zone, problems),
     });
     let name = form.name.given().and_then(|name| domain(name, problems));
     if let (Some(zone), Some(name)) = (&zone, &name)
-        && !is_zone_id(zone)
+        && zone_id(zone).is_none()
         && name != zone
         && !name.ends_with(&format!(".{zone}"))
     {
@@ -88,8 +89,13 @@ fn is_set_identifier(name: &str) -> bool {
     (1..=128).contains(&name.chars().count()) && !name.contains(char::is_control)
 }
 
-fn is_zone_id(text: &str) -> bool {
-    text.starts_with('Z') && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+/// The id in `Z…`, or in `/hostedzone/Z…` as AWS prints it. Not every one begins with a `Z`; none has a dot.
+/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_HostedZone.html>
+fn zone_id(text: &str) -> Option<&str> {
+    let bare = text.strip_prefix('/').unwrap_or(text);
+    let id = bare.strip_prefix("hostedzone/").unwrap_or(text);
+    let fits = (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    fits.then_some(id)
 }
 
 /// A domain name in lower case, without the dot at its end.
@@ -214,7 +220,7 @@ struct Place<'a> {
     listener: &'a Slot<String>,
     load_balancer: &'a Slot<String>,
     port: &'a Slot<Whole<1, 65_535>>,
-    priority: &'a Slot<Whole<1, 50_000>>,
+    priority: &'a Slot<Priority>,
 }
 
 impl Place<'_> {
@@ -279,7 +285,10 @@ impl Place<'_> {
                     .help("add `port:`, the port the listener listens on, such as `port: 443`"),
             );
         }
-        let priority = self.priority.value().map(|priority| priority.0);
+        let priority = match self.priority.value() {
+            None | Some(Priority::Default) => None,
+            Some(Priority::Rule(priority)) => Some(priority),
+        };
         let port = u16::try_from(self.port.value()?.0).ok()?;
         valid.then(|| ListenerRule::Named { load_balancer: name.value.clone(), port, priority })
     }

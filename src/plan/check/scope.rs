@@ -1,12 +1,12 @@
 //! Which names a plan declares, and the small checks that many places share.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::plan::{
     form::{Named, Slot},
     model::{FleetName, GateName, RouteName},
-    problem::{Problem, did_you_mean, listed},
-    source::Spanned,
+    problem::{Problem, did_you_mean, enough, listed},
+    source::{Span, Spanned},
     syntax::{List, PlanForm},
 };
 
@@ -84,6 +84,9 @@ pub(super) fn find<'n>(
     if declared.contains(&name.value) {
         return Some(&name.value);
     }
+    if enough(problems) {
+        return None;
+    }
     let names = || declared.iter().map(String::as_str);
     let help = match (declared, did_you_mean(&name.value, names())) {
         ([], _) => format!("the plan declares none; add `{}:` under `{what}s:`", name.value),
@@ -100,12 +103,14 @@ pub(super) fn find<'n>(
 
 /// Reports what stands in a list twice.
 pub(super) fn refuse_repetition(list: &[Spanned<String>], problems: &mut Vec<Problem>) {
-    for (i, item) in list.iter().enumerate() {
-        if let Some(first) = list.iter().take(i).find(|other| other.value == item.value) {
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    for item in list {
+        let first = *seen.entry(&item.value).or_insert(item.span);
+        if first != item.span && !enough(problems) {
             problems.push(
                 Problem::error("plan::repeated", format!("`{}` stands here twice", item.value))
                     .at(item.span, "second time")
-                    .at(first.span, "first time")
+                    .at(first, "first time")
                     .help("remove one of the two"),
             );
         }

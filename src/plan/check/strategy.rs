@@ -127,7 +127,8 @@ fn rolling(form: &RollingForm, scope: &Scope, problems: &mut Vec<Problem>) -> Op
     let fleet = scope.fleet(&form.fleet, problems);
     let gates = scope.gates(&form.gates, problems);
     let stops = match form.checkpoints.given() {
-        Some(shares) => checkpoints(&shares.value, problems)?,
+        Some(shares) if few(shares, problems) => checkpoints(&shares.value, problems)?,
+        Some(_) => return None,
         None => Vec::new(),
     };
     if let Some(before) = form.approve_before.given()
@@ -195,6 +196,9 @@ impl Shared<'_> {
 
 /// Shares that rise and stay below 100%.
 fn rising(shares: &Spanned<List<Percent>>, problems: &mut Vec<Problem>) -> Option<Vec<Percent>> {
+    if !few(shares, problems) {
+        return None;
+    }
     let mut last = Percent::ZERO;
     let mut rising = true;
     for share in &shares.value {
@@ -218,4 +222,19 @@ fn rising(shares: &Spanned<List<Percent>>, problems: &mut Vec<Problem>) -> Optio
     }
     let shares = shares.value.iter().map(|share| permille(share, problems)).collect();
     rising.then_some(shares)
+}
+
+/// Whether there are so few that each may stand for steps with gates of their own.
+pub(super) fn few(shares: &Spanned<List<Percent>>, problems: &mut Vec<Problem>) -> bool {
+    const MOST: usize = 100;
+    let count = shares.value.len();
+    if count > MOST {
+        let message = format!("a strategy has at most {MOST} shares, this one has {count}");
+        problems.push(
+            Problem::error("plan::too-many-shares", message)
+                .at(shares.span, "too many")
+                .help("write those at which something is to be seen, such as `[5%, 25%, 50%]`"),
+        );
+    }
+    count <= MOST
 }

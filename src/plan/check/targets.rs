@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, mem::discriminant};
 use super::scope::Scope;
 use crate::plan::{
     form::{Named, Slot},
-    model::{Fleet, FleetKind, FleetName, Member, Route, RouteName, Sides},
+    model::{Fleet, FleetKind, FleetName, Leftovers, Member, Route, RouteName, Sides},
     problem::Problem,
     source::{Span, Spanned},
     syntax::{AutoScalingForm, CodeDeployForm, FleetForm, List},
@@ -163,12 +163,22 @@ fn fleet(
     };
     if let Some(group) = form.codedeploy.given() {
         let sides = deployment_group(group, &form.behind, problems)?;
-        return Some(Fleet { kind: FleetKind::CodeDeploy, sides, behind: None });
+        return Some(Fleet {
+            kind: FleetKind::CodeDeploy,
+            sides,
+            behind: None,
+            leftovers: Leftovers::Refuse,
+        });
     }
     let groups = form.autoscaling.given()?;
     if !groups.value.group.is_absent() {
         let sides = single_group(groups, &form.behind, problems)?;
-        return Some(Fleet { kind: FleetKind::AutoScaling, sides, behind: None });
+        return Some(Fleet {
+            kind: FleetKind::AutoScaling,
+            sides,
+            behind: None,
+            leftovers: Leftovers::Refuse,
+        });
     }
     let names = SideNames {
         what: "group",
@@ -202,7 +212,8 @@ fn fleet(
             .help("write `pair` in both places, or `stable` and `candidate` in both"),
         );
     }
-    Some(Fleet { kind: FleetKind::AutoScaling, sides, behind })
+    let leftovers = groups.value.leftovers.value_or(Leftovers::Refuse);
+    Some(Fleet { kind: FleetKind::AutoScaling, sides, behind, leftovers })
 }
 
 /// A group whose software is replaced where it stands.
@@ -225,6 +236,13 @@ fn single_group(
         return None;
     }
     not_behind(behind, problems);
+    if let Some(leftovers) = form.leftovers.given() {
+        problems.push(
+            Problem::error("plan::stray-field", "a group without sides has no leftovers")
+                .at(leftovers.span, "says nothing here")
+                .help("remove `leftovers`; a refresh replaces every instance of another version"),
+        );
+    }
     let name = form.group.given()?;
     if !is_group_name(&name.value) {
         problems.push(

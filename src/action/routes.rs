@@ -1,0 +1,512 @@
+//! What preflight settles about a route: whether its place is there, which side is which, and whether its sides can take
+//! the traffic.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    absent::refusal,
+    attach::{check_attachable, uses},
+    objection::{Notes, Objection, Settled},
+};
+use crate::{
+    cloud::{Error, Forward, Health, HealthState, Kind, Reads, TargetGroup},
+    plan::{
+        Family, Header, ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Sides,
+        Verb, units::Weight, units::format_duration,
+    },
+    rollout::{Bound, Found, Medium, Picture, Split, Target, TestRoute, Written},
+};
+
+/// With a longer TTL the wait for clients outlasts what one expects of a roll-back.
+const LONG_TTL: Duration = Duration::from_mins(5);
+
+/// Looks at every route of the plan, and at what its tests need.
+pub(super) async fn settle_routes(
+    plan: &Plan,
+    reads: &Reads,
+    settled: &mut Settled,
+    notes: &mut Notes,
+) {
+    for (name, route) in &plan.routes {
+        let found = match &route.kind {
+            RouteKind::Alb(rules) => {
+                find_rules(name, (Family::Application, rules), route, reads, notes).await
+            }
+            RouteKind::Nlb(listeners) => {
+                find_rules(name, (Family::Network, listeners), route, reads, notes).await
+            }
+            RouteKind::Route53(at) => find_records(name, at, route, reads, notes).await,
+        };
+        let Some(standing) = found else { continue };
+        if let Some((stable, candidate)) =
+            settle_sides(name, route, (&standing.split, standing.medium), notes)
+        {
+            check_baseline(plan, (name, route), &standing.split, reads, notes).await;
+            if uses(plan, name) {
+                if let Some((forwards, groups)) = &standing.rules
+                    && groups.iter().any(|group| !standing.split.0.contains_key(&group.name))
+                {
+                    let there = (forwards.as_slice(), &standing.split);
+                    check_attachable(name, there, (groups, &stable), notes);
+                    settled.bindings.attaches.insert(name.clone());
+                }
+                if standing.medium == Medium::LoadBalancer {
+                    note_unchecked(name, [&stable, &candidate], reads, notes).await;
+                }
+            }
+            settled.bindings.written.extend(written(&standing));
+            let Standing { resource, others, split, medium, .. } = standing;
+            settled.found.push(Found {
+                target: Target::Route(name.clone()),
+                picture: Picture::Split(split),
+            });
+            let baseline = route.baseline.clone();
+            let bound = Bound { resource, stable, candidate, baseline, others, medium };
+            settled.bindings.routes.insert(name.clone(), bound);
+        }
+    }
+    for (name, header) in tests(plan) {
+        settle_test(name, header, reads, settled, notes).await;
+    }
+}
+
+/// Where a route's weights stand, and how.
+struct Standing {
+    resource: String,
+    others: Vec<String>,
+    split: Split,
+    medium: Medium,
+    /// The places of a load balancer's, and the target groups of the route's members.
+    rules: Option<(Vec<Forward>, Vec<TargetGroup>)>,
+    /// The records, as the AWS CLI takes them.
+    records: Option<String>,
+}
+
+/// What a person needs to set the weights of a route by hand.
+fn written(standing: &Standing) -> BTreeMap<String, Written> {
+    let rules = standing.rules.iter().flat_map(|(forwards, groups)| {
+        let arns = groups.iter().map(|group| (group.name.clone(), group.arn.clone()));
+        let arns: BTreeMap<Member, String> = arns.collect();
+        forwards.iter().filter_map(move |forward| {
+            let json = forward.written.clone()?;
+            Some((forward.resource.clone(), Written { json, arns: arns.clone() }))
+        })
+    });
+    let records = standing.records.iter().map(|json| {
+        let written = Written { json: json.clone(), arns: BTreeMap::new() };
+        (standing.resource.clone(), written)
+    });
+    rules.chain(records).collect()
+}
+
+async fn find_records(
+    name: &RouteName,
+    at: &RecordSet,
+    route: &Route,
+    reads: &Reads,
+    notes: &mut Notes,
+) -> Option<Standing> {
+    let records = match reads.dns.find(at).await {
+        Ok(records) => records,
+        Err(error) => {
+            let sought = (Kind::HostedZone, at.zone.as_str());
+            notes.objections.push(refusal(&format!("route {name}"), &error, sought, reads).await);
+            return None;
+        }
+    };
+    let missing =
+        route.sides.members().into_iter().filter(|member| !records.split.0.contains_key(*member));
+    let missing: Vec<&str> = missing.map(Member::as_str).collect();
+    if !missing.is_empty() {
+        notes.objections.push(Objection::new(
+            format!(
+                "route {name}: {} has no record with the set identifier {}",
+                records.resource,
+                missing.join(" or ")
+            ),
+            "create it with weight 0; a run moves weights and makes no records",
+        ));
+        return None;
+    }
+    if records.ttl > LONG_TTL {
+        notes.warnings.push(format!(
+            "resolvers keep the answers of route {name} for {}: every shift and every roll-back \
+             takes that long to reach all clients",
+            format_duration(records.ttl)
+        ));
+    }
+    let medium = Medium::Dns { ttl: records.ttl.as_secs() };
+    let (resource, split, records) = (records.resource, records.split, records.written);
+    Some(Standing { resource, others: Vec::new(), split, medium, rules: None, records })
+}
+
+async fn find_rules(
+    name: &RouteName,
+    (family, rules): (Family, &[ListenerRule]),
+    route: &Route,
+    reads: &Reads,
+    notes: &mut Notes,
+) -> Option<Standing> {
+    let mut forwards: Vec<Forward> = Vec::new();
+    for at in rules {
+        match reads.load_balancers.find(at).await {
+            Ok(found) if !found.resource.contains(&format!("/{}/", family.in_arns())) => {
+                notes.objections.push(Objection::new(
+                    format!("route {name}: {} is not on a {family}", found.resource),
+                    "write `alb:` for an Application and `nlb:` for a Network Load Balancer",
+                ));
+            }
+            Ok(found) if forwards.iter().any(|other| other.resource == found.resource) => {
+                notes.objections.push(Objection::new(
+                    format!("route {name} names {} twice", found.resource),
+                    "name each rule or listener once",
+                ));
+            }
+            Ok(found) => forwards.push(found),
+            Err(error) => {
+                let what = format!("route {name}");
+                notes.objections.push(match at {
+                    ListenerRule::Named { load_balancer, .. } => {
+                        refusal(&what, &error, (Kind::LoadBalancer, load_balancer), reads).await
+                    }
+                    ListenerRule::Rule(_) | ListenerRule::DefaultOf(_) => {
+                        Objection::error(&what, &error)
+                    }
+                });
+            }
+        }
+    }
+    let mut complete = forwards.len() == rules.len();
+    let mut groups = Vec::new();
+    for member in route.sides.members().into_iter().chain(&route.baseline) {
+        match reads.load_balancers.target_group(member).await {
+            Ok(group) => {
+                notes.target_groups.insert(member.clone(), group.arn.clone());
+                groups.push(group);
+            }
+            Err(error) => {
+                let sought = (Kind::TargetGroup, member.as_str());
+                let what = format!("route {name}");
+                notes.objections.push(refusal(&what, &error, sought, reads).await);
+                complete = false;
+            }
+        }
+    }
+    let first = complete.then(|| one_split(name, &forwards, notes)).flatten()?;
+    if let Some(sticky) = first.sticky_for {
+        notes.warnings.push(format!(
+            "route {name} is sticky for {}: clients that hold its cookie do not follow the weights",
+            format_duration(sticky)
+        ));
+    }
+    Some(Standing {
+        resource: first.resource.clone(),
+        others: forwards.iter().skip(1).map(|other| other.resource.clone()).collect(),
+        split: first.split.clone(),
+        medium: Medium::LoadBalancer,
+        rules: Some((forwards.clone(), groups)),
+        records: None,
+    })
+}
+
+/// The first of a route's places, if all have the same split: they are moved together, from one picture to the next.
+fn one_split<'a>(
+    name: &RouteName,
+    forwards: &'a [Forward],
+    notes: &mut Notes,
+) -> Option<&'a Forward> {
+    let first = forwards.first()?;
+    if forwards.iter().all(|other| other.split == first.split) {
+        return Some(first);
+    }
+    let splits = forwards.iter().map(|f| format!("{} at {}", f.split, f.resource));
+    notes.objections.push(Objection::new(
+        format!(
+            "the rules of route {name} do not split alike: {}",
+            splits.collect::<Vec<_>>().join("; ")
+        ),
+        "give all of them the same weights first; a run moves them together",
+    ));
+    None
+}
+
+/// Which member is stable and which the candidate.
+fn settle_sides(
+    name: &RouteName,
+    route: &Route,
+    (split, medium): (&Split, Medium),
+    notes: &mut Notes,
+) -> Option<(Member, Member)> {
+    if matches!(medium, Medium::Dns { .. }) && split.0.values().all(|w| *w == Weight::ZERO) {
+        notes.objections.push(Objection::new(
+            format!("route {name}: {}", all_alike(split)),
+            "give the record that serves today a weight first, such as 255, and leave the other at 0",
+        ));
+        return None;
+    }
+    let is_ours = |member: &Member| {
+        route.sides.members().contains(&member) || route.baseline.as_ref() == Some(member)
+    };
+    let strangers: Vec<String> = split
+        .0
+        .iter()
+        .filter(|(member, weight)| **weight != Weight::ZERO && !is_ours(member))
+        .map(|(member, weight)| format!("{member} ({weight})"))
+        .collect();
+    if !strangers.is_empty() {
+        notes.objections.push(Objection::new(
+            format!("route {name} also sends traffic to {}", strangers.join(", ")),
+            "set their weights to 0 first; a run moves traffic between its own groups only",
+        ));
+        return None;
+    }
+    let bound = |stable: &Member, candidate: &Member| (stable.clone(), candidate.clone());
+    let weight = |member: &Member| split.weight(member);
+    match &route.sides {
+        Sides::Fixed { stable, candidate } => {
+            if weight(stable) == Weight::ZERO {
+                notes.objections.push(Objection::new(
+                    format!("route {name} sends nothing to {stable}, its stable side"),
+                    "swap `stable` and `candidate`, or use `pair`, which finds out by itself",
+                ));
+                return None;
+            }
+            if weight(candidate) != Weight::ZERO {
+                notes
+                    .warnings
+                    .push(format!("route {name} sends traffic to {candidate} already: {split}"));
+            }
+            Some(bound(stable, candidate))
+        }
+        // A route has two sides; `check` makes sure of it.
+        Sides::Single(_) => None,
+        Sides::Pair([first, second]) => match (weight(first), weight(second)) {
+            (Weight::ZERO, Weight::ZERO) => {
+                notes.objections.push(Objection::new(
+                    format!("route {name} sends traffic to neither {first} nor {second}"),
+                    "give the side that serves today all the weight",
+                ));
+                None
+            }
+            (_, Weight::ZERO) => Some(bound(first, second)),
+            (Weight::ZERO, _) => Some(bound(second, first)),
+            _ => {
+                notes.objections.push(Objection::new(
+                    format!("route {name} is split between both sides ({split})"),
+                    "finish or roll back what split it, or name `stable` and `candidate` instead \
+                     of a `pair`",
+                ));
+                None
+            }
+        },
+    }
+}
+
+/// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-values-weighted.html>
+fn all_alike(split: &Split) -> String {
+    let members: Vec<&str> = split.0.keys().map(Member::as_str).collect();
+    let (members, each) = match members.as_slice() {
+        [first, second] => (format!("{first} and {second}"), "half".to_owned()),
+        several => (several.join(", "), format!("one of {} answers", several.len())),
+    };
+    format!(
+        "all weights are 0, so Route 53 answers with every record alike: {members} each get {each}"
+    )
+}
+
+/// No run scales a baseline group, so whoever runs it has to have started it.
+async fn check_baseline(
+    plan: &Plan,
+    (name, route): (&RouteName, &Route),
+    split: &Split,
+    reads: &Reads,
+    notes: &mut Notes,
+) {
+    let shifts = |verb: &Verb| matches!(verb, Verb::Shift { route, .. } if route == name);
+    let Some(baseline) = &route.baseline else { return };
+    if !plan.steps().any(|(_, step)| shifts(&step.verb)) {
+        return;
+    }
+    match reads.load_balancers.health(baseline).await {
+        Ok(health)
+            if health.iter().any(|health| {
+                health.state == HealthState::Healthy
+                    || health.is_never_checked()
+                    // Nobody has checked what is in no rule yet; the run attaches it, and asks again.
+                    || (health.state == HealthState::Unused && !split.0.contains_key(baseline))
+            }) => {}
+        Ok(_) => notes.objections.push(Objection::new(
+            format!("route {name}: no target of its baseline group {baseline} is healthy"),
+            "start fresh instances of what serves today there, as many as the candidate will have",
+        )),
+        Err(error) => notes.objections.push(Objection::error(&format!("route {name}"), &error)),
+    }
+}
+
+/// Where health checks are switched off there is nobody to ask whether a side may be given traffic.
+async fn note_unchecked(name: &RouteName, members: [&Member; 2], reads: &Reads, notes: &mut Notes) {
+    for member in members {
+        match reads.load_balancers.health(member).await {
+            Ok(health) if health.iter().any(Health::is_never_checked) => {
+                notes.warnings.push(format!(
+                    "route {name}: the health checks of target group {member} are switched off, so its targets count \
+                     as healthy by being registered"
+                ));
+            }
+            Ok(_) => {}
+            Err(error) => notes.objections.push(Objection::error(&format!("route {name}"), &error)),
+        }
+    }
+}
+
+/// The routes that the plan tests, with the header it does so by.
+fn tests(plan: &Plan) -> BTreeMap<&RouteName, &Header> {
+    let tests = plan.steps().filter_map(|(_, step)| match &step.verb {
+        Verb::TestRoute { route, header: Some(header) } => Some((route, header)),
+        _ => None,
+    });
+    tests.collect()
+}
+
+/// A test route that is there already is somebody else's, and would be taken away with the run's own.
+async fn settle_test(
+    name: &RouteName,
+    header: &Header,
+    reads: &Reads,
+    settled: &mut Settled,
+    notes: &mut Notes,
+) {
+    // A route that could not be settled has been told of already.
+    let Some(bound) = settled.bindings.routes.get(name) else { return };
+    match reads.load_balancers.test_route(&bound.resource, header, &bound.candidate).await {
+        Ok(TestRoute::Absent) => {
+            match reads.load_balancers.may_add_test_route(&bound.resource, header).await {
+                Ok(()) => {}
+                Err(Error::Rejected { message, .. }) => notes.objections.push(Objection::new(
+                    format!("route {name}: {message}"),
+                    "make room for its rule, or leave `test-header` out and probe the candidate another way",
+                )),
+                Err(error) => {
+                    notes.objections.push(Objection::error(&format!("route {name}"), &error));
+                }
+            }
+            settled.bindings.tests.insert(name.clone(), header.clone());
+            settled.found.push(Found {
+                target: Target::TestRoute(name.clone()),
+                picture: Picture::TestRoute(TestRoute::Absent),
+            });
+        }
+        Ok(there @ TestRoute::Present { .. }) => notes.objections.push(Objection::new(
+            format!("route {name}: there is {there} already"),
+            "delete that rule of the listener, or test by another header",
+        )),
+        Err(error) => notes.objections.push(Objection::error(&format!("route {name}"), &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    };
+
+    use super::*;
+    use crate::{
+        action::preflight,
+        rollout::Timestamp,
+        simulation::{Scenario, World},
+        testkit::sample_plan,
+    };
+
+    /// What is held against a plan with a baseline, a minute into a world like this.
+    async fn objections(plan: &Plan, scenario: &str) -> Vec<String> {
+        let found = settled(plan, scenario).await;
+        found.map_or_else(|all| all.into_iter().map(|o| o.problem).collect(), |_| Vec::new())
+    }
+
+    async fn settled(plan: &Plan, scenario: &str) -> Result<Settled, Vec<Objection>> {
+        let scenario: Scenario = serde_saphyr::from_str(scenario).unwrap();
+        let clock = Arc::new(AtomicI64::new(0));
+        let read = Arc::clone(&clock);
+        let now = Arc::new(move || Timestamp::from_millis(read.load(Ordering::Relaxed)));
+        let world = World::for_plan(plan, &scenario, now);
+        clock.store(60_000, Ordering::Relaxed);
+        preflight(plan, &world.flawless_cloud().reads).await
+    }
+
+    #[tokio::test]
+    async fn a_run_that_would_send_traffic_to_a_baseline_nobody_runs_does_not_start() {
+        const NOBODY: &str = "sides: { stable: { healthy: never } }";
+        let mut plan = sample_plan();
+        for route in plan.routes.values_mut() {
+            route.baseline = Some(Member::new("fresh"));
+        }
+        let refused = ["route web: no target of its baseline group fresh is healthy"];
+        assert_eq!(objections(&plan, NOBODY).await, refused);
+        assert_eq!(objections(&plan, "{}").await, [""; 0]);
+        plan.components.clear();
+        assert_eq!(objections(&plan, NOBODY).await, [""; 0], "it shifts nothing");
+    }
+
+    #[test]
+    fn records_that_all_have_weight_0_are_answered_alike() {
+        let mut plan = sample_plan();
+        let route = plan.routes.remove("web").unwrap();
+        let refused = |names: &[&str], medium| {
+            let mut notes = Notes::default();
+            let split = names.iter().map(|name| (Member::new(*name), Weight::ZERO)).collect();
+            settle_sides(&RouteName::new("web"), &route, (&Split(split), medium), &mut notes);
+            notes.objections.into_iter().map(|o| o.problem).collect::<Vec<_>>().join("; ")
+        };
+        let dns = Medium::Dns { ttl: 60 };
+        let alike = "route web: all weights are 0, so Route 53 answers with every record alike: ";
+        let half = format!("{alike}blue and green each get half");
+        assert_eq!(refused(&["blue", "green"], dns), half);
+        let third = format!("{alike}blue, green, red each get one of 3 answers");
+        assert_eq!(refused(&["blue", "green", "red"], dns), third);
+        let nobody = "route web sends traffic to neither blue nor green";
+        assert_eq!(refused(&["blue", "green"], Medium::LoadBalancer), nobody);
+    }
+
+    const DETACHED: &str = "sides: { candidate: { attached: false } }";
+
+    #[tokio::test]
+    async fn a_group_in_no_rule_is_attached_by_a_run_that_moves_it() {
+        let mut plan = sample_plan();
+        let settled = settled(&plan, DETACHED).await.unwrap();
+        let first = settled.plan.steps().next().map(|(_, step)| step.id.as_str().to_owned());
+        assert_eq!(first.as_deref(), Some("main/0-attach-web"));
+        let told = "route web: green stands in none of its rules, where nobody checks its health; the run attaches \
+                    it with weight 0 first";
+        assert!(settled.warnings.contains(&told.to_owned()), "{:?}", settled.warnings);
+        plan.components.clear();
+        let bare = super::tests::settled(&plan, DETACHED).await.unwrap();
+        assert!(bare.bindings.attaches.is_empty(), "it moves nothing");
+    }
+
+    #[tokio::test]
+    async fn groups_whose_health_checks_are_off_may_be_moved_and_are_told_of() {
+        let unchecked = "sides: { candidate: { checked: false } }";
+        let mut plan = sample_plan();
+        plan.fleets.clear();
+        plan.components[0].steps.retain(|step| !matches!(step.verb, Verb::Scale { .. }));
+        let settled = settled(&plan, unchecked).await.unwrap();
+        let told = "route web: the health checks of target group green are switched off, so its targets count as \
+                    healthy by being registered";
+        assert_eq!(settled.warnings, [told]);
+    }
+
+    #[tokio::test]
+    async fn what_a_test_route_cannot_be_made_for_is_refused_before_anything_is_touched() {
+        let mut plan = sample_plan();
+        let route = RouteName::new("web");
+        let header = Some(Header { name: "x-canary".into(), value: "1".into() });
+        plan.components[0].steps[2].verb = Verb::TestRoute { route, header };
+        let oidc = "no-test-route: it signs users in by OIDC";
+        let refused = objections(&plan, oidc).await;
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert!(refused[0].ends_with("cannot have a test route: it signs users in by OIDC"));
+        assert_eq!(objections(&plan, "{}").await, [""; 0]);
+    }
+}

@@ -1,0 +1,184 @@
+//! Marks as tags, with the four services whose things a run owns. Each has operations and limits of its own: a hosted
+//! zone takes ten tags, everything else fifty; a deployment group is named by an ARN, which nothing tells but the
+//! caller's account.
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AddTags.html>
+//! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateOrUpdateTags.html>
+//! <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeTagsForResource.html>
+//! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TagResource.html>
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_autoscaling::types::{Filter, Tag as GroupTag};
+use aws_sdk_codedeploy::types::Tag as DeploymentTag;
+use aws_sdk_elasticloadbalancingv2::types::{Tag as BalancerTag, TagDescription};
+use aws_sdk_route53::types::{ResourceTagSet, Tag as ZoneTag, TagResourceType};
+
+use super::{
+    auto_scaling::AutoScaling, codedeploy::CodeDeploy, error::classed, identity::SecurityTokens,
+    load_balancers::ElasticLoadBalancing, records::Address, route53::Route53,
+};
+use crate::{
+    cloud::{Error, Identity, Mark, Marks, Owned, SetMarks},
+    plan::Member,
+};
+
+/// What Auto Scaling calls its groups where tags are concerned.
+const GROUP: &str = "auto-scaling-group";
+
+/// The tags of what a run owns.
+#[derive(Debug)]
+pub(super) struct Tags {
+    pub(super) load_balancing: Arc<ElasticLoadBalancing>,
+    pub(super) auto_scaling: Arc<AutoScaling>,
+    pub(super) route53: Arc<Route53>,
+    pub(super) code_deploy: Arc<CodeDeploy>,
+    pub(super) identity: Arc<SecurityTokens>,
+    pub(super) region: String,
+}
+
+impl Tags {
+    /// `arn:aws:codedeploy:region:account:deploymentgroup:application/group`
+    async fn deployment_group(&self, group: &Member) -> Result<String, Error> {
+        let caller = self.identity.caller().await?;
+        let partition = caller.arn.split(':').nth(1).unwrap_or("aws").to_owned();
+        let (region, account) = (&self.region, &caller.account);
+        Ok(format!("arn:{partition}:codedeploy:{region}:{account}:deploymentgroup:{group}"))
+    }
+
+    /// All tags of a thing, by key.
+    async fn tags(&self, on: &Owned) -> Result<Vec<(String, String)>, Error> {
+        let what = on.to_string();
+        let pair = |key: Option<&str>, value: Option<&str>| {
+            Some((key?.to_owned(), value.unwrap_or_default().to_owned()))
+        };
+        Ok(match on {
+            Owned::Forward(arn) => {
+                self.load_balancing.pace.turn().await;
+                let call = self.load_balancing.client.describe_tags().resource_arns(arn);
+                let answer = call.send().await;
+                let answer = answer.map_err(classed("elasticloadbalancing:DescribeTags", &what))?;
+                let described = answer.tag_descriptions().iter();
+                let tags = described.flat_map(TagDescription::tags);
+                tags.filter_map(|tag| pair(tag.key(), tag.value())).collect()
+            }
+            Owned::AutoScalingGroup(group) => {
+                self.auto_scaling.pace.turn().await;
+                let filter = Filter::builder().name(GROUP).values(group.as_str()).build();
+                // A group has fifty at most.
+                let call = self.auto_scaling.client.describe_tags().filters(filter);
+                let answer = call.max_records(100).send().await;
+                let answer = answer.map_err(classed("autoscaling:DescribeTags", &what))?;
+                answer.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())).collect()
+            }
+            Owned::Records(records) => {
+                let zone = Address::of(records)?.zone;
+                self.route53.pace.turn().await;
+                let call = self.route53.client.list_tags_for_resource().resource_id(zone);
+                let answer = call.resource_type(TagResourceType::Hostedzone).send().await;
+                let answer = answer.map_err(classed("route53:ListTagsForResource", &what))?;
+                let tags = answer.resource_tag_set().map(ResourceTagSet::tags).unwrap_or_default();
+                tags.iter().filter_map(|tag| pair(tag.key(), tag.value())).collect()
+            }
+            Owned::DeploymentGroup(group) => {
+                let arn = self.deployment_group(group).await?;
+                let (mut tags, mut token) = (Vec::new(), None);
+                loop {
+                    self.code_deploy.rate.turn().await;
+                    let call = self.code_deploy.client.list_tags_for_resource().resource_arn(&arn);
+                    let page = call.set_next_token(token).send().await;
+                    let page = page.map_err(classed("codedeploy:ListTagsForResource", &what))?;
+                    tags.extend(page.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())));
+                    token = page.next_token.filter(|token| !token.is_empty());
+                    if token.is_none() {
+                        break tags;
+                    }
+                }
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Marks for Tags {
+    async fn marks(&self, on: &Owned) -> Result<Vec<Mark>, Error> {
+        let tags = self.tags(on).await?;
+        Ok(tags.iter().filter_map(|(key, value)| on.mark(key, value)).collect())
+    }
+}
+
+#[async_trait]
+impl SetMarks for Tags {
+    async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
+        let (key, value, what) = (on.key(&mark.run), mark.value(), on.to_string());
+        match on {
+            Owned::Forward(arn) => {
+                self.load_balancing.pace.turn().await;
+                let tag = BalancerTag::builder().key(key).value(value).build();
+                let call = self.load_balancing.client.add_tags().resource_arns(arn).tags(tag);
+                let sent = call.send().await;
+                sent.map(|_| ()).map_err(classed("elasticloadbalancing:AddTags", &what))
+            }
+            Owned::AutoScalingGroup(group) => {
+                self.auto_scaling.pace.turn().await;
+                let tag = group_tag(group, key).value(value).propagate_at_launch(false).build();
+                let sent = self.auto_scaling.client.create_or_update_tags().tags(tag).send().await;
+                sent.map(|_| ()).map_err(classed("autoscaling:CreateOrUpdateTags", &what))
+            }
+            Owned::Records(records) => {
+                let zone = Address::of(records)?.zone;
+                self.route53.pace.turn().await;
+                let tag = ZoneTag::builder().key(key).value(value).build();
+                let call = self.route53.client.change_tags_for_resource().resource_id(zone);
+                let call = call.resource_type(TagResourceType::Hostedzone).add_tags(tag);
+                let sent = call.send().await;
+                sent.map(|_| ()).map_err(classed("route53:ChangeTagsForResource", &what))
+            }
+            Owned::DeploymentGroup(group) => {
+                let arn = self.deployment_group(group).await?;
+                self.code_deploy.rate.turn().await;
+                let tag = DeploymentTag::builder().key(key).value(value).build();
+                let call = self.code_deploy.client.tag_resource().resource_arn(arn).tags(tag);
+                let sent = call.send().await;
+                sent.map(|_| ()).map_err(classed("codedeploy:TagResource", &what))
+            }
+        }
+    }
+
+    async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
+        let (key, what) = (on.key(run), on.to_string());
+        match on {
+            Owned::Forward(arn) => {
+                self.load_balancing.pace.turn().await;
+                let call = self.load_balancing.client.remove_tags().resource_arns(arn);
+                let sent = call.tag_keys(key).send().await;
+                sent.map(|_| ()).map_err(classed("elasticloadbalancing:RemoveTags", &what))
+            }
+            Owned::AutoScalingGroup(group) => {
+                self.auto_scaling.pace.turn().await;
+                let tag = group_tag(group, key).build();
+                let sent = self.auto_scaling.client.delete_tags().tags(tag).send().await;
+                sent.map(|_| ()).map_err(classed("autoscaling:DeleteTags", &what))
+            }
+            Owned::Records(records) => {
+                let zone = Address::of(records)?.zone;
+                self.route53.pace.turn().await;
+                let call = self.route53.client.change_tags_for_resource().resource_id(zone);
+                let call = call.resource_type(TagResourceType::Hostedzone).remove_tag_keys(key);
+                let sent = call.send().await;
+                sent.map(|_| ()).map_err(classed("route53:ChangeTagsForResource", &what))
+            }
+            Owned::DeploymentGroup(group) => {
+                let arn = self.deployment_group(group).await?;
+                self.code_deploy.rate.turn().await;
+                let call = self.code_deploy.client.untag_resource().resource_arn(arn);
+                let sent = call.tag_keys(key).send().await;
+                sent.map(|_| ()).map_err(classed("codedeploy:UntagResource", &what))
+            }
+        }
+    }
+}
+
+fn group_tag(group: &Member, key: String) -> aws_sdk_autoscaling::types::builders::TagBuilder {
+    GroupTag::builder().resource_id(group.as_str()).resource_type(GROUP).key(key)
+}

@@ -1,0 +1,56 @@
+//! The first lines: as whom and where a command acts, and where its journal is, so that the wrong account or folder is
+//! seen before anything happens.
+
+use std::time::Duration;
+
+use crate::{
+    cli::{
+        args::{Format, Global},
+        output::Output,
+    },
+    cloud::{Error, Reads},
+    printable,
+    rollout::ActingAs,
+};
+
+/// Whoever cannot be told who they are in so long is told nothing; preflight asks again where it matters.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// As whom and where, in a line; or why that cannot be told, as a warning. Whoever has no credentials, or meets somebody
+/// whose certificate is not trusted, need not ask for anything else: that is the error.
+pub(super) async fn acting_as(
+    reads: &Reads,
+    output: &Output,
+) -> Result<Result<ActingAs, String>, Error> {
+    let region = reads.region.clone();
+    let asked = tokio::time::timeout(PATIENCE, reads.identity.caller()).await;
+    let answer = asked.unwrap_or_else(|_| {
+        let message = format!("none within {} s", PATIENCE.as_secs());
+        Err(Error::Transient { operation: "GetCallerIdentity", message })
+    });
+    match answer {
+        Ok(caller) => {
+            let (account, identity) = (caller.account, caller.arn);
+            say(output, &format!("account {account}, region {region}, as {identity}"));
+            Ok(Ok(ActingAs { account, identity, region }))
+        }
+        Err(error @ (Error::Unauthenticated { .. } | Error::Untrusted { .. })) => Err(error),
+        // Where others cannot be reached either, preflight says so.
+        Err(error) => Ok(Err(format!(
+            "AWS does not tell whose account this is (region {region}): {error}; whatever it is, it is the one that \
+             is changed"
+        ))),
+    }
+}
+
+pub(super) fn journal(global: &Global, output: &Output) {
+    say(output, &format!("journal {}", global.journal.display()));
+}
+
+/// Where data is JSON, it is talk.
+fn say(output: &Output, line: &str) {
+    match output.format {
+        Format::Text => output.line(line),
+        Format::Json => output.talk(&printable::line(line)),
+    }
+}

@@ -1,0 +1,19 @@
+//! What a shell may complete where a run's name is due: the runs of the journal that the environment names, the latest
+//! first. What `--journal` says on the same line is not known here.
+
+use std::ffi::OsStr;
+
+use clap_complete::engine::CompletionCandidate;
+
+use super::settings;
+use crate::journal::{Files, Store};
+
+pub(super) fn runs(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(begun) = begun.to_str() else { return Vec::new() };
+    let runs = Files::new(settings::journal()).runs().unwrap_or_default();
+    let fitting = runs.iter().rev().filter(|run| run.as_str().starts_with(begun));
+    fitting
+        .enumerate()
+        .map(|(place, run)| CompletionCandidate::new(run.as_str()).display_order(Some(place)))
+        .collect()
+}

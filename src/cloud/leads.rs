@@ -1,0 +1,99 @@
+//! What leads users to a side beside the places that a route of a plan names: other rules and listeners of a load
+//! balancer that the side's target groups stand behind, other records that answer with the same thing, and whatever else
+//! an Auto Scaling group registers its instances with. A side is idle only when all of it is.
+//!
+//! Not looked at: records of other zones, names outside Route 53, accelerators, distributions and gateways in front of a
+//! load balancer. They lead to a load balancer, and its rules decide; only where records themselves are the route would
+//! another zone's record be missed.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{Error, Group, LoadBalancers, Reads};
+use crate::{
+    plan::{Header, Member, Side, units::Weight},
+    rollout::{Bound, Medium},
+};
+
+/// One way by which users come to a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lead {
+    /// ARN of a rule; for a default action, of its listener; zone, name and type of records; the name of anything else.
+    pub place: String,
+    /// Never 0, which leads nowhere. The largest where there is no weight to read.
+    pub weight: Weight,
+    /// For people: `rule 10 (path /api/*) of port 443 of shop`.
+    #[serde(rename = "is")]
+    pub words: String,
+}
+
+/// A test route of a run itself: the place it stands ahead of, and the header it is known by.
+pub type OwnTest<'a> = (&'a str, &'a Header);
+
+/// All that leads to a side of a route, the route's own places and the run's own test route left out. `groups` are the
+/// Auto Scaling groups on that side, all of whose target groups count.
+///
+/// # Errors
+///
+/// Whatever an answer fails with; not being able to look is not the same as nothing being there.
+pub async fn leads(
+    reads: &Reads,
+    (bound, side): (&Bound, Side),
+    test: Option<&Header>,
+    groups: &[Group],
+) -> Result<Vec<Lead>, Error> {
+    let member = bound.member(side);
+    match bound.medium {
+        // A record leads to a load balancer, whose rules are part of the way and no other one.
+        Medium::Dns { .. } => reads.dns.leads(&bound.resource, member).await,
+        Medium::LoadBalancer => {
+            let own = test.filter(|_| side == Side::Candidate);
+            let own = own.map(|header| (bound.resource.as_str(), header));
+            let mut found = leads_to_groups(reads, Some(member), own, groups).await?;
+            found.retain(|lead| bound.places().all(|place| *place != lead.place));
+            Ok(found)
+        }
+    }
+}
+
+/// All that leads to a target group and to Auto Scaling groups, each place once.
+///
+/// # Errors
+///
+/// Whatever an answer fails with. A target group that does not exist is led to by nothing.
+pub async fn leads_to_groups(
+    reads: &Reads,
+    member: Option<&Member>,
+    own: Option<OwnTest<'_>>,
+    groups: &[Group],
+) -> Result<Vec<Lead>, Error> {
+    let registered = groups.iter().flat_map(|group| &group.target_groups);
+    let targets: BTreeSet<&Member> = member.into_iter().chain(registered).collect();
+    let mut found: Vec<Lead> = Vec::new();
+    for target in targets {
+        let port: &dyn LoadBalancers = reads.load_balancers.as_ref();
+        let more = match port.leads(target, own).await {
+            Ok(more) => more,
+            Err(Error::Absent { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        for lead in more {
+            if found.iter().all(|known| known.place != lead.place) {
+                found.push(lead);
+            }
+        }
+    }
+    let sources = groups.iter().flat_map(|group| &group.other_sources);
+    found.extend(sources.map(|source| Lead {
+        place: source.clone(),
+        weight: Weight::MAX,
+        words: format!("{source}, whose traffic cannot be asked about"),
+    }));
+    Ok(found)
+}
+
+/// Several in one sentence.
+pub fn in_words(leads: &[Lead]) -> String {
+    leads.iter().map(|lead| lead.words.as_str()).collect::<Vec<_>>().join(" and ")
+}

@@ -1,0 +1,392 @@
+//! What to type where tidegate does not act itself: the commands of the AWS CLI that set a target to a picture. A load
+//! balancer's rule is replaced as a whole, so each command carries all that stood there when the run began, with other
+//! weights. Where that is not known there is no command, rather than half of one.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use super::words;
+use crate::{
+    journal::Envelope,
+    plan::{Member, Revision, Side},
+    rollout::{Bindings, Bound, Event, Medium, Picture, Software, Split, Target, Written},
+};
+
+/// As wide as a terminal is at the least.
+const WIDTH: usize = 80;
+
+/// One command of the AWS CLI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsCommand {
+    /// `elbv2 modify-rule`.
+    operation: &'static str,
+    options: Vec<(&'static str, String)>,
+}
+
+impl AwsCommand {
+    fn new(operation: &'static str) -> Self {
+        Self { operation, options: Vec::new() }
+    }
+
+    fn with(mut self, option: &'static str, value: impl fmt::Display) -> Self {
+        self.options.push((option, value.to_string()));
+        self
+    }
+
+    /// The same command over several lines, none wider than a terminal unless a word alone is. A shell reads them as one.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("aws {}", self.operation)];
+        for (option, value) in &self.options {
+            if let Some(last) = lines.last_mut() {
+                last.push_str(" \\");
+            }
+            let text = format!("  --{option} {}", quoted(value));
+            if text.chars().count() + 2 > WIDTH && value.starts_with(['[', '{']) {
+                lines.push(format!("  --{option} \\"));
+                lines.extend(folded(&quoted(value)));
+            } else {
+                lines.push(text);
+            }
+        }
+        lines
+    }
+}
+
+impl fmt::Display for AwsCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "aws {}", self.operation)?;
+        self.options
+            .iter()
+            .try_for_each(|(option, value)| write!(f, " --{option} {}", quoted(value)))
+    }
+}
+
+impl Serialize for AwsCommand {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// As a shell takes a word, whatever is in it.
+fn quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
+/// JSON may be broken after a comma that is not in a string.
+fn folded(json: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let (mut in_string, mut is_escaped) = (false, false);
+    for c in json.chars() {
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(c);
+        }
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if in_string => is_escaped = true,
+            '"' => in_string = !in_string,
+            ',' if !in_string => pieces.push(String::new()),
+            _ => {}
+        }
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for piece in pieces {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + piece.chars().count() <= WIDTH - 2 => {
+                line.push_str(&piece);
+            }
+            _ => lines.push(format!("    {piece}")),
+        }
+    }
+    lines
+}
+
+/// The commands that make a target look like this; none when that cannot be said.
+pub(super) fn commands(
+    bindings: &Bindings,
+    region: Option<&str>,
+    target: &Target,
+    picture: &Picture,
+) -> Vec<AwsCommand> {
+    let all = match (target, picture) {
+        (Target::Route(route), Picture::Split(_) | Picture::Uneven(_)) => {
+            bindings.routes.get(route).and_then(|bound| weights(bindings, bound, picture))
+        }
+        (Target::Fleet { fleet, side }, Picture::Capacity(capacity)) => {
+            bindings.fleets.get(fleet).map(|bound| {
+                let command = AwsCommand::new("autoscaling update-auto-scaling-group")
+                    .with("auto-scaling-group-name", bound.member(*side))
+                    .with("min-size", capacity.min)
+                    .with("max-size", capacity.max)
+                    .with("desired-capacity", capacity.desired);
+                vec![command]
+            })
+        }
+        (Target::Software(fleet), Picture::Software(software)) => bindings
+            .fleets
+            .get(fleet)
+            .and_then(|bound| replacement(bound.member(Side::Stable), software))
+            .map(|command| vec![command]),
+        // What its rule is called is for AWS to choose.
+        (Target::TestRoute(_), _)
+        | (
+            Target::Route(_) | Target::Fleet { .. } | Target::Software(_),
+            Picture::Split(_)
+            | Picture::Uneven(_)
+            | Picture::Capacity(_)
+            | Picture::Software(_)
+            | Picture::TestRoute(_),
+        ) => None,
+    };
+    let place = |command: AwsCommand| match region {
+        Some(region) if !command.operation.starts_with("route53 ") => {
+            command.with("region", region)
+        }
+        Some(_) | None => command,
+    };
+    all.unwrap_or_default().into_iter().map(place).collect()
+}
+
+/// All places of a route, or none.
+fn weights(bindings: &Bindings, bound: &Bound, picture: &Picture) -> Option<Vec<AwsCommand>> {
+    let command = |place: &String| {
+        let (written, split) = (bindings.written.get(place)?, picture.part(place)?);
+        match bound.medium {
+            Medium::Dns { .. } => {
+                let zone = place.split('/').nth(1)?;
+                let batch = json!({ "Changes": upserts(written, split)? });
+                let command = AwsCommand::new("route53 change-resource-record-sets");
+                Some(command.with("hosted-zone-id", zone).with("change-batch", batch))
+            }
+            Medium::LoadBalancer if place.contains(":listener-rule/") => {
+                let actions = actions(written, split)?;
+                let command = AwsCommand::new("elbv2 modify-rule");
+                Some(command.with("rule-arn", place).with("actions", actions))
+            }
+            Medium::LoadBalancer => {
+                let actions = actions(written, split)?;
+                let command = AwsCommand::new("elbv2 modify-listener");
+                Some(command.with("listener-arn", place).with("default-actions", actions))
+            }
+        }
+    };
+    bound.places().map(command).collect()
+}
+
+/// The whole list of actions, with these weights where it forwards.
+fn actions(written: &Written, split: &Split) -> Option<Value> {
+    let mut actions: Value = serde_json::from_str(&written.json).ok()?;
+    let groups: Option<Vec<Value>> = split
+        .0
+        .iter()
+        .map(|(member, weight)| {
+            let arn = arn_of(written, &actions, member)?;
+            Some(json!({ "TargetGroupArn": arn, "Weight": weight.get() }))
+        })
+        .collect();
+    let groups = Value::Array(groups?);
+    for action in actions.as_array_mut()? {
+        if action.get("Type").and_then(Value::as_str) == Some("forward") {
+            let config = action.as_object_mut()?.entry("ForwardConfig").or_insert(json!({}));
+            config.as_object_mut()?.insert("TargetGroups".to_owned(), groups.clone());
+        }
+    }
+    Some(actions)
+}
+
+/// The ARN of a group that is one of the route's, or stood there already.
+fn arn_of(written: &Written, actions: &Value, member: &Member) -> Option<String> {
+    if member.as_str().starts_with("arn:") {
+        return Some(member.to_string());
+    }
+    let named = format!(":targetgroup/{member}/");
+    let groups = actions
+        .as_array()?
+        .iter()
+        .filter_map(|action| action.get("ForwardConfig")?.get("TargetGroups")?.as_array());
+    let mut arns = groups.flatten().filter_map(|group| group.get("TargetGroupArn")?.as_str());
+    let there = arns.find(|arn| arn.contains(&named)).map(str::to_owned);
+    written.arns.get(member).cloned().or(there)
+}
+
+fn upserts(written: &Written, split: &Split) -> Option<Vec<Value>> {
+    let records: Vec<Value> = serde_json::from_str(&written.json).ok()?;
+    let change = |(member, weight): (&Member, &crate::plan::units::Weight)| {
+        let is_its = |record: &&Value| {
+            record.get("SetIdentifier").and_then(Value::as_str) == Some(member.as_str())
+        };
+        let mut record = records.iter().find(is_its)?.clone();
+        record.as_object_mut()?.insert("Weight".to_owned(), json!(weight.get()));
+        Some(json!({ "Action": "UPSERT", "ResourceRecordSet": record }))
+    };
+    split.0.iter().map(change).collect()
+}
+
+/// Another replacement, back to a version.
+fn replacement(group: &Member, software: &Software) -> Option<AwsCommand> {
+    let version = software.version.as_str();
+    if let Some((template, number)) = version.rsplit_once(':').filter(|(t, _)| t.starts_with("lt-"))
+    {
+        let launch = json!({ "LaunchTemplateId": template, "Version": number });
+        return Some(
+            AwsCommand::new("autoscaling start-instance-refresh")
+                .with("auto-scaling-group-name", group)
+                .with("desired-configuration", json!({ "LaunchTemplate": launch })),
+        );
+    }
+    let (application, group) = group.as_str().split_once('/')?;
+    let revision = match Revision::parse(version)? {
+        Revision::S3 { bucket, key, version, bundle } => {
+            let mut place = json!({ "bucket": bucket, "key": key, "bundleType": bundle.name() });
+            if let Some(version) = version {
+                place.as_object_mut()?.insert("version".to_owned(), json!(version));
+            }
+            json!({ "revisionType": "S3", "s3Location": place })
+        }
+        Revision::GitHub { repository, commit } => {
+            let place = json!({ "repository": repository, "commitId": commit });
+            json!({ "revisionType": "GitHub", "gitHubLocation": place })
+        }
+        Revision::AppSpec(content) => {
+            json!({ "revisionType": "AppSpecContent", "appSpecContent": { "content": content } })
+        }
+    };
+    Some(
+        AwsCommand::new("deploy create-deployment")
+            .with("application-name", application)
+            .with("deployment-group-name", group)
+            .with("revision", revision),
+    )
+}
+
+/// What everything looked like before a run, each with the commands that make it so: from the journal alone, for a run
+/// whose plan is lost. Of what was never touched it is said too, because nobody can tell any more.
+pub fn before(envelopes: &[Envelope]) -> Vec<String> {
+    let Some(Event::RunStarted { bindings, found, acting_as, .. }) =
+        envelopes.first().map(|first| &first.event)
+    else {
+        return Vec::new();
+    };
+    let region = acting_as.as_ref().map(|acting| acting.region.as_str());
+    let mut lines = Vec::new();
+    for found in found {
+        let picture = words::picture(bindings, &found.target, &found.picture);
+        lines.push(format!("# {}: {picture}", words::target(&found.target)));
+        let commands = commands(bindings, region, &found.target, &found.picture);
+        lines.extend(commands.iter().flat_map(AwsCommand::lines));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        plan::{FleetName, RouteName},
+        report::sample::{Story, app, split, web},
+        rollout::{Capacity, Flow, Version},
+    };
+
+    fn bindings() -> Bindings {
+        match &Story::started().told()[0].event {
+            Event::RunStarted { bindings, .. } => bindings.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn told(bindings: &Bindings, target: &Target, picture: &Picture) -> String {
+        let commands = commands(bindings, Some("eu-west-1"), target, picture);
+        commands.iter().flat_map(AwsCommand::lines).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_rule_is_told_with_its_whole_list_of_actions() {
+        let mut bindings = bindings();
+        for written in bindings.written.values_mut() {
+            written.json = r#"[{"Type":"authenticate-oidc","Order":1,"AuthenticateOidcConfig":{"Issuer":"https://it's","UseExistingClientSecret":true}},{"Type":"forward","Order":2,"ForwardConfig":{"TargetGroupStickinessConfig":{"Enabled":false}}}]"#.into();
+        }
+        insta::assert_snapshot!(told(&bindings, &web(), &split(950, 50)), @r#"
+        aws elbv2 modify-rule \
+          --rule-arn arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/shop/50dc6c49/f2f7dc8e/9683b2d0 \
+          --actions \
+            '[{"AuthenticateOidcConfig":{"Issuer":"https://it'\''s",
+            "UseExistingClientSecret":true},"Order":1,"Type":"authenticate-oidc"},
+            {"ForwardConfig":{"TargetGroupStickinessConfig":{"Enabled":false},
+            "TargetGroups":[{"TargetGroupArn":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/blue/0123456789abcdef",
+            "Weight":950},
+            {"TargetGroupArn":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/green/0123456789abcdef",
+            "Weight":50}]},"Order":2,"Type":"forward"}]' \
+          --region eu-west-1
+        "#);
+        bindings.written.clear();
+        assert_eq!(told(&bindings, &web(), &split(950, 50)), "", "half a rule would be wrong");
+    }
+
+    #[test]
+    fn records_groups_and_software_have_commands_too() {
+        let mut bindings = bindings();
+        let zone = "hostedzone/Z1/www.example.com/A";
+        let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
+        (bound.resource, bound.medium) = (zone.into(), Medium::Dns { ttl: 30 });
+        let json = r#"[{"Name":"www.example.com.","Type":"A","SetIdentifier":"blue","TTL":30,"ResourceRecords":[{"Value":"192.0.2.1"}],"Weight":255},{"Name":"www.example.com.","Type":"A","SetIdentifier":"green","TTL":30,"ResourceRecords":[{"Value":"192.0.2.2"}],"Weight":0}]"#;
+        bindings.written.insert(zone.into(), Written { json: json.into(), arns: [].into() });
+        let mut all = vec![told(&bindings, &web(), &split(242, 13))];
+        let capacity = Picture::Capacity(Capacity { min: 2, max: 6, desired: 3 });
+        all.push(told(&bindings, &app(Side::Stable), &capacity));
+        let software = |version: &str| {
+            let version = Version::new(version);
+            Picture::Software(Software { version, operation: None, flow: Flow::Open })
+        };
+        let target = Target::Software(FleetName::new("app"));
+        all.push(told(&bindings, &target, &software("lt-0abc:7")));
+        let fleet = bindings.fleets.get_mut(&FleetName::new("app")).unwrap();
+        fleet.stable = Member::new("shop/blue");
+        all.push(told(&bindings, &target, &software("s3://shop/v1.zip?type=zip")));
+        insta::assert_snapshot!(all.join("\n\n"), @r#"
+        aws route53 change-resource-record-sets \
+          --hosted-zone-id Z1 \
+          --change-batch \
+            '{"Changes":[{"Action":"UPSERT",
+            "ResourceRecordSet":{"Name":"www.example.com.",
+            "ResourceRecords":[{"Value":"192.0.2.1"}],"SetIdentifier":"blue","TTL":30,
+            "Type":"A","Weight":242}},{"Action":"UPSERT",
+            "ResourceRecordSet":{"Name":"www.example.com.",
+            "ResourceRecords":[{"Value":"192.0.2.2"}],"SetIdentifier":"green",
+            "TTL":30,"Type":"A","Weight":13}}]}'
+
+        aws autoscaling update-auto-scaling-group \
+          --auto-scaling-group-name app-blue \
+          --min-size 2 \
+          --max-size 6 \
+          --desired-capacity 3 \
+          --region eu-west-1
+
+        aws autoscaling start-instance-refresh \
+          --auto-scaling-group-name app-blue \
+          --desired-configuration \
+            '{"LaunchTemplate":{"LaunchTemplateId":"lt-0abc","Version":"7"}}' \
+          --region eu-west-1
+
+        aws deploy create-deployment \
+          --application-name shop \
+          --deployment-group-name blue \
+          --revision \
+            '{"revisionType":"S3","s3Location":{"bucket":"shop","bundleType":"zip",
+            "key":"v1.zip"}}' \
+          --region eu-west-1
+        "#);
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_whatever_is_in_it() {
+        assert_eq!(quoted("arn:aws:x/y_1"), "arn:aws:x/y_1");
+        assert_eq!(quoted("$(rm) it's"), r"'$(rm) it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,76 @@
+//! The plan as a run carries it out: with the steps ahead of its own that the world turned out to need when the run
+//! began. They are derived from what the run's first event says, so that everybody who reads its journal has the same
+//! steps, and a run of an older journal has none.
+
+use super::{Bindings, leftovers::replacing_leftovers};
+use crate::plan::{Component, GateKind, GateName, Plan, RouteName, Step, Until, Verb, attaching};
+
+/// The plan with what its run puts ahead. Everything that reads a journal, or drives a run, goes by this plan.
+#[must_use]
+pub fn settled(plan: &Plan, bindings: &Bindings) -> Plan {
+    let mut settled = replacing_leftovers(plan.clone(), bindings);
+    for route in &bindings.attaches {
+        let first = plan.components.iter().position(|component| concerns(plan, component, route));
+        if let Some(component) = first.and_then(|at| settled.components.get_mut(at)) {
+            component.steps.insert(0, attaching(&component.name, route));
+        }
+    }
+    settled
+}
+
+/// Whether anything of a component depends on a route, or on the fleets behind it.
+fn concerns(plan: &Plan, component: &Component, route: &RouteName) -> bool {
+    component.steps.iter().any(|step| is_about(plan, step, route))
+}
+
+fn is_about(plan: &Plan, step: &Step, route: &RouteName) -> bool {
+    let watches = |gate: &GateName| match plan.gates.get(gate).map(|gate| &gate.kind) {
+        Some(GateKind::Healthy { route: of, .. }) => of == route,
+        Some(
+            GateKind::Alarms(_)
+            | GateKind::Http(_)
+            | GateKind::Metric(_)
+            | GateKind::Compare(_)
+            | GateKind::ErrorBudget(_)
+            | GateKind::Command(_)
+            | GateKind::Lambda(_)
+            | GateKind::Window(_),
+        )
+        | None => false,
+    };
+    match &step.verb {
+        Verb::Shift { route: of, gates, .. } => of == route || gates.iter().any(watches),
+        Verb::TestRoute { route: of, .. }
+        | Verb::Wait { until: Until::Healthy { route: of, .. } } => of == route,
+        Verb::Probe { gate } => watches(gate),
+        Verb::Scale { fleet, .. } => plan.fleets_behind(route).any(|behind| behind == fleet),
+        Verb::Replace(replace) => replace.gates.iter().any(watches),
+        Verb::Approve { .. } | Verb::Pause { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        plan::{StepId, units::Percent},
+        testkit::sample_plan,
+    };
+
+    #[test]
+    fn a_group_that_stands_nowhere_is_attached_before_anything_that_depends_on_it() {
+        let plan = sample_plan();
+        let route = RouteName::new("web");
+        let mut bindings = Bindings::default();
+        assert_eq!(settled(&plan, &bindings), plan, "an older journal says nothing of it");
+        bindings.attaches.insert(route.clone());
+        let attached = settled(&plan, &bindings);
+        let (component, first) = attached.steps().next().unwrap();
+        assert_eq!(first.id, StepId::new(format!("{}/0-attach-web", component.name)));
+        let nothing = matches!(&first.verb, Verb::Shift { route: r, candidate, gates, .. }
+            if *r == route && *candidate == Percent::ZERO && gates.is_empty());
+        assert!(nothing, "{first:?}");
+        assert_eq!(attached.components[0].steps[1..], plan.components[0].steps[..]);
+        assert_eq!(attached.digest, plan.digest);
+    }
+}
