@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit model localstack python core lint fmt docs schema bench deny check
+.PHONY: help demo test unit model localstack python sweep core lint fmt docs schema bench deny check
 
 # Backtraces of panicking tests cost more time than the tests do.
 export RUST_BACKTRACE ?= 0
@@ -28,13 +28,17 @@ python: ## lints and tests of our LocalStack package
 	@localstack/tide-aws test
 
 # The worlds share one account: with Route 53's rate, which localstack/tests has, setting them up would take longer than
-# the tests; CodeDeploy's minutes are shortened for the same reason. The faults come by themselves: two hundred runs
-# beside them would make those who measure answers under load wait for them. They leave some eighty worlds behind, whose
-# targets are asked less often how they are.
+# the tests; CodeDeploy's minutes are shortened for the same reason. The faults come by themselves: a hundred runs beside
+# them would make those who measure answers under load wait for them. They leave many worlds behind, whose targets are
+# asked less often how they are. They are a sample, by a printed seed; `make sweep` runs all of them.
 localstack: ## the real binary against a LocalStack process
 	@export TIDEGATE_ROUTE53_RATE=0 TIDEGATE_CODEDEPLOY_MINUTE_SECONDS=6
 	scripts/with-localstack cargo test --quiet --test localstack -- --test-threads 5 --nocapture --skip faults::
 	TIDEGATE_HEALTH_CHECK_SECONDS=1 scripts/with-localstack cargo test --quiet --test localstack -- --nocapture faults::
+
+sweep: ## every fault at every operation, where `make test` takes a sample
+	@export TIDEGATE_SWEEP=all TIDEGATE_ROUTE53_RATE=0 TIDEGATE_CODEDEPLOY_MINUTE_SECONDS=6 TIDEGATE_HEALTH_CHECK_SECONDS=1
+	scripts/with-localstack cargo test --quiet --test localstack -- --nocapture faults::
 
 core: ## the quick inner loop: no AWS SDK, nothing that needs one
 	@cargo test --quiet --no-default-features --lib --test suite --test model
