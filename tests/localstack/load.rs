@@ -8,6 +8,9 @@ use std::{
 
 use serde::Deserialize;
 
+/// So many have to have come for a word on none of them being lost; how many came is told.
+pub(crate) const ENOUGH: u64 = 1_000;
+
 /// A load generator at work.
 pub(crate) struct Load(Child);
 

@@ -2,7 +2,7 @@
 //! killed and taken back, with every described resource compared before and after.
 
 use crate::{
-    load::Load,
+    load::{ENOUGH, Load},
     world::{Ended, World},
 };
 
@@ -32,6 +32,11 @@ pub(crate) fn deploying(world: &World, file: &str, group: &str, alarm: &str, key
     })
 }
 
+/// With bakes that are long enough for an alarm on a busy machine; one that goes off ends them sooner.
+fn patient(world: &World, plan: &str) -> String {
+    world.plan_text(plan, |text| text.replace("bake: 8s", "bake: 40s"))
+}
+
 #[test]
 fn a_rolling_refresh_and_its_roll_back_lose_no_request() {
     let world = World::of_kind("rolling", "rollgood");
@@ -45,8 +50,7 @@ fn a_rolling_refresh_and_its_roll_back_lose_no_request() {
     assert_eq!(world.described(), before);
     let seen = load.stop();
     println!("rolling refresh and back: {} requests, {:?}", seen.requests, seen.versions());
-    assert!(seen.requests >= 5_000, "only {} requests", seen.requests);
-    assert_eq!(seen.errors, 0);
+    assert!(seen.requests >= ENOUGH && seen.errors == 0, "{seen:?}");
     assert!(seen.versions().get("2").is_some_and(|answers| *answers > 0), "version 2 served");
 }
 
@@ -55,8 +59,8 @@ fn a_refresh_to_a_bad_version_is_taken_back() {
     let world = World::of_kind("rolling", "rollbad");
     let before = world.described();
     let load = Load::start(&world.prefix, 120);
-    let ended = world.run(&["run", &rolling(&world, "[50%]", 3)]);
-    assert!(ended.expect(4).told.contains("rollbad-5xx is in ALARM"), "{}", ended.told);
+    let plan = patient(&world, &rolling(&world, "[50%]", 3));
+    world.run(&["run", &plan]).expect(4).tripped("rollbad-5xx");
     assert_eq!(world.described(), before);
     let seen = load.stop();
     println!("bad refresh: {} of {} requests failed", seen.errors, seen.requests);
@@ -107,8 +111,7 @@ fn a_deployment_that_serves_errors_is_stopped_and_the_earlier_revision_comes_bac
     let before = world.described();
     let load = Load::start(&world.prefix, 120);
     let plan = deploying(&world, "codedeploy-in-place.yaml", "in-place", "5xx", "errors.zip");
-    let ended = world.run(&["run", &plan]);
-    assert!(ended.expect(4).told.contains("deploybad-5xx is in ALARM"), "{}", ended.told);
+    world.run(&["run", &patient(&world, &plan)]).expect(4).tripped("deploybad-5xx");
     assert_eq!(world.described(), before);
     let seen = load.stop();
     println!("bad deployment: {} of {} requests failed", seen.errors, seen.requests);
@@ -133,8 +136,7 @@ fn a_blue_green_deployment_of_a_bad_revision_goes_back_when_its_alarm_goes_off()
     let load = Load::start("deploybgbad-bg", 120);
     let plan =
         deploying(&world, "codedeploy-blue-green.yaml", "blue-green", "bg-5xx", "errors.zip");
-    let ended = world.run(&["run", &plan]);
-    assert!(ended.expect(4).told.contains("deploybgbad-bg-5xx is in ALARM"), "{}", ended.told);
+    world.run(&["run", &patient(&world, &plan)]).expect(4).tripped("deploybgbad-bg-5xx");
     assert_eq!(world.deployed("blue-green"), before);
     let seen = load.stop();
     println!("bad replacement: {} of {} requests failed", seen.errors, seen.requests);

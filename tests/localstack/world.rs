@@ -515,6 +515,13 @@ impl Ended {
         }
     }
 
+    /// It was this alarm: found in that state, or in its history when it had left it again by then.
+    #[track_caller]
+    pub(crate) fn tripped(&self, alarm: &str) {
+        let said = ["is in", "went to"].map(|how| format!("{alarm} {how} ALARM"));
+        assert!(said.iter().any(|words| self.told.contains(words)), "{}", self.told);
+    }
+
     pub(crate) fn wait(child: Child) -> Self {
         Self::of(child.wait_with_output().unwrap())
     }
