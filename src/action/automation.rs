@@ -54,9 +54,10 @@ mod tests {
 
     use crate::{
         action::preflight,
+        cloud::Operation,
         rollout::Timestamp,
         simulation::{Scenario, World},
-        testkit::{Fault, Faults, Operation, sample_plan},
+        testkit::{Fault, Faults, sample_plan},
     };
 
     async fn told(side: &str, faults: &Faults) -> Vec<String> {

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use crate::{
-    cloud::{Cloud, Error, Reads},
+    cloud::{Cloud, Error, Operation, Reads},
     plan::{Header, Member, Plan, RouteName},
     rollout::{
         Bindings, Bound, Call, CallProblem, Flow, Medium, Move, Picture, ProblemKind, Software,
@@ -61,7 +61,7 @@ pub async fn call(
             let live = Picture::Capacity(cloud.reads.groups.group(group).await?.capacity);
             if !before.stands_in(&live) && !call.after.stands_in(&live) {
                 return Err(Error::Conflict {
-                    operation: "UpdateAutoScalingGroup",
+                    operation: Operation::UpdateAutoScalingGroup,
                     message: format!("{group} is at {live}, not at {before}"),
                 });
             }
@@ -93,7 +93,7 @@ pub async fn call(
             }
         }
         (target, _, after) => Err(Error::Rejected {
-            operation: "call",
+            operation: Operation::Call,
             message: format!("{target} cannot look like {after}"),
         }),
     }
@@ -133,7 +133,7 @@ async fn set_weights(
     after: &Split,
 ) -> Result<(), Error> {
     let conflict = |place: &str, live: &dyn Display| Error::Conflict {
-        operation: "ModifyRule",
+        operation: Operation::ModifyRule,
         message: format!("{place} is at {live}, not at {before}"),
     };
     if !bound.others.is_empty() {

@@ -3,84 +3,87 @@
 use std::collections::BTreeSet;
 
 use super::alarms::queues;
-use crate::plan::{FleetKind, Gate, GateKind, How, Plan, Replace, RouteKind, Step, Verb};
+use crate::{
+    cloud::Operation,
+    plan::{FleetKind, Gate, GateKind, How, Plan, Replace, RouteKind, Step, Verb},
+};
 
 /// Actions in the form `service:Operation`, sorted.
 pub fn permissions(plan: &Plan) -> Vec<String> {
     let mut actions = BTreeSet::new();
     if plan.aws.account.is_some() {
-        actions.insert("sts:GetCallerIdentity");
+        actions.insert(Operation::GetCallerIdentity);
     }
     to_read_routes(plan, &mut actions);
     if plan.fleets.values().any(|fleet| fleet.kind == FleetKind::AutoScaling) {
-        actions.insert("autoscaling:DescribeAutoScalingGroups");
+        actions.insert(Operation::DescribeAutoScalingGroups);
     }
     for (_, step) in plan.steps() {
         match &step.verb {
             Verb::Scale { fleet, .. } => {
                 if plan.fleets.get(fleet).is_some_and(|fleet| fleet.behind.is_none()) {
                     actions.extend([
-                        "elasticloadbalancing:DescribeListeners",
-                        "elasticloadbalancing:DescribeRules",
-                        "elasticloadbalancing:DescribeTargetGroups",
+                        Operation::DescribeListeners,
+                        Operation::DescribeRules,
+                        Operation::DescribeTargetGroups,
                     ]);
                 }
                 actions.extend([
-                    "autoscaling:DescribePolicies",
-                    "autoscaling:DescribeScheduledActions",
-                    "autoscaling:UpdateAutoScalingGroup",
-                    "ec2:DescribeInstanceTypeOfferings",
-                    "ec2:DescribeLaunchTemplateVersions",
+                    Operation::DescribePolicies,
+                    Operation::DescribeScheduledActions,
+                    Operation::UpdateAutoScalingGroup,
+                    Operation::DescribeInstanceTypeOfferings,
+                    Operation::DescribeLaunchTemplateVersions,
                 ]);
             }
             Verb::Shift { route, .. } => match plan.routes.get(route).map(|route| &route.kind) {
-                Some(RouteKind::Alb(_)) => actions.extend([
-                    "elasticloadbalancing:ModifyListener",
-                    "elasticloadbalancing:ModifyRule",
-                ]),
-                Some(RouteKind::Nlb(_)) => actions.extend(["elasticloadbalancing:ModifyListener"]),
+                Some(RouteKind::Alb(_)) => {
+                    actions.extend([Operation::ModifyListener, Operation::ModifyRule])
+                }
+                Some(RouteKind::Nlb(_)) => actions.extend([Operation::ModifyListener]),
                 Some(RouteKind::Route53(_)) => {
-                    actions.extend(["route53:ChangeResourceRecordSets", "route53:GetChange"]);
+                    actions.extend([Operation::ChangeResourceRecordSets, Operation::GetChange]);
                 }
                 None => {}
             },
             Verb::TestRoute { .. } => actions.extend([
-                "elasticloadbalancing:CreateRule",
-                "elasticloadbalancing:DeleteRule",
-                "elasticloadbalancing:DescribeAccountLimits",
+                Operation::CreateRule,
+                Operation::DeleteRule,
+                Operation::DescribeAccountLimits,
             ]),
             Verb::Replace(Replace { how: How::Refresh(_), .. }) => actions.extend([
-                "autoscaling:DescribeInstanceRefreshes",
-                "autoscaling:ResumeProcesses",
-                "autoscaling:RollbackInstanceRefresh",
-                "autoscaling:StartInstanceRefresh",
-                "autoscaling:SuspendProcesses",
-                "ec2:DescribeInstanceTypeOfferings",
-                "ec2:DescribeLaunchTemplateVersions",
-                "ec2:RunInstances",
+                Operation::DescribeInstanceRefreshes,
+                Operation::ResumeProcesses,
+                Operation::RollbackInstanceRefresh,
+                Operation::StartInstanceRefresh,
+                Operation::SuspendProcesses,
+                Operation::DescribeInstanceTypeOfferings,
+                Operation::DescribeLaunchTemplateVersions,
+                Operation::RunInstances,
             ]),
             Verb::Replace(Replace { how: How::Deploy(_), .. }) => actions.extend([
-                "codedeploy:BatchGetDeploymentTargets",
-                "codedeploy:ContinueDeployment",
-                "codedeploy:CreateDeployment",
-                "codedeploy:GetApplicationRevision",
-                "codedeploy:GetDeployment",
-                "codedeploy:GetDeploymentConfig",
-                "codedeploy:GetDeploymentGroup",
-                "codedeploy:ListDeploymentTargets",
-                "codedeploy:RegisterApplicationRevision",
-                "codedeploy:StopDeployment",
+                Operation::BatchGetDeploymentTargets,
+                Operation::ContinueDeployment,
+                Operation::CreateDeployment,
+                Operation::GetApplicationRevision,
+                Operation::GetDeployment,
+                Operation::GetDeploymentConfig,
+                Operation::GetDeploymentGroup,
+                Operation::ListDeploymentTargets,
+                Operation::RegisterApplicationRevision,
+                Operation::StopDeployment,
             ]),
             Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {}
         }
     }
     if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Alarms(_))) {
-        actions.insert("cloudwatch:DescribeAlarms");
-        actions.insert("cloudwatch:DescribeAlarmHistory");
+        actions.insert(Operation::DescribeAlarms);
+        actions.insert(Operation::DescribeAlarmHistory);
     }
     for queue in queues(plan) {
-        let finding = if queue.is_url() { "sqs:GetQueueAttributes" } else { "sqs:GetQueueUrl" };
-        actions.extend(["sqs:DeleteMessage", "sqs:ReceiveMessage", finding]);
+        let finding =
+            if queue.is_url() { Operation::GetQueueAttributes } else { Operation::GetQueueUrl };
+        actions.extend([Operation::DeleteMessageBatch, Operation::ReceiveMessage, finding]);
     }
     let measures = |gate: &Gate| match gate.kind {
         GateKind::Metric(_) | GateKind::Compare(_) | GateKind::ErrorBudget(_) => true,
@@ -92,74 +95,74 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         | GateKind::Window(_) => false,
     };
     if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Lambda(_))) {
-        actions.insert("lambda:InvokeFunction");
+        actions.insert(Operation::Invoke);
     }
     let counts = |step: &Step| matches!(&step.verb, Verb::Shift { min_requests: Some(_), .. });
     if plan.gates.values().any(measures) || plan.steps().any(|(_, step)| counts(step)) {
-        actions.insert("cloudwatch:GetMetricData");
+        actions.insert(Operation::GetMetricData);
     }
-    actions.into_iter().map(str::to_owned).collect()
+    in_words(actions)
 }
 
-fn to_read_routes(plan: &Plan, actions: &mut BTreeSet<&'static str>) {
+/// As IAM has them, sorted.
+fn in_words(operations: BTreeSet<Operation>) -> Vec<String> {
+    let actions = operations.into_iter().map(|operation| operation.action().to_owned());
+    actions.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn to_read_routes(plan: &Plan, actions: &mut BTreeSet<Operation>) {
     for route in plan.routes.values() {
         match &route.kind {
             RouteKind::Alb(_) | RouteKind::Nlb(_) => {}
             RouteKind::Route53(_) => {
                 actions.extend([
-                    "route53:GetHealthCheckStatus",
-                    "route53:ListHostedZonesByName",
-                    "route53:ListResourceRecordSets",
+                    Operation::GetHealthCheckStatus,
+                    Operation::ListHostedZonesByName,
+                    Operation::ListResourceRecordSets,
                 ]);
                 continue;
             }
         }
         actions.extend([
-            "elasticloadbalancing:DescribeListeners",
-            "elasticloadbalancing:DescribeLoadBalancers",
+            Operation::DescribeListeners,
+            Operation::DescribeLoadBalancers,
             // Of any load balancer that a side's target groups stand behind.
-            "elasticloadbalancing:DescribeRules",
-            "elasticloadbalancing:DescribeTargetGroupAttributes",
-            "elasticloadbalancing:DescribeTargetGroups",
-            "elasticloadbalancing:DescribeTargetHealth",
+            Operation::DescribeRules,
+            Operation::DescribeTargetGroupAttributes,
+            Operation::DescribeTargetGroups,
+            Operation::DescribeTargetHealth,
         ]);
     }
 }
+
 /// The IAM actions for the marks by which runs of different folders keep out of each other's way. A run that is denied
 /// them says so and goes on.
 pub fn optional_permissions(plan: &Plan) -> Vec<String> {
     let mut actions = BTreeSet::new();
     if plan.aws.account.is_none() {
-        actions.insert("sts:GetCallerIdentity");
+        actions.insert(Operation::GetCallerIdentity);
     }
     for route in plan.routes.values() {
         actions.extend(match &route.kind {
-            RouteKind::Alb(_) | RouteKind::Nlb(_) => [
-                "elasticloadbalancing:AddTags",
-                "elasticloadbalancing:DescribeTags",
-                "elasticloadbalancing:RemoveTags",
-            ]
-            .as_slice(),
-            RouteKind::Route53(_) => {
-                &["route53:ChangeTagsForResource", "route53:ListTagsForResource"]
+            RouteKind::Alb(_) | RouteKind::Nlb(_) => {
+                [Operation::AddTags, Operation::DescribeTags, Operation::RemoveTags].as_slice()
             }
+            RouteKind::Route53(_) => &[Operation::ChangeTagsForResource, Operation::ListZoneTags],
         });
     }
     for fleet in plan.fleets.values() {
         actions.extend(match fleet.kind {
-            FleetKind::AutoScaling => [
-                "autoscaling:CreateOrUpdateTags",
-                "autoscaling:DeleteTags",
-                "autoscaling:DescribeTags",
-            ],
+            FleetKind::AutoScaling => {
+                [Operation::CreateOrUpdateTags, Operation::DeleteTags, Operation::DescribeGroupTags]
+            }
             FleetKind::CodeDeploy => [
-                "codedeploy:ListTagsForResource",
-                "codedeploy:TagResource",
-                "codedeploy:UntagResource",
+                Operation::ListDeploymentGroupTags,
+                Operation::TagResource,
+                Operation::UntagResource,
             ],
         });
     }
-    actions.into_iter().map(str::to_owned).collect()
+    in_words(actions)
 }
 
 #[cfg(test)]

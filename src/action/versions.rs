@@ -202,11 +202,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::cloud::Operation;
     use crate::{
         action::{Settled, preflight},
         rollout::{Timestamp, settled as as_settled},
         simulation::{Scenario, World},
-        testkit::{Fault, Faults, Operation, sample_plan},
+        testkit::{Fault, Faults, sample_plan},
     };
 
     async fn looked(

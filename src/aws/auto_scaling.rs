@@ -21,7 +21,7 @@ use super::{
     arn, error::classed, heard::Fields, launch_templates::LaunchTemplates, pace::Pace, version,
 };
 use crate::{
-    cloud::{Automation, Error, Group, Groups, Offers, ResizeGroups, Scheduled},
+    cloud::{Automation, Error, Group, Groups, Offers, Operation, ResizeGroups, Scheduled},
     plan::Member,
     rollout::{Capacity, Version},
 };
@@ -60,7 +60,7 @@ impl AutoScaling {
         let call =
             self.client.describe_auto_scaling_groups().auto_scaling_group_names(name.as_str());
         let sent = call.customize().interceptor(fields).send().await;
-        let answer = sent.map_err(classed("autoscaling:DescribeAutoScalingGroups", &what))?;
+        let answer = sent.map_err(classed(Operation::DescribeAutoScalingGroups, &what))?;
         // A group that does not exist is left out, and nothing else can be in the answer.
         answer
             .auto_scaling_groups
@@ -91,7 +91,7 @@ impl AutoScaling {
             self.pace.turn().await;
             let call = self.client.describe_policies().auto_scaling_group_name(name.as_str());
             let page = call.set_next_token(token).send().await;
-            let page = page.map_err(classed("autoscaling:DescribePolicies", &what))?;
+            let page = page.map_err(classed(Operation::DescribePolicies, &what))?;
             let enabled = page.scaling_policies().iter().filter(|p| p.enabled() != Some(false));
             names.extend(enabled.filter_map(|policy| policy.policy_name()).map(str::to_owned));
             token = page.next_token.filter(|token| !token.is_empty());
@@ -109,7 +109,7 @@ impl AutoScaling {
             let call =
                 self.client.describe_scheduled_actions().auto_scaling_group_name(name.as_str());
             let page = call.set_next_token(token).send().await;
-            let page = page.map_err(classed("autoscaling:DescribeScheduledActions", &what))?;
+            let page = page.map_err(classed(Operation::DescribeScheduledActions, &what))?;
             actions.extend(page.scheduled_update_group_actions().iter().map(scheduled));
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
@@ -143,7 +143,7 @@ impl Groups for AutoScaling {
         match sizes.lacking() {
             None => Ok(read(name, &group)),
             Some(field) => Err(Error::Transient {
-                operation: "DescribeAutoScalingGroups",
+                operation: Operation::DescribeAutoScalingGroups,
                 message: format!("Auto Scaling group {name} came without its {field}"),
             }),
         }
@@ -256,7 +256,7 @@ impl ResizeGroups for AutoScaling {
             .desired_capacity(size(to.desired));
         let what = format!("Auto Scaling group {name}");
         let sent = call.send().await;
-        sent.map_err(classed("autoscaling:UpdateAutoScalingGroup", &what))?;
+        sent.map_err(classed(Operation::UpdateAutoScalingGroup, &what))?;
         if to.desired == 0 {
             self.see_off(name).await;
         }

@@ -12,31 +12,23 @@ use aws_types::os_shim_internal::Env;
 
 use super::{
     auto_scaling::{AutoScaling, RetryContention},
+    balancing::ElasticLoadBalancing,
     cloudwatch::CloudWatch,
     codedeploy::CodeDeploy,
     connection,
     identity::SecurityTokens,
     lambda::Lambda,
     launch_templates::LaunchTemplates,
-    load_balancers::ElasticLoadBalancing,
     marks::Tags,
     names::Directory,
     news::{SimpleQueues, patient},
     profile,
     renewal::{Renewable, Source},
     route53::Route53,
+    settings::Settings,
     tally::Tally,
 };
 use crate::cloud::{Calls, Cloud, Error, LocalCommands, Patience, Reads, WebProbe};
-
-/// What was said on the command line or in the plan; what is `None` comes from the environment or the profile.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    pub region: Option<String>,
-    pub profile: Option<String>,
-    /// In place of every service's own endpoint.
-    pub endpoint_url: Option<String>,
-}
 
 /// Clients that read and write. Attempts are counted into `calls`. `Unfit` when no region is known; credentials
 /// are first looked for by the first call.

@@ -15,14 +15,23 @@ use aws_sdk_cloudwatch::{
 };
 use serde::Deserialize;
 
-use super::{error::classed, heard::Heard, metrics::Wanted, pace::Pace, together::Together};
+use super::{error::classed, heard::Heard, pace::Pace, together::Together};
 use crate::{
-    cloud::{Alarm, AlarmValue, Alarms, Error, Series, Transition},
+    cloud::{Alarm, AlarmValue, Alarms, Error, Operation, Query, Series, Transition},
     rollout::Timestamp,
 };
 
 /// `DescribeAlarms` takes this many names.
 const NAMES_A_CALL: usize = 100;
+
+/// The metrics that one gate asks for (see `metrics.rs`).
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) queries: Vec<Query>,
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+    pub(super) period: Duration,
+}
 
 /// CloudWatch.
 #[derive(Debug)]
@@ -60,7 +69,7 @@ impl CloudWatch {
                 .set_next_token(token);
             let heard = Heard::default();
             let sent = call.customize().interceptor(heard.clone()).send().await;
-            let page = sent.map_err(classed("cloudwatch:DescribeAlarms", "an alarm"))?;
+            let page = sent.map_err(classed(Operation::DescribeAlarms, "an alarm"))?;
             let request = || page.request_id().map(str::to_owned);
             let metric = page.metric_alarms().iter().map(metric_alarm);
             let composite = page.composite_alarms().iter().map(composite_alarm);
@@ -104,7 +113,7 @@ impl Alarms for CloudWatch {
                 .max_records(100)
                 .set_next_token(token);
             let page =
-                call.send().await.map_err(classed("cloudwatch:DescribeAlarmHistory", &what))?;
+                call.send().await.map_err(classed(Operation::DescribeAlarmHistory, &what))?;
             for item in page.alarm_history_items() {
                 transitions.extend(transition(item)?);
             }
@@ -206,7 +215,7 @@ struct State {
 /// Nothing for an update that left the value as it was, as composite alarms have them.
 fn transition(item: &AlarmHistoryItem) -> Result<Option<Transition>, Error> {
     let unreadable = |problem: String| Error::Rejected {
-        operation: "DescribeAlarmHistory",
+        operation: Operation::DescribeAlarmHistory,
         message: format!(
             "an entry of {} cannot be read: {problem}",
             item.alarm_name().unwrap_or("?")

@@ -16,9 +16,9 @@ use aws_sdk_codedeploy::{
 
 use super::{error::classed, pace::Pace as Rate};
 use crate::{
-    cloud::{Error, Installation, Installations, Obstacle, Pace, Replacing},
+    cloud::{Error, Installation, Installations, Obstacle, Operation, Pace, Replacing},
     plan::{Bundle, Deploy, How, Member, Revision, units::Percent},
-    rollout::{Flow, Move, Operation, Phase, Software, Version},
+    rollout::{Flow, Move, Operation as Undertaken, Phase, Software, Version},
 };
 
 /// How often, and how many times, the roll-back of a stopped deployment is looked for.
@@ -81,7 +81,7 @@ impl CodeDeploy {
         self.rate.turn().await;
         let call = self.client.get_deployment_group().application_name(application);
         let sent = call.deployment_group_name(group).send().await;
-        let answer = sent.map_err(classed("codedeploy:GetDeploymentGroup", &what))?;
+        let answer = sent.map_err(classed(Operation::GetDeploymentGroup, &what))?;
         answer.deployment_group_info.ok_or(Error::Absent { what })
     }
 
@@ -89,12 +89,12 @@ impl CodeDeploy {
         let what = format!("deployment {id}");
         self.rate.turn().await;
         let sent = self.client.get_deployment().deployment_id(id).send().await;
-        let answer = sent.map_err(classed("codedeploy:GetDeployment", &what))?;
+        let answer = sent.map_err(classed(Operation::GetDeployment, &what))?;
         answer.deployment_info.ok_or(Error::Absent { what })
     }
 
     /// A deployment with what its targets are at; one that goes back also tells why.
-    async fn operation(&self, deployment: &DeploymentInfo) -> Result<Operation, Error> {
+    async fn operation(&self, deployment: &DeploymentInfo) -> Result<Undertaken, Error> {
         let triggered =
             deployment.rollback_info().and_then(|info| info.rollback_triggering_deployment_id());
         let detail = match (triggered, deployment.deployment_id()) {
@@ -117,7 +117,7 @@ impl CodeDeploy {
         let what = format!("deployment {id}");
         self.rate.turn().await;
         let listed = self.client.list_deployment_targets().deployment_id(id).send().await;
-        let listed = listed.map_err(classed("codedeploy:ListDeploymentTargets", &what))?;
+        let listed = listed.map_err(classed(Operation::ListDeploymentTargets, &what))?;
         let targets: Vec<String> =
             listed.target_ids.unwrap_or_default().into_iter().take(TARGETS_A_CALL).collect();
         if targets.is_empty() {
@@ -126,7 +126,7 @@ impl CodeDeploy {
         self.rate.turn().await;
         let call = self.client.batch_get_deployment_targets().deployment_id(id);
         let sent = call.set_target_ids(Some(targets)).send().await;
-        let answer = sent.map_err(classed("codedeploy:BatchGetDeploymentTargets", &what))?;
+        let answer = sent.map_err(classed(Operation::BatchGetDeploymentTargets, &what))?;
         let events: Vec<Event> = answer.deployment_targets().iter().filter_map(event).collect();
         let failed = || events.iter().filter(|event| event.status == LifecycleEventStatus::Failed);
         let at_work =
@@ -160,7 +160,7 @@ impl Installations for CodeDeploy {
         self.rate.turn().await;
         let asked = self.client.get_deployment_config().deployment_config_name(config).send().await;
         let what = format!("deployment configuration {config}");
-        asked.map(|_| ()).map_err(classed("codedeploy:GetDeploymentConfig", &what))
+        asked.map(|_| ()).map_err(classed(Operation::GetDeploymentConfig, &what))
     }
 
     async fn installation(&self, of: &Member) -> Result<Installation, Error> {
@@ -207,11 +207,11 @@ fn reason(deployment: &DeploymentInfo) -> String {
 }
 
 /// A group that stands where a roll-back took it.
-fn taken_back(stands: &DeploymentInfo, version: &Version) -> Option<Operation> {
+fn taken_back(stands: &DeploymentInfo, version: &Version) -> Option<Undertaken> {
     let rolled_back = stands.creator() == Some(&DeploymentCreator::CodeDeployRollback);
     rolled_back.then(|| {
         let message = stands.rollback_info().and_then(|info| info.rollback_message());
-        Operation {
+        Undertaken {
             id: stands.deployment_id().unwrap_or_default().to_owned(),
             to: version.clone(),
             phase: Phase::TakenBack {
@@ -222,7 +222,7 @@ fn taken_back(stands: &DeploymentInfo, version: &Version) -> Option<Operation> {
     })
 }
 
-fn operation(deployment: &DeploymentInfo, detail: Option<String>) -> Operation {
+fn operation(deployment: &DeploymentInfo, detail: Option<String>) -> Undertaken {
     let reason = || reason(deployment);
     let phase = match deployment.status() {
         Some(Status::Ready) => Phase::Ready,
@@ -231,7 +231,7 @@ fn operation(deployment: &DeploymentInfo, detail: Option<String>) -> Operation {
         // Created, queued, in progress, baking, and whatever comes to be.
         _ => Phase::Moving { done: done(deployment) },
     };
-    Operation {
+    Undertaken {
         id: deployment.deployment_id().unwrap_or_default().to_owned(),
         to: Version::new(deployment.revision().map(named).unwrap_or_default()),
         phase,
@@ -344,12 +344,12 @@ impl Replacing for CodeDeploy {
                 let call = self.client.continue_deployment().deployment_id(&id);
                 let sent = call.deployment_wait_type(DeploymentWaitType::ReadyWait).send().await;
                 let what = format!("deployment {id}");
-                sent.map(|_| ()).map_err(classed("codedeploy:ContinueDeployment", &what))
+                sent.map(|_| ()).map_err(classed(Operation::ContinueDeployment, &what))
             }
             Move::TakeBack => self.take_back(of).await,
             Move::Follow => Ok(()),
             Move::Hold | Move::Release => Err(Error::Rejected {
-                operation: "hold",
+                operation: Operation::Hold,
                 message: format!("CodeDeploy cannot hold a deployment of {of} on its way"),
             }),
         }
@@ -359,7 +359,8 @@ impl Replacing for CodeDeploy {
 impl CodeDeploy {
     async fn create(&self, of: &Member, to: &Version, pace: &Pace) -> Result<(), Error> {
         let (application, group) = parts(of);
-        let rejected = |message: String| Error::Rejected { operation: "CreateDeployment", message };
+        let rejected =
+            |message: String| Error::Rejected { operation: Operation::CreateDeployment, message };
         let How::Deploy(deploy) = &pace.how else {
             return Err(rejected(format!("{of} is not deployed by this plan")));
         };
@@ -377,7 +378,7 @@ impl CodeDeploy {
             .send()
             .await;
         let what = format!("deployment group {of}");
-        sent.map(|_| ()).map_err(classed("codedeploy:CreateDeployment", &what))
+        sent.map(|_| ()).map_err(classed(Operation::CreateDeployment, &what))
     }
 
     /// Stops it with a roll-back, and waits a while for that to be there: it is another deployment, and without it the
@@ -387,7 +388,7 @@ impl CodeDeploy {
         let what = format!("deployment {id}");
         self.rate.turn().await;
         let call = self.client.stop_deployment().deployment_id(&id).auto_rollback_enabled(true);
-        call.send().await.map_err(classed("codedeploy:StopDeployment", &what))?;
+        call.send().await.map_err(classed(Operation::StopDeployment, &what))?;
         for _ in 0..ROLLBACK_LOOKS {
             if self.last(of).await? != id {
                 break;

@@ -29,7 +29,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use crate::cloud::{Error, Patience, check_authorities};
+use crate::cloud::{Error, Operation, Patience, check_authorities};
 
 /// The client for all services. `bundle` is the profile's `ca_bundle`; as with the CLI, `AWS_CA_BUNDLE` comes before it,
 /// and either replaces what the machine trusts.
@@ -181,7 +181,7 @@ impl AtEndpoint {
         self.says(&["invalid peer certificate"])
     }
 
-    pub(super) fn class(&self, operation: &'static str) -> Error {
+    pub(super) fn class(&self, operation: Operation) -> Error {
         let (endpoint, message) = (self.endpoint.clone(), deepest(&self.source));
         if self.is_untrusted() {
             Error::Untrusted { endpoint, message }

@@ -10,12 +10,11 @@ use super::{
     connection::{AtEndpoint, chain},
     renewal::NoCredentials,
 };
-use crate::cloud::Error;
+use crate::cloud::{Error, Operation};
 
-/// Makes the class of a failed call. `action` is what IAM calls it (`elasticloadbalancing:ModifyRule`); `object` is
-/// what was asked about, in words that fit before "does not exist".
+/// Makes the class of a failed call. `object` is what was asked about, in words that fit before "does not exist".
 pub(super) fn classed<E>(
-    action: &'static str,
+    operation: Operation,
     object: &str,
 ) -> impl FnOnce(SdkError<E, Response>) -> Error
 where
@@ -23,7 +22,6 @@ where
 {
     let object = object.to_owned();
     move |error| {
-        let operation = operation_of(action);
         match &error {
             SdkError::ServiceError(answer) => {
                 let failure = Failure {
@@ -32,7 +30,7 @@ where
                     status: answer.raw().status().as_u16(),
                     body: answer.raw().body().bytes().unwrap_or_default(),
                 };
-                failure.class(action, object)
+                failure.class(operation, object)
             }
             SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
                 no_call(operation, &error)
@@ -44,13 +42,8 @@ where
     }
 }
 
-/// `ModifyRule` of `elasticloadbalancing:ModifyRule`.
-pub(super) fn operation_of(action: &'static str) -> &'static str {
-    action.split_once(':').map_or(action, |(_, operation)| operation)
-}
-
 /// A request that was not sent, or whose answer was lost on the way.
-fn no_call(operation: &'static str, error: &(dyn StdError + 'static)) -> Error {
+fn no_call(operation: Operation, error: &(dyn StdError + 'static)) -> Error {
     let lacking = chain(error).find_map(|link| link.downcast_ref::<NoCredentials>());
     let at = chain(error).find_map(|link| link.downcast_ref::<AtEndpoint>());
     match (lacking, at) {
@@ -110,8 +103,7 @@ impl Failure<'_> {
         thing == "resource" || (!thing.is_empty() && object.contains(&thing))
     }
 
-    fn class(&self, action: &'static str, object: String) -> Error {
-        let operation = operation_of(action);
+    fn class(&self, operation: Operation, object: String) -> Error {
         let message = self.words();
         // The same failure is `ScalingActivityInProgress` on the wire and `…Fault` in the model.
         let code = self.code.trim_end_matches("Exception").trim_end_matches("Fault");
@@ -142,8 +134,8 @@ impl Failure<'_> {
                 message,
                 "the secret does not belong to the access key id (copy both again), or this machine's clock is wrong",
             ),
-            "UnauthorizedOperation" | "NotAuthorized" => self.denied(action, object),
-            c if c.starts_with("AccessDenied") => self.denied(action, object),
+            "UnauthorizedOperation" | "NotAuthorized" => self.denied(operation, object),
+            c if c.starts_with("AccessDenied") => self.denied(operation, object),
             // Another change of the same hosted zone has not been taken in yet.
             "PriorRequestNotComplete"
             | "ScalingActivityInProgress"
@@ -176,13 +168,14 @@ impl Failure<'_> {
 
     /// The message says more exactly than we know what is missing: "User: … is not authorized to perform:
     /// elasticloadbalancing:ModifyRule on resource: arn:… because no identity-based policy allows …".
-    fn denied(&self, action: &str, object: String) -> Error {
+    fn denied(&self, operation: Operation, object: String) -> Error {
         let after = |words: &str| {
             let rest = self.message.split_once(words)?.1;
             Some(rest.split_whitespace().next()?.trim_matches(['"', ',', '.']).to_owned())
         };
         Error::Denied {
-            action: after("not authorized to perform: ").unwrap_or_else(|| action.to_owned()),
+            action: after("not authorized to perform: ")
+                .unwrap_or_else(|| operation.action().to_owned()),
             resource: after(" on resource: ").unwrap_or(object),
             said: self.words(),
         }
@@ -222,7 +215,7 @@ mod tests {
 
     fn class_of(object: &str, code: &str, message: &str, status: u16) -> Error {
         let failure = Failure { code, message, status, body: b"" };
-        failure.class("autoscaling:UpdateAutoScalingGroup", object.to_owned())
+        failure.class(Operation::UpdateAutoScalingGroup, object.to_owned())
     }
 
     #[test]
@@ -351,9 +344,7 @@ mod tests {
     fn an_error_without_words_is_told_by_its_status_and_body() {
         let told = |status, body: &[u8]| {
             let failure = Failure { code: "", message: "", status, body };
-            failure
-                .class("elasticloadbalancing:ModifyRule", "listener rule x".to_owned())
-                .to_string()
+            failure.class(Operation::ModifyRule, "listener rule x".to_owned()).to_string()
         };
         let page = b"<html>\n  <h1>Bad\x1b[2J gateway</h1>";
         assert_eq!(

@@ -5,7 +5,7 @@ use aws_sdk_sts::Client;
 use tokio::sync::OnceCell;
 
 use super::{error::classed, heard::Heard};
-use crate::cloud::{Caller, Error, Identity};
+use crate::cloud::{Caller, Error, Identity, Operation};
 
 /// The Security Token Service.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Identity for SecurityTokens {
             let heard = Heard::default();
             let call = self.client.get_caller_identity().customize().interceptor(heard.clone());
             let answer = call.send().await;
-            let caller = answer.map_err(classed("sts:GetCallerIdentity", "the caller"))?;
+            let caller = answer.map_err(classed(Operation::GetCallerIdentity, "the caller"))?;
             Ok(Caller {
                 account: caller.account.unwrap_or_default(),
                 arn: caller.arn.unwrap_or_default(),

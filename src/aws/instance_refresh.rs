@@ -11,9 +11,9 @@ use aws_sdk_autoscaling::types::{
 
 use super::{auto_scaling::AutoScaling, error::classed, version::named};
 use crate::{
-    cloud::{Error, Installation, Installations, Obstacle, Pace, Replacing, suspended},
+    cloud::{Error, Installation, Installations, Obstacle, Operation, Pace, Replacing, suspended},
     plan::{How, Matching, Member, Protected, Refresh, Standby, units::Percent},
-    rollout::{Flow, Move, Operation, Phase, Software, Version},
+    rollout::{Flow, Move, Operation as Undertaken, Phase, Software, Version},
 };
 
 const PROCESS: &str = "InstanceRefresh";
@@ -38,7 +38,7 @@ impl Installations for AutoScaling {
             .max_records(1)
             .send()
             .await;
-        let answer = asked.map_err(classed("autoscaling:DescribeInstanceRefreshes", &what))?;
+        let answer = asked.map_err(classed(Operation::DescribeInstanceRefreshes, &what))?;
         // The newest comes first.
         let last = answer.instance_refreshes().first();
         // It may have succeeded between the two questions. A version from before and nothing under way would be a picture
@@ -66,7 +66,7 @@ fn read(of: &Member, group: &AutoScalingGroup, last: Option<&InstanceRefresh>) -
     obstacles.extend(template_obstacle(of, template));
     let operation = last.and_then(|last| operation(last, &version));
     let notes = match &operation {
-        Some(Operation { id, phase: Phase::Failed { reason }, .. }) => {
+        Some(Undertaken { id, phase: Phase::Failed { reason }, .. }) => {
             vec![format!(
                 "the last instance refresh of {of} ({id}) failed: {reason}; its instances may be a mixture"
             )]
@@ -111,7 +111,7 @@ fn template_obstacle(
 }
 
 /// The last refresh, unless it succeeded: then there is only its version.
-fn operation(last: &InstanceRefresh, group: &Version) -> Option<Operation> {
+fn operation(last: &InstanceRefresh, group: &Version) -> Option<Undertaken> {
     let to = desired(last).unwrap_or_else(|| group.clone());
     let done = last.percentage_complete().and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
     let done = Percent::from_basis_points(done.saturating_mul(100)).unwrap_or(Percent::HUNDRED);
@@ -132,7 +132,7 @@ fn operation(last: &InstanceRefresh, group: &Version) -> Option<Operation> {
         Phase::Moving { .. } | Phase::Ready => last.status_reason().map(str::to_owned),
         Phase::Failed { .. } | Phase::TakenBack { .. } => None,
     };
-    Some(Operation { id, to, phase, detail })
+    Some(Undertaken { id, to, phase, detail })
 }
 
 #[async_trait]
@@ -145,19 +145,19 @@ impl Replacing for AutoScaling {
             Move::Hold => {
                 let call = self.client.suspend_processes().auto_scaling_group_name(of.as_str());
                 let sent = call.scaling_processes(PROCESS).send().await;
-                sent.map(|_| ()).map_err(classed("autoscaling:SuspendProcesses", &object))
+                sent.map(|_| ()).map_err(classed(Operation::SuspendProcesses, &object))
             }
             Move::GoOn | Move::Release => {
                 let call = self.client.resume_processes().auto_scaling_group_name(of.as_str());
                 let sent = call.scaling_processes(PROCESS).send().await;
-                sent.map(|_| ()).map_err(classed("autoscaling:ResumeProcesses", &object))
+                sent.map(|_| ()).map_err(classed(Operation::ResumeProcesses, &object))
             }
             Move::Follow => Ok(()),
             Move::TakeBack => {
                 let call =
                     self.client.rollback_instance_refresh().auto_scaling_group_name(of.as_str());
                 let sent = call.send().await;
-                sent.map(|_| ()).map_err(classed("autoscaling:RollbackInstanceRefresh", &object))
+                sent.map(|_| ()).map_err(classed(Operation::RollbackInstanceRefresh, &object))
             }
         }
     }
@@ -171,8 +171,10 @@ impl AutoScaling {
         to: &Version,
         pace: &Pace,
     ) -> Result<(), Error> {
-        let rejected =
-            |message: String| Error::Rejected { operation: "StartInstanceRefresh", message };
+        let rejected = |message: String| Error::Rejected {
+            operation: Operation::StartInstanceRefresh,
+            message,
+        };
         let How::Refresh(refresh) = &pace.how else {
             return Err(rejected(format!("{of} is not refreshed by this plan")));
         };
@@ -192,7 +194,7 @@ impl AutoScaling {
             .preferences(preferences(refresh, version, &pace.stops))
             .send()
             .await;
-        sent.map(|_| ()).map_err(classed("autoscaling:StartInstanceRefresh", object))
+        sent.map(|_| ()).map_err(classed(Operation::StartInstanceRefresh, object))
     }
 }
 

@@ -14,7 +14,7 @@ use aws_sdk_lambda::{
 
 use super::error::classed;
 use crate::{
-    cloud::{Error, Functions, Invoked},
+    cloud::{Error, Functions, Invoked, Operation},
     plan::FunctionName,
 };
 
@@ -22,8 +22,6 @@ use crate::{
 const KEPT: usize = 64 * 1024;
 
 const CONNECT: Duration = Duration::from_secs(3);
-
-const INVOKE: &str = "lambda:InvokeFunction";
 
 /// The Lambda service.
 #[derive(Debug)]
@@ -47,7 +45,7 @@ impl Functions for Lambda {
             .set_qualifier(function.qualifier.clone())
             .invocation_type(InvocationType::DryRun);
         let answer = call.send().await;
-        answer.map(|_| ()).map_err(classed(INVOKE, &format!("function {function}")))
+        answer.map(|_| ()).map_err(classed(Operation::Invoke, &format!("function {function}")))
     }
 
     async fn invoke(
@@ -72,7 +70,7 @@ impl Functions for Lambda {
             .customize()
             .config_override(Builder::new().timeout_config(timeouts));
         let answer = call.send().await;
-        let answer = answer.map_err(classed(INVOKE, &format!("function {function}")))?;
+        let answer = answer.map_err(classed(Operation::Invoke, &format!("function {function}")))?;
         let request = answer.request_id().map(str::to_owned);
         let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
         let kept = payload.get(..KEPT).unwrap_or(&payload);

@@ -20,7 +20,7 @@ use aws_runtime::{
 };
 use aws_smithy_runtime::client::{
     identity::IdentityCache,
-    orchestrator::operation::Operation,
+    orchestrator::operation::Operation as Orchestrated,
     retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier},
 };
 use aws_smithy_runtime_api::{
@@ -44,11 +44,9 @@ use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use aws_types::{SigningName, region::SigningRegion, service_config::ServiceConfigKey};
 
 use super::{error::classed, pace::Pace, tally::Tally};
-use crate::cloud::Error;
+use crate::cloud::{Error, Operation};
 
 const API_VERSION: &str = "2016-11-15";
-const VERSIONS_OPERATION: &str = "DescribeLaunchTemplateVersions";
-const OFFERINGS_OPERATION: &str = "DescribeInstanceTypeOfferings";
 
 /// The fields of a form.
 type Form = Vec<(String, String)>;
@@ -62,7 +60,7 @@ const ZONE: &str = "location";
 const TOKEN: &str = "nextToken";
 const WANTED: [&str; 4] = [NUMBER, TYPE, ZONE, TOKEN];
 
-type Ask = Operation<Form, Answer, Refused>;
+type Ask = Orchestrated<Form, Answer, Refused>;
 
 /// A version of a launch template, as far as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,10 +78,10 @@ pub(super) struct LaunchTemplates {
     pace: Pace,
 }
 
-fn operation(config: &SdkConfig, tally: Tally, name: &'static str) -> Ask {
-    let mut builder = Operation::builder()
+fn operation(config: &SdkConfig, tally: Tally, asked: Operation) -> Ask {
+    let mut builder = Orchestrated::builder()
         .service_name("EC2")
-        .operation_name(name)
+        .operation_name(asked.name())
         .endpoint_url(&endpoint(config))
         .standard_retry(&config.retry_config().cloned().unwrap_or_else(RetryConfig::standard))
         .timeout_config(config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled))
@@ -92,7 +90,7 @@ fn operation(config: &SdkConfig, tally: Tally, name: &'static str) -> Ask {
         .retry_classifier(HttpStatusCodeClassifier::default())
         .interceptor(tally)
         .runtime_plugin(signing(config))
-        .serializer(move |form| request(name, form))
+        .serializer(move |form| request(asked, form))
         .deserializer(answer);
     if let Some(client) = config.http_client() {
         builder = builder.http_client(client);
@@ -109,8 +107,8 @@ fn operation(config: &SdkConfig, tally: Tally, name: &'static str) -> Ask {
 impl LaunchTemplates {
     pub(super) fn new(config: &SdkConfig, tally: &Tally) -> Self {
         Self {
-            versions: operation(config, tally.clone(), VERSIONS_OPERATION),
-            offerings: operation(config, tally.clone(), OFFERINGS_OPERATION),
+            versions: operation(config, tally.clone(), Operation::DescribeLaunchTemplateVersions),
+            offerings: operation(config, tally.clone(), Operation::DescribeInstanceTypeOfferings),
             pace: Pace::launch_templates(),
         }
     }
@@ -130,7 +128,7 @@ impl LaunchTemplates {
         let answer = self.versions.invoke(owned(form)).await;
         let mut answer = answer.map_err(|error| {
             missing(&error)
-                .unwrap_or_else(|| classed("ec2:DescribeLaunchTemplateVersions", &what)(error))
+                .unwrap_or_else(|| classed(Operation::DescribeLaunchTemplateVersions, &what)(error))
         })?;
         let number = told(&mut answer, NUMBER).into_iter().next();
         let instance_type = told(&mut answer, TYPE).into_iter().next();
@@ -162,7 +160,8 @@ impl LaunchTemplates {
             form.extend(token.map(|token| ("NextToken".to_owned(), token)));
             self.pace.turn().await;
             let answer = self.offerings.invoke(form).await;
-            let mut answer = answer.map_err(classed("ec2:DescribeInstanceTypeOfferings", what))?;
+            let mut answer =
+                answer.map_err(classed(Operation::DescribeInstanceTypeOfferings, what))?;
             let pairs = told(&mut answer, TYPE).into_iter().zip(told(&mut answer, ZONE));
             for (kind, zone) in pairs {
                 if let Some(of_kind) = offered.get_mut(&kind).filter(|_| zones.contains(&zone)) {
@@ -186,7 +185,7 @@ fn missing(error: &SdkError<Refused, HttpResponse>) -> Option<Error> {
     let refused = error.as_service_error()?;
     let code = refused.code().filter(|code| code.starts_with("InvalidLaunchTemplate"))?;
     let message = format!("{code}: {}", refused.message().unwrap_or_default());
-    Some(Error::Rejected { operation: VERSIONS_OPERATION, message })
+    Some(Error::Rejected { operation: Operation::DescribeLaunchTemplateVersions, message })
 }
 
 /// Where EC2 is asked: what was said on the command line, then what is set for EC2 alone or for every service, as the
@@ -239,7 +238,7 @@ fn signing(config: &SdkConfig) -> StaticRuntimePlugin {
     StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
 }
 
-fn request(operation: &str, form: Form) -> Result<HttpRequest, BoxError> {
+fn request(operation: Operation, form: Form) -> Result<HttpRequest, BoxError> {
     let fields = form.into_iter().fold(String::new(), |fields, (name, value)| {
         format!("{fields}&{name}={}", encoded(&value))
     });

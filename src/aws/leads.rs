@@ -2,9 +2,9 @@
 //! person can find it by. AWS tells a group's load balancer, and nothing tells its rules, so all of them are read.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroup.html>
 
-use aws_sdk_elasticloadbalancingv2::types::{Action, Listener, Rule, RuleCondition};
+use aws_sdk_elasticloadbalancingv2::types::{Action, Listener, Rule};
 
-use super::{arn, forward, load_balancers::ElasticLoadBalancing, test_route};
+use super::{arn, balancing::ElasticLoadBalancing, conditions, forward, test_route};
 use crate::{
     cloud::{Error, Lead, OwnTest},
     plan::{Member, units::Weight},
@@ -57,7 +57,7 @@ fn by_rule(rule: &Rule, listener: &Listener, group: &Member) -> Option<Lead> {
         return None;
     }
     let weight = weight(rule.actions(), group)?;
-    let conditions: Vec<String> = rule.conditions().iter().map(condition).collect();
+    let conditions: Vec<String> = rule.conditions().iter().map(conditions::words).collect();
     let words = format!(
         "rule {} ({}) of {}",
         rule.priority().unwrap_or("?"),
@@ -77,41 +77,4 @@ fn port_of(listener: &Listener) -> String {
     let balancer = listener.listener_arn().and_then(arn::load_balancer_name).unwrap_or("?");
     let port = listener.port().map_or_else(|| "?".to_owned(), |port| port.to_string());
     format!("port {port} of {balancer}")
-}
-
-/// `path /api/*`.
-fn condition(of: &RuleCondition) -> String {
-    format!("{} {}", field(of), values(of).join(" or "))
-}
-
-fn field(of: &RuleCondition) -> String {
-    match of.field().unwrap_or("?") {
-        "path-pattern" => "path".to_owned(),
-        "host-header" => "host".to_owned(),
-        "http-request-method" => "method".to_owned(),
-        "query-string" => "query".to_owned(),
-        "http-header" => {
-            let name = of.http_header_config().and_then(|config| config.http_header_name());
-            format!("header {}", name.unwrap_or("?"))
-        }
-        other => other.to_owned(),
-    }
-}
-
-/// Everything a condition compares with; the older field repeats what a config says.
-pub(super) fn values(of: &RuleCondition) -> Vec<String> {
-    let configured = [
-        of.host_header_config().map(|c| [c.values(), c.regex_values()].concat()),
-        of.path_pattern_config().map(|c| [c.values(), c.regex_values()].concat()),
-        of.http_header_config().map(|c| [c.values(), c.regex_values()].concat()),
-        of.http_request_method_config().map(|c| c.values().to_vec()),
-        of.source_ip_config().map(|c| c.values().to_vec()),
-        of.query_string_config().map(|c| {
-            let pairs = c.values().iter();
-            let word = |of: Option<&str>| of.unwrap_or_default().to_owned();
-            pairs.map(|pair| format!("{}={}", word(pair.key()), word(pair.value()))).collect()
-        }),
-    ];
-    let configured: Vec<String> = configured.into_iter().flatten().flatten().collect();
-    if configured.is_empty() { of.values().to_vec() } else { configured }
 }

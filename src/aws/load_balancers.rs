@@ -1,31 +1,23 @@
 //! Load balancers: finding the place where weights stand, reading it, and writing the weights.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/Welcome.html>
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
-use aws_sdk_elasticloadbalancingv2::{
-    Client,
-    types::{
-        Action, Listener, Rule, TargetDescription, TargetGroup as Described,
-        TargetHealthDescription, TargetHealthStateEnum,
-    },
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, Listener, Rule, TargetDescription, TargetHealthDescription, TargetHealthStateEnum,
 };
 
 use super::{
     arn::{self, Place},
+    balancing::ElasticLoadBalancing,
     error::classed,
-    forward, leads,
-    pace::Pace,
-    test_route, written,
+    forward, leads, test_route, written,
 };
 use crate::{
     cloud::{
-        Error, Forward, Health, HealthState, Lead, LoadBalancers, OwnTest, SetWeights, TargetGroup,
+        Error, Forward, Health, HealthState, Lead, LoadBalancers, Operation, OwnTest, SetWeights,
+        TargetGroup,
     },
     plan::{Header, ListenerRule, Member},
     rollout::{Split, TestRoute},
@@ -34,63 +26,7 @@ use crate::{
 /// AWS waits this long before it forgets a deregistered target, unless told otherwise.
 const DEFAULT_DEREGISTRATION_DELAY: Duration = Duration::from_mins(5);
 
-/// Elastic Load Balancing, version 2.
-#[derive(Debug)]
-pub(super) struct ElasticLoadBalancing {
-    pub(super) client: Client,
-    pub(super) pace: Pace,
-    /// ARNs of target groups by name, because health is asked for often and only by ARN.
-    arns: Mutex<BTreeMap<Member, String>>,
-}
-
 impl ElasticLoadBalancing {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, pace: Pace::load_balancers(), arns: Mutex::default() }
-    }
-
-    /// The actions at a place, read afresh.
-    async fn actions(&self, resource: &str) -> Result<Vec<Action>, Error> {
-        match Place::of(resource) {
-            Some(Place::Rule) => Ok(self.rule(resource).await?.actions.unwrap_or_default()),
-            Some(Place::Listener) => {
-                Ok(self.listener(resource).await?.default_actions.unwrap_or_default())
-            }
-            None => Err(Error::Rejected {
-                operation: "DescribeRules",
-                message: format!(
-                    "`{resource}` is the ARN of neither a listener rule nor a listener"
-                ),
-            }),
-        }
-    }
-
-    async fn rule(&self, arn: &str) -> Result<Rule, Error> {
-        let what = format!("listener rule {arn}");
-        self.pace.turn().await;
-        let call = self.client.describe_rules().rule_arns(arn).send();
-        let answer = call.await.map_err(classed("elasticloadbalancing:DescribeRules", &what))?;
-        answer.rules.into_iter().flatten().next().ok_or(Error::Absent { what })
-    }
-
-    async fn listener(&self, arn: &str) -> Result<Listener, Error> {
-        let what = format!("listener {arn}");
-        self.pace.turn().await;
-        let call = self.client.describe_listeners().listener_arns(arn).send();
-        let answer =
-            call.await.map_err(classed("elasticloadbalancing:DescribeListeners", &what))?;
-        answer.listeners.into_iter().flatten().next().ok_or(Error::Absent { what })
-    }
-
-    async fn load_balancer_arn(&self, name: &str) -> Result<String, Error> {
-        let what = format!("load balancer {name}");
-        self.pace.turn().await;
-        let call = self.client.describe_load_balancers().names(name).send();
-        let answer =
-            call.await.map_err(classed("elasticloadbalancing:DescribeLoadBalancers", &what))?;
-        let found = answer.load_balancers.into_iter().flatten().next();
-        found.and_then(|l| l.load_balancer_arn).ok_or(Error::Absent { what })
-    }
-
     /// The listener of a port, and all others of its load balancer.
     async fn listener_on(
         &self,
@@ -110,40 +46,6 @@ impl ElasticLoadBalancing {
             });
         };
         Ok((listeners.swap_remove(at), listeners))
-    }
-
-    /// Every listener of a load balancer.
-    pub(super) async fn listeners(&self, load_balancer: &str) -> Result<Vec<Listener>, Error> {
-        let what = format!("load balancer {load_balancer}");
-        let (mut listeners, mut marker) = (Vec::new(), None);
-        loop {
-            self.pace.turn().await;
-            let call = self.client.describe_listeners().load_balancer_arn(load_balancer);
-            let sent = call.set_marker(marker).send().await;
-            let page = sent.map_err(classed("elasticloadbalancing:DescribeListeners", &what))?;
-            listeners.extend(page.listeners.into_iter().flatten());
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
-            if marker.is_none() {
-                return Ok(listeners);
-            }
-        }
-    }
-
-    /// Every rule of a listener.
-    pub(super) async fn rules(&self, listener: &str) -> Result<Vec<Rule>, Error> {
-        let what = format!("listener {listener}");
-        let (mut rules, mut marker) = (Vec::new(), None);
-        loop {
-            self.pace.turn().await;
-            let call = self.client.describe_rules().listener_arn(listener).set_marker(marker);
-            let page =
-                call.send().await.map_err(classed("elasticloadbalancing:DescribeRules", &what))?;
-            rules.extend(page.rules.into_iter().flatten());
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
-            if marker.is_none() {
-                return Ok(rules);
-            }
-        }
     }
 
     async fn rule_with_priority(&self, listener: &str, priority: u32) -> Result<Rule, Error> {
@@ -181,56 +83,10 @@ impl ElasticLoadBalancing {
         Error::Unfit { problem: message, hint }
     }
 
-    fn known_arn(&self, name: &Member) -> Option<String> {
-        self.arns.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
-    fn remember(&self, arns: &BTreeMap<Member, String>) {
-        let mut known = self.arns.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(arns.iter().map(|(name, arn)| (name.clone(), arn.clone())));
-    }
-
-    fn forget(&self, name: &Member) {
-        self.arns.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-    }
-
-    /// The ARN of a group given by name or ARN.
-    pub(super) async fn arn_of(&self, group: &Member) -> Result<String, Error> {
-        if group.as_str().starts_with("arn:") {
-            return Ok(group.as_str().to_owned());
-        }
-        if let Some(arn) = self.known_arn(group) {
-            return Ok(arn);
-        }
-        Ok(self.described(group).await?.target_group_arn.unwrap_or_default())
-    }
-
-    /// A group given by name or ARN, read afresh.
-    pub(super) async fn described(&self, group: &Member) -> Result<Described, Error> {
-        let what = format!("target group {group}");
-        self.pace.turn().await;
-        let call = self.client.describe_target_groups();
-        let call = if group.as_str().starts_with("arn:") {
-            call.target_group_arns(group.as_str())
-        } else {
-            call.names(group.as_str())
-        };
-        let answer = call.send().await;
-        let answer = answer
-            .map_err(classed("elasticloadbalancing:DescribeTargetGroups", &what))
-            .inspect_err(|_| self.forget(group))?;
-        let found = answer.target_groups.into_iter().flatten().next();
-        let found = found.ok_or(Error::Absent { what })?;
-        if let Some(arn) = &found.target_group_arn {
-            self.remember(&BTreeMap::from([(group.clone(), arn.clone())]));
-        }
-        Ok(found)
-    }
-
     fn forward_at(&self, resource: String, actions: &[Action]) -> Result<Forward, Error> {
         let operation = match Place::of(&resource) {
-            Some(Place::Listener) => "DescribeListeners",
-            Some(Place::Rule) | None => "DescribeRules",
+            Some(Place::Listener) => Operation::DescribeListeners,
+            Some(Place::Rule) | None => Operation::DescribeRules,
         };
         let standing = forward::standing(actions).map_err(|reason| Error::Rejected {
             operation,
@@ -253,13 +109,13 @@ impl ElasticLoadBalancing {
                 let call = self.client.modify_rule().rule_arn(resource);
                 let sent = call.set_actions(Some(actions)).send().await;
                 let what = format!("listener rule {resource}");
-                sent.map_err(classed("elasticloadbalancing:ModifyRule", &what)).map(|_| ())
+                sent.map_err(classed(Operation::ModifyRule, &what)).map(|_| ())
             }
             Some(Place::Listener) | None => {
                 let call = self.client.modify_listener().listener_arn(resource);
                 let sent = call.set_default_actions(Some(actions)).send().await;
                 let what = format!("listener {resource}");
-                sent.map_err(classed("elasticloadbalancing:ModifyListener", &what)).map(|_| ())
+                sent.map_err(classed(Operation::ModifyListener, &what)).map(|_| ())
             }
         }
     }
@@ -316,7 +172,7 @@ impl LoadBalancers for ElasticLoadBalancing {
         let call = self.client.describe_target_group_attributes().target_group_arn(&arn).send();
         let answer = call
             .await
-            .map_err(classed("elasticloadbalancing:DescribeTargetGroupAttributes", &what))
+            .map_err(classed(Operation::DescribeTargetGroupAttributes, &what))
             .inspect_err(|_| self.forget(name))?;
         let mut attributes = answer.attributes().iter();
         let delay = attributes
@@ -342,7 +198,7 @@ impl LoadBalancers for ElasticLoadBalancing {
         let what = format!("target group {group}");
         let answer = call
             .await
-            .map_err(classed("elasticloadbalancing:DescribeTargetHealth", &what))
+            .map_err(classed(Operation::DescribeTargetHealth, &what))
             // A group that was made anew has another ARN.
             .inspect_err(|_| self.forget(group))?;
         Ok(answer.target_health_descriptions().iter().map(health).collect())
@@ -404,8 +260,8 @@ impl SetWeights for ElasticLoadBalancing {
         if live != expected {
             return Err(Error::Conflict {
                 operation: match Place::of(resource) {
-                    Some(Place::Rule) => "ModifyRule",
-                    Some(Place::Listener) | None => "ModifyListener",
+                    Some(Place::Rule) => Operation::ModifyRule,
+                    Some(Place::Listener) | None => Operation::ModifyListener,
                 },
                 message: format!("expected {expected}, found {live}"),
             });

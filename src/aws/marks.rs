@@ -15,11 +15,11 @@ use aws_sdk_elasticloadbalancingv2::types::{Tag as BalancerTag, TagDescription};
 use aws_sdk_route53::types::{ResourceTagSet, Tag as ZoneTag, TagResourceType};
 
 use super::{
-    auto_scaling::AutoScaling, codedeploy::CodeDeploy, error::classed, identity::SecurityTokens,
-    load_balancers::ElasticLoadBalancing, records::Address, route53::Route53,
+    auto_scaling::AutoScaling, balancing::ElasticLoadBalancing, codedeploy::CodeDeploy,
+    error::classed, identity::SecurityTokens, records::Address, route53::Route53,
 };
 use crate::{
-    cloud::{Error, Identity, Mark, Marks, Owned, SetMarks},
+    cloud::{Error, Identity, Mark, Marks, Operation, Owned, SetMarks},
     plan::Member,
 };
 
@@ -57,7 +57,7 @@ impl Tags {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.describe_tags().resource_arns(arn);
                 let answer = call.send().await;
-                let answer = answer.map_err(classed("elasticloadbalancing:DescribeTags", &what))?;
+                let answer = answer.map_err(classed(Operation::DescribeTags, &what))?;
                 let described = answer.tag_descriptions().iter();
                 let tags = described.flat_map(TagDescription::tags);
                 tags.filter_map(|tag| pair(tag.key(), tag.value())).collect()
@@ -68,7 +68,7 @@ impl Tags {
                 // A group has fifty at most.
                 let call = self.auto_scaling.client.describe_tags().filters(filter);
                 let answer = call.max_records(100).send().await;
-                let answer = answer.map_err(classed("autoscaling:DescribeTags", &what))?;
+                let answer = answer.map_err(classed(Operation::DescribeGroupTags, &what))?;
                 answer.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
             Owned::Records(records) => {
@@ -76,7 +76,7 @@ impl Tags {
                 self.route53.pace.turn().await;
                 let call = self.route53.client.list_tags_for_resource().resource_id(zone);
                 let answer = call.resource_type(TagResourceType::Hostedzone).send().await;
-                let answer = answer.map_err(classed("route53:ListTagsForResource", &what))?;
+                let answer = answer.map_err(classed(Operation::ListZoneTags, &what))?;
                 let tags = answer.resource_tag_set().map(ResourceTagSet::tags).unwrap_or_default();
                 tags.iter().filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
@@ -87,7 +87,7 @@ impl Tags {
                     self.code_deploy.rate.turn().await;
                     let call = self.code_deploy.client.list_tags_for_resource().resource_arn(&arn);
                     let page = call.set_next_token(token).send().await;
-                    let page = page.map_err(classed("codedeploy:ListTagsForResource", &what))?;
+                    let page = page.map_err(classed(Operation::ListDeploymentGroupTags, &what))?;
                     tags.extend(page.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())));
                     token = page.next_token.filter(|token| !token.is_empty());
                     if token.is_none() {
@@ -117,13 +117,13 @@ impl SetMarks for Tags {
                 let tag = BalancerTag::builder().key(key).value(value).build();
                 let call = self.load_balancing.client.add_tags().resource_arns(arn).tags(tag);
                 let sent = call.send().await;
-                sent.map(|_| ()).map_err(classed("elasticloadbalancing:AddTags", &what))
+                sent.map(|_| ()).map_err(classed(Operation::AddTags, &what))
             }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
                 let tag = group_tag(group, key).value(value).propagate_at_launch(false).build();
                 let sent = self.auto_scaling.client.create_or_update_tags().tags(tag).send().await;
-                sent.map(|_| ()).map_err(classed("autoscaling:CreateOrUpdateTags", &what))
+                sent.map(|_| ()).map_err(classed(Operation::CreateOrUpdateTags, &what))
             }
             Owned::Records(records) => {
                 let zone = Address::of(records)?.zone;
@@ -132,7 +132,7 @@ impl SetMarks for Tags {
                 let call = self.route53.client.change_tags_for_resource().resource_id(zone);
                 let call = call.resource_type(TagResourceType::Hostedzone).add_tags(tag);
                 let sent = call.send().await;
-                sent.map(|_| ()).map_err(classed("route53:ChangeTagsForResource", &what))
+                sent.map(|_| ()).map_err(classed(Operation::ChangeTagsForResource, &what))
             }
             Owned::DeploymentGroup(group) => {
                 let arn = self.deployment_group(group).await?;
@@ -140,7 +140,7 @@ impl SetMarks for Tags {
                 let tag = DeploymentTag::builder().key(key).value(value).build();
                 let call = self.code_deploy.client.tag_resource().resource_arn(arn).tags(tag);
                 let sent = call.send().await;
-                sent.map(|_| ()).map_err(classed("codedeploy:TagResource", &what))
+                sent.map(|_| ()).map_err(classed(Operation::TagResource, &what))
             }
         }
     }
@@ -152,13 +152,13 @@ impl SetMarks for Tags {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.remove_tags().resource_arns(arn);
                 let sent = call.tag_keys(key).send().await;
-                sent.map(|_| ()).map_err(classed("elasticloadbalancing:RemoveTags", &what))
+                sent.map(|_| ()).map_err(classed(Operation::RemoveTags, &what))
             }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
                 let tag = group_tag(group, key).build();
                 let sent = self.auto_scaling.client.delete_tags().tags(tag).send().await;
-                sent.map(|_| ()).map_err(classed("autoscaling:DeleteTags", &what))
+                sent.map(|_| ()).map_err(classed(Operation::DeleteTags, &what))
             }
             Owned::Records(records) => {
                 let zone = Address::of(records)?.zone;
@@ -166,14 +166,14 @@ impl SetMarks for Tags {
                 let call = self.route53.client.change_tags_for_resource().resource_id(zone);
                 let call = call.resource_type(TagResourceType::Hostedzone).remove_tag_keys(key);
                 let sent = call.send().await;
-                sent.map(|_| ()).map_err(classed("route53:ChangeTagsForResource", &what))
+                sent.map(|_| ()).map_err(classed(Operation::ChangeTagsForResource, &what))
             }
             Owned::DeploymentGroup(group) => {
                 let arn = self.deployment_group(group).await?;
                 self.code_deploy.rate.turn().await;
                 let call = self.code_deploy.client.untag_resource().resource_arn(arn);
                 let sent = call.tag_keys(key).send().await;
-                sent.map(|_| ()).map_err(classed("codedeploy:UntagResource", &what))
+                sent.map(|_| ()).map_err(classed(Operation::UntagResource, &what))
             }
         }
     }

@@ -14,9 +14,14 @@ use aws_sdk_cloudwatch::{
     types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode},
 };
 
-use super::{cloudwatch::CloudWatch, error::classed, pace::Pace, together::AsksTogether};
+use super::{
+    cloudwatch::{CloudWatch, Wanted},
+    error::classed,
+    pace::Pace,
+    together::AsksTogether,
+};
 use crate::{
-    cloud::{Completeness, Error, Metrics, Query, Series},
+    cloud::{Completeness, Error, Metrics, Operation, Query, Series},
     rollout::Timestamp,
 };
 
@@ -27,15 +32,6 @@ const UNANSWERED: &str = "no answer";
 
 /// How long a gate waits for others that are due: each has to look up its target groups first.
 const GATHERS: Duration = Duration::from_millis(250);
-
-/// What one gate asks for.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    queries: Vec<Query>,
-    from: Timestamp,
-    to: Timestamp,
-    period: Duration,
-}
 
 #[async_trait]
 impl Metrics for CloudWatch {
@@ -60,7 +56,7 @@ impl AsksTogether for CloudWatch {
     type Ask = Wanted;
     type Answer = Vec<Series>;
     type Kind = (Timestamp, Duration);
-    const OPERATION: &'static str = "GetMetricData";
+    const OPERATION: Operation = Operation::GetMetricData;
 
     fn kind(wanted: &Wanted) -> Self::Kind {
         (wanted.to, wanted.period)
@@ -114,8 +110,7 @@ impl CloudWatch {
                 .end_time(DateTime::from_millis(to.as_millis()))
                 .scan_by(ScanBy::TimestampAscending)
                 .set_next_token(token);
-            let page =
-                call.send().await.map_err(classed("cloudwatch:GetMetricData", "a metric"))?;
+            let page = call.send().await.map_err(classed(Operation::GetMetricData, "a metric"))?;
             for result in page.metric_data_results() {
                 let id = result.id().unwrap_or_default().to_owned();
                 let series: &mut Series = answers.entry(id).or_insert_with(unanswered);

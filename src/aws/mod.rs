@@ -4,11 +4,13 @@
 mod absence_on_the_wire;
 mod arn;
 mod auto_scaling;
+mod balancing;
 #[cfg(test)]
 mod bounds_on_the_wire;
 mod clients;
 mod cloudwatch;
 mod codedeploy;
+mod conditions;
 mod connection;
 mod error;
 mod forward;
@@ -44,6 +46,7 @@ mod renewal;
 mod route53;
 #[cfg(test)]
 mod route53_on_the_wire;
+mod settings;
 mod tally;
 mod test_route;
 #[cfg(test)]
@@ -58,3 +61,4 @@ mod written;
 
 pub use clients::*;
 pub use profile::*;
+pub use settings::*;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    auto_scaling::AutoScaling, cloudwatch::CloudWatch, error::classed,
-    load_balancers::ElasticLoadBalancing, route53::Route53,
+    auto_scaling::AutoScaling, balancing::ElasticLoadBalancing, cloudwatch::CloudWatch,
+    error::classed, route53::Route53,
 };
-use crate::cloud::{Error, Kind, Names};
+use crate::cloud::{Error, Kind, Names, Operation};
 
 /// Pages that are read: hundreds of names are enough to find a mistyped one among.
 const PAGES: usize = 5;
@@ -26,7 +26,7 @@ impl Directory {
     async fn load_balancers(&self, marker: Option<String>) -> Result<Page, Error> {
         self.load_balancing.pace.turn().await;
         let call = self.load_balancing.client.describe_load_balancers().set_marker(marker).send();
-        let page = call.await.map_err(classed("elasticloadbalancing:DescribeLoadBalancers", ""))?;
+        let page = call.await.map_err(classed(Operation::DescribeLoadBalancers, ""))?;
         let names = page.load_balancers.into_iter().flatten();
         Ok(Page {
             names: names.filter_map(|found| found.load_balancer_name).collect(),
@@ -37,7 +37,7 @@ impl Directory {
     async fn target_groups(&self, marker: Option<String>) -> Result<Page, Error> {
         self.load_balancing.pace.turn().await;
         let call = self.load_balancing.client.describe_target_groups().set_marker(marker).send();
-        let page = call.await.map_err(classed("elasticloadbalancing:DescribeTargetGroups", ""))?;
+        let page = call.await.map_err(classed(Operation::DescribeTargetGroups, ""))?;
         let names = page.target_groups.into_iter().flatten();
         Ok(Page {
             names: names.filter_map(|found| found.target_group_name).collect(),
@@ -49,7 +49,7 @@ impl Directory {
         self.auto_scaling.pace.turn().await;
         let call = self.auto_scaling.client.describe_auto_scaling_groups().set_next_token(token);
         let page = call.max_records(100).send().await;
-        let page = page.map_err(classed("autoscaling:DescribeAutoScalingGroups", ""))?;
+        let page = page.map_err(classed(Operation::DescribeAutoScalingGroups, ""))?;
         let names = page.auto_scaling_groups.into_iter().flatten();
         Ok(Page {
             names: names.filter_map(|found| found.auto_scaling_group_name).collect(),
@@ -61,7 +61,7 @@ impl Directory {
         self.cloudwatch.pace.turn().await;
         let call = self.cloudwatch.client.describe_alarms().set_next_token(token);
         let page = call.max_records(100).send().await;
-        let page = page.map_err(classed("cloudwatch:DescribeAlarms", ""))?;
+        let page = page.map_err(classed(Operation::DescribeAlarms, ""))?;
         let metric = page.metric_alarms.into_iter().flatten().filter_map(|alarm| alarm.alarm_name);
         let composite =
             page.composite_alarms.into_iter().flatten().filter_map(|alarm| alarm.alarm_name);
@@ -72,7 +72,7 @@ impl Directory {
     async fn hosted_zones(&self) -> Result<Page, Error> {
         self.route53.pace.turn().await;
         let call = self.route53.client.list_hosted_zones_by_name().send();
-        let page = call.await.map_err(classed("route53:ListHostedZonesByName", ""))?;
+        let page = call.await.map_err(classed(Operation::ListHostedZonesByName, ""))?;
         let names = page.hosted_zones.iter().map(|zone| zone.name.trim_end_matches('.').to_owned());
         Ok(Page { names: names.collect(), next: None })
     }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::error::classed;
 use crate::{
-    cloud::{AlarmNews, Error, News, Queues},
+    cloud::{AlarmNews, Error, News, Operation, Queues},
     plan::Queue,
 };
 
@@ -58,7 +58,7 @@ impl SimpleQueues {
             return Ok(url.clone());
         }
         let answer = self.client.get_queue_url().queue_name(queue.as_str()).send().await;
-        let answer = answer.map_err(classed("sqs:GetQueueUrl", &named(queue)))?;
+        let answer = answer.map_err(classed(Operation::GetQueueUrl, &named(queue)))?;
         let absent = || Error::Absent { what: format!("the URL of {}", named(queue)) };
         let url = answer.queue_url.filter(|url| !url.is_empty()).ok_or_else(absent)?;
         self.urls.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.clone(), url.clone());
@@ -77,7 +77,7 @@ impl Queues for SimpleQueues {
         if queue.is_url() {
             let call = self.client.get_queue_attributes().queue_url(url);
             let call = call.attribute_names(QueueAttributeName::QueueArn).send();
-            call.await.map_err(classed("sqs:GetQueueAttributes", &named(queue)))?;
+            call.await.map_err(classed(Operation::GetQueueAttributes, &named(queue)))?;
         }
         Ok(())
     }
@@ -92,7 +92,8 @@ impl AlarmNews for SimpleQueues {
             .queue_url(self.url(queue).await?)
             .max_number_of_messages(MESSAGES_A_CALL)
             .wait_time_seconds(WAIT_SECONDS);
-        let answer = call.send().await.map_err(classed("sqs:ReceiveMessage", &named(queue)))?;
+        let answer =
+            call.send().await.map_err(classed(Operation::ReceiveMessage, &named(queue)))?;
         let mut news = News::default();
         for message in answer.messages.unwrap_or_default() {
             news.alarms.extend(alarm(message.body().unwrap_or_default()));
@@ -107,13 +108,13 @@ impl AlarmNews for SimpleQueues {
             let entry = DeleteMessageBatchRequestEntry::builder();
             let entry = entry.id(number.to_string()).receipt_handle(receipt).build();
             let invalid = |error: aws_sdk_sqs::error::BuildError| Error::Rejected {
-                operation: "DeleteMessageBatch",
+                operation: Operation::DeleteMessageBatch,
                 message: error.to_string(),
             };
             call = call.entries(entry.map_err(invalid)?);
         }
         // One that could not be deleted comes again, which costs a question.
-        call.send().await.map(|_| ()).map_err(classed("sqs:DeleteMessage", &named(queue)))
+        call.send().await.map(|_| ()).map_err(classed(Operation::DeleteMessageBatch, &named(queue)))
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::wire::{Sent, Wire, cbor, refusal, xml};
 use crate::{
     cloud::{
-        AlarmValue, Alarms, Error, Groups, HealthState, Identity, LoadBalancers, ResizeGroups,
-        Scheduled, SetWeights,
+        AlarmValue, Alarms, Error, Groups, HealthState, Identity, LoadBalancers, Operation,
+        ResizeGroups, Scheduled, SetWeights,
     },
     plan::{ListenerRule, Member, units::Weight},
     rollout::{Capacity, Split, Timestamp},
@@ -282,7 +282,7 @@ async fn health_is_told_per_target_with_the_reason() {
 async fn every_attempt_is_counted_and_what_is_left_is_classed() {
     let wire = Wire::new(|_| refusal(400, "Throttling", "Rate exceeded"));
     let error = wire.services.load_balancing.forward(&rule_arn("10")).await.unwrap_err();
-    assert_eq!(error, Error::Throttled { operation: "DescribeRules" });
+    assert_eq!(error, Error::Throttled { operation: Operation::DescribeRules });
     assert_eq!(wire.calls.by_operation(), BTreeMap::from([("DescribeRules".to_owned(), 3)]));
 
     let wire = Wire::new(|_| {

@@ -16,7 +16,7 @@ use aws_runtime::env_config::{file::EnvConfigFiles, section::EnvConfigSections};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::Settings;
+use super::settings::Settings;
 use crate::plan::did_you_mean;
 
 /// What the CLI calls the profile that is used where none is named.

@@ -11,7 +11,7 @@ use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 
 use super::written;
 use crate::{
-    cloud::{Error, Lead, Records},
+    cloud::{Error, Lead, Operation, Records},
     plan::{
         Member,
         units::{Scale, Weight},
@@ -41,7 +41,7 @@ impl Address {
                 kind: (*kind).to_owned(),
             }),
             _ => Err(Error::Rejected {
-                operation: "ListResourceRecordSets",
+                operation: Operation::ListResourceRecordSets,
                 message: format!("`{resource}` names no records"),
             }),
         }

@@ -20,7 +20,7 @@ use super::{
     together::{AsksTogether, Together},
 };
 use crate::{
-    cloud::{Checkers, Dns, Error, Lead, Records, SetRecordWeights},
+    cloud::{Checkers, Dns, Error, Lead, Operation, Records, SetRecordWeights},
     plan::{Member, RecordSet, nearest},
     rollout::Split,
 };
@@ -52,7 +52,7 @@ impl AsksTogether for Route53 {
     type Ask = Changed;
     type Answer = String;
     type Kind = String;
-    const OPERATION: &'static str = "ChangeResourceRecordSets";
+    const OPERATION: Operation = Operation::ChangeResourceRecordSets;
 
     fn kind(change: &Changed) -> String {
         change.zone.clone()
@@ -83,7 +83,7 @@ impl Route53 {
         let what = format!("hosted zone {zone}");
         self.pace.turn().await;
         let call = self.client.list_hosted_zones_by_name().dns_name(zone).send();
-        let answer = call.await.map_err(classed("route53:ListHostedZonesByName", &what))?;
+        let answer = call.await.map_err(classed(Operation::ListHostedZonesByName, &what))?;
         // The answer begins with this zone if there is one, and goes on with others.
         let named = answer.hosted_zones.iter().filter(|z| z.name.trim_end_matches('.') == zone);
         let named: Vec<&HostedZone> = named.collect();
@@ -115,7 +115,7 @@ impl Route53 {
                 .start_record_type(RrType::from(at.kind.as_str()))
                 .set_start_record_identifier(from_identifier)
                 .send();
-            let page = call.await.map_err(classed("route53:ListResourceRecordSets", &what))?;
+            let page = call.await.map_err(classed(Operation::ListResourceRecordSets, &what))?;
             let ours = page.resource_record_sets.into_iter().take_while(|record| at.is_of(record));
             found.extend(ours);
             let goes_on = page.next_record_name.as_deref().is_some_and(|name| at.is_named(name))
@@ -126,7 +126,7 @@ impl Route53 {
             }
             // What follows would be asked for from the beginning again, and half a set is not a set.
             let unnamed = || Error::Transient {
-                operation: "ListResourceRecordSets",
+                operation: Operation::ListResourceRecordSets,
                 message: format!("{at} goes on, and the answer does not say with which record"),
             };
             let next = page.next_record_identifier.filter(|next| !next.is_empty());
@@ -148,7 +148,7 @@ impl Route53 {
                 .set_start_record_type(from.1)
                 .set_start_record_identifier(from.2)
                 .send();
-            let page = call.await.map_err(classed("route53:ListResourceRecordSets", &what))?;
+            let page = call.await.map_err(classed(Operation::ListResourceRecordSets, &what))?;
             found.extend(page.resource_record_sets);
             from = (page.next_record_name, page.next_record_type, page.next_record_identifier);
             if !page.is_truncated || from.0.is_none() {
@@ -163,7 +163,7 @@ impl Route53 {
             return Err(Error::Absent { what: format!("record {at}") });
         }
         let records = weighted(at, &listed).map_err(|reason| Error::Rejected {
-            operation: "ListResourceRecordSets",
+            operation: Operation::ListResourceRecordSets,
             message: format!("{at}: {reason}"),
         })?;
         Ok((records, listed))
@@ -205,12 +205,13 @@ impl Route53 {
             ChangeBatch::builder().comment("tidegate").set_changes(Some(changes)).build()
         });
         let batch = batch.map_err(|error| Error::Rejected {
-            operation: "ChangeResourceRecordSets",
+            operation: Operation::ChangeResourceRecordSets,
             message: error.to_string(),
         })?;
         let call =
             self.client.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch);
-        let sent = call.send().await.map_err(classed("route53:ChangeResourceRecordSets", &what))?;
+        let sent =
+            call.send().await.map_err(classed(Operation::ChangeResourceRecordSets, &what))?;
         Ok(sent.change_info.map(|info| info.id).unwrap_or_default())
     }
 
@@ -226,13 +227,13 @@ impl Route53 {
         loop {
             self.pace.turn().await;
             let call = self.client.get_change().id(id).send().await;
-            let answer = call.map_err(classed("route53:GetChange", &what))?;
+            let answer = call.map_err(classed(Operation::GetChange, &what))?;
             if answer.change_info.is_some_and(|info| info.status == ChangeStatus::Insync) {
                 return Ok(());
             }
             if Instant::now() >= until {
                 return Err(Error::Transient {
-                    operation: "GetChange",
+                    operation: Operation::GetChange,
                     message: format!("{what} is still PENDING after {} s", PATIENCE.as_secs()),
                 });
             }
@@ -261,7 +262,7 @@ impl Dns for Route53 {
         let what = format!("health check {health_check}");
         self.pace.turn().await;
         let call = self.client.get_health_check_status().health_check_id(health_check).send();
-        let answer = call.await.map_err(classed("route53:GetHealthCheckStatus", &what))?;
+        let answer = call.await.map_err(classed(Operation::GetHealthCheckStatus, &what))?;
         let observations = answer.health_check_observations;
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Ok(Checkers {
@@ -307,7 +308,7 @@ impl SetRecordWeights for Route53 {
         let (live, listed) = self.read(&at).await?;
         if live.split != *to && live.split != *expected {
             return Err(Error::Conflict {
-                operation: "ChangeResourceRecordSets",
+                operation: Operation::ChangeResourceRecordSets,
                 message: format!("expected {expected}, found {}", live.split),
             });
         }

@@ -13,12 +13,13 @@ use aws_sdk_elasticloadbalancingv2::types::{
 
 use super::{
     arn::{self, Place},
+    balancing::ElasticLoadBalancing,
+    conditions,
     error::classed,
-    forward, leads,
-    load_balancers::ElasticLoadBalancing,
+    forward,
 };
 use crate::{
-    cloud::{Error, SetTestRoutes},
+    cloud::{Error, Operation, SetTestRoutes},
     plan::{Header, Member, units::Weight},
     rollout::Split,
 };
@@ -51,7 +52,7 @@ impl SetTestRoutes for ElasticLoadBalancing {
             .set_actions(Some(forward::with_split(own.actions(), &alone, &arns)))
             .set_transforms(own.transforms.clone());
         let sent = call.send().await;
-        sent.map_err(classed("elasticloadbalancing:CreateRule", &what)).map(|_| ())
+        sent.map_err(classed(Operation::CreateRule, &what)).map(|_| ())
     }
 
     async fn remove(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
@@ -62,7 +63,7 @@ impl SetTestRoutes for ElasticLoadBalancing {
             self.pace.turn().await;
             let sent = self.client.delete_rule().rule_arn(arn).send().await;
             let what = format!("listener rule {arn}");
-            match sent.map_err(classed("elasticloadbalancing:DeleteRule", &what)) {
+            match sent.map_err(classed(Operation::DeleteRule, &what)) {
                 Ok(_) | Err(Error::Absent { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -95,7 +96,7 @@ fn draft<'a>(rules: &'a [Rule], resource: &str, header: &Header) -> Result<Draft
 }
 
 fn refused(message: String) -> Error {
-    Error::Rejected { operation: "CreateRule", message }
+    Error::Rejected { operation: Operation::CreateRule, message }
 }
 
 /// Whether a test route could be added now. The account's limits are asked for here only: what cannot be read of them is
@@ -113,7 +114,7 @@ pub(super) async fn may_add(
         Err(Error::Denied { .. } | Error::Rejected { .. }) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let values: Vec<String> = draft.conditions.iter().flat_map(leads::values).collect();
+    let values: Vec<String> = draft.conditions.iter().flat_map(conditions::values).collect();
     let wildcards = values.iter().flat_map(|value| value.chars()).filter(|c| "*?".contains(*c));
     let of_a_rule = [
         ("condition-values-per-alb-rule", "values in its conditions", values.len()),
@@ -148,7 +149,7 @@ async fn limits(port: &ElasticLoadBalancing) -> Result<BTreeMap<String, usize>, 
         port.pace.turn().await;
         let sent = port.client.describe_account_limits().set_marker(marker).send().await;
         let what = "the account's limits";
-        let page = sent.map_err(classed("elasticloadbalancing:DescribeAccountLimits", what))?;
+        let page = sent.map_err(classed(Operation::DescribeAccountLimits, what))?;
         limits.extend(page.limits().iter().filter_map(|limit| {
             Some((limit.name()?.to_owned(), limit.max()?.parse::<usize>().ok()?))
         }));

@@ -6,7 +6,7 @@ use std::sync::{self, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, oneshot};
 
-use crate::cloud::Error;
+use crate::cloud::{Error, Operation};
 
 /// A service that answers several questions in one request.
 #[async_trait]
@@ -15,7 +15,7 @@ pub(super) trait AsksTogether: Sync {
     type Answer: Send;
     /// What questions have in common that go into one request.
     type Kind: PartialEq + Send;
-    const OPERATION: &'static str;
+    const OPERATION: Operation;
 
     fn kind(ask: &Self::Ask) -> Self::Kind;
 
@@ -102,7 +102,7 @@ mod tests {
         type Ask = u32;
         type Answer = (u32, usize);
         type Kind = u32;
-        const OPERATION: &'static str = "Count";
+        const OPERATION: Operation = Operation::Call;
 
         fn kind(ask: &u32) -> u32 {
             ask % 2
@@ -114,7 +114,10 @@ mod tests {
 
         async fn put(&self, asks: &[u32]) -> Result<Vec<(u32, usize)>, Error> {
             if asks.contains(&9) {
-                return Err(Error::Rejected { operation: "Count", message: "9".to_owned() });
+                return Err(Error::Rejected {
+                    operation: Operation::Call,
+                    message: "9".to_owned(),
+                });
             }
             Ok(asks.iter().map(|ask| (*ask, asks.len())).collect())
         }

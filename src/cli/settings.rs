@@ -7,17 +7,19 @@ use std::{
     path::PathBuf,
 };
 
-use super::args::PlanFile;
 use crate::rollout::Actor;
 
 /// The parameters of a plan: those typed, and `TIDEGATE_PARAM_<NAME>` (dashes as underscores) for those it declares. A
 /// typed one that the plan does not know is an error; a variable may be meant for another plan.
-pub(super) fn params(file: &PlanFile, declared: &BTreeSet<String>) -> BTreeMap<String, String> {
+pub(super) fn params(
+    typed: &[(String, String)],
+    declared: &BTreeSet<String>,
+) -> BTreeMap<String, String> {
     let named = declared.iter().filter_map(|name| {
         let key = format!("TIDEGATE_PARAM_{}", name.to_ascii_uppercase().replace('-', "_"));
         env::var(key).ok().map(|value| (name.clone(), value))
     });
-    named.chain(file.params.iter().cloned()).collect()
+    named.chain(typed.iter().cloned()).collect()
 }
 
 /// Who acts, as far as this machine can tell: `TIDEGATE_ACTOR`, or user and host.

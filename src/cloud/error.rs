@@ -1,10 +1,12 @@
 //! Every failure of a cloud call, classed once where it happens, so that nobody above an adapter reads error codes.
 
+use super::Operation;
+
 /// Why a call to the cloud failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     #[error("{operation} was throttled")]
-    Throttled { operation: &'static str },
+    Throttled { operation: Operation },
     /// `said` is what AWS says about it: whose policy is in the way, for one.
     #[error("not allowed to call {action} on {resource} ({said})")]
     Denied { action: String, resource: String, said: String },
@@ -21,13 +23,13 @@ pub enum Error {
     Absent { what: String },
     /// The world is not as the call assumed (someone else was faster), or another activity is in the way.
     #[error("{operation} met a conflict: {message}")]
-    Conflict { operation: &'static str, message: String },
+    Conflict { operation: Operation, message: String },
     /// A time-out, a broken connection, a server's fault: whether the call took effect is not known.
     #[error("{operation} got no usable answer: {message}")]
-    Transient { operation: &'static str, message: String },
+    Transient { operation: Operation, message: String },
     /// The service understood and said no.
     #[error("{operation} was rejected: {message}")]
-    Rejected { operation: &'static str, message: String },
+    Rejected { operation: Operation, message: String },
     /// All was answered, and what is there does not fit what was asked for. Only the asker can put that right.
     #[error("{problem}")]
     Unfit { problem: String, hint: String },
@@ -107,7 +109,7 @@ mod tests {
 
     #[test]
     fn only_what_passes_by_itself_is_to_be_tried_again() {
-        let (operation, words) = ("ModifyRule", || "words".to_owned());
+        let (operation, words) = (Operation::ModifyRule, || "words".to_owned());
         let all = [
             Error::Throttled { operation },
             Error::Denied { action: words(), resource: words(), said: words() },

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, error::Error as _, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use hyper_util::client::proxy::matcher::Matcher;
 
-use super::{Answer, Error, Http};
+use super::{Answer, Error, Http, Operation};
 use crate::{plan::Proxy, printable::masked_url};
 
 /// Sends probes to the real network.
@@ -23,7 +23,7 @@ impl WebProbe {
     pub fn new() -> Result<Self, Error> {
         let build = |builder: reqwest::ClientBuilder| {
             builder.build().map_err(|e| Error::Rejected {
-                operation: "setting up HTTP probes",
+                operation: Operation::HttpSetUp,
                 message: in_words(&e),
             })
         };

@@ -8,28 +8,11 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
-use super::{Error, Group, LoadBalancers, Reads};
+use super::{Error, Group, Lead, LoadBalancers, OwnTest, Reads};
 use crate::{
     plan::{Header, Member, Side, units::Weight},
     rollout::{Bound, Medium},
 };
-
-/// One way by which users come to a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Lead {
-    /// ARN of a rule; for a default action, of its listener; zone, name and type of records; the name of anything else.
-    pub place: String,
-    /// Never 0, which leads nowhere. The largest where there is no weight to read.
-    pub weight: Weight,
-    /// For people: `rule 10 (path /api/*) of port 443 of shop`.
-    #[serde(rename = "is")]
-    pub words: String,
-}
-
-/// A test route of a run itself: the place it stands ahead of, and the header it is known by.
-pub type OwnTest<'a> = (&'a str, &'a Header);
 
 /// All that leads to a side of a route, the route's own places and the run's own test route left out. `groups` are the
 /// Auto Scaling groups on that side, all of whose target groups count.

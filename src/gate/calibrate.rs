@@ -10,7 +10,7 @@ use super::{
     measured::{Source, lacking, last_whole},
 };
 use crate::{
-    cloud::{Error, Reads, Series},
+    cloud::{Error, Operation, Reads, Series},
     judge::{self, Arm, Calibration, Minute, Row, calibrate},
     plan::{CompareGate, Side, units::Percent},
     rollout::{Bound, Timestamp},
@@ -55,7 +55,8 @@ pub async fn calibrate_compare(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Calibrated, Error> {
-    let refused = |message: String| Error::Rejected { operation: "GetMetricData", message };
+    let refused =
+        |message: String| Error::Rejected { operation: Operation::GetMetricData, message };
     let queries = counts(&Source::of(reads, bound, Side::Stable).await?, gate);
     let (from, to) = (last_whole(since, MINUTE), last_whole(now.before(gate.settle), MINUTE));
     if from >= to {

@@ -12,7 +12,7 @@ use super::{
     measured::last_whole,
 };
 use crate::{
-    cloud::{Error, Reads},
+    cloud::{Error, Operation, Reads},
     judge::{
         self, Arm, Case, Config, Counts, Earlier, Exposure, Minute, Minutes, Report, Row, Share,
         Step, Verdict,
@@ -50,7 +50,8 @@ pub async fn past_exposures(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Vec<PastExposure>, Error> {
-    let refused = |message: String| Error::Rejected { operation: "GetMetricData", message };
+    let refused =
+        |message: String| Error::Rejected { operation: Operation::GetMetricData, message };
     let (from, to) = (last_whole(since, MINUTE), last_whole(now.before(gate.settle), MINUTE));
     if from >= to {
         return Err(refused("no minute of the past has settled".to_owned()));

@@ -69,6 +69,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::cloud::Operation;
     use crate::{
         plan::{FunctionName, Member, RouteName},
         rollout::{Bound, Medium},
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_function_that_was_not_reached_has_measured_nothing() {
-        let operation = "Invoke";
+        let operation = Operation::Invoke;
         for error in [
             Error::Throttled { operation },
             Error::Denied {

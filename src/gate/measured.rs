@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
-    cloud::{Completeness, Error, Query, Reads, Series},
+    cloud::{Completeness, Error, Operation, Query, Reads, Series},
     plan::{Member, Side, Statistic},
     rollout::{Bound, Reading, Timestamp},
 };
@@ -28,7 +28,7 @@ impl Source {
         group: &Member,
     ) -> Result<Self, Error> {
         let load_balancer = load_balancer(&bound.resource).ok_or_else(|| Error::Rejected {
-            operation: "GetMetricData",
+            operation: Operation::GetMetricData,
             message: format!("{} belongs to no Application Load Balancer", bound.resource),
         })?;
         let group = reads.load_balancers.target_group(group).await?;

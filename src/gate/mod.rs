@@ -16,6 +16,7 @@ mod poll;
 mod replay;
 mod requests;
 mod said;
+mod unknown;
 
 pub use alarm::*;
 pub use calibrate::*;
@@ -30,3 +31,4 @@ pub use metric::*;
 pub use poll::*;
 pub use replay::*;
 pub use requests::*;
+pub use unknown::*;

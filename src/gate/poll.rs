@@ -3,7 +3,7 @@
 
 use super::{
     invoke, judge_health, judge_record, poll_compare, poll_error_budget, poll_metric,
-    poll_requests, probe, run_command,
+    poll_requests, probe, run_command, unknown,
 };
 use crate::{
     cloud::{self, Error, Group, Reads},
@@ -86,11 +86,6 @@ pub async fn poll(
         }
         Err(error) => unknown(&error, at),
     }
-}
-
-/// What cannot be measured is unknown, with the reason.
-pub fn unknown(error: &Error, at: Timestamp) -> Reading {
-    Reading::new(Outcome::Unknown, at, format!("cannot be measured: {error}"))
 }
 
 fn bound_to<'a>(bindings: &'a Bindings, route: &RouteName) -> Result<&'a Bound, Error> {

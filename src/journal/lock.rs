@@ -2,11 +2,9 @@
 //! hand-overs and pauses: a living process holds the lock, and when it dies the unfinished run still owns what it
 //! may have left half changed.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Envelope, Error, RunId};
+use super::{Envelope, Error, Held, LockInfo, RunId};
 use crate::rollout::{Event, Timestamp};
 
 /// What a runner asks for before it touches anything.
@@ -48,46 +46,6 @@ pub(super) fn of_run(run: &RunId) -> String {
 pub fn holder(user: &str) -> String {
     let host = rustix::system::uname();
     format!("{user}@{} pid {}", host.nodename().to_string_lossy(), std::process::id())
-}
-
-/// What is written into a lock, for whoever is refused by it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LockInfo {
-    pub resource: String,
-    pub run: RunId,
-    pub holder: String,
-    /// Since when the run owns the resource; taking a run over does not change it.
-    pub since: Timestamp,
-    /// When the holder last said that it lives.
-    pub heartbeat: Timestamp,
-}
-
-/// Whether the process that holds a lock is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Liveness {
-    Alive,
-    /// It ended or was killed; its run is unfinished.
-    Gone,
-}
-
-/// A lock that is in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    pub info: LockInfo,
-    pub liveness: Liveness,
-}
-
-impl fmt::Display for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LockInfo { resource, run, holder, since, heartbeat } = &self.info;
-        write!(f, "{resource} belongs to run {run} since {since}, ")?;
-        match self.liveness {
-            Liveness::Alive => write!(f, "which {holder} is running"),
-            Liveness::Gone => {
-                write!(f, "unfinished; its process ({holder}) is gone, last seen {heartbeat}")
-            }
-        }
-    }
 }
 
 /// Grants and lists locks.

@@ -3,7 +3,7 @@
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use super::source::{SourceFile, Span};
+use super::span::{SourceFile, Span};
 use crate::printable;
 
 /// Lines longer than this are quoted in part.

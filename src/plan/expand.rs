@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use super::{
     defaults::{PATIENCE, PROBE_PATIENCE, replace_timeout, shift_timeout},
-    model::{
-        Approvers, ComponentName, FleetName, GateName, Header, OnFailure, RouteName, Side, Size,
-        Step, StepId, Until, Verb,
-    },
+    model::{Approvers, Header, OnFailure, Size, Step, Until, Verb},
+    names::{ComponentName, FleetName, GateName, RouteName, Side, StepId},
     replacement::{Extent, How, Refresh, Replace},
     syntax::OldFleet,
     units::Percent,

@@ -5,14 +5,17 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
+    mismatch::{found, wrong_type},
     problem::{Problem, did_you_mean, enough, listed},
-    scalar::{found, wrong_type},
-    source::{Span, Spanned},
+    span::{Span, Spanned},
     tree::{Entry, Node, Value},
 };
 
 /// The named parts of a schema.
 pub(super) type Definitions = Map<String, Json>;
+
+/// A list whose every item has its place.
+pub(super) type List<T> = Vec<Spanned<T>>;
 
 /// Something that can stand in a plan.
 pub(super) trait Form: Sized {

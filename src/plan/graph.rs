@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     check::DraftComponent,
-    model::ComponentName,
+    names::ComponentName,
     problem::{Problem, did_you_mean, enough, listed},
-    source::Spanned,
+    span::Spanned,
 };
 
 /// The components in an order in which each follows all it needs, and otherwise as written.

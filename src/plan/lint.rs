@@ -8,11 +8,12 @@ use std::{
 
 use super::{
     check::{Draft, DraftComponent},
-    model::{Fleet, FleetName, Gate, GateKind, GateName, Route, RouteName, Side, Until, Verb},
+    model::{Fleet, Gate, GateKind, Route, Until, Verb},
+    names::{FleetName, GateName, RouteName, Side},
     problem::Problem,
     published,
     replacement::{Extent, Replace},
-    source::Span,
+    span::Span,
     units::{Percent, format_duration},
 };
 

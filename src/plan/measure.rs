@@ -4,7 +4,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    model::{RouteName, Side},
+    names::{RouteName, Side},
     units::{Percent, format_duration},
 };
 

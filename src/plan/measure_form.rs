@@ -9,10 +9,10 @@ use super::{
     calendar::{Dates, Day, Hours, Zone},
     form::{Definitions, Form, record},
     measure::{Allowance, Baseline, Burn, Limit, Periods, Statistic},
-    model::Side,
+    names::Side,
     problem::Problem,
     scalar::{Literal, Whole, or_parameter, words},
-    source::Spanned,
+    span::Spanned,
     tree::Node,
     units::{Percent, parse_duration},
 };

@@ -8,7 +8,8 @@ use regex_lite::{Regex, RegexBuilder};
 use super::{
     form::{Form, Named, Slot},
     problem::{Problem, did_you_mean, enough, listed},
-    source::{SourceFile, Span, Spanned, parse},
+    source::parse,
+    span::{SourceFile, Span, Spanned},
     syntax::ParamForm,
     tree::{MAX_TEXT, Node, Style, Value, too_much_text},
 };

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     excerpt::Excerpts,
-    source::{SourceFile, Span},
+    span::{SourceFile, Span},
 };
 use crate::printable::{self, line};
 

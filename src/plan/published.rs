@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use super::{
     measure::Measure,
-    model::{Gate, GateKind, GateName},
+    model::{Gate, GateKind},
+    names::GateName,
     problem::{Problem, did_you_mean},
-    source::Span,
+    span::Span,
 };
 
 /// Counts that are published only where there is something to count.

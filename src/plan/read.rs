@@ -8,7 +8,8 @@ use super::{
     model::Plan,
     params,
     problem::{Problem, Problems},
-    source::{SourceFile, parse},
+    source::parse,
+    span::SourceFile,
     syntax::PlanForm,
 };
 
@@ -60,6 +61,7 @@ mod tests {
     use super::*;
     use crate::plan::{
         model::*,
+        names::{Member, RouteName, StepId},
         sample::{
             BLUE_GREEN, CANARY, EIGHT_MISTAKES, EVERYTHING, HEAD, codes, codes_with, drawn, plan,
             read_with,

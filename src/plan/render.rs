@@ -17,11 +17,11 @@ use super::{
         MetricGate, Statistic,
     },
     model::{
-        AlreadyInAlarm, Approvers, Component, ComponentName, Fleet, FleetKind, Gate, GateKind,
-        GateName, InsufficientData, Leftovers, ListenerRule, Member, MissingAlarm, OnFailure,
-        OnInterrupt, Patience, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Size,
-        Step, Tolerance, Until, Verb,
+        AlreadyInAlarm, Approvers, Component, Fleet, FleetKind, Gate, GateKind, InsufficientData,
+        Leftovers, ListenerRule, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, RecordSet,
+        Route, RouteKind, Sides, Size, Step, Tolerance, Until, Verb,
     },
+    names::{ComponentName, GateName, Member, RouteName, Side},
     replacement::{Extent, How, Matching, Protected, Replace, Revision, Standby},
     units::{Percent, format_duration},
 };

@@ -5,7 +5,7 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use super::{
-    model::{FleetName, GateName},
+    names::{FleetName, GateName},
     units::Percent,
 };
 

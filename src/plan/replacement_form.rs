@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{
+    form::List,
     form::record,
     replacement::{Bundle, Protected, Standby},
     scalar::{Whole, words},
-    syntax::List,
     units::Percent,
 };
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
+    form::List,
     form::{Definitions, Form, record},
     model::RecordType,
     problem::Problem,
     scalar::Whole,
-    syntax::List,
     tree::Node,
 };
 

@@ -6,7 +6,7 @@ use super::{
     model::Plan,
     problem::Problems,
     read::{Checked, read},
-    source::SourceFile,
+    span::SourceFile,
 };
 
 pub(super) const CANARY: &str = include_str!("../../plans/canary-alb.yaml");

@@ -33,7 +33,8 @@ mod tests {
         form::Named,
         params::fill_in,
         sample::{BLUE_GREEN, CANARY, EVERYTHING},
-        source::{SourceFile, parse},
+        source::parse,
+        span::SourceFile,
         syntax::ParamForm,
         tree::{Node, Style, Value},
     };

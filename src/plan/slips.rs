@@ -1,7 +1,7 @@
 //! Slips of the hand that make text look like YAML and be none: blanks and quotes as word processors write them, tabs,
 //! parameters without quotes in a flow mapping. The parser's own words about them lead astray, and point behind them.
 
-use super::{problem::Problem, source::Span};
+use super::{problem::Problem, span::Span};
 
 /// What a character that only looks like one of YAML's is called, and what was meant.
 fn lookalike(c: char) -> Option<(&'static str, &'static str)> {

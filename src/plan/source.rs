@@ -2,8 +2,6 @@
 //! of it only the event stream is used: serde would stop at the first mistake and cannot tell two of them at once.
 //! Whatever is wrong with the text as such (size, encoding, syntax, aliases that explode) is found here.
 
-use std::sync::Arc;
-
 use serde::de::DeserializeOwned;
 use serde_saphyr::granit_parser::{
     ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as YamlSpan,
@@ -12,114 +10,9 @@ use serde_saphyr::granit_parser::{
 use super::{
     problem::{Problem, Problems, enough},
     slips,
+    span::{Fault, MAX_BYTES, SourceFile, Span},
     tree::{Node, Style, TreeBuilder, too_deep},
 };
-
-/// No honest plan comes near this.
-pub const MAX_BYTES: usize = 1024 * 1024;
-
-/// Bytes of the file, the end excluded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
-    pub start: usize,
-    pub end: usize,
-}
-
-impl Span {
-    pub const fn new(start: usize, end: usize) -> Self {
-        Self { start, end }
-    }
-}
-
-/// Line and column, both counted from 1, the column in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    pub line: usize,
-    pub column: usize,
-}
-
-/// A value and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spanned<T> {
-    pub value: T,
-    pub span: Span,
-}
-
-impl<T> Spanned<T> {
-    pub(super) const fn new(value: T, span: Span) -> Self {
-        Self { value, span }
-    }
-}
-
-/// The text of a plan and the name to quote it under. Cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SourceFile {
-    name: Arc<str>,
-    /// What is not UTF-8 stands as replacement characters, all of them at or after `fault`.
-    text: Arc<str>,
-    fault: Option<Fault>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    TooLarge,
-    NotUtf8 { at: usize, byte: u8 },
-}
-
-impl std::fmt::Debug for SourceFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SourceFile").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl SourceFile {
-    /// Takes any bytes; what is wrong with them is told when they are read.
-    pub fn new(name: impl Into<Arc<str>>, bytes: impl AsRef<[u8]>) -> Self {
-        let bytes = bytes.as_ref();
-        let (text, fault) = if bytes.len() > MAX_BYTES {
-            (String::new().into(), Some(Fault::TooLarge))
-        } else {
-            let fault = std::str::from_utf8(bytes).err().map(|e| Fault::NotUtf8 {
-                at: e.valid_up_to(),
-                byte: bytes.get(e.valid_up_to()).copied().unwrap_or_default(),
-            });
-            (String::from_utf8_lossy(bytes), fault)
-        };
-        Self { name: name.into(), text: text.into(), fault }
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub fn position(&self, offset: usize) -> Position {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Position {
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).map_or(0, |line| line.chars().count()) + 1,
-        }
-    }
-
-    /// A span within the text and on character boundaries, at least one character long where there is one.
-    pub(super) fn clamp(&self, span: Span) -> Span {
-        let last = self.text.trim_end().char_indices().next_back().map_or(0, |(at, _)| at);
-        let mut start = span.start.min(last);
-        while !self.text.is_char_boundary(start) {
-            start -= 1;
-        }
-        let first = self.text.get(start..).and_then(|rest| rest.chars().next());
-        let mut end = span.end.max(start + first.map_or(0, char::len_utf8)).min(self.text.len());
-        while !self.text.is_char_boundary(end) {
-            end += 1;
-        }
-        Span::new(start, end)
-    }
-}
 
 /// Reads the text into a tree. Syntax errors end the reading; all else is collected and the tree returned.
 pub(super) fn parse(source: &SourceFile, problems: &mut Vec<Problem>) -> Option<Node> {
@@ -128,10 +21,10 @@ pub(super) fn parse(source: &SourceFile, problems: &mut Vec<Problem>) -> Option<
         return None;
     }
     let mut tree = TreeBuilder::default();
-    for event in Parser::new_from_str(&source.text) {
+    for event in Parser::new_from_str(source.text()) {
         let taken = match event {
             Ok((Event::Scalar(text, ScalarStyle::Plain, ..), span)) if slips::is_in(&text) => {
-                Err(slips::first(&source.text, byte_span(&span)))
+                Err(slips::first(source.text(), byte_span(&span)))
             }
             Ok((event, span)) => take(event, byte_span(&span), &mut tree, problems),
             Err(error) => Err(syntax_problem(source, &error)),
@@ -201,10 +94,10 @@ pub fn read_document<T: DeserializeOwned>(source: &SourceFile) -> Result<T, Prob
     if let Some(problem) = refusal(source) {
         return Err(Problems::new(source, vec![problem]));
     }
-    serde_saphyr::from_str(&source.text).map_err(|error| {
+    serde_saphyr::from_str(source.text()).map_err(|error| {
         let at = error.location().map_or(0, |location| {
             let line = usize::try_from(location.line()).unwrap_or(1).saturating_sub(1);
-            let before: usize = source.text.split_inclusive('\n').take(line).map(str::len).sum();
+            let before: usize = source.text().split_inclusive('\n').take(line).map(str::len).sum();
             before + usize::try_from(location.column()).unwrap_or(1).saturating_sub(1)
         });
         let text = error.without_snippet().to_string();
@@ -215,7 +108,7 @@ pub fn read_document<T: DeserializeOwned>(source: &SourceFile) -> Result<T, Prob
 }
 
 fn refusal(source: &SourceFile) -> Option<Problem> {
-    match source.fault {
+    match source.fault() {
         Some(Fault::TooLarge) => Some(
             Problem::error(
                 "plan::too-large",
@@ -231,7 +124,7 @@ fn refusal(source: &SourceFile) -> Option<Problem> {
                 )
                 .help("save the file as UTF-8; is it a plan at all?"),
         ),
-        None => source.text.find('\0').map(|at| {
+        None => source.text().find('\0').map(|at| {
             Problem::error("plan::nul", "the file contains a NUL byte")
                 .at(Span::new(at, at + 1), format!("offset {at}"))
                 .help("a plan is text; was the file cut off or is it binary?")
@@ -247,16 +140,16 @@ fn byte_span(span: &YamlSpan) -> Span {
 fn syntax_problem(source: &SourceFile, error: &ScanError) -> Problem {
     let marker = error.marker();
     let at = marker.byte_offset().unwrap_or_else(|| {
-        source.text.char_indices().nth(marker.index()).map_or(source.text.len(), |(at, _)| at)
+        source.text().char_indices().nth(marker.index()).map_or(source.text().len(), |(at, _)| at)
     });
     if *error.kind() == ErrorKind::RecursionLimitExceeded {
         return too_deep(Span::new(at, at));
     }
-    if let Some(problem) = slips::around(&source.text, at) {
+    if let Some(problem) = slips::around(source.text(), at) {
         return problem;
     }
     let problem = Problem::error("plan::yaml", format!("not valid YAML: {}", error.info()));
-    let rest = source.text.get(at..).unwrap_or_default();
+    let rest = source.text().get(at..).unwrap_or_default();
     if rest.trim().is_empty() {
         problem
             .at(Span::new(at, at), "the file ends here")
@@ -273,6 +166,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::plan::span::Position;
 
     fn codes(bytes: impl AsRef<[u8]>) -> Vec<&'static str> {
         let mut problems = Vec::new();

@@ -6,24 +6,21 @@ use std::time::Duration;
 
 use super::{
     delegated::Proxy,
-    form::{Definitions, Form, Named, Short, record},
+    form::{Definitions, Form, List, Named, Short, record},
     measure::Baseline,
     measure_form::{CompareForm, ErrorBudgetForm, MetricForm, WindowForm},
     model::{
         AlreadyInAlarm, InsufficientData, Leftovers, MissingAlarm, OnFailure, OnInterrupt,
-        RecordType, Side,
+        RecordType,
     },
+    names::Side,
     problem::Problem,
     replacement_form::{DeployForm, RefreshForm, RollingForm},
     route_form::RouteForm,
     scalar::{Literal, Payload, Whole, words},
-    source::Spanned,
     tree::Node,
     units::Percent,
 };
-
-/// A list whose every item has its place.
-pub(super) type List<T> = Vec<Spanned<T>>;
 
 record! {
     /// A tidegate plan: how production traffic moves from one version to the next.

@@ -8,7 +8,7 @@ use std::collections::{
 
 use super::{
     problem::{Problem, shortened},
-    source::{Span, Spanned},
+    span::{Span, Spanned},
 };
 
 /// Counted with every alias followed, so that a few lines of aliases cannot stand for millions of values.

@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloud::{AlarmValue, Told},
+        cloud::{AlarmValue, Operation, Told},
         plan::{AlreadyInAlarm, Gate, InsufficientData, MissingAlarm, Tolerance},
         rollout::Outcome,
         testkit::sample_plan,
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(*calm.asked.lock().unwrap(), 2, "what was read before cannot tell");
         let flickered = ok(None, Ok(pulse(1_012, 1_015)));
         assert_eq!(polled(&flickered, &[1_020]).await, [Outcome::Fail]);
-        let denied = Error::Throttled { operation: "DescribeAlarmHistory" };
+        let denied = Error::Throttled { operation: Operation::DescribeAlarmHistory };
         assert_eq!(polled(&ok(None, Err(denied)), &[1_020]).await, [Outcome::Unknown]);
     }
 

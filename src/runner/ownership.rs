@@ -23,7 +23,7 @@ use tokio::{
 
 use super::Clock;
 use crate::{
-    cloud::{Cloud, Error, Mark, Owned},
+    cloud::{Cloud, Error, Mark, Operation, Owned},
     rollout::Timestamp,
 };
 
@@ -156,7 +156,7 @@ fn note(troubles: &mut Vec<Error>, error: Error) {
 async fn bounded<T>(call: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
     tokio::time::timeout(PATIENCE, call).await.unwrap_or_else(|_| {
         let message = format!("none within {} s", PATIENCE.as_secs());
-        Err(Error::Transient { operation: "tagging", message })
+        Err(Error::Transient { operation: Operation::Tagging, message })
     })
 }
 
@@ -234,7 +234,7 @@ mod tests {
     use crate::{
         cloud::{FRESH_FOR, Marks, SetMarks},
         simulation::{Scenario, World},
-        testkit::{Fault, Faults, Operation, SAMPLE_RULE, draw, sample_plan},
+        testkit::{Fault, Faults, SAMPLE_RULE, draw, sample_plan},
     };
 
     /// Requests and answers take their time, as the seed has it; what happens in between happens at once.

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    cloud::{Forward, Lead},
+    cloud::{Forward, Lead, Operation},
     plan::{
         ListenerRule, Member, RecordSet,
         units::{Scale, Weight},
@@ -92,11 +92,13 @@ impl SimulatedRule {
     }
 
     /// What AWS calls a change of it.
-    pub(super) fn operation(&self) -> &'static str {
+    pub(super) fn operation(&self) -> Operation {
         match &self.place {
-            Place::Records(_) => "ChangeResourceRecordSets",
-            Place::Rule(_) if self.forward.resource.contains(":listener-rule/") => "ModifyRule",
-            Place::Rule(_) => "ModifyListener",
+            Place::Records(_) => Operation::ChangeResourceRecordSets,
+            Place::Rule(_) if self.forward.resource.contains(":listener-rule/") => {
+                Operation::ModifyRule
+            }
+            Place::Rule(_) => Operation::ModifyListener,
         }
     }
 
@@ -133,6 +135,6 @@ mod tests {
         assert_eq!(rule.effective, split(0));
         assert_eq!(rule.effective_by, Author::Hand);
         assert_eq!(rule.share_in_sight(&Member::new("blue")), 0);
-        assert_eq!(rule.operation(), "ModifyRule");
+        assert_eq!(rule.operation(), Operation::ModifyRule);
     }
 }

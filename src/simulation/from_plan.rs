@@ -475,6 +475,7 @@ fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::Operation;
     use crate::testkit::sample_plan;
 
     fn landscape(plan: &Plan) -> Landscape {
@@ -495,7 +496,8 @@ mod tests {
             assert!(arn.contains(kind), "{arn}");
             assert_eq!(rule.place, Place::Rule(place));
             assert!(rule.forward.load_balancer.starts_with("app/shop/"));
-            let expected = if priority.is_none() { "ModifyListener" } else { "ModifyRule" };
+            let expected =
+                if priority.is_none() { Operation::ModifyListener } else { Operation::ModifyRule };
             assert_eq!(rule.operation(), expected);
         }
     }

@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::{scenario::FunctionScript, world::World};
 use crate::{
-    cloud::{Error, Functions, Invoked},
+    cloud::{Error, Functions, Invoked, Operation},
     plan::{FunctionName, units::format_duration},
 };
 
 #[async_trait]
 impl Functions for World {
     async fn may_invoke(&self, _function: &FunctionName) -> Result<(), Error> {
-        self.calls().count("InvokeFunction");
+        self.calls().count(Operation::Invoke.name());
         Ok(())
     }
 
@@ -24,14 +24,14 @@ impl Functions for World {
         _payload: &str,
         timeout: Duration,
     ) -> Result<Invoked, Error> {
-        self.request("InvokeFunction", |landscape, now| {
+        self.request(Operation::Invoke, |landscape, now| {
             let script = landscape.scenario.function.clone();
             let begun =
                 script.from.is_none_or(|from| landscape.moment(from).is_some_and(|at| at <= now));
             let script = if begun { script } else { FunctionScript::default() };
             if script.takes > timeout {
                 let message = format!("timed out after {}", format_duration(timeout));
-                return Err(Error::Transient { operation: "InvokeFunction", message });
+                return Err(Error::Transient { operation: Operation::Invoke, message });
             }
             let answer = match &script.error {
                 Some(words) => json!({ "errorMessage": words }),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{landscape::Standing, phrases::duration};
 use crate::{
-    cloud::{Error, Pace},
+    cloud::Pace,
     plan::units::{Percent, Scale, Weight},
     rollout::{Flow, Move, Operation, Phase, Software, Split, Version},
 };
@@ -193,14 +193,11 @@ impl SimulatedInstallation {
         self.stops.clear();
     }
 
-    /// As the services would: what cannot be is refused.
-    pub(super) fn make(&mut self, what: &Move, pace: &Pace) -> Result<(), Error> {
-        let refused = |operation, message: &str| {
-            Err(Error::Conflict { operation, message: message.to_owned() })
-        };
+    /// As the services would: what another operation is in the way of is refused, in these words.
+    pub(super) fn make(&mut self, what: &Move, pace: &Pace) -> Result<(), &'static str> {
         let under_way = self.software.under_way().is_some();
         match what {
-            Move::Start(_) if under_way => refused("Start", "another operation is under way"),
+            Move::Start(_) if under_way => Err("another operation is under way"),
             Move::Start(to) => {
                 self.operations += 1;
                 self.turned = false;
@@ -241,7 +238,7 @@ impl SimulatedInstallation {
                 }
                 Ok(())
             }
-            Move::TakeBack => refused("TakeBack", "nothing is under way"),
+            Move::TakeBack => Err("nothing is under way"),
         }
     }
 }

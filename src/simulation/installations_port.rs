@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::world::World;
 use crate::{
-    cloud::{Error, Installation, Installations, Pace, Replacing, suspended},
+    cloud::{Error, Installation, Installations, Operation, Pace, Replacing, suspended},
     plan::{Deploy, FleetKind, How, Member},
     rollout::Move,
 };
@@ -21,17 +21,19 @@ fn absent(of: &Member) -> Error {
 }
 
 /// The AWS operation a move is made with.
-fn operation(kind: FleetKind, what: &Move) -> &'static str {
+fn operation(kind: FleetKind, what: &Move) -> Operation {
     match (kind, what) {
-        (FleetKind::AutoScaling, Move::Start(_)) => "StartInstanceRefresh",
-        (FleetKind::AutoScaling, Move::Hold) => "SuspendProcesses",
-        (FleetKind::AutoScaling, Move::GoOn | Move::Release | Move::Follow) => "ResumeProcesses",
-        (FleetKind::AutoScaling, Move::TakeBack) => "RollbackInstanceRefresh",
-        (FleetKind::CodeDeploy, Move::Start(_)) => "CreateDeployment",
-        (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold | Move::Follow) => {
-            "ContinueDeployment"
+        (FleetKind::AutoScaling, Move::Start(_)) => Operation::StartInstanceRefresh,
+        (FleetKind::AutoScaling, Move::Hold) => Operation::SuspendProcesses,
+        (FleetKind::AutoScaling, Move::GoOn | Move::Release | Move::Follow) => {
+            Operation::ResumeProcesses
         }
-        (FleetKind::CodeDeploy, Move::TakeBack) => "StopDeployment",
+        (FleetKind::AutoScaling, Move::TakeBack) => Operation::RollbackInstanceRefresh,
+        (FleetKind::CodeDeploy, Move::Start(_)) => Operation::CreateDeployment,
+        (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold | Move::Follow) => {
+            Operation::ContinueDeployment
+        }
+        (FleetKind::CodeDeploy, Move::TakeBack) => Operation::StopDeployment,
     }
 }
 
@@ -39,7 +41,7 @@ fn operation(kind: FleetKind, what: &Move) -> &'static str {
 impl Installations for Service {
     async fn check_way(&self, how: &How) -> Result<(), Error> {
         let How::Deploy(Deploy { config: Some(config), .. }) = how else { return Ok(()) };
-        self.world.request("GetDeploymentConfig", |landscape, _| {
+        self.world.request(Operation::GetDeploymentConfig, |landscape, _| {
             if landscape.scenario.missing_configs.contains(config) {
                 return Err(Error::Absent { what: format!("deployment configuration {config}") });
             }
@@ -49,8 +51,8 @@ impl Installations for Service {
 
     async fn installation(&self, of: &Member) -> Result<Installation, Error> {
         let reading = match self.kind {
-            FleetKind::AutoScaling => "DescribeInstanceRefreshes",
-            FleetKind::CodeDeploy => "GetDeploymentGroup",
+            FleetKind::AutoScaling => Operation::DescribeInstanceRefreshes,
+            FleetKind::CodeDeploy => Operation::GetDeploymentGroup,
         };
         self.world.request(reading, |landscape, _| {
             let found = landscape.installations.get(of).ok_or_else(|| absent(of))?;
@@ -67,8 +69,12 @@ impl Installations for Service {
 #[async_trait]
 impl Replacing for Service {
     async fn make(&self, of: &Member, what: &Move, pace: &Pace) -> Result<(), Error> {
-        self.world.request(operation(self.kind, what), |landscape, _| {
-            landscape.installations.get_mut(of).ok_or_else(|| absent(of))?.make(what, pace)
+        let operation = operation(self.kind, what);
+        self.world.request(operation, |landscape, _| {
+            let installation = landscape.installations.get_mut(of).ok_or_else(|| absent(of))?;
+            installation
+                .make(what, pace)
+                .map_err(|message| Error::Conflict { operation, message: message.to_owned() })
         })
     }
 }

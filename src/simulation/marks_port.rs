@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{landscape::Landscape, scenario::MarkScript, world::World};
-use crate::cloud::{Error, Mark, Marks, Owned, SetMarks};
+use crate::cloud::{Error, Mark, Marks, Operation, Owned, SetMarks};
 
 impl MarkScript {
     fn mark(&self, landscape: &Landscape) -> Mark {
@@ -31,10 +31,10 @@ impl Marks for World {
 impl SetMarks for World {
     async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
         let operation = match on {
-            Owned::Forward(_) => "AddTags",
-            Owned::Records(_) => "ChangeTagsForResource",
-            Owned::AutoScalingGroup(_) => "CreateOrUpdateTags",
-            Owned::DeploymentGroup(_) => "TagResource",
+            Owned::Forward(_) => Operation::AddTags,
+            Owned::Records(_) => Operation::ChangeTagsForResource,
+            Owned::AutoScalingGroup(_) => Operation::CreateOrUpdateTags,
+            Owned::DeploymentGroup(_) => Operation::TagResource,
         };
         self.request(operation, |landscape, _| {
             let marks = landscape.marks_on(on);
@@ -46,10 +46,10 @@ impl SetMarks for World {
 
     async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
         let operation = match on {
-            Owned::Forward(_) => "RemoveTags",
-            Owned::Records(_) => "ChangeTagsForResource",
-            Owned::AutoScalingGroup(_) => "DeleteTags",
-            Owned::DeploymentGroup(_) => "UntagResource",
+            Owned::Forward(_) => Operation::RemoveTags,
+            Owned::Records(_) => Operation::ChangeTagsForResource,
+            Owned::AutoScalingGroup(_) => Operation::DeleteTags,
+            Owned::DeploymentGroup(_) => Operation::UntagResource,
         };
         self.request(operation, |landscape, _| {
             landscape.marks_on(on).retain(|known| known.run != run);
@@ -58,9 +58,11 @@ impl SetMarks for World {
     }
 }
 
-fn reading(on: &Owned) -> &'static str {
+fn reading(on: &Owned) -> Operation {
     match on {
-        Owned::Forward(_) | Owned::AutoScalingGroup(_) => "DescribeTags",
-        Owned::Records(_) | Owned::DeploymentGroup(_) => "ListTagsForResource",
+        Owned::Forward(_) => Operation::DescribeTags,
+        Owned::AutoScalingGroup(_) => Operation::DescribeGroupTags,
+        Owned::Records(_) => Operation::ListZoneTags,
+        Owned::DeploymentGroup(_) => Operation::ListDeploymentGroupTags,
     }
 }

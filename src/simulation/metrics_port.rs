@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{landscape::Landscape, world::World};
 use crate::{
-    cloud::{Completeness, Error, Metrics, Query, Series},
+    cloud::{Completeness, Error, Metrics, Operation, Query, Series},
     plan::Member,
     rollout::Timestamp,
 };
@@ -20,7 +20,7 @@ impl Metrics for World {
         to: Timestamp,
         period: Duration,
     ) -> Result<Vec<Series>, Error> {
-        Ok(self.request("GetMetricData", |landscape, now| {
+        Ok(self.request(Operation::GetMetricData, |landscape, now| {
             let delay = i64::try_from(landscape.scenario.metric_delay.as_millis());
             let late = delay.unwrap_or(i64::MAX);
             let visible = Timestamp::from_millis(now.as_millis().saturating_sub(late));

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{alarm::SimulatedAlarm, landscape::Landscape, world::World};
 use crate::{
-    cloud::{AlarmNews, Error, News, Queues},
+    cloud::{AlarmNews, Error, News, Operation, Queues},
     plan::Queue,
 };
 
@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[async_trait]
 impl Queues for World {
     async fn find(&self, _queue: &Queue) -> Result<(), Error> {
-        self.request("GetQueueUrl", |_, _| Ok(()))
+        self.request(Operation::GetQueueUrl, |_, _| Ok(()))
     }
 }
 
@@ -26,7 +26,7 @@ impl Queues for World {
 impl AlarmNews for World {
     #[expect(clippy::disallowed_methods, reason = "waits in virtual time, as a long poll would")]
     async fn hear(&self, queue: &Queue) -> Result<News, Error> {
-        self.calls().count("ReceiveMessage");
+        self.calls().count(Operation::ReceiveMessage.name());
         for _ in 0..LOOKS {
             let news = self.look(|landscape, _| unheard(landscape, queue));
             if !news.receipts.is_empty() {
@@ -38,7 +38,7 @@ impl AlarmNews for World {
     }
 
     async fn forget(&self, _queue: &Queue, _receipts: &[String]) -> Result<(), Error> {
-        self.request("DeleteMessage", |_, _| Ok(()))
+        self.request(Operation::DeleteMessageBatch, |_, _| Ok(()))
     }
 }
 

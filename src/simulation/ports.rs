@@ -17,8 +17,9 @@ use super::{
 use crate::{
     cloud::{
         Alarm, Alarms, Answer, Automation, Caller, Checkers, Commands, Dns, Error, Forward, Group,
-        Groups, Health, Http, Identity, Lead, LoadBalancers, Offers, OwnTest, Ran, Records,
-        ResizeGroups, SetRecordWeights, SetTestRoutes, SetWeights, TargetGroup, Transition,
+        Groups, Health, Http, Identity, Lead, LoadBalancers, Offers, Operation, OwnTest, Ran,
+        Records, ResizeGroups, SetRecordWeights, SetTestRoutes, SetWeights, TargetGroup,
+        Transition,
     },
     plan::{Header, ListenerRule, Member, Proxy, RecordSet, Side, units::Weight},
     rollout::{Capacity, Split, TestRoute, Timestamp, Version},
@@ -33,13 +34,21 @@ fn absent<T>(what: String) -> Result<T, Error> {
 }
 
 /// The operation that reads the forward action at an ARN.
-fn reading(resource: &str) -> &'static str {
-    if resource.contains(":listener-rule/") { "DescribeRules" } else { "DescribeListeners" }
+fn reading(resource: &str) -> Operation {
+    if resource.contains(":listener-rule/") {
+        Operation::DescribeRules
+    } else {
+        Operation::DescribeListeners
+    }
 }
 
 /// The operation that changes it.
-fn writing(resource: &str) -> &'static str {
-    if resource.contains(":listener-rule/") { "ModifyRule" } else { "ModifyListener" }
+fn writing(resource: &str) -> Operation {
+    if resource.contains(":listener-rule/") {
+        Operation::ModifyRule
+    } else {
+        Operation::ModifyListener
+    }
 }
 
 /// By name or by ARN.
@@ -59,13 +68,13 @@ impl LoadBalancers for World {
     async fn find(&self, at: &ListenerRule) -> Result<Forward, Error> {
         let calls = self.calls();
         match at {
-            ListenerRule::Rule(_) => calls.count("DescribeRules"),
-            ListenerRule::DefaultOf(_) => calls.count("DescribeListeners"),
+            ListenerRule::Rule(_) => calls.count(Operation::DescribeRules.name()),
+            ListenerRule::DefaultOf(_) => calls.count(Operation::DescribeListeners.name()),
             ListenerRule::Named { priority, .. } => {
-                calls.count("DescribeLoadBalancers");
-                calls.count("DescribeListeners");
+                calls.count(Operation::DescribeLoadBalancers.name());
+                calls.count(Operation::DescribeListeners.name());
                 if priority.is_some() {
-                    calls.count("DescribeRules");
+                    calls.count(Operation::DescribeRules.name());
                 }
             }
         }
@@ -83,7 +92,7 @@ impl LoadBalancers for World {
     }
 
     async fn target_group(&self, name: &Member) -> Result<TargetGroup, Error> {
-        self.request("DescribeTargetGroups", |landscape, _| {
+        self.request(Operation::DescribeTargetGroups, |landscape, _| {
             let mut described = target_group(landscape, name)?.described.clone();
             let users = landscape.rules.values().map(|rule| &rule.forward);
             let users = users.filter(|forward| forward.split.0.contains_key(&described.name));
@@ -93,7 +102,7 @@ impl LoadBalancers for World {
     }
 
     async fn health(&self, group: &Member) -> Result<Vec<Health>, Error> {
-        self.request("DescribeTargetHealth", |landscape, _| {
+        self.request(Operation::DescribeTargetHealth, |landscape, _| {
             target_group(landscape, group).map(SimulatedTargetGroup::health)
         })
     }
@@ -104,7 +113,7 @@ impl LoadBalancers for World {
         header: &Header,
         group: &Member,
     ) -> Result<TestRoute, Error> {
-        self.request("DescribeRules", |landscape, _| {
+        self.request(Operation::DescribeRules, |landscape, _| {
             if !landscape.rules.contains_key(resource) {
                 return absent(format!("rule {resource}"));
             }
@@ -117,14 +126,14 @@ impl LoadBalancers for World {
     }
 
     async fn may_add_test_route(&self, resource: &str, _header: &Header) -> Result<(), Error> {
-        self.calls().count("DescribeAccountLimits");
-        self.request("DescribeRules", |landscape, _| may_be_tested(landscape, resource))
+        self.calls().count(Operation::DescribeAccountLimits.name());
+        self.request(Operation::DescribeRules, |landscape, _| may_be_tested(landscape, resource))
     }
 
     async fn leads(&self, group: &Member, own: Option<OwnTest<'_>>) -> Result<Vec<Lead>, Error> {
-        self.calls().count("DescribeTargetGroups");
-        self.calls().count("DescribeListeners");
-        self.request("DescribeRules", |landscape, _| {
+        self.calls().count(Operation::DescribeTargetGroups.name());
+        self.calls().count(Operation::DescribeListeners.name());
+        self.request(Operation::DescribeRules, |landscape, _| {
             let name = &target_group(landscape, group)?.described.name;
             let rules = landscape.rules.values();
             let rules = rules.filter(|rule| matches!(rule.place, Place::Rule(_)));
@@ -145,7 +154,7 @@ impl LoadBalancers for World {
 fn may_be_tested(landscape: &Landscape, resource: &str) -> Result<(), Error> {
     match &landscape.scenario.no_test_route {
         Some(why) => Err(Error::Rejected {
-            operation: "CreateRule",
+            operation: Operation::CreateRule,
             message: format!("{resource} cannot have a test route: {why}"),
         }),
         None => Ok(()),
@@ -157,7 +166,7 @@ impl SetTestRoutes for World {
     async fn add(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
         let there = self.test_route(resource, header, group).await?;
         if there == TestRoute::Absent {
-            self.request("CreateRule", |landscape, _| {
+            self.request(Operation::CreateRule, |landscape, _| {
                 target_group(landscape, group)?;
                 may_be_tested(landscape, resource)?;
                 landscape.test_routes.insert(TestRule::of(resource, header, group));
@@ -170,7 +179,7 @@ impl SetTestRoutes for World {
     async fn remove(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error> {
         let there = self.test_route(resource, header, group).await?;
         if there != TestRoute::Absent {
-            self.request("DeleteRule", |landscape, _| {
+            self.request(Operation::DeleteRule, |landscape, _| {
                 landscape.test_routes.remove(&TestRule::of(resource, header, group));
             });
         }
@@ -186,7 +195,7 @@ impl SetWeights for World {
         });
         // What AWS itself refuses was sent to it all the same.
         if matches!(effect, Ok(Effect::Changed) | Err(Error::Rejected { .. })) {
-            self.calls().count(writing(resource));
+            self.calls().count(writing(resource).name());
         }
         effect.map(|_| ())
     }
@@ -212,7 +221,7 @@ fn described(rule: &SimulatedRule) -> Records {
 #[async_trait]
 impl Dns for World {
     async fn find(&self, at: &RecordSet) -> Result<Records, Error> {
-        self.request("ListResourceRecordSets", |landscape, _| {
+        self.request(Operation::ListResourceRecordSets, |landscape, _| {
             let place = Place::Records(at.clone());
             let rule = landscape.rules.values().find(|rule| rule.place == place);
             rule.map_or_else(|| absent(format!("{at:?}")), |rule| Ok(described(rule)))
@@ -220,14 +229,14 @@ impl Dns for World {
     }
 
     async fn records(&self, resource: &str) -> Result<Records, Error> {
-        self.request("ListResourceRecordSets", |landscape, _| {
+        self.request(Operation::ListResourceRecordSets, |landscape, _| {
             let rule = landscape.rules.get(resource);
             rule.map_or_else(|| absent(resource.to_owned()), |rule| Ok(described(rule)))
         })
     }
 
     async fn checkers(&self, health_check: &str) -> Result<Checkers, Error> {
-        self.request("GetHealthCheckStatus", |landscape, _| {
+        self.request(Operation::GetHealthCheckStatus, |landscape, _| {
             let mut groups = landscape.target_groups.iter();
             match groups.find(|(member, _)| check_of(member) == health_check) {
                 Some((_, group)) => {
@@ -240,7 +249,7 @@ impl Dns for World {
     }
 
     async fn leads(&self, resource: &str, member: &Member) -> Result<Vec<Lead>, Error> {
-        self.request("ListResourceRecordSets", |landscape, _| {
+        self.request(Operation::ListResourceRecordSets, |landscape, _| {
             let others = landscape
                 .rules
                 .iter()
@@ -258,11 +267,11 @@ impl SetRecordWeights for World {
         expected: &Split,
         to: &Split,
     ) -> Result<(), Error> {
-        self.request("ListResourceRecordSets", |landscape, now| {
+        self.request(Operation::ListResourceRecordSets, |landscape, now| {
             landscape.set_weights(now, resource, expected, to)
         })?;
-        self.calls().count("ChangeResourceRecordSets");
-        self.calls().count("GetChange");
+        self.calls().count(Operation::ChangeResourceRecordSets.name());
+        self.calls().count(Operation::GetChange.name());
         Ok(())
     }
 }
@@ -270,29 +279,35 @@ impl SetRecordWeights for World {
 #[async_trait]
 impl Groups for World {
     async fn group(&self, name: &Member) -> Result<Group, Error> {
-        self.request("DescribeAutoScalingGroups", |landscape, _| match landscape.groups.get(name) {
-            Some(group) => Ok(group.described()),
-            None => absent(format!("Auto Scaling group {name}")),
+        self.request(Operation::DescribeAutoScalingGroups, |landscape, _| {
+            match landscape.groups.get(name) {
+                Some(group) => Ok(group.described()),
+                None => absent(format!("Auto Scaling group {name}")),
+            }
         })
     }
 
     async fn automation(&self, name: &Member) -> Result<Automation, Error> {
-        self.calls().count("DescribePolicies");
-        self.request("DescribeScheduledActions", |landscape, _| match landscape.groups.get(name) {
-            Some(group) => Ok(landscape.scenario.sides.of(group.side).automation()),
-            None => absent(format!("Auto Scaling group {name}")),
+        self.calls().count(Operation::DescribePolicies.name());
+        self.request(Operation::DescribeScheduledActions, |landscape, _| {
+            match landscape.groups.get(name) {
+                Some(group) => Ok(landscape.scenario.sides.of(group.side).automation()),
+                None => absent(format!("Auto Scaling group {name}")),
+            }
         })
     }
 
     async fn launches(&self, name: &Member) -> Result<Vec<Version>, Error> {
-        self.request("DescribeAutoScalingGroups", |landscape, _| match landscape.groups.get(name) {
-            Some(group) => Ok(vec![group.version.clone()]),
-            None => absent(format!("Auto Scaling group {name}")),
+        self.request(Operation::DescribeAutoScalingGroups, |landscape, _| {
+            match landscape.groups.get(name) {
+                Some(group) => Ok(vec![group.version.clone()]),
+                None => absent(format!("Auto Scaling group {name}")),
+            }
         })
     }
 
     async fn check_version(&self, version: &Version) -> Result<(), Error> {
-        let operation = "DescribeLaunchTemplateVersions";
+        let operation = Operation::DescribeLaunchTemplateVersions;
         self.request(operation, |landscape, _| {
             let (template, number) = version.as_str().rsplit_once(':').unwrap_or_default();
             let missing = &landscape.scenario.missing_versions;
@@ -308,7 +323,7 @@ impl Groups for World {
     }
 
     async fn offers(&self, name: &Member, _version: &Version) -> Result<Offers, Error> {
-        self.request("DescribeInstanceTypeOfferings", |landscape, _| {
+        self.request(Operation::DescribeInstanceTypeOfferings, |landscape, _| {
             match landscape.groups.get(name) {
                 Some(group) => Ok(landscape.scenario.sides.of(group.side).offers()),
                 None => absent(format!("Auto Scaling group {name}")),
@@ -320,7 +335,9 @@ impl Groups for World {
 #[async_trait]
 impl ResizeGroups for World {
     async fn resize(&self, name: &Member, to: Capacity) -> Result<(), Error> {
-        self.request("UpdateAutoScalingGroup", |landscape, now| landscape.resize(now, name, to))
+        self.request(Operation::UpdateAutoScalingGroup, |landscape, now| {
+            landscape.resize(now, name, to)
+        })
     }
 }
 
@@ -328,7 +345,7 @@ impl ResizeGroups for World {
 impl Alarms for World {
     async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Error> {
         for _ in names.chunks(NAMES_A_CALL) {
-            self.calls().count("DescribeAlarms");
+            self.calls().count(Operation::DescribeAlarms.name());
         }
         Ok(self.look(|landscape, _| {
             let asked = landscape.alarms.iter().filter(|(name, _)| names.contains(name));
@@ -337,7 +354,7 @@ impl Alarms for World {
     }
 
     async fn history(&self, name: &str, since: Timestamp) -> Result<Vec<Transition>, Error> {
-        Ok(self.request("DescribeAlarmHistory", |landscape, _| {
+        Ok(self.request(Operation::DescribeAlarmHistory, |landscape, _| {
             let changes = landscape.alarms.get(name).into_iter().flat_map(SimulatedAlarm::history);
             changes.filter(|change| change.at >= since).cloned().collect()
         }))
@@ -347,7 +364,7 @@ impl Alarms for World {
 #[async_trait]
 impl Identity for World {
     async fn caller(&self) -> Result<Caller, Error> {
-        self.calls().count("GetCallerIdentity");
+        self.calls().count(Operation::GetCallerIdentity.name());
         let account = self.account().to_owned();
         let arn = format!("arn:aws:sts::{account}:assumed-role/simulated/tidegate");
         Ok(Caller { account, arn, told: None })

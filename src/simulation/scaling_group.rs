@@ -8,13 +8,11 @@ use super::{
     target_group::SimulatedTargetGroup,
 };
 use crate::{
-    cloud::{Error, Group},
+    cloud::{Error, Group, Operation},
     plan::{Member, Side},
     rollout::{Capacity, Timestamp, Version},
     testkit::draw,
 };
-
-const UPDATE: &str = "UpdateAutoScalingGroup";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lifecycle {
@@ -248,7 +246,9 @@ fn is_wanted(lifecycle: Lifecycle) -> bool {
 /// What a group's capacity becomes. Without a desired capacity in the change, raising the minimum above it raises it
 /// and lowering the maximum below it lowers it; with one out of bounds the call is rejected.
 pub(super) fn changed(from: Capacity, change: CapacityChange) -> Result<Capacity, Error> {
-    let rejected = |message: String| Err(Error::Rejected { operation: UPDATE, message });
+    let rejected = |message: String| {
+        Err(Error::Rejected { operation: Operation::UpdateAutoScalingGroup, message })
+    };
     let (min, max) = (change.min.unwrap_or(from.min), change.max.unwrap_or(from.max));
     if min > max {
         return rejected(format!("minimum size {min} is above maximum size {max}"));

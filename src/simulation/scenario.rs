@@ -14,13 +14,13 @@ use super::{
     phrases::{Healthy, Moment, Names, Rate, SetBy, duration, optional_duration},
 };
 use crate::{
-    cloud::{Automation, Offers, Scheduled},
+    cloud::{Automation, Offers, Operation, Scheduled},
     plan::{
         FleetName, Member, Plan, RouteName, Side,
         units::{Percent, Weight},
     },
     rollout::{Jump, Outcome},
-    testkit::{Fault, Operation},
+    testkit::{Fault, operation_named},
 };
 
 /// What a group may have at most: each instance is played.
@@ -281,6 +281,7 @@ impl Default for FunctionScript {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FaultScript {
     /// Left out: any operation.
+    #[serde(default, deserialize_with = "operation_named")]
     pub operation: Option<Operation>,
     pub kind: Fault,
     /// The first call that fails, counted from 1 within `from` and `to`.

@@ -2,10 +2,7 @@
 //! script and not its beginning.
 
 use super::{landscape::Landscape, phrases::Moment, scenario::FaultScript};
-use crate::{
-    rollout::Timestamp,
-    testkit::{Fault, Operation},
-};
+use crate::{cloud::Operation, rollout::Timestamp, testkit::Fault};
 
 /// A script, and how many of the calls it is about were made.
 #[derive(Clone, Debug)]

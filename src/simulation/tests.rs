@@ -11,7 +11,7 @@ use std::{
 
 use super::*;
 use crate::{
-    cloud::{AlarmValue, Answer, Cloud, Error, HealthState},
+    cloud::{AlarmValue, Answer, Cloud, Error, HealthState, Operation},
     plan::{Member, Plan, Proxy, units::Weight},
     rollout::{Capacity, Split, Timestamp},
     testkit::{SAMPLE_RULE, sample_plan},
@@ -237,7 +237,7 @@ async fn faults_strike_by_count_and_time_and_every_request_is_counted() {
     played.pass(60);
     assert!(matches!(
         played.cloud.reads.alarms.alarms(&names).await,
-        Err(Error::Throttled { operation: "DescribeAlarms" })
+        Err(Error::Throttled { operation: Operation::DescribeAlarms })
     ));
     played.pass(60);
     assert!(played.alarm().await.is_some());

@@ -16,7 +16,7 @@ use super::{
     violation::Violation,
 };
 use crate::{
-    cloud::{Calls, Cloud, Reads},
+    cloud::{Calls, Cloud, Operation, Reads},
     plan::{FleetKind, Plan},
     rollout::Timestamp,
     testkit::{Call, Faults},
@@ -131,10 +131,10 @@ impl World {
     /// The same, as a request that is counted.
     pub(super) fn request<T>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         look: impl FnOnce(&mut Landscape, Timestamp) -> T,
     ) -> T {
-        self.0.calls.count(operation);
+        self.0.calls.count(operation.name());
         self.look(look)
     }
 

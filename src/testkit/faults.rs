@@ -7,148 +7,66 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::draw;
-use crate::cloud::{Calls, Error};
+use crate::{
+    cloud::{Calls, Error, Operation},
+    plan::nearest,
+};
 
-/// The calls that can go wrong, by AWS operation. What is done by two operations (a rule's or a listener's) is one
-/// here, under either name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-pub enum Operation {
-    #[serde(alias = "DescribeListeners")]
-    DescribeRules,
-    DescribeTargetGroups,
-    DescribeTargetHealth,
-    #[serde(alias = "ModifyListener")]
-    ModifyRule,
-    ListResourceRecordSets,
-    /// With the `GetChange` that follows it.
-    ChangeResourceRecordSets,
-    GetHealthCheckStatus,
-    CreateRule,
-    DeleteRule,
-    /// With the rules that are counted against them.
-    DescribeAccountLimits,
-    DescribeAutoScalingGroups,
-    #[serde(alias = "DescribeScheduledActions")]
-    DescribePolicies,
-    DescribeLaunchTemplateVersions,
-    DescribeInstanceTypeOfferings,
-    UpdateAutoScalingGroup,
-    DescribeInstanceRefreshes,
-    StartInstanceRefresh,
-    RollbackInstanceRefresh,
-    SuspendProcesses,
-    ResumeProcesses,
-    GetDeploymentGroup,
-    GetDeploymentConfig,
-    CreateDeployment,
-    ContinueDeployment,
-    StopDeployment,
-    DescribeAlarms,
-    DescribeAlarmHistory,
-    GetMetricData,
-    #[serde(alias = "GetQueueAttributes")]
-    GetQueueUrl,
-    ReceiveMessage,
-    #[serde(alias = "DeleteMessageBatch")]
-    DeleteMessage,
-    GetCallerIdentity,
-    /// Of whatever service: marks are tags.
-    #[serde(alias = "ListTagsForResource")]
-    DescribeTags,
-    #[serde(alias = "CreateOrUpdateTags", alias = "ChangeTagsForResource", alias = "TagResource")]
-    AddTags,
-    #[serde(alias = "DeleteTags", alias = "UntagResource")]
-    RemoveTags,
-    /// `Invoke`, which IAM calls by this name.
-    InvokeFunction,
-    /// A probe's request; it fails as no answer.
-    HttpGet,
-}
+/// Calls that go wrong together, under the name of the first: those by which one thing is done, here to a rule and there
+/// to a listener, here to a load balancer's tags and there to a zone's.
+const ALIKE: [(Operation, &[Operation]); 11] = [
+    (Operation::DescribeRules, &[Operation::DescribeListeners, Operation::DescribeLoadBalancers]),
+    (Operation::DescribeTargetGroups, &[Operation::DescribeTargetGroupAttributes]),
+    (Operation::ModifyRule, &[Operation::ModifyListener]),
+    (Operation::ListResourceRecordSets, &[Operation::ListHostedZonesByName]),
+    (Operation::ChangeResourceRecordSets, &[Operation::GetChange]),
+    (Operation::GetQueueUrl, &[Operation::GetQueueAttributes]),
+    (Operation::DescribePolicies, &[Operation::DescribeScheduledActions]),
+    (
+        Operation::GetDeploymentGroup,
+        &[
+            Operation::GetDeployment,
+            Operation::BatchGetDeploymentTargets,
+            Operation::ListDeploymentTargets,
+        ],
+    ),
+    (
+        Operation::DescribeTags,
+        &[
+            Operation::DescribeGroupTags,
+            Operation::ListDeploymentGroupTags,
+            Operation::ListZoneTags,
+        ],
+    ),
+    (
+        Operation::AddTags,
+        &[Operation::CreateOrUpdateTags, Operation::ChangeTagsForResource, Operation::TagResource],
+    ),
+    (Operation::RemoveTags, &[Operation::DeleteTags, Operation::UntagResource]),
+];
 
-impl Operation {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DescribeRules => "DescribeRules",
-            Self::DescribeTargetGroups => "DescribeTargetGroups",
-            Self::DescribeTargetHealth => "DescribeTargetHealth",
-            Self::ModifyRule => "ModifyRule",
-            Self::ListResourceRecordSets => "ListResourceRecordSets",
-            Self::ChangeResourceRecordSets => "ChangeResourceRecordSets",
-            Self::GetHealthCheckStatus => "GetHealthCheckStatus",
-            Self::CreateRule => "CreateRule",
-            Self::DeleteRule => "DeleteRule",
-            Self::DescribeAccountLimits => "DescribeAccountLimits",
-            Self::DescribeAutoScalingGroups => "DescribeAutoScalingGroups",
-            Self::DescribePolicies => "DescribePolicies",
-            Self::DescribeLaunchTemplateVersions => "DescribeLaunchTemplateVersions",
-            Self::DescribeInstanceTypeOfferings => "DescribeInstanceTypeOfferings",
-            Self::UpdateAutoScalingGroup => "UpdateAutoScalingGroup",
-            Self::DescribeInstanceRefreshes => "DescribeInstanceRefreshes",
-            Self::StartInstanceRefresh => "StartInstanceRefresh",
-            Self::RollbackInstanceRefresh => "RollbackInstanceRefresh",
-            Self::SuspendProcesses => "SuspendProcesses",
-            Self::ResumeProcesses => "ResumeProcesses",
-            Self::GetDeploymentGroup => "GetDeploymentGroup",
-            Self::GetDeploymentConfig => "GetDeploymentConfig",
-            Self::CreateDeployment => "CreateDeployment",
-            Self::ContinueDeployment => "ContinueDeployment",
-            Self::StopDeployment => "StopDeployment",
-            Self::DescribeAlarms => "DescribeAlarms",
-            Self::DescribeAlarmHistory => "DescribeAlarmHistory",
-            Self::GetMetricData => "GetMetricData",
-            Self::GetQueueUrl => "GetQueueUrl",
-            Self::ReceiveMessage => "ReceiveMessage",
-            Self::DeleteMessage => "DeleteMessage",
-            Self::GetCallerIdentity => "GetCallerIdentity",
-            Self::DescribeTags => "DescribeTags",
-            Self::AddTags => "AddTags",
-            Self::RemoveTags => "RemoveTags",
-            Self::InvokeFunction => "InvokeFunction",
-            Self::HttpGet => "HttpGet",
-        }
-    }
-
-    /// The IAM action, such as `elasticloadbalancing:ModifyRule`.
-    fn action(self) -> String {
-        let service = match self {
-            Self::DescribeRules
-            | Self::DescribeTargetGroups
-            | Self::DescribeTargetHealth
-            | Self::ModifyRule
-            | Self::CreateRule
-            | Self::DeleteRule
-            | Self::DescribeAccountLimits
-            | Self::DescribeTags
-            | Self::AddTags
-            | Self::RemoveTags => "elasticloadbalancing",
-            Self::ListResourceRecordSets
-            | Self::ChangeResourceRecordSets
-            | Self::GetHealthCheckStatus => "route53",
-            Self::DescribeAutoScalingGroups
-            | Self::DescribePolicies
-            | Self::UpdateAutoScalingGroup
-            | Self::DescribeInstanceRefreshes
-            | Self::StartInstanceRefresh
-            | Self::RollbackInstanceRefresh
-            | Self::SuspendProcesses
-            | Self::ResumeProcesses => "autoscaling",
-            Self::DescribeLaunchTemplateVersions | Self::DescribeInstanceTypeOfferings => "ec2",
-            Self::GetDeploymentGroup
-            | Self::GetDeploymentConfig
-            | Self::CreateDeployment
-            | Self::ContinueDeployment
-            | Self::StopDeployment => "codedeploy",
-            Self::DescribeAlarms | Self::DescribeAlarmHistory | Self::GetMetricData => "cloudwatch",
-            Self::GetQueueUrl | Self::ReceiveMessage | Self::DeleteMessage => "sqs",
-            Self::GetCallerIdentity => "sts",
-            Self::InvokeFunction => "lambda",
-            Self::HttpGet => "http",
-        };
-        format!("{service}:{}", self.name())
-    }
+/// The operation that faults know by this name, its API's or IAM's.
+pub fn operation_named<'de, D>(from: D) -> Result<Option<Operation>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let Some(name) = Option::<String>::deserialize(from)? else { return Ok(None) };
+    let called = || Operation::ALL.iter().copied().filter(|operation| operation.is_called());
+    let is_meant = |operation: &Operation| {
+        let action = operation.action().rsplit_once(':').map(|(_, action)| action);
+        operation.name() == name || action == Some(name.as_str())
+    };
+    let Some(meant) = called().find(is_meant) else {
+        let near = nearest(&name, called().map(Operation::name));
+        let near = near.first().map(|near| format!("; did you mean `{near}`?"));
+        let near = near.unwrap_or_default();
+        return Err(D::Error::custom(format!("no operation `{name}` is ever called{near}")));
+    };
+    let first = ALIKE.iter().find(|(_, others)| others.contains(&meant));
+    Ok(Some(first.map_or(meant, |(first, _)| *first)))
 }
 
 /// How a call goes wrong.
@@ -293,33 +211,31 @@ impl Faults {
         call: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
         let (made, Some(fault)) = self.decide(operation) else { return call.await };
-        let name = operation.name();
         let error = match fault {
             Fault::TimeoutAfterEffect => {
                 call.await?;
-                return Err(Error::Transient { operation: name, message: "timed out".into() });
+                return Err(Error::Transient { operation, message: "timed out".into() });
             }
             Fault::CrashBefore => self.die(&made).await,
             Fault::CrashAfter => {
                 let _answer_nobody_reads = call.await;
                 self.die(&made).await
             }
-            Fault::Throttle => Error::Throttled { operation: name },
+            Fault::Throttle => Error::Throttled { operation },
             Fault::Transient => {
-                Error::Transient { operation: name, message: "connection reset by peer".into() }
+                Error::Transient { operation, message: "connection reset by peer".into() }
             }
             Fault::Denied => Error::Denied {
-                action: operation.action(),
+                action: operation.action().to_owned(),
                 resource: resource.to_owned(),
                 said: "AccessDenied".to_owned(),
             },
-            Fault::Conflict => Error::Conflict {
-                operation: name,
-                message: "another activity is in progress".into(),
-            },
+            Fault::Conflict => {
+                Error::Conflict { operation, message: "another activity is in progress".into() }
+            }
         };
         if let Some(calls) = &self.calls {
-            calls.count(name);
+            calls.count(operation.name());
         }
         Err(error)
     }

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Fault, Faults, Operation};
+use super::{Fault, Faults};
 use crate::{
     cloud::{
         Alarm, AlarmNews, Alarms, Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward,
         Functions, Group, Groups, Health, Http, Identity, Installation, Installations, Invoked,
-        Lead, LoadBalancers, Mark, Marks, Metrics, News, Offers, OwnTest, Owned, Pace, Query,
-        Queues, Reads, Records, Replacing, ResizeGroups, Series, SetMarks, SetRecordWeights,
+        Lead, LoadBalancers, Mark, Marks, Metrics, News, Offers, Operation, OwnTest, Owned, Pace,
+        Query, Queues, Reads, Records, Replacing, ResizeGroups, Series, SetMarks, SetRecordWeights,
         SetTestRoutes, SetWeights, TargetGroup, Transition,
     },
     plan::{FleetKind, FunctionName, Header, How, ListenerRule, Member, Proxy, Queue, RecordSet},
@@ -290,7 +290,7 @@ impl AlarmNews for Faulty<dyn AlarmNews> {
 
     async fn forget(&self, queue: &Queue, receipts: &[String]) -> Result<(), Error> {
         let call = self.port.forget(queue, receipts);
-        self.faults.apply(Operation::DeleteMessage, queue.as_str(), call).await
+        self.faults.apply(Operation::DeleteMessageBatch, queue.as_str(), call).await
     }
 }
 
@@ -319,7 +319,7 @@ impl Identity for Faulty<dyn Identity> {
 impl Functions for Faulty<dyn Functions> {
     async fn may_invoke(&self, function: &FunctionName) -> Result<(), Error> {
         let call = self.port.may_invoke(function);
-        self.faults.apply(Operation::InvokeFunction, &function.name, call).await
+        self.faults.apply(Operation::Invoke, &function.name, call).await
     }
 
     async fn invoke(
@@ -329,7 +329,7 @@ impl Functions for Faulty<dyn Functions> {
         timeout: Duration,
     ) -> Result<Invoked, Error> {
         let call = self.port.invoke(function, payload, timeout);
-        self.faults.apply(Operation::InvokeFunction, &function.name, call).await
+        self.faults.apply(Operation::Invoke, &function.name, call).await
     }
 }
 

@@ -4,12 +4,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs, process,
+    env, process,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+use tidegate::cloud::Operation;
 
 use crate::{
     fault_stories::{Kind, Meanwhile, STORIES, Story, Thrown},
@@ -176,33 +178,12 @@ fn whatever_goes_wrong_at_whatever_operation_the_end_is_told_truly() {
     println!("faults on the wire: {} runs in {made} worlds, by exit code {ends:?}", runs.len());
 }
 
-/// `DescribeRules` of `describe_rules`.
-fn in_camels(method: &str) -> String {
-    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
-    method.split('_').map(capital).collect()
-}
-
 #[test]
 fn no_operation_that_the_adapter_calls_is_without_a_story() {
-    let mut called = BTreeSet::new();
-    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/aws")).unwrap() {
-        let path = file.unwrap().path();
-        if path.to_str().unwrap().ends_with("on_the_wire.rs") {
-            continue;
-        }
-        let text: String = fs::read_to_string(&path).unwrap().split_whitespace().collect();
-        let methods = text.split("client.").skip(1).filter_map(|rest| rest.split_once("()"));
-        let methods = methods.map(|(method, _)| method);
-        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
-        let methods: Vec<&str> = methods.filter(|method| method.chars().all(is_name)).collect();
-        let sent = text.matches(".send()").count();
-        assert_eq!(methods.len(), sent, "calls this does not see in {}", path.display());
-        called.extend(methods.into_iter().map(in_camels));
-        // What is called without a client of the SDK's.
-        let by_hand = text.split("OPERATION:&str=\"").skip(1);
-        called.extend(by_hand.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
-    }
-    let operation = |name: &&str| name.split_once('.').unwrap().1.to_owned();
-    let told = STORIES.iter().flat_map(|story| story.operations.iter().map(operation));
+    let all =
+        Operation::ALL.iter().filter(|operation| operation.is_of_aws() && operation.is_called());
+    let called: BTreeSet<&str> = all.map(|operation| operation.name()).collect();
+    let name = |name: &&'static str| name.split_once('.').unwrap().1;
+    let told = STORIES.iter().flat_map(|story| story.operations.iter().map(name));
     assert_eq!(called, told.collect());
 }

@@ -55,7 +55,8 @@ const BETWEEN: Duration = Duration::from_secs(5);
 /// On a machine that does other things besides, one run of a few may be slow, or its first poll late.
 fn once_in_three(name: &str, listen: &str, as_wished: fn(Duration) -> bool) {
     let took = (1..=3).map(|attempt| reaction(&format!("{name}{attempt}"), listen));
-    let mut told = took.inspect(|took| println!("{name}: the step failed {took:?} after the alarm"));
+    let mut told =
+        took.inspect(|took| println!("{name}: the step failed {took:?} after the alarm"));
     assert!(told.any(as_wished));
 }
 

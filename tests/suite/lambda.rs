@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use tidegate::{
+    cloud::Operation,
     plan::{Plan, SourceFile},
     rollout::{Ending, Mode},
     simulation::Scenario,
-    testkit::{Fault, Faults, Operation},
+    testkit::{Fault, Faults},
 };
 
 use crate::stage::{End, play, rest};
@@ -73,7 +74,7 @@ fn a_call_that_fails_once_delays_and_is_never_taken_for_an_answer() {
     assert!(invocations > 20, "{invocations}");
     for fault in [Fault::Throttle, Fault::Transient, Fault::Denied, Fault::TimeoutAfterEffect] {
         for nth in 1..=5 {
-            let end = played("{}", &Faults::nth_of(Operation::InvokeFunction, nth, fault));
+            let end = played("{}", &Faults::nth_of(Operation::Invoke, nth, fault));
             let promoted = matches!(end.state.mode, Mode::Ended(Ending::Promoted));
             assert!(promoted, "{fault:?} at {nth}: {}", end.story());
         }

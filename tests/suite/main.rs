@@ -14,6 +14,7 @@ mod abort_elsewhere;
 mod architecture;
 #[cfg(feature = "aws")]
 mod aws_config;
+mod circles;
 mod cli;
 mod clocks;
 #[cfg(feature = "aws")]

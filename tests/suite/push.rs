@@ -6,10 +6,11 @@ use std::{
 };
 
 use tidegate::{
+    cloud::Operation,
     plan::{GateKind, Plan, Queue},
     rollout::Event,
     simulation::Scenario,
-    testkit::{Call, Fault, Faults, Operation},
+    testkit::{Call, Fault, Faults},
 };
 
 use crate::stage::{End, play, read_plan, repository, rest};
@@ -68,7 +69,7 @@ fn what_news_asks_in_vain_is_asked_once_more_soon() {
     let heard = AtomicBool::new(false);
     let faults = Faults::new(move |call: &Call| {
         match call.operation {
-            Operation::DeleteMessage => heard.store(true, Ordering::Relaxed),
+            Operation::DeleteMessageBatch => heard.store(true, Ordering::Relaxed),
             Operation::DescribeAlarms => {
                 return heard.swap(false, Ordering::Relaxed).then_some(Fault::Transient);
             }

@@ -10,10 +10,11 @@ use std::{
 };
 
 use tidegate::{
+    cloud::Operation,
     plan::{OnFailure, Plan},
     rollout::{Command, Event, Purpose},
     simulation::Scenario,
-    testkit::{Fault, Faults, Operation},
+    testkit::{Fault, Faults},
 };
 
 use crate::stage::{End, plans, play, play_then, read_plan, read_scenario, repository, rest};

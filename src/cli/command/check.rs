@@ -49,7 +49,7 @@ pub(super) fn open(file: &PlanFile) -> Result<(SourceFile, BTreeMap<String, Stri
     let bytes = files::read(&file.plan)?;
     let name = file.plan.display().to_string();
     let source = SourceFile::new(name, &bytes);
-    let params = settings::params(file, &plan::declared(&source));
+    let params = settings::params(&file.params, &plan::declared(&source));
     Ok((source, params))
 }
 

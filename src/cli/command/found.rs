@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::run::journaled_plan;
+use anyhow::anyhow;
+
+use super::check;
 use crate::{
     cli::{
         args::{Global, RunName},
@@ -11,7 +13,7 @@ use crate::{
         wire::files_of,
     },
     journal::{Envelope, Files, Liveness, Locks, RunId, Store},
-    plan::{Plan, PlanName},
+    plan::{Plan, PlanName, SourceFile},
     report::{self, Presence, RunView, Standing, approvals_awaited},
     rollout::{Ending, Event, Mode, State, settled},
     runner::Clock,
@@ -191,4 +193,25 @@ fn choose(runs: &[RunId], name: Option<&str>, global: &Global) -> Result<RunId, 
             ))
         }
     }
+}
+
+/// Reads the plan of a run as it was journaled.
+fn journaled_plan(
+    run: &RunId,
+    text: &str,
+    params: &BTreeMap<String, String>,
+    digest: &str,
+) -> Result<Plan, Failure> {
+    let source = SourceFile::new(format!("the plan of run {run}"), text);
+    let plan = crate::plan::read(&source, params).map_err(|p| check::invalid(&p))?.plan;
+    if plan.digest == digest {
+        return Ok(plan);
+    }
+    Err(Failure {
+        exit: Exit::Trouble,
+        error: anyhow!(
+            "this tidegate understands the plan of run {run} differently than the one that started it"
+        ),
+        hint: Some("use the version of tidegate that started the run".to_owned()),
+    })
 }

@@ -8,7 +8,7 @@ use crate::{
         args::{Format, Global},
         output::Output,
     },
-    cloud::{Error, Reads},
+    cloud::{Error, Operation, Reads},
     printable,
     rollout::ActingAs,
 };
@@ -26,7 +26,7 @@ pub(super) async fn acting_as(
     let asked = tokio::time::timeout(PATIENCE, reads.identity.caller()).await;
     let answer = asked.unwrap_or_else(|_| {
         let message = format!("none within {} s", PATIENCE.as_secs());
-        Err(Error::Transient { operation: "GetCallerIdentity", message })
+        Err(Error::Transient { operation: Operation::GetCallerIdentity, message })
     });
     match answer {
         Ok(caller) => {

@@ -1,7 +1,6 @@
 //! `tidegate run`: settle, lock, journal, drive, tell. And the part that `resume` and its kin share: taking a run over.
 
 use std::{
-    collections::BTreeMap,
     hash::{BuildHasher, Hasher, RandomState},
     time::Duration,
 };
@@ -22,7 +21,7 @@ use crate::{
     },
     cloud,
     journal::{self, Claim, Hold, RunId, holder},
-    plan::{Plan, SourceFile, units::format_duration},
+    plan::{Plan, units::format_duration},
     report,
     rollout::{ActingAs, Bindings, Command, Event, Mode},
     runner::{Begin, Ownership, Runner, Signals, WhenAwaiting},
@@ -298,25 +297,4 @@ async fn drive(
         runner.hold.release()?;
     }
     Ok(Exit::of(&state))
-}
-
-/// Reads the plan of a run as it was journaled.
-pub(super) fn journaled_plan(
-    run: &RunId,
-    text: &str,
-    params: &BTreeMap<String, String>,
-    digest: &str,
-) -> Result<Plan, Failure> {
-    let source = SourceFile::new(format!("the plan of run {run}"), text);
-    let plan = crate::plan::read(&source, params).map_err(|p| check::invalid(&p))?.plan;
-    if plan.digest == digest {
-        return Ok(plan);
-    }
-    Err(Failure {
-        exit: Exit::Trouble,
-        error: anyhow!(
-            "this tidegate understands the plan of run {run} differently than the one that started it"
-        ),
-        hint: Some("use the version of tidegate that started the run".to_owned()),
-    })
 }

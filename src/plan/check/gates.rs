@@ -18,13 +18,14 @@ use crate::plan::{
     delegated::{CommandGate, FunctionName, LambdaGate, Proxy},
     form::{Named, Slot},
     model::{
-        AlarmsGate, AlreadyInAlarm, Gate, GateKind, GateName, HttpGate, InsufficientData,
-        MissingAlarm, OnFailure, Patience, RouteName, Side, Tolerance,
+        AlarmsGate, AlreadyInAlarm, Gate, GateKind, HttpGate, InsufficientData, MissingAlarm,
+        OnFailure, Patience, Tolerance,
     },
+    names::{GateName, RouteName, Side},
     problem::Problem,
     queue::Queue,
     scalar::{Literal, Whole},
-    source::{Span, Spanned},
+    span::{Span, Spanned},
     syntax::{AlarmsForm, CommandForm, GateForm, HealthyForm, HttpForm, LambdaForm},
     units::Percent,
 };

@@ -15,10 +15,11 @@ use crate::plan::{
         CompareForm, ErrorBudgetForm, ErrorsForm, LatencyAboveForm, MetricForm, RatioForm,
         WindowForm,
     },
-    model::{Gate, GateKind, GateName, ListenerRule, Route, RouteKind, RouteName},
+    model::{Gate, GateKind, ListenerRule, Route, RouteKind},
+    names::{GateName, RouteName},
     problem::{Problem, enough},
     scalar::Whole,
-    source::{Span, Spanned},
+    span::{Span, Spanned},
     units::Percent,
 };
 

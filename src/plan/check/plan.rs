@@ -1,24 +1,23 @@
 //! The plan as a whole: its head, its parts in the order in which they refer to each other, its components.
 
 use super::{
+    draft::{Draft, DraftComponent},
     gates, measure, replacement, routes,
     scope::{Scope, keys, positive},
-    shares,
-    steps::{self, Draft, DraftComponent},
-    strategy, targets, test_route, traffic,
+    shares, steps, strategy, targets, test_route, traffic,
 };
 use crate::plan::{
     defaults::ROLL_BACK_FOR,
     digest::digest,
+    form::List,
     form::{Named, Slot, check_name},
     graph,
     lint::{self, Declared},
-    model::{
-        AwsTarget, Component, ComponentName, OnFailure, OnInterrupt, Plan, PlanName, Step, StepId,
-    },
+    model::{AwsTarget, Component, OnFailure, OnInterrupt, Plan, Step},
+    names::{ComponentName, PlanName, StepId},
     problem::Problem,
-    source::{Span, Spanned},
-    syntax::{AwsForm, ComponentForm, List, PlanForm, StepForm, StrategyForm},
+    span::{Span, Spanned},
+    syntax::{AwsForm, ComponentForm, PlanForm, StepForm, StrategyForm},
 };
 
 /// The name of the one component of a plan without components.

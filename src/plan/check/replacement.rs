@@ -4,19 +4,20 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
+    draft::{Draft, DraftComponent},
     scope::{Scope, filled, positive},
-    steps::{Draft, DraftComponent},
 };
 use crate::plan::{
     defaults::{MIN_HEALTHY, replace_timeout},
-    model::{Fleet, FleetKind, FleetName, Sides, Verb},
+    form::List,
+    model::{Fleet, FleetKind, Sides, Verb},
+    names::FleetName,
     problem::Problem,
     replacement::{
         Bundle, Deploy, Extent, How, Matching, Protected, Refresh, Replace, Revision, Standby,
     },
     replacement_form::{DeployForm, RefreshForm, RevisionForm},
-    source::{Span, Spanned},
-    syntax::List,
+    span::{Span, Spanned},
     units::Percent,
 };
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use super::targets::{SideNames, same_target};
 use crate::plan::{
     defaults::SETTLE,
+    form::List,
     form::{Named, Slot},
-    model::{Family, ListenerRule, Member, RecordSet, Route, RouteKind, RouteName, Sides},
+    model::{Family, ListenerRule, RecordSet, Route, RouteKind, Sides},
+    names::{Member, RouteName},
     problem::Problem,
     route_form::{AlbForm, NlbForm, Priority, Route53Form, RouteForm},
     scalar::Whole,
-    source::{Span, Spanned},
-    syntax::List,
+    span::{Span, Spanned},
 };
 
 /// The routes that could be read, each with the place of its name.

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::plan::{
+    form::List,
     form::{Named, Slot},
-    model::{FleetName, GateName, RouteName},
+    names::{FleetName, GateName, RouteName},
     problem::{Problem, did_you_mean, enough, listed},
-    source::{Span, Spanned},
-    syntax::{List, PlanForm},
+    span::{Span, Spanned},
+    syntax::PlanForm,
 };
 
 /// The names a plan declares, those of broken declarations included: what refers to them is not wrong.

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::steps::{Draft, DraftComponent};
+use super::draft::{Draft, DraftComponent};
 use crate::plan::{
-    model::{Route, RouteName, Verb},
+    model::{Route, Verb},
+    names::RouteName,
     problem::Problem,
-    source::Span,
+    span::Span,
     units::{Percent, Scale, Weight},
 };
 

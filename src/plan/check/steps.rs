@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    draft::Draft,
     gates::healthy,
     replacement,
     scope::{Scope, filled, positive, refuse_repetition},
@@ -11,33 +12,16 @@ use super::{
 use crate::plan::{
     defaults::{PATIENCE, PROBE_PATIENCE, shift_timeout},
     form::{Short, Slot},
-    model::{Approvers, ComponentName, OnFailure, Side, Size, Until, Verb},
+    model::{Approvers, OnFailure, Size, Until, Verb},
+    names::Side,
     problem::Problem,
     scalar::Whole,
-    source::{Span, Spanned},
+    span::{Span, Spanned},
     syntax::{
         ApproveForm, Instances, ProbeForm, ScaleForm, ShiftForm, SizeForm, StepForm, WaitForm,
     },
     units::{Percent, format_duration},
 };
-
-/// A step with the place it was written at; a strategy's steps all have the strategy's.
-#[derive(Clone, Debug)]
-pub(in crate::plan) struct Draft {
-    pub verb: Verb,
-    pub timeout: Option<Duration>,
-    pub span: Span,
-}
-
-/// A component whose steps have no ids yet.
-#[derive(Clone, Debug)]
-pub(in crate::plan) struct DraftComponent {
-    pub name: Spanned<ComponentName>,
-    pub needs: Vec<Spanned<ComponentName>>,
-    pub steps: Vec<Draft>,
-    /// Whether a step is missing here because it could not be read.
-    pub gaps: bool,
-}
 
 /// One step.
 pub(super) fn step(form: &StepForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Draft> {

@@ -1,21 +1,23 @@
 //! Strategies: their settings checked, then handed to `expand`, whose steps are checked like any others.
 
 use super::{
+    draft::Draft,
     replacement::checkpoints,
     scope::{Scope, positive},
-    steps::{Draft, permille},
+    steps::permille,
     test_route::header,
 };
 use crate::plan::{
     defaults::{MIN_HEALTHY, PATIENCE},
     expand::{Rolling, Strategy, expand, expand_rolling},
+    form::List,
     form::{Short, Slot},
-    model::{FleetName, GateName, RouteName},
+    names::{FleetName, GateName, RouteName},
     problem::Problem,
     replacement::{Matching, Protected, Refresh, Standby},
     replacement_form::RollingForm,
-    source::Spanned,
-    syntax::{BlueGreenForm, CanaryForm, KeepForm, List, OldFleet, StrategyForm},
+    span::Spanned,
+    syntax::{BlueGreenForm, CanaryForm, KeepForm, OldFleet, StrategyForm},
     units::Percent,
 };
 

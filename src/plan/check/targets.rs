@@ -4,11 +4,13 @@ use std::{collections::BTreeMap, mem::discriminant};
 
 use super::scope::Scope;
 use crate::plan::{
+    form::List,
     form::{Named, Slot},
-    model::{Fleet, FleetKind, FleetName, Leftovers, Member, Route, RouteName, Sides},
+    model::{Fleet, FleetKind, Leftovers, Route, Sides},
+    names::{FleetName, Member, RouteName},
     problem::Problem,
-    source::{Span, Spanned},
-    syntax::{AutoScalingForm, CodeDeployForm, FleetForm, List},
+    span::{Span, Spanned},
+    syntax::{AutoScalingForm, CodeDeployForm, FleetForm},
 };
 
 pub(super) fn same_target(what: &str, name: &Spanned<String>, other: &str, at: Span) -> Problem {

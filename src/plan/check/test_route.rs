@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 
 use super::{
+    draft::{Draft, DraftComponent},
     scope::{Scope, positive},
-    steps::{Draft, DraftComponent},
 };
 use crate::plan::{
     defaults::PATIENCE,
     form::Short,
-    model::{Fleet, FleetName, Header, Route, RouteKind, RouteName, Side, Verb},
+    model::{Fleet, Header, Route, RouteKind, Verb},
+    names::{FleetName, RouteName, Side},
     problem::Problem,
-    source::{Span, Spanned},
+    span::{Span, Spanned},
     syntax::{HeaderForm, RemoveTestRouteForm, TestRouteForm},
 };
 

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::steps::{Draft, DraftComponent};
+use super::draft::{Draft, DraftComponent};
 use crate::plan::{
-    model::{Fleet, FleetName, RouteName, Side, Verb},
+    model::{Fleet, Verb},
+    names::{FleetName, RouteName, Side},
     problem::Problem,
-    source::Span,
+    span::Span,
     units::Percent,
 };
 
