@@ -34,3 +34,4 @@ mod sweep;
 mod taken_up_again;
 mod test_route;
 mod versions;
+mod wrong_plans;
