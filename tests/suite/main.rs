@@ -29,6 +29,7 @@ mod retention;
 mod retry;
 mod rough;
 mod scenarios;
+mod shapes;
 mod stage;
 mod sweep;
 mod taken_up_again;
