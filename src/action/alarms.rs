@@ -10,8 +10,8 @@ use super::{
 use crate::{
     cloud::{Alarm, AlarmValue, Error, Kind, Reads, Told},
     plan::{
-        AlarmsGate, AlreadyInAlarm, GateName, Member, Plan, Queue, RouteName, StepId, Verb,
-        units::format_duration,
+        AlarmsGate, AlreadyInAlarm, GateName, Member, Plan, Queue, RouteName, SHORTEST_ALARM,
+        StepId, Verb, units::format_duration,
     },
     rollout::{Bindings, Excused, ExcusedUntil, Medium},
 };
@@ -186,7 +186,9 @@ fn guarded_by<'a>(plan: &'a Plan, alarm: &str) -> Vec<Guarded<'a>> {
 fn too_slow(plan: &Plan, alarms: &[Alarm], notes: &mut Notes) {
     let slow = alarms.iter().filter_map(|alarm| {
         let reacts_in = alarm.reacts_in?;
+        // Of bakes that are too short for any alarm the plan's own warnings tell already.
         let shifts = guarded_by(plan, &alarm.name).into_iter();
+        let shifts = shifts.filter(|shift| shift.bake >= SHORTEST_ALARM);
         let shortest = shifts.min_by_key(|shift| shift.bake)?;
         (shortest.bake < reacts_in).then_some((alarm, reacts_in, shortest))
     });
@@ -265,7 +267,10 @@ mod tests {
     }
 
     fn warnings_at(alarm: &Alarm, medium: Medium) -> Vec<String> {
-        let plan = sample_plan();
+        warnings_of(&sample_plan(), alarm, medium)
+    }
+
+    fn warnings_of(plan: &Plan, alarm: &Alarm, medium: Medium) -> Vec<String> {
         let mut notes = Notes::default();
         for member in ["blue", "green"] {
             let arn = format!("arn:aws:elasticloadbalancing:x:1:targetgroup/{member}/1");
@@ -282,9 +287,21 @@ mod tests {
         let mut bindings = Bindings::default();
         bindings.routes.insert(RouteName::new("web"), bound);
         doubts(alarm, &mut notes);
-        too_slow(&plan, std::slice::from_ref(alarm), &mut notes);
-        elsewhere(&plan, alarm, &bindings, &mut notes);
+        too_slow(plan, std::slice::from_ref(alarm), &mut notes);
+        elsewhere(plan, alarm, &bindings, &mut notes);
         notes.warnings
+    }
+
+    #[test]
+    fn a_bake_that_the_plan_is_warned_of_is_not_told_of_again() {
+        let mut plan = sample_plan();
+        for step in plan.components.iter_mut().flat_map(|component| &mut component.steps) {
+            if let Verb::Shift { bake, .. } = &mut step.verb {
+                *bake = SHORTEST_ALARM.saturating_sub(Duration::from_secs(1));
+            }
+        }
+        let slow = Alarm { reacts_in: Some(Duration::from_mins(6)), ..alarm() };
+        assert_eq!(warnings_of(&plan, &slow, Medium::LoadBalancer), [""; 0]);
     }
 
     #[test]

@@ -380,8 +380,12 @@ async fn settle_test(
     let Some(bound) = settled.bindings.routes.get(name) else { return };
     match reads.load_balancers.test_route(&bound.resource, header, &bound.candidate).await {
         Ok(TestRoute::Absent) => {
-            match reads.load_balancers.may_add_test_route(&bound.resource, header).await {
-                Ok(()) => {}
+            let port = &reads.load_balancers;
+            match port.draw_test_route(&bound.resource, header, &bound.candidate).await {
+                Ok(drawn) => {
+                    let drawn = drawn.map(|rule| (name.clone(), rule));
+                    settled.bindings.test_rules.extend(drawn);
+                }
                 Err(Error::Rejected { message, .. }) => notes.objections.push(Objection::new(
                     format!("route {name}: {message}"),
                     "make room for its rule, or leave `test-header` out and probe the candidate another way",

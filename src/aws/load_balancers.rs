@@ -217,8 +217,13 @@ impl LoadBalancers for ElasticLoadBalancing {
         })
     }
 
-    async fn may_add_test_route(&self, resource: &str, header: &Header) -> Result<(), Error> {
-        test_route::may_add(self, resource, header).await
+    async fn draw_test_route(
+        &self,
+        resource: &str,
+        header: &Header,
+        group: &Member,
+    ) -> Result<Option<String>, Error> {
+        test_route::drawn(self, resource, header, group).await
     }
 
     async fn leads(&self, group: &Member, own: Option<OwnTest<'_>>) -> Result<Vec<Lead>, Error> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{
-    ActionTypeEnum, HttpHeaderConditionConfig, Rule, RuleCondition,
+    Action, ActionTypeEnum, HttpHeaderConditionConfig, Rule, RuleCondition,
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     balancing::ElasticLoadBalancing,
     conditions,
     error::classed,
-    forward,
+    forward, written,
 };
 use crate::{
     cloud::{Error, Operation, SetTestRoutes},
@@ -38,9 +38,7 @@ impl SetTestRoutes for ElasticLoadBalancing {
             return Ok(());
         }
         let Draft { own, priority, conditions } = draft(&rules, resource, header)?;
-        let name = arn::target_group_name(group.as_str());
-        let arns = BTreeMap::from([(name.clone(), self.arn_of(group).await?)]);
-        let alone = Split(BTreeMap::from([(name, Weight::MAX)]));
+        let actions = led_to(self, own, group).await?;
         let what = format!("listener {listener}");
         self.pace.turn().await;
         let call = self
@@ -49,7 +47,7 @@ impl SetTestRoutes for ElasticLoadBalancing {
             .listener_arn(&listener)
             .priority(priority)
             .set_conditions(Some(conditions))
-            .set_actions(Some(forward::with_split(own.actions(), &alone, &arns)))
+            .set_actions(Some(actions))
             .set_transforms(own.transforms.clone());
         let sent = call.send().await;
         sent.map_err(classed(Operation::CreateRule, &what)).map(|_| ())
@@ -95,20 +93,48 @@ fn draft<'a>(rules: &'a [Rule], resource: &str, header: &Header) -> Result<Draft
     Ok(Draft { own, priority, conditions: with_header(own.conditions(), header) })
 }
 
+/// What a rule does, with all of its traffic to one group.
+async fn led_to(
+    port: &ElasticLoadBalancing,
+    own: &Rule,
+    group: &Member,
+) -> Result<Vec<Action>, Error> {
+    let name = arn::target_group_name(group.as_str());
+    let arns = BTreeMap::from([(name.clone(), port.arn_of(group).await?)]);
+    let alone = Split(BTreeMap::from([(name, Weight::MAX)]));
+    Ok(forward::with_split(own.actions(), &alone, &arns))
+}
+
 fn refused(message: String) -> Error {
     Error::Rejected { operation: Operation::CreateRule, message }
 }
 
-/// Whether a test route could be added now. The account's limits are asked for here only: what cannot be read of them is
-/// left to AWS, which counts them again when the rule is made.
-pub(super) async fn may_add(
+/// A test route as it would be added now, for whoever has to make it by hand.
+pub(super) async fn drawn(
     port: &ElasticLoadBalancing,
     resource: &str,
     header: &Header,
-) -> Result<(), Error> {
+    group: &Member,
+) -> Result<Option<String>, Error> {
     let listener = listener(resource);
     let rules = port.rules(&listener).await?;
     let draft = draft(&rules, resource, header)?;
+    check_limits(port, resource, (&listener, &rules), &draft).await?;
+    let actions = led_to(port, draft.own, group).await?;
+    let told = (draft.conditions.as_slice(), actions.as_slice());
+    // A rule that rewrites what it passes on would be written without it.
+    let is_plain = draft.own.transforms().is_empty();
+    Ok(is_plain.then(|| written::rule(&listener, draft.priority, told)).flatten())
+}
+
+/// Whether the account has room for a test route. Its limits are asked for here only: what cannot be read of them is left
+/// to AWS, which counts them again when the rule is made.
+async fn check_limits(
+    port: &ElasticLoadBalancing,
+    resource: &str,
+    (listener, rules): (&str, &[Rule]),
+    draft: &Draft<'_>,
+) -> Result<(), Error> {
     let limits = match limits(port).await {
         Ok(limits) => limits,
         Err(Error::Denied { .. } | Error::Rejected { .. }) => return Ok(()),
@@ -130,7 +156,7 @@ pub(super) async fn may_add(
     }
     let limit = "rules-per-application-load-balancer";
     if let Some(most) = limits.get(limit) {
-        let there = rules_beside(port, &listener).await? + own_rules(&rules);
+        let there = rules_beside(port, listener).await? + own_rules(rules);
         if there >= *most {
             return Err(refused(format!(
                 "{resource} cannot have a test route: its load balancer has {there} rules, and {most} \

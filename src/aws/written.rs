@@ -4,7 +4,7 @@
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, AuthenticateCognitoActionConfig, AuthenticateOidcActionConfig,
-    ForwardActionConfig, JwtValidationActionConfig, TargetGroupTuple,
+    ForwardActionConfig, JwtValidationActionConfig, RuleCondition, TargetGroupTuple,
 };
 use aws_sdk_route53::types::ResourceRecordSet;
 use serde_json::{Map, Value, json};
@@ -14,6 +14,24 @@ use serde_json::{Map, Value, json};
 pub(super) fn actions(actions: &[Action]) -> Option<String> {
     let all = actions.iter().map(action).collect::<Option<Vec<Value>>>()?;
     Some(Value::Array(all).to_string())
+}
+
+/// A whole rule, for `aws elbv2 create-rule --cli-input-json`.
+/// <https://docs.aws.amazon.com/cli/latest/reference/elbv2/create-rule.html>
+pub(super) fn rule(
+    listener: &str,
+    priority: i32,
+    (conditions, actions): (&[RuleCondition], &[Action]),
+) -> Option<String> {
+    let actions = actions.iter().map(action).collect::<Option<Vec<Value>>>()?;
+    let conditions: Vec<Value> = conditions.iter().map(condition).collect();
+    let rule = json!({
+        "ListenerArn": listener,
+        "Priority": priority,
+        "Conditions": conditions,
+        "Actions": actions,
+    });
+    Some(rule.to_string())
 }
 
 /// The weighted records of a name, for the change batch of `aws route53 change-resource-record-sets`.
@@ -129,6 +147,42 @@ fn jwt(config: &JwtValidationActionConfig) -> Value {
         ("JwksEndpoint", text(config.jwks_endpoint())),
         ("Issuer", text(config.issuer())),
         ("AdditionalClaims", (!claims.is_empty()).then_some(Value::Array(claims))),
+    ])
+}
+
+/// As it may be written: a condition is read with its values in an older field too.
+fn condition(condition: &RuleCondition) -> Value {
+    let listed = |values: &[String]| (!values.is_empty()).then(|| json!(values));
+    let values = |values: &[String], patterns: &[String]| {
+        object([("Values", listed(values)), ("RegexValues", listed(patterns))])
+    };
+    let header = condition.http_header_config().map(|config| {
+        object([
+            ("HttpHeaderName", text(config.http_header_name())),
+            ("Values", listed(config.values())),
+            ("RegexValues", listed(config.regex_values())),
+        ])
+    });
+    let query = condition.query_string_config().map(|config| {
+        let pairs = config.values().iter();
+        let pairs =
+            pairs.map(|pair| object([("Key", text(pair.key())), ("Value", text(pair.value()))]));
+        json!({ "Values": pairs.collect::<Vec<Value>>() })
+    });
+    let host = condition.host_header_config().map(|c| values(c.values(), c.regex_values()));
+    let path = condition.path_pattern_config().map(|c| values(c.values(), c.regex_values()));
+    object([
+        ("Field", text(condition.field())),
+        ("Values", listed(condition.values())),
+        ("HostHeaderConfig", host),
+        ("PathPatternConfig", path),
+        ("HttpHeaderConfig", header),
+        ("QueryStringConfig", query),
+        (
+            "HttpRequestMethodConfig",
+            condition.http_request_method_config().map(|c| values(c.values(), &[])),
+        ),
+        ("SourceIpConfig", condition.source_ip_config().map(|c| values(c.values(), &[]))),
     ])
 }
 

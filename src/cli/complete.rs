@@ -1,5 +1,5 @@
-//! What a shell may complete where a run's name is due: the runs of the journal that the environment names, the latest
-//! first. What `--journal` says on the same line is not known here.
+//! What a shell may complete where a run's name is due: the runs of the journal that is named on the same line, or else by
+//! the environment, the latest first.
 
 use std::ffi::OsStr;
 
@@ -10,7 +10,7 @@ use crate::journal::{Files, Store};
 
 pub(super) fn runs(begun: &OsStr) -> Vec<CompletionCandidate> {
     let Some(begun) = begun.to_str() else { return Vec::new() };
-    let runs = Files::new(settings::journal()).runs().unwrap_or_default();
+    let runs = Files::new(settings::journal_typed()).runs().unwrap_or_default();
     let fitting = runs.iter().rev().filter(|run| run.as_str().starts_with(begun));
     fitting
         .enumerate()

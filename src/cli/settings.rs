@@ -31,9 +31,27 @@ pub(super) fn actor() -> Actor {
     Actor(name.unwrap_or_else(|| format!("{}@{host}", user())))
 }
 
-/// The folder of journals that is meant where nothing is typed.
-pub(super) fn journal() -> PathBuf {
-    env::var_os("TIDEGATE_JOURNAL").map_or_else(|| PathBuf::from(".tidegate"), PathBuf::from)
+/// The folder of journals that is meant by a line which is still being typed. A shell that asks for completions hands over
+/// the words so far, before anything has parsed them.
+pub(super) fn journal_typed() -> PathBuf {
+    let words: Vec<String> = env::args_os().filter_map(|word| word.into_string().ok()).collect();
+    let by_variable = env::var_os("TIDEGATE_JOURNAL").map(PathBuf::from);
+    let typed = journal_in(&words).map(|typed| match typed.strip_prefix("~/") {
+        // The shell has not replaced it yet.
+        Some(rest) => env::home_dir().unwrap_or_default().join(rest),
+        None => PathBuf::from(typed),
+    });
+    typed.or(by_variable).unwrap_or_else(|| PathBuf::from(".tidegate"))
+}
+
+/// What `--journal` says in these words; the last counts, because a shell's own may come first.
+fn journal_in(words: &[String]) -> Option<&str> {
+    let apart = words.windows(2).filter_map(|pair| match pair {
+        [option, value] if option == "--journal" => Some(value.as_str()),
+        _ => None,
+    });
+    let joined = words.iter().filter_map(|word| word.strip_prefix("--journal="));
+    apart.chain(joined).last()
 }
 
 pub(super) fn user() -> String {

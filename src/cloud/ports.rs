@@ -111,8 +111,14 @@ pub trait LoadBalancers: Send + Sync {
         group: &Member,
     ) -> Result<TestRoute, Error>;
 
-    /// Whether [`SetTestRoutes::add`] would be let. The error is what it, or AWS, would refuse with.
-    async fn may_add_test_route(&self, resource: &str, header: &Header) -> Result<(), Error>;
+    /// The rule that [`SetTestRoutes::add`] would make, as the AWS CLI takes it (`aws elbv2 create-rule --cli-input-json`);
+    /// `None` when something of it cannot be told. The error is what it, or AWS, would refuse with.
+    async fn draw_test_route(
+        &self,
+        resource: &str,
+        header: &Header,
+        group: &Member,
+    ) -> Result<Option<String>, Error>;
 
     /// Every forward action that gives this group a weight: rules and default actions of all listeners of the load
     /// balancer it stands behind, except a test route that [`Self::test_route`] would find.

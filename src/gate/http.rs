@@ -39,8 +39,53 @@ pub async fn probe(http: &dyn Http, gate: &HttpGate, at: Timestamp) -> Reading {
 mod tests {
     use std::{collections::BTreeMap, net::TcpListener, time::Duration};
 
+    use async_trait::async_trait;
+
     use super::*;
     use crate::cloud::WebProbe;
+
+    /// A way to everywhere through a proxy that answers itself.
+    struct Proxied;
+
+    #[async_trait]
+    impl Http for Proxied {
+        async fn get(
+            &self,
+            _url: &str,
+            _headers: &BTreeMap<String, String>,
+            _timeout: Duration,
+            proxy: Proxy,
+        ) -> Answer {
+            match proxy {
+                Proxy::OfEnvironment => Answer::Status(407),
+                Proxy::None => Answer::Status(200),
+            }
+        }
+
+        fn proxy_to(&self, _url: &str) -> Option<String> {
+            Some("http://proxy:3128/".to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_a_proxy_is_called_that_and_can_be_done_without() {
+        let gate = |proxy| HttpGate {
+            url: "http://shop/health".into(),
+            headers: BTreeMap::new(),
+            status: 200,
+            consecutive: 1,
+            timeout: Duration::from_secs(1),
+            proxy,
+        };
+        let through = probe(&Proxied, &gate(Proxy::OfEnvironment), Timestamp::default()).await;
+        assert_eq!(through.outcome, Outcome::Fail);
+        let words = "answered 407 instead of 200 through the proxy http://proxy:3128/";
+        assert!(through.because.ends_with(words), "{}", through.because);
+        assert_eq!(through.evidence["proxy"], "http://proxy:3128/");
+        let straight = probe(&Proxied, &gate(Proxy::None), Timestamp::default()).await;
+        assert_eq!(straight.outcome, Outcome::Pass);
+        assert!(!format!("{straight:?}").contains("proxy"), "{straight:?}");
+    }
 
     #[tokio::test]
     async fn a_key_in_a_query_stands_in_no_reading() {

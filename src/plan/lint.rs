@@ -17,8 +17,8 @@ use super::{
     units::{Percent, format_duration},
 };
 
-/// Most alarms look at whole minutes.
-const SHORTEST_ALARM: Duration = Duration::from_mins(1);
+/// Most alarms look at whole minutes: a bake that is shorter is told of by the plan's own warnings.
+pub const SHORTEST_ALARM: Duration = Duration::from_mins(1);
 /// Gates on alarms share one batched call; asking more often than this uses up the account's quota for no news.
 const CALM: Duration = Duration::from_secs(10);
 

@@ -39,6 +39,7 @@ pub use calendar::*;
 pub use defaults::PATIENCE;
 pub use delegated::*;
 pub use expand::attaching;
+pub use lint::SHORTEST_ALARM;
 pub use measure::*;
 pub use model::*;
 pub use names::*;

@@ -42,7 +42,10 @@ pub(super) fn fill_in(
         Some(node) => Named::<ParamForm>::read(node, problems).unwrap_or(Named(Vec::new())),
         None => Named(Vec::new()),
     };
-    let place = root.get("params").map_or_else(Span::default, |node| node.span);
+    let (place, what) = match root.get("params") {
+        Some(node) => (node.span, "the parameters of the plan"),
+        None => (Span::default(), "no `params:` in this plan"),
+    };
     let names = || declared.0.iter().map(|(name, _)| name.value.as_str());
     let known: BTreeSet<&str> = names().collect();
     for name in given.keys().filter(|name| !known.contains(name.as_str())) {
@@ -53,7 +56,7 @@ pub(super) fn fill_in(
                 "plan::unknown-param",
                 format!("the plan has no parameter `{name}`, but a value for it was given"),
             )
-            .at(place, "the parameters of the plan"),
+            .at(place, what),
         ));
     }
     let values: Values = declared

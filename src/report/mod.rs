@@ -25,7 +25,7 @@ pub use next::*;
 pub use page::*;
 pub use paste::{AwsCommand, before};
 pub use progress::*;
-pub use run::{RunFold, traffic};
+pub use run::{RunFold, traffic, traffic_in};
 pub use standing::*;
 pub use style::*;
 pub use timeline::*;

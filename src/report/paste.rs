@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use super::words;
 use crate::{
     journal::Envelope,
-    plan::{Member, Revision, Side},
-    rollout::{Bindings, Bound, Event, Medium, Picture, Software, Split, Target, Written},
+    plan::{Header, Member, Revision, Side},
+    rollout::{
+        Bindings, Bound, Event, Medium, Picture, Software, Split, Target, TestRoute, Written,
+    },
 };
 
 /// As wide as a terminal is at the least.
@@ -22,7 +24,15 @@ const WIDTH: usize = 80;
 pub struct AwsCommand {
     /// `elbv2 modify-rule`.
     operation: &'static str,
-    options: Vec<(&'static str, String)>,
+    options: Vec<(&'static str, Word)>,
+}
+
+/// What an option says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Word {
+    Known(String),
+    /// What another command answers: the name of a thing that AWS has chosen.
+    Answer(AwsCommand),
 }
 
 impl AwsCommand {
@@ -31,23 +41,47 @@ impl AwsCommand {
     }
 
     fn with(mut self, option: &'static str, value: impl fmt::Display) -> Self {
-        self.options.push((option, value.to_string()));
+        self.options.push((option, Word::Known(value.to_string())));
         self
+    }
+
+    fn with_answer(mut self, option: &'static str, command: Self) -> Self {
+        self.options.push((option, Word::Answer(command)));
+        self
+    }
+
+    /// Route 53 is the same in every region.
+    fn within(mut self, region: &str) -> Self {
+        for (_, word) in &mut self.options {
+            if let Word::Answer(command) = word {
+                *command = command.clone().within(region);
+            }
+        }
+        if self.operation.starts_with("route53 ") { self } else { self.with("region", region) }
     }
 
     /// The same command over several lines, none wider than a terminal unless a word alone is. A shell reads them as one.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("aws {}", self.operation)];
-        for (option, value) in &self.options {
+        for (option, word) in &self.options {
             if let Some(last) = lines.last_mut() {
                 last.push_str(" \\");
             }
-            let text = format!("  --{option} {}", quoted(value));
-            if text.chars().count() + 2 > WIDTH && value.starts_with(['[', '{']) {
-                lines.push(format!("  --{option} \\"));
-                lines.extend(folded(&quoted(value)));
-            } else {
-                lines.push(text);
+            match word {
+                Word::Known(value) => {
+                    let text = format!("  --{option} {}", quoted(value));
+                    if text.chars().count() + 2 > WIDTH && value.starts_with(['[', '{']) {
+                        lines.push(format!("  --{option} \\"));
+                        lines.extend(folded(&quoted(value)));
+                    } else {
+                        lines.push(text);
+                    }
+                }
+                Word::Answer(command) => {
+                    lines.push(format!("  --{option} \\"));
+                    let answer = format!("\"$({})\"", command.lines().join("\n"));
+                    lines.extend(answer.lines().map(|line| format!("    {line}")));
+                }
             }
         }
         lines
@@ -57,9 +91,10 @@ impl AwsCommand {
 impl fmt::Display for AwsCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "aws {}", self.operation)?;
-        self.options
-            .iter()
-            .try_for_each(|(option, value)| write!(f, " --{option} {}", quoted(value)))
+        self.options.iter().try_for_each(|(option, word)| match word {
+            Word::Known(value) => write!(f, " --{option} {}", quoted(value)),
+            Word::Answer(command) => write!(f, " --{option} \"$({command})\""),
+        })
     }
 }
 
@@ -133,10 +168,13 @@ pub(super) fn commands(
             .get(fleet)
             .and_then(|bound| replacement(bound.member(Side::Stable), software))
             .map(|command| vec![command]),
-        // What its rule is called is for AWS to choose.
-        (Target::TestRoute(_), _)
-        | (
-            Target::Route(_) | Target::Fleet { .. } | Target::Software(_),
+        (Target::TestRoute(route), Picture::TestRoute(test)) => bindings
+            .test_rules
+            .get(route)
+            .and_then(|rule| test_rule(rule, bindings.tests.get(route)?, test))
+            .map(|command| vec![command]),
+        (
+            Target::Route(_) | Target::Fleet { .. } | Target::Software(_) | Target::TestRoute(_),
             Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
@@ -145,10 +183,8 @@ pub(super) fn commands(
         ) => None,
     };
     let place = |command: AwsCommand| match region {
-        Some(region) if !command.operation.starts_with("route53 ") => {
-            command.with("region", region)
-        }
-        Some(_) | None => command,
+        Some(region) => command.within(region),
+        None => command,
     };
     all.unwrap_or_default().into_iter().map(place).collect()
 }
@@ -228,9 +264,46 @@ fn upserts(written: &Written, split: &Split) -> Option<Vec<Value>> {
     split.0.iter().map(change).collect()
 }
 
-/// Another replacement, back to a version.
+/// What makes a test route, or takes it away. What its rule is called is for AWS to choose, so it is asked: by the header,
+/// and the group it leads to.
+fn test_rule(rule: &str, header: &Header, test: &TestRoute) -> Option<AwsCommand> {
+    match test {
+        TestRoute::Present { .. } => {
+            Some(AwsCommand::new("elbv2 create-rule").with("cli-input-json", rule))
+        }
+        TestRoute::Absent => {
+            let rule: Value = serde_json::from_str(rule).ok()?;
+            let group = rule.get("Actions").and_then(group_in)?;
+            // Between backticks JMESPath takes JSON, in which a backtick has to be escaped.
+            let literal = |value: Value| format!("`{}`", value.to_string().replace('`', "\\`"));
+            let query = format!(
+                "Rules[?contains(to_string(Actions),{}) && Conditions[?HttpHeaderConfig.HttpHeaderName=={} && \
+                 HttpHeaderConfig.Values=={}]].RuleArn|[0]",
+                literal(json!(group)),
+                literal(json!(header.name)),
+                literal(json!([header.value])),
+            );
+            let asked = AwsCommand::new("elbv2 describe-rules")
+                .with("listener-arn", rule.get("ListenerArn")?.as_str()?)
+                .with("query", query)
+                .with("output", "text");
+            Some(AwsCommand::new("elbv2 delete-rule").with_answer("rule-arn", asked))
+        }
+    }
+}
+
+/// The first target group that actions lead to.
+fn group_in(actions: &Value) -> Option<&str> {
+    let configs = actions.as_array()?.iter().filter_map(|action| action.get("ForwardConfig"));
+    let mut groups = configs.filter_map(|config| config.get("TargetGroups")?.get(0));
+    groups.next()?.get("TargetGroupArn")?.as_str()
+}
+
+/// Another replacement, to a version.
 fn replacement(group: &Member, software: &Software) -> Option<AwsCommand> {
-    let version = software.version.as_str();
+    // What is under way leads somewhere else than where the group stands until it is there.
+    let version = software.under_way().map_or(&software.version, |operation| &operation.to);
+    let version = version.as_str();
     if let Some((template, number)) = version.rsplit_once(':').filter(|(t, _)| t.starts_with("lt-"))
     {
         let launch = json!({ "LaunchTemplateId": template, "Version": number });
@@ -290,7 +363,7 @@ mod tests {
     use crate::{
         plan::{FleetName, RouteName},
         report::sample::{Story, app, split, web},
-        rollout::{Capacity, Flow, Version},
+        rollout::{Capacity, Flow, Operation, Phase, Version},
     };
 
     fn bindings() -> Bindings {
@@ -345,6 +418,17 @@ mod tests {
         };
         let target = Target::Software(FleetName::new("app"));
         all.push(told(&bindings, &target, &software("lt-0abc:7")));
+        let on_the_way = Picture::Software(Software {
+            version: Version::new("lt-0abc:6"),
+            operation: Some(Operation {
+                id: "r-1".into(),
+                to: Version::new("lt-0abc:7"),
+                phase: Phase::Ready,
+                detail: None,
+            }),
+            flow: Flow::Open,
+        });
+        assert_eq!(Some(&told(&bindings, &target, &on_the_way)), all.last());
         let fleet = bindings.fleets.get_mut(&FleetName::new("app")).unwrap();
         fleet.stable = Member::new("shop/blue");
         all.push(told(&bindings, &target, &software("s3://shop/v1.zip?type=zip")));
@@ -379,6 +463,42 @@ mod tests {
           --revision \
             '{"revisionType":"S3","s3Location":{"bucket":"shop","bundleType":"zip",
             "key":"v1.zip"}}' \
+          --region eu-west-1
+        "#);
+    }
+
+    #[test]
+    fn a_test_route_is_made_and_taken_away_without_knowing_what_its_rule_is_called() {
+        let (route, mut bindings) = (RouteName::new("web"), bindings());
+        let target = Target::TestRoute(route.clone());
+        let header = Header { name: "x-canary".into(), value: "a `b` 'c'".into() };
+        let group = Member::new("green");
+        let there = TestRoute::Present { header: header.clone(), group };
+        bindings.tests.insert(route.clone(), header);
+        let told = |bindings: &Bindings, test| told(bindings, &target, &Picture::TestRoute(test));
+        assert_eq!(told(&bindings, there.clone()), "", "half a rule would be wrong");
+        let rule = r#"{"ListenerArn":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/50dc6c49/f2f7dc8e","Priority":9,"Conditions":[{"Field":"path-pattern","PathPatternConfig":{"Values":["/api/*"]}},{"Field":"http-header","HttpHeaderConfig":{"HttpHeaderName":"x-canary","Values":["a `b` 'c'"]}}],"Actions":[{"Type":"forward","Order":1,"ForwardConfig":{"TargetGroups":[{"TargetGroupArn":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/green/0123456789abcdef","Weight":999}]}}]}"#;
+        bindings.test_rules.insert(route.clone(), rule.into());
+        let both = [told(&bindings, there), told(&bindings, TestRoute::Absent)];
+        insta::assert_snapshot!(both.join("\n\n"), @r#"
+        aws elbv2 create-rule \
+          --cli-input-json \
+            '{"ListenerArn":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/50dc6c49/f2f7dc8e",
+            "Priority":9,"Conditions":[{"Field":"path-pattern",
+            "PathPatternConfig":{"Values":["/api/*"]}},{"Field":"http-header",
+            "HttpHeaderConfig":{"HttpHeaderName":"x-canary",
+            "Values":["a `b` '\''c'\''"]}}],"Actions":[{"Type":"forward","Order":1,
+            "ForwardConfig":{"TargetGroups":[{"TargetGroupArn":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/green/0123456789abcdef",
+            "Weight":999}]}}]}' \
+          --region eu-west-1
+
+        aws elbv2 delete-rule \
+          --rule-arn \
+            "$(aws elbv2 describe-rules \
+              --listener-arn arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/50dc6c49/f2f7dc8e \
+              --query 'Rules[?contains(to_string(Actions),`"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/green/0123456789abcdef"`) && Conditions[?HttpHeaderConfig.HttpHeaderName==`"x-canary"` && HttpHeaderConfig.Values==`["a \`b\` '\''c'\''"]`]].RuleArn|[0]' \
+              --output text \
+              --region eu-west-1)" \
           --region eu-west-1
         "#);
     }

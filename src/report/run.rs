@@ -20,8 +20,8 @@ use crate::{
         units::Weight,
     },
     rollout::{
-        Actor, Bound, Check, Ending, Event, Mode, Picture, Restore, Split, Stage, State, Target,
-        Timestamp, Voter, why,
+        Actor, Bindings, Bound, Check, Ending, Event, Mode, Picture, Restore, Split, Stage, State,
+        Target, Timestamp, Voter, why,
     },
 };
 
@@ -42,6 +42,51 @@ impl RunView {
 /// Where each route's traffic was last seen, in the words of a status page. Needs no plan.
 pub fn traffic(envelopes: &[Envelope]) -> Vec<String> {
     RunFold::of(envelopes).routes().iter().map(route_line).collect()
+}
+
+/// The same of one route that was read just now.
+pub fn traffic_in(
+    bindings: &Bindings,
+    route: &RouteName,
+    picture: &Picture,
+    now: Timestamp,
+) -> Vec<String> {
+    let bound = bindings.routes.get(route);
+    let views = bound.map(|bound| route_views((route, bound), picture, now)).unwrap_or_default();
+    views.iter().map(route_line).collect()
+}
+
+/// A route as a picture has it; one for each of its rules where they do not agree.
+fn route_views(
+    (route, bound): (&RouteName, &Bound),
+    picture: &Picture,
+    seen: Timestamp,
+) -> Vec<RouteView> {
+    let view = |place: Option<&String>, split: &Split| {
+        let side = |member: &Member| SideView {
+            member: member.clone(),
+            weight: split.weight(member),
+            share: share(split, member),
+        };
+        let is_ours = |member| bound.members().any(|ours| ours == member);
+        let others = split.0.iter().filter(|(member, _)| !is_ours(*member));
+        RouteView {
+            route: route.clone(),
+            place: place.cloned(),
+            stable: side(&bound.stable),
+            candidate: side(&bound.candidate),
+            baseline: bound.baseline.as_ref().map(side),
+            others: others.map(|(member, weight)| (member.clone(), *weight)).collect(),
+            seen,
+        }
+    };
+    match picture {
+        Picture::Split(split) => vec![view(None, split)],
+        Picture::Uneven(parts) => {
+            parts.iter().map(|(place, split)| view(Some(place), split)).collect()
+        }
+        Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_) => Vec::new(),
+    }
 }
 
 /// A run so far: whoever watches it folds each event once and looks as often as wanted.
@@ -321,36 +366,11 @@ impl RunFold {
     }
 
     fn routes(&self) -> Vec<RouteView> {
-        let state = &self.state;
         let views = |(route, bound): (&RouteName, &Bound)| {
-            let view = |place: Option<&String>, split: &Split, seen| {
-                let side = |member: &Member| SideView {
-                    member: member.clone(),
-                    weight: split.weight(member),
-                    share: share(split, member),
-                };
-                let is_ours = |member| bound.members().any(|ours| ours == member);
-                let others = split.0.iter().filter(|(member, _)| !is_ours(*member));
-                RouteView {
-                    route: route.clone(),
-                    place: place.cloned(),
-                    stable: side(&bound.stable),
-                    candidate: side(&bound.candidate),
-                    baseline: bound.baseline.as_ref().map(side),
-                    others: others.map(|(member, weight)| (member.clone(), *weight)).collect(),
-                    seen,
-                }
-            };
-            match self.seen.get(&Target::Route(route.clone())) {
-                Some((Picture::Split(split), at)) => vec![view(None, split, *at)],
-                Some((Picture::Uneven(parts), at)) => {
-                    parts.iter().map(|(place, split)| view(Some(place), split, *at)).collect()
-                }
-                Some((Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_), _))
-                | None => Vec::new(),
-            }
+            let seen = self.seen.get(&Target::Route(route.clone()));
+            seen.map(|(picture, at)| route_views((route, bound), picture, *at)).unwrap_or_default()
         };
-        state.bindings.routes.iter().flat_map(views).collect()
+        self.state.bindings.routes.iter().flat_map(views).collect()
     }
 
     fn fleets(&self) -> Vec<FleetView> {

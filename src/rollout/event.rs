@@ -197,6 +197,10 @@ pub struct Bindings {
     /// The header by which each test route is known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tests: BTreeMap<RouteName, Header>,
+    /// The rule of each test route as it would be added, in the AWS CLI's JSON, for a person who has to do it by hand. No
+    /// decision is made from it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub test_rules: BTreeMap<RouteName, String>,
     /// What each group of a fleet with two sides launched when the run began. Several where its policy names several
     /// launch templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

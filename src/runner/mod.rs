@@ -8,6 +8,8 @@ mod observer;
 mod ownership;
 mod polls;
 mod signals;
+#[cfg(test)]
+mod slow_disk;
 
 pub use alarm_poller::*;
 pub use clock::*;

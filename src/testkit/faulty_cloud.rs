@@ -159,8 +159,13 @@ impl LoadBalancers for Faulty<dyn LoadBalancers> {
         self.faults.apply(Operation::DescribeRules, resource, call).await
     }
 
-    async fn may_add_test_route(&self, resource: &str, header: &Header) -> Result<(), Error> {
-        let call = self.port.may_add_test_route(resource, header);
+    async fn draw_test_route(
+        &self,
+        resource: &str,
+        header: &Header,
+        group: &Member,
+    ) -> Result<Option<String>, Error> {
+        let call = self.port.draw_test_route(resource, header, group);
         self.faults.apply(Operation::DescribeAccountLimits, resource, call).await
     }
 

@@ -25,28 +25,53 @@ use tidegate::{
 
 use crate::stage::{plans, repository, scenarios};
 
-/// For any plan of 1 MB; the machine of a test is busy, and its binary not optimised.
+/// For any plan of 1 MB, of the processor's time: the machine of a test is busy, and its binary not optimised.
 const LONGEST: Duration = Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 1 });
 const MOST_KIB: u64 = 200 * 1024;
+/// What takes no time of the processor may hang for all that.
+const WATCHDOG: Duration = Duration::from_mins(3);
+
+/// How far a command is let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    ToItsEnd,
+    /// Until it has said something on standard output, as a run does once it has begun.
+    ToItsFirstWord,
+}
 
 /// The worst of each phase.
 #[derive(Default)]
-struct Worst {
+pub(crate) struct Worst {
     tried: BTreeMap<&'static str, u32>,
     time: BTreeMap<&'static str, (Duration, String)>,
     memory: BTreeMap<&'static str, (u64, String)>,
 }
 
 impl Worst {
-    /// Runs the binary and holds it to the bounds: exit code and what it said.
-    fn call(
+    /// Runs the binary to its end and holds it to the bounds: exit code and what it said.
+    pub(crate) fn call(
         &mut self,
         phase: &'static str,
         what: &str,
         args: &[&str],
         input: &[u8],
     ) -> (i32, String) {
-        let begun = Instant::now();
+        let (code, told) = self.measure((phase, what), args, input, Extent::ToItsEnd);
+        (code.unwrap_or_else(|| panic!("{phase}, {what}: {told}")), told)
+    }
+
+    /// Lets a command begin, and ends it then; no exit code where it went on until then.
+    pub(crate) fn begin(&mut self, phase: &'static str, what: &str, args: &[&str]) -> Option<i32> {
+        self.measure((phase, what), args, b"", Extent::ToItsFirstWord).0
+    }
+
+    fn measure(
+        &mut self,
+        (phase, what): (&'static str, &str),
+        args: &[&str],
+        input: &[u8],
+        extent: Extent,
+    ) -> (Option<i32>, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
             .current_dir(repository())
             .env_remove("AWS_ENDPOINT_URL")
@@ -66,34 +91,42 @@ impl Worst {
             talk
         });
         let mut told = Vec::new();
+        if extent == Extent::ToItsFirstWord {
+            let mut first = [0; 1];
+            if std::io::Read::read(&mut out, &mut first).unwrap() > 0 {
+                child.kill().unwrap();
+            }
+        }
         std::io::Read::read_to_end(&mut out, &mut told).unwrap();
         told.extend(talk.join().unwrap());
+        // It has nothing more to say; what it has used can be read until somebody waits for it.
+        let used = watcher.join().unwrap();
         let status = child.wait().unwrap();
-        let (took, kib) = (begun.elapsed(), watcher.join().unwrap());
         let told = String::from_utf8_lossy(&told).into_owned();
-        let code = status.code().unwrap_or_else(|| panic!("{phase}, {what}: {status}"));
         let short: String = told.chars().take(2_000).collect();
-        assert_ne!(code, 101, "{phase}, {what}: {short}");
-        assert!(took < LONGEST, "{phase}, {what}: took {took:?}: {short}");
-        assert!(kib < MOST_KIB, "{phase}, {what}: {kib} KiB: {short}");
+        let code = status.code();
+        assert!(!used.hung, "{phase}, {what}: no end in {WATCHDOG:?}: {short}");
+        assert_ne!(code, Some(101), "{phase}, {what}: {short}");
+        assert!(used.time < LONGEST, "{phase}, {what}: took {:?}: {short}", used.time);
+        assert!(used.kib < MOST_KIB, "{phase}, {what}: {} KiB: {short}", used.kib);
         assert!(
-            code == 0 || phase == "simulate" || told.len() < 300_000,
+            code == Some(0) || phase == "simulate" || told.len() < 300_000,
             "{phase}, {what}: tells {} bytes",
             told.len()
         );
         *self.tried.entry(phase).or_default() += 1;
         let worst = self.time.entry(phase).or_default();
-        if took > worst.0 {
-            *worst = (took, what.to_owned());
+        if used.time > worst.0 {
+            *worst = (used.time, what.to_owned());
         }
         let worst = self.memory.entry(phase).or_default();
-        if kib > worst.0 {
-            *worst = (kib, what.to_owned());
+        if used.kib > worst.0 {
+            *worst = (used.kib, what.to_owned());
         }
         (code, told)
     }
 
-    fn print(&self) {
+    pub(crate) fn print(&self) {
         for (phase, tried) in &self.tried {
             let ((time, slow), (kib, large)) = (&self.time[phase], &self.memory[phase]);
             println!(
@@ -103,22 +136,45 @@ impl Worst {
     }
 }
 
-/// The most memory a process has had, as far as it was seen while it ran.
-fn peak(pid: u32) -> u64 {
-    let mut most = 0;
-    while let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) {
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        // What has ended has no memory any more.
-        let Some(line) = line else { break };
-        most = most.max(line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    most
+/// What a process has used.
+struct Used {
+    /// Of the processor, to the hundredth of a second.
+    time: Duration,
+    /// The most memory it had, as far as that was seen while it ran.
+    kib: u64,
+    hung: bool,
 }
 
-const HEAD: &str = "tidegate: 1\nname: shop\n\
+/// Looks at a process until it has ended, or has had long enough.
+fn peak(pid: u32) -> Used {
+    let begun = Instant::now();
+    let mut kib = 0;
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        // What has ended has no memory any more.
+        if let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) {
+            kib = kib.max(line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0));
+        }
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The name in parentheses may hold anything; the state follows it, and 11 fields on the times of user and system.
+        let fields: Vec<&str> =
+            stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+        let ticks = |nth: usize| fields.get(nth).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+        let hung = begun.elapsed() > WATCHDOG;
+        if hung {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+        if hung || matches!(fields.first(), None | Some(&"Z")) {
+            let time = Duration::from_millis((ticks(11) + ticks(12)) * 10);
+            return Used { time, kib, hung };
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub(crate) const HEAD: &str = "tidegate: 1\nname: shop\n\
     routes: { web: { alb: { load-balancer: lb, port: 443, pair: [blue, green] } } }\n";
-const STEPS: &str = "steps: [shift: { route: web, candidate: 5%, bake: 1m }]\n";
+pub(crate) const STEPS: &str = "steps: [shift: { route: web, candidate: 5%, bake: 1m }]\n";
 
 /// Plans that have once been too much, or would be without a bound; and the code of what is said of them.
 #[expect(clippy::too_many_lines, reason = "a list")]
@@ -439,7 +495,7 @@ fn mutant(honest: &[PathBuf], seed: u64) -> Vec<u8> {
     bytes
 }
 
-fn write(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
+pub(crate) fn write(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     path.display().to_string()

@@ -33,6 +33,7 @@ fn a_run_that_lives_elsewhere_is_named_and_this_one_refused() {
         "bob@laptop pid 7 is running, last seen 20s ago",
         "its journal is /home/bob/.tidegate",
         "`tidegate status --journal /home/bob/.tidegate shop-1` on that host",
+        "traffic: web: 100% on checkout-blue (weight 999), 0% on checkout-green (weight 0), seen",
     ] {
         assert!(talk.contains(words), "{words:?} is not in {talk}");
     }
@@ -44,6 +45,7 @@ fn a_run_whose_owner_died_elsewhere_is_told_and_stops_nothing() {
     assert_eq!(code, 0, "{talk}");
     let words = "warning: run shop-1, since 2025-12-31T23:57:00Z, has left its mark on ";
     assert!(talk.contains(words) && talk.contains("may have left traffic split"), "{talk}");
+    assert!(talk.contains("; traffic: web: 100% on checkout-blue"), "{talk}");
     assert_eq!(
         talk.matches("run shop-1").count(),
         1,

@@ -170,6 +170,22 @@ fn names_of_runs_complete_in_the_shell() {
     command.env("TIDEGATE_JOURNAL", folder.path());
     let told = command.args(["--", "tidegate", "status", ""]).output().unwrap();
     assert!(text(&told.stdout).contains(run.as_str()), "{told:?}");
+    // What is typed on the line counts before the environment.
+    let other = tempfile::tempdir().unwrap();
+    let typed = self::run(other.path(), 2, None);
+    let place = other.path().to_str().unwrap();
+    for words in [
+        vec!["--journal", place, "status", ""],
+        vec!["status", "--journal", place, ""],
+        vec![&format!("--journal={place}"), "rollback", ""],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.env("COMPLETE", "bash").env("_CLAP_IFS", "\n");
+        command.env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+        command.env("TIDEGATE_JOURNAL", folder.path()).args(["--", "tidegate"]).args(&words);
+        let told = text(&command.output().unwrap().stdout);
+        assert!(told.contains(typed.as_str()) && !told.contains(run.as_str()), "{words:?}: {told}");
+    }
     let script = tidegate(folder.path(), &["completions", "bash"]);
     assert!(text(&script.stdout).contains("COMPLETE="), "{script:?}");
 }

@@ -180,6 +180,55 @@ fn whoever_asked_for_hangups_to_be_ignored_outlives_the_terminal() {
     assert_eq!(ended.status.code(), Some(0), "{}", ended.told);
 }
 
+/// Starts a program in a terminal of its own and closes that under it, as whoever shuts a window does: SIGHUP, and EIO for
+/// whatever is written from then on. Prints the exit code and the milliseconds until then.
+const CLOSED_TERMINAL: &str = r"
+import os, pty, select, sys, time
+told, program = sys.argv[1], sys.argv[2:]
+pid, terminal = pty.fork()
+if pid == 0:
+    if told:
+        os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT), 1)
+    os.execvp(program[0], program)
+select.select([terminal], [], [], 10)
+os.read(terminal, 1)
+time.sleep(0.2)
+closed = time.time()
+os.close(terminal)
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print(status, int((time.time() - closed) * 1000))
+";
+
+fn in_a_terminal_that_closes(signals: &str, told: &str, plan: &str) -> (i32, Duration) {
+    let mut python = Command::new("python3");
+    python.args(["-c", CLOSED_TERMINAL, told, "env", signals, env!("CARGO_BIN_EXE_tidegate")]);
+    python.args(["run", plan, "--simulate"]).stderr(Stdio::inherit());
+    let ended = python.output().unwrap();
+    let line = String::from_utf8(ended.stdout).unwrap();
+    let (code, millis) = line.trim().split_once(' ').unwrap_or_else(|| panic!("{line:?}"));
+    (code.parse().unwrap(), Duration::from_millis(millis.parse().unwrap()))
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_a_run_in_good_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = long_plan(&folder, 400);
+    let told = folder.path().join("told").display().to_string();
+    // With all of its output in the terminal, and with what can be read afterwards.
+    for told in ["", &told] {
+        let (code, took) = in_a_terminal_that_closes("--default-signal=HUP", told, &plan);
+        assert_eq!(code, 143, "what is written into a closed terminal stops nobody");
+        assert!(took < AT_MOST, "{took:?}");
+    }
+    let told = std::fs::read_to_string(told).unwrap();
+    assert!(told.contains("INTERRUPTED") && told.contains("SIGHUP"), "{told}");
+    assert!(told.contains("tidegate resume long-"), "{told}");
+    // As under `nohup`.
+    let short = long_plan(&folder, 8);
+    let (code, _) = in_a_terminal_that_closes("--ignore-signal=HUP", "", &short);
+    assert_eq!(code, 0, "it goes on without its terminal");
+}
+
 /// An AWS that takes every connection and never answers.
 #[cfg(feature = "aws")]
 #[test]

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::anyhow;
 
 use crate::{
+    action::observe,
     cli::{
         args::Global,
         exit::{Exit, Failure},
@@ -16,12 +17,15 @@ use crate::{
     cloud::{Error, Mark, Owned, Reads},
     journal::{RunId, holder},
     plan::{Plan, units::format_duration},
-    rollout::{Bindings, Timestamp},
+    report,
+    rollout::{Bindings, Target, Timestamp},
     runner::{Ownership, Rival, Wanted, marks_of_others},
 };
 
 /// For how long AWS may not show a tag that was written. Nobody says so; its tags are there at once as a rule.
 const SETTLE: Duration = Duration::from_secs(1);
+/// How long one reading of a route may take that is only to be told.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Marks what a run owns as its own. That somebody else has it is the one thing that stops it.
 pub(super) async fn take(
@@ -41,10 +45,21 @@ pub(super) async fn take(
         // The simulated cloud shows at once what was written.
         settle: if wiring.simulated.is_some() { Duration::ZERO } else { SETTLE },
     };
-    let (ownership, met) =
-        wanted.take().await.map_err(|rival| refused(&rival, wiring.clock.now()))?;
-    for words in left_behind(&met.gone) {
-        output.say("warning", &format!("{words}; going on, and its mark is removed"));
+    let (ownership, met) = match wanted.take().await {
+        Ok(taken) => taken,
+        Err(rival) => {
+            let now = wiring.clock.now();
+            let traffic = traffic(&wiring.cloud.reads, bindings, now).await;
+            return Err(refused(&rival, &traffic, now));
+        }
+    };
+    let gone = left_behind(&met.gone);
+    if !gone.is_empty() {
+        let traffic = traffic(&wiring.cloud.reads, bindings, wiring.clock.now()).await;
+        for words in gone {
+            let words = format!("{words}{traffic}; going on, and its mark is removed");
+            output.say("warning", &words);
+        }
     }
     warn(&met.troubles, output, |error| {
         format!(
@@ -75,16 +90,33 @@ pub(super) async fn foreseen(
 ) -> Vec<String> {
     let things = Owned::of(plan, bindings);
     let (rivals, troubles) = marks_of_others(reads.marks.as_ref(), &things, "").await;
+    let traffic =
+        if rivals.is_empty() { String::new() } else { traffic(reads, bindings, now).await };
     let (fresh, gone): (Vec<Rival>, Vec<Rival>) =
         rivals.into_iter().partition(|rival| rival.mark.is_fresh(now));
     let in_the_way = one_a_run(&fresh);
     let in_the_way = in_the_way.into_iter().map(|rival| {
-        format!("{}; a run of this plan would be refused now (6)", living(rival, now))
+        format!("{}{traffic}; a run of this plan would be refused now (6)", living(rival, now))
     });
+    let gone = left_behind(&gone).into_iter().map(|words| format!("{words}{traffic}"));
     let unread = troubles.iter().map(|error| {
         format!("cannot tell whether a run of another folder is under way here: {error}")
     });
-    in_the_way.chain(left_behind(&gone)).chain(unread).collect()
+    in_the_way.chain(gone).chain(unread).collect()
+}
+
+/// How the traffic stands now on the routes of this plan, as an addition to what is told of another run there; nothing
+/// where it cannot be read.
+async fn traffic(reads: &Reads, bindings: &Bindings, now: Timestamp) -> String {
+    let mut lines = Vec::new();
+    for route in bindings.routes.keys() {
+        let target = Target::Route(route.clone());
+        let read = tokio::time::timeout(LOOK, observe(reads, bindings, &target)).await;
+        if let Ok(Ok(picture)) = read {
+            lines.extend(report::traffic_in(bindings, route, &picture, now));
+        }
+    }
+    if lines.is_empty() { String::new() } else { format!("; traffic: {}", lines.join("; ")) }
 }
 
 fn warn(troubles: &[Error], output: &Output, words: impl Fn(&Error) -> String) {
@@ -93,11 +125,11 @@ fn warn(troubles: &[Error], output: &Output, words: impl Fn(&Error) -> String) {
     }
 }
 
-fn refused(rival: &Rival, now: Timestamp) -> Failure {
+fn refused(rival: &Rival, traffic: &str, now: Timestamp) -> Failure {
     let Mark { run, journal, .. } = &rival.mark;
     Failure {
         exit: Exit::Owned,
-        error: anyhow!("{}", living(rival, now)),
+        error: anyhow!("{}{traffic}", living(rival, now)),
         hint: Some(format!(
             "`tidegate status --journal {journal} {run}` on that host shows what it is doing"
         )),

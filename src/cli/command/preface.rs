@@ -7,6 +7,7 @@ use crate::{
     cli::{
         args::{Format, Global},
         output::Output,
+        wire,
     },
     cloud::{Error, Operation, Reads},
     printable,
@@ -45,6 +46,18 @@ pub(super) async fn acting_as(
 
 pub(super) fn journal(global: &Global, output: &Output) {
     say(output, &format!("journal {}", global.journal.display()));
+    for kept in wire::files_of(global).keep_others_out() {
+        match kept {
+            Ok(folder) => output.say(
+                "note",
+                &format!(
+                    "others could read {}, where plans and parameters are; it is yours alone now (0700)",
+                    folder.display()
+                ),
+            ),
+            Err(error) => output.say("warning", &format!("others may read the journal: {error}")),
+        }
+    }
 }
 
 /// Where data is JSON, it is talk.

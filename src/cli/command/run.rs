@@ -2,13 +2,19 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, anyhow};
 use tokio::sync::mpsc;
 
-use super::{attempts, check, found::Found, marks, preface, witness::Witness};
+use super::{
+    attempts, check,
+    found::Found,
+    marks, preface,
+    witness::{Effort, Witness},
+};
 use crate::{
     action::{Objection, preflight},
     cli::{
@@ -27,7 +33,7 @@ use crate::{
     runner::{Begin, Ownership, Runner, Signals, WhenAwaiting},
 };
 
-/// How much of its own time a simulation may take.
+/// How much of its own time a simulation may take; see also [`Effort`].
 const LONGEST_STORY: Duration = Duration::from_hours(30 * 24);
 /// How long the last sign of life in AWS is waited for.
 const LAST_BEAT: Duration = Duration::from_millis(200);
@@ -192,14 +198,18 @@ pub(super) async fn take_over(
     drive(&found.plan, &wiring, found.run.clone(), owned, (begin, signals), leave, output).await
 }
 
-fn never_ending(why: &str) -> Failure {
+fn never_ending(took: Duration, looks: u64, why: &str) -> Failure {
+    let took = format_duration(Duration::from_secs(took.as_secs()));
     Failure {
         exit: Exit::Held,
         error: anyhow!(
-            "after {} of its own time the simulated run still goes on: {why}",
-            format_duration(LONGEST_STORY)
+            "after {took} of its own time, in which it looked {looks} times, the simulated run still goes on: {why}"
         ),
-        hint: Some("a simulation is given up then; is there a wait, a pause or a window that does not end?".to_owned()),
+        hint: Some(format!(
+            "a simulation is given up after {} of its own time, a million looks, or two minutes of yours; shorten the \
+             longest `pause` or `bake`, by parameters perhaps, or look less often (`every`)",
+            format_duration(LONGEST_STORY)
+        )),
     }
 }
 
@@ -258,13 +268,22 @@ async fn drive(
         tokio::spawn(async move { operators.speak(&plan, &run, store.as_ref(), clock).await });
     }
     let is_story = wiring.simulated.is_some();
+    let effort = Effort::new();
+    let spent = Arc::clone(&effort.spent);
+    if is_story {
+        witness = witness.bounded(effort);
+    }
+    let begun_at = wiring.clock.undisturbed();
     let driven = tokio::select! {
         biased;
-        driven = runner.drive(begin, &mut signals, &mut witness) => driven,
-        () = wiring.clock.sleep(LONGEST_STORY), if is_story => {
-            let why = witness.view(wiring.clock.now()).why.join("; ");
-            return Err(never_ending(&why));
-        }
+        driven = runner.drive(begin, &mut signals, &mut witness) => Some(driven),
+        () = wiring.clock.sleep(LONGEST_STORY), if is_story => None,
+        () = spent.notified(), if is_story => None,
+    };
+    let Some(driven) = driven else {
+        let why = witness.view(wiring.clock.now()).why.join("; ");
+        let took = wiring.clock.undisturbed().since(begun_at);
+        return Err(never_ending(took, witness.looks(), &why));
     };
     let view = witness.view(wiring.clock.now());
     let ended = matches!(&driven, Ok((state, _)) if matches!(state.mode, Mode::Ended(_)));

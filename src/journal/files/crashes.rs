@@ -225,6 +225,26 @@ fn what_is_made_is_its_users_alone() {
 }
 
 #[test]
+fn folders_from_before_are_taken_from_others_once_and_the_users_own_are_left() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::new(folder.path());
+    files.create(&run(), "tidegate: 1").unwrap();
+    drop(files.acquire(&claim()).unwrap());
+    let runs = folder.path().join("runs");
+    for path in [folder.path(), &runs] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let told = files.keep_others_out();
+    assert!(matches!(&told[..], [Ok(path)] if *path == runs), "{told:?}");
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&runs), mode(folder.path())), (0o700, 0o755));
+    assert!(files.keep_others_out().is_empty(), "told once");
+    assert!(Files::new(folder.path().join("none")).keep_others_out().is_empty());
+}
+
+#[test]
 fn looking_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::new(folder.path().join("journal"));

@@ -65,6 +65,25 @@ pub(super) fn make_directory(path: &Path) -> Result<Created, Error> {
     }
 }
 
+/// What came of taking a folder from everybody but its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tightened {
+    Now,
+    WasAlready,
+}
+
+/// A folder that is there becomes its owner's alone, with all that is in it; whoever has no way in reads nothing.
+pub(super) fn tighten(path: &Path) -> Result<Tightened, Error> {
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(Tightened::WasAlready) };
+    let others_may = found.permissions().mode() & 0o777 & !FOLDER_MODE;
+    if !found.is_dir() || others_may == 0 {
+        return Ok(Tightened::WasAlready);
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(FOLDER_MODE))
+        .map(|()| Tightened::Now)
+        .map_err(failed("keep others out of", path))
+}
+
 /// Writes a file that must not exist yet. Of several that try at once, one gets `Created::Now`.
 pub(super) fn create(path: &Path, content: &str) -> Result<Created, Error> {
     match write_aside(path, content)?.persist_noclobber(path) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     chain::{Link, linked},
-    disk::{self, Created},
+    disk::{self, Created, Tightened},
 };
 use crate::{
     journal::{Envelope, Error, Looks, MOST_WAITING, Message, RunId, Seq, Store, Ticket},
@@ -32,6 +32,18 @@ impl Files {
     /// The folder of a run.
     pub fn folder(&self, run: &RunId) -> PathBuf {
         self.root.join("runs").join(run.as_str())
+    }
+
+    /// Keeps others out of what was made before journals were their user's alone. The folders with our own names are
+    /// taken from everybody else, and told of; the root may be any folder, and is left as it is.
+    pub fn keep_others_out(&self) -> Vec<Result<PathBuf, Error>> {
+        let ours = ["runs", "locks"].map(|name| self.root.join(name));
+        let tightened = ours.into_iter().filter_map(|path| match disk::tighten(&path) {
+            Ok(Tightened::Now) => Some(Ok(path)),
+            Ok(Tightened::WasAlready) => None,
+            Err(error) => Some(Err(error)),
+        });
+        tightened.collect()
     }
 
     fn event(&self, run: &RunId, seq: Seq) -> PathBuf {

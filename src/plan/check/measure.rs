@@ -126,7 +126,7 @@ pub(super) fn metric(
             let at = given.map_or(span, |limit| limit.span);
             if form.below.is_absent() == form.above.is_absent() {
                 problems.push(
-                    Problem::error("plan::limit", "a metric gate has one limit")
+                    Problem::error("plan::limit", "a metric gate needs exactly one limit")
                         .at(at, "`below` or `above`")
                         .help("write `below: 500ms`, `below: 1%` or `above: 10`"),
                 );
