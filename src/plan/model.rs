@@ -85,6 +85,11 @@ impl StepId {
     pub fn of(component: &ComponentName, ordinal: usize, verb: &str) -> Self {
         Self::new(format!("{component}/{ordinal}-{verb}"))
     }
+
+    fn is_of(&self, component: &ComponentName) -> bool {
+        let rest = self.as_str().strip_prefix(component.as_str());
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// A checked plan.
@@ -112,7 +117,8 @@ impl Plan {
     }
 
     pub fn step(&self, id: &StepId) -> Option<(&Component, &Step)> {
-        self.steps().find(|(_, step)| step.id == *id)
+        let own = self.components.iter().filter(|component| id.is_of(&component.name));
+        own.flat_map(|c| c.steps.iter().map(move |s| (c, s))).find(|(_, step)| step.id == *id)
     }
 
     /// The fleet whose stable side a rest of fixed length keeps from being scaled away, which is what comes next.
