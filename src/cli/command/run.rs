@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
     time::Duration,
 };
 
@@ -241,7 +242,7 @@ async fn drive(
     };
     let Owned { hold, marks } = owned;
     let runner = Runner {
-        plan: plan.clone(),
+        plan: Arc::new(plan.clone()),
         run: run.clone(),
         store: wiring.store.clone(),
         hold,
