@@ -50,6 +50,8 @@ pub(super) struct Output {
     pub style: Style,
     /// Of each, where it is a terminal.
     widths: Widths,
+    /// Whether talk goes to a terminal.
+    is_watched: bool,
     bar: Option<ProgressBar>,
     /// Whether it was said already that standard output cannot be written.
     deaf: Cell<bool>,
@@ -66,7 +68,8 @@ impl Output {
         // Escape codes are written always and taken out by anstream where they do not belong.
         let style = Style { colour: report::Colour::Ansi, signs: Signs::Unicode };
         let widths = Widths { data: width_of(&io::stdout()), talk: width_of(&io::stderr()) };
-        Self { format, style, widths, bar: None, deaf: Cell::new(false) }
+        let is_watched = io::stderr().is_terminal();
+        Self { format, style, widths, is_watched, bar: None, deaf: Cell::new(false) }
     }
 
     /// Columns of the terminal that data goes to, if it goes to one.
@@ -169,7 +172,7 @@ impl Output {
 
     /// Whether anybody would see the line at the bottom.
     pub(super) fn shows_progress(&self) -> bool {
-        self.format == Format::Text && io::stderr().is_terminal()
+        self.format == Format::Text && self.is_watched
     }
 
     /// A line at the bottom of a terminal that says what is going on; nothing where there is no terminal.

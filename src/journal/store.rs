@@ -74,6 +74,7 @@ pub trait Store: Send + Sync {
 pub struct Looks {
     /// When the runner noted them, and so was there.
     pub at: Timestamp,
+    /// In the order of the checks.
     pub readings: Vec<Look>,
 }
 
@@ -87,10 +88,14 @@ pub struct Look {
 impl Looks {
     /// Takes an answer in the place of the last one to the same check.
     pub fn keep(&mut self, check: &Check, reading: &Reading) {
-        let reading = reading.clone();
-        match self.readings.iter_mut().find(|look| look.check == *check) {
-            Some(look) => look.reading = reading,
-            None => self.readings.push(Look { check: check.clone(), reading }),
+        let look = Look { check: check.clone(), reading: reading.clone() };
+        match self.readings.binary_search_by(|look| look.check.cmp(check)) {
+            Ok(at) => {
+                if let Some(old) = self.readings.get_mut(at) {
+                    *old = look;
+                }
+            }
+            Err(at) => self.readings.insert(at, look),
         }
     }
 }

@@ -41,7 +41,8 @@ impl Plan {
     }
 
     pub fn step(&self, id: &StepId) -> Option<(&Component, &Step)> {
-        self.steps().find(|(_, step)| step.id == *id)
+        let own = self.components.iter().filter(|component| id.is_of(&component.name));
+        own.flat_map(|c| c.steps.iter().map(move |s| (c, s))).find(|(_, step)| step.id == *id)
     }
 
     /// The fleet whose stable side a rest of fixed length keeps from being scaled away, which is what comes next.

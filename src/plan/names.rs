@@ -74,6 +74,11 @@ impl StepId {
     pub fn of(component: &ComponentName, ordinal: usize, verb: &str) -> Self {
         Self::new(format!("{component}/{ordinal}-{verb}"))
     }
+
+    pub(super) fn is_of(&self, component: &ComponentName) -> bool {
+        let rest = self.as_str().strip_prefix(component.as_str());
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// One of the two sides between which traffic is split.

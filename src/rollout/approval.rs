@@ -228,7 +228,7 @@ mod tests {
         assert!(matches!(&state.mode, Mode::Held(Cause::Denied { .. })), "{:?}", state.mode);
         say(&plan, &mut state, Command::Resume).unwrap();
         let step = &plan.components[0].steps[0].id;
-        assert_eq!(state.steps[step].stage, Stage::Entered);
+        assert_eq!(state.steps.get(step).unwrap().stage, Stage::Entered);
         assert_eq!(approvals_of(&state, step), 0, "it is asked afresh");
     }
 

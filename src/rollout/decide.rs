@@ -40,6 +40,12 @@ pub fn handle(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     let mut events = react(plan, state, input, now)?;
+    // What follows from the state alone has followed when it came about, and that time has passed is what a tick says; so
+    // the many readings that bring no news cost no second look at the whole plan.
+    let is_news = !events.is_empty() || *input == Input::Tick;
+    if !is_news && state.mode == Mode::Forward {
+        return Ok(events);
+    }
     let mut next = state.clone();
     for event in &events {
         next.apply(event, now);
@@ -56,14 +62,32 @@ pub fn handle(
     }
 }
 
+/// How many steps of a component have started. They start one after the other, so those are the first ones.
+fn started(component: &Component, state: &State) -> usize {
+    component.steps.partition_point(|step| state.steps.contains_key(&step.id))
+}
+
+/// The step a component has come to: the last that has started.
+fn latest<'a>(component: &'a Component, state: &'a State) -> Option<(&'a Step, &'a StepState)> {
+    let step = component.steps.get(started(component, state).checked_sub(1)?)?;
+    Some((step, state.steps.get(&step.id)?))
+}
+
+/// The step of a component that is under way.
+pub(super) fn active_step<'a>(
+    component: &'a Component,
+    state: &'a State,
+) -> Option<(&'a Step, &'a StepState)> {
+    latest(component, state).filter(|(_, step)| step.stage.is_active())
+}
+
 /// The step of each component that is under way.
 pub(super) fn active_steps<'a>(
     plan: &'a Plan,
     state: &'a State,
 ) -> impl Iterator<Item = (&'a Component, &'a Step, &'a StepState)> {
-    plan.steps().filter_map(|(component, step)| {
-        let active = state.steps.get(&step.id).filter(|step| step.stage.is_active())?;
-        Some((component, step, active))
+    plan.components.iter().filter_map(|component| {
+        active_step(component, state).map(|(step, active)| (component, step, active))
     })
 }
 
@@ -189,12 +213,13 @@ fn answered(
         Mode::RollingBack { since, .. } => Some(*since),
     };
     let watched = match rolling_back {
-        None => watch::forward(plan, state, now),
-        Some(since) => rollback::watched(plan, state, since),
+        None => watch::forward_on(plan, state, check, now),
+        Some(since) => {
+            let mut watched = rollback::watched(plan, state, since).into_iter();
+            watched.find(|watched| watched.check == *check)
+        }
     };
-    let Some(watched) = watched.into_iter().find(|watched| watched.check == *check) else {
-        return Vec::new();
-    };
+    let Some(watched) = watched else { return Vec::new() };
     let failed = reading.outcome == Outcome::Fail && matches!(check, Check::Gate(_));
     if reading.at < watched.since && !failed {
         return Vec::new();
@@ -261,8 +286,10 @@ fn is_last_word(
 /// Gates that have failed, or stayed unknown, for longer than is tolerated stop the step they watch. This follows from
 /// the state, so a crash after the last straw changes nothing.
 fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
-    let has_failed = |step: &StepState| matches!(step.stage, Stage::Failed(_));
-    if state.steps.values().any(has_failed) {
+    let has_failed = |component| {
+        latest(component, state).is_some_and(|(_, step)| matches!(step.stage, Stage::Failed(_)))
+    };
+    if !may_stop(state) || plan.components.iter().any(has_failed) {
         return Vec::new();
     }
     let stops = watch::forward(plan, state, now).into_iter().find_map(|watched| {
@@ -275,6 +302,13 @@ fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
         Some(fail(&watched.step, cause?))
     });
     stops.unwrap_or_default()
+}
+
+/// Whether anything was read that could stop a step; mostly nothing was, and nobody need go through all that is watched.
+fn may_stop(state: &State) -> bool {
+    state.tallies.values().any(|tally| tally.total > 0 || tally.unknown_since.is_some())
+        || !state.unserved.is_empty()
+        || state.readings.values().any(|reading| reading.gone.is_some())
 }
 
 fn because(state: &State, check: &Check) -> String {
@@ -383,7 +417,7 @@ fn is_done(state: &State, step: &Step) -> bool {
 }
 
 fn is_complete(state: &State, component: &Component) -> bool {
-    component.steps.iter().all(|step| is_done(state, step))
+    component.steps.last().is_none_or(|step| is_done(state, step))
 }
 
 /// The step each component is at or would start next, where all that the component needs is done.
@@ -396,8 +430,10 @@ pub(super) fn next_steps<'a>(
         if !component.needs.iter().filter_map(needed).all(|needed| is_complete(state, needed)) {
             return None;
         }
-        let step = component.steps.iter().find(|step| !is_done(state, step))?;
-        Some((component, step))
+        let started = started(component, state);
+        let latest = started.checked_sub(1).and_then(|at| component.steps.get(at));
+        let at = latest.filter(|step| !is_done(state, step));
+        Some((component, at.or_else(|| component.steps.get(started))?))
     })
 }
 

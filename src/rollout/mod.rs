@@ -10,6 +10,7 @@ mod effect;
 mod event;
 mod input;
 mod leftovers;
+mod map;
 mod moment;
 mod observe;
 mod outstanding;
@@ -35,7 +36,7 @@ pub use decide::{handle, target_of};
 pub use effect::*;
 pub use event::*;
 pub use input::*;
-
+pub use map::Map;
 pub use moment::*;
 pub use outstanding::outstanding;
 pub use picture::*;

@@ -44,8 +44,9 @@ pub fn outstanding(plan: &Plan, state: &State, now: Timestamp) -> Outstanding {
             Outstanding { calls, ..Outstanding::default() }
         }
         Mode::Forward => {
-            let wake = wakes(plan, state, now).filter(|at| *at > now).min();
-            Outstanding { calls, polls: forward_polls(plan, state, now), wake }
+            let watched = watch::forward(plan, state, now);
+            let wake = wakes(plan, state, &watched, now).filter(|at| *at > now).min();
+            Outstanding { calls, polls: forward_polls(plan, state, watched, now), wake }
         }
         Mode::RollingBack { since, .. } => {
             let wake = rollback::wakes(plan, state, *since).filter(|at| *at > now).min();
@@ -54,8 +55,13 @@ pub fn outstanding(plan: &Plan, state: &State, now: Timestamp) -> Outstanding {
     }
 }
 
-fn forward_polls(plan: &Plan, state: &State, now: Timestamp) -> Vec<Poll> {
-    let mut polls: Vec<Poll> = watch::forward(plan, state, now)
+fn forward_polls(
+    plan: &Plan,
+    state: &State,
+    watched: Vec<watch::Watched>,
+    now: Timestamp,
+) -> Vec<Poll> {
+    let mut polls: Vec<Poll> = watched
         .into_iter()
         .filter(|watched| !matches!(watched.check, Check::Stands(_)))
         .map(watch::Watched::poll)
@@ -95,7 +101,7 @@ fn forward_polls(plan: &Plan, state: &State, now: Timestamp) -> Vec<Poll> {
             _ => {}
         }
     }
-    for (target, change) in &*state.changes {
+    for (target, change) in state.changes.iter() {
         let observed = |poll: &Poll| poll.subject == Subject::Target(target.clone());
         if let Some(since) = pending_since(change)
             && change.purpose == Purpose::Hold
@@ -124,10 +130,11 @@ pub(super) fn known_since(state: &State, target: &Target, since: Timestamp) -> b
 fn wakes<'a>(
     plan: &'a Plan,
     state: &'a State,
+    watched: &'a [watch::Watched],
     now: Timestamp,
 ) -> impl Iterator<Item = Timestamp> + 'a {
     let settles = watch::settles(plan, state);
-    let patience = watch::patience_ends(plan, state, now);
+    let patience = watch::patience_ends(plan, state, watched);
     let openings = watch::shut_out(plan, state, now)
         .filter(|_| state.paused.is_none())
         .map(|(_, opens)| opens);

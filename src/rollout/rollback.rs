@@ -38,7 +38,7 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
     let patience = patience(plan, state);
     let is_late = now.since(since) >= patience;
     let patience = format_duration(patience);
-    for (target, trail) in &*state.trails {
+    for (target, trail) in state.trails.iter() {
         let attention = |problem: String, hint: &str| {
             let (target, hint) = (target.clone(), hint.to_owned());
             vec![Event::AttentionNeeded { target, problem, hint, found: None }]

@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     Bindings, CallProblem, Cause, Check, Ending, Event, Excuse, Excused, ExcusedUntil, Found, Jump,
-    Medium, Outcome, Picture, Purpose, Reading, Shared, Signal, Split, Tally, Target, Timestamp,
-    Version,
+    Map, Medium, Outcome, Picture, Purpose, Reading, Shared, Signal, Split, Tally, Target,
+    Timestamp, Version,
 };
 use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
 
@@ -25,40 +25,40 @@ pub struct State {
     pub mode: Mode,
     pub bindings: Shared<Bindings>,
     /// Steps that have started.
-    pub steps: Shared<BTreeMap<StepId, StepState>>,
+    pub steps: Map<StepId, StepState>,
     /// What each target looked like when it was last known for sure: found at the start, observed, or read back.
-    pub known: Shared<BTreeMap<Target, Picture>>,
+    pub known: Map<Target, Picture>,
     /// When that was.
-    pub known_at: Shared<BTreeMap<Target, Timestamp>>,
+    pub known_at: Map<Target, Timestamp>,
     /// The last change of each target.
-    pub changes: Shared<BTreeMap<Target, Change>>,
+    pub changes: Map<Target, Change>,
     /// What a roll-back needs to know of every target this run ever meant to change.
-    pub trails: Shared<BTreeMap<Target, Trail>>,
+    pub trails: Map<Target, Trail>,
     /// How far the roll-back is, by target.
-    pub restores: Shared<BTreeMap<Target, Restore>>,
+    pub restores: Map<Target, Restore>,
     /// The last answer to each check that was worth keeping.
-    pub readings: Shared<BTreeMap<Check, Reading>>,
+    pub readings: Map<Check, Reading>,
     /// What has to be counted of the gates that did not always pass.
-    pub tallies: Shared<BTreeMap<GateName, Tally>>,
+    pub tallies: Map<GateName, Tally>,
     /// Alarms of each gate that were in `ALARM` before the run started.
-    pub excuses: Shared<BTreeMap<GateName, BTreeMap<String, Excuse>>>,
+    pub excuses: Map<GateName, BTreeMap<String, Excuse>>,
     /// The step whose gates watch over a route or fleet: the last one that changed it. They stay armed through the steps that
     /// follow, a wait for approval too.
-    pub armed: Shared<BTreeMap<Target, Armed>>,
+    pub armed: Map<Target, Armed>,
     /// Since when a side of a route is known to receive nothing.
-    pub idle_since: Shared<BTreeMap<(RouteName, Side), Timestamp>>,
+    pub idle_since: Map<(RouteName, Side), Timestamp>,
     /// Since when nobody healthy stands behind the candidate of a route that sends it users.
-    pub unserved: Shared<BTreeMap<RouteName, Timestamp>>,
+    pub unserved: Map<RouteName, Timestamp>,
     /// Targets that were not there any more when this roll-back read them.
     pub gone: Shared<BTreeSet<Target>>,
     /// What somebody else has made of targets, as this run found it, until a person decides.
-    pub foreign: Shared<BTreeMap<Target, Picture>>,
+    pub foreign: Map<Target, Picture>,
     /// For how long the machine may have slept: so much further back answers have to cover what happened.
     pub slept: Duration,
     /// Who has approved each step since it began; see [`Voter::key`].
-    pub approvals: Shared<BTreeMap<StepId, BTreeSet<String>>>,
+    pub approvals: Map<StepId, BTreeSet<String>>,
     /// From when the last change of DNS records that was read back is in effect at every name server.
-    pub in_effect: Shared<BTreeMap<RouteName, Timestamp>>,
+    pub in_effect: Map<RouteName, Timestamp>,
     pub paused: Option<Timestamp>,
     pub interrupted: Option<Signal>,
     /// When the last event happened.
@@ -252,7 +252,7 @@ impl State {
             Event::StepDone { step } => self.enter(step, Stage::Done),
             Event::Approved { step, voter, .. } => {
                 let key = voter.key().to_owned();
-                self.approvals.entry(step.clone()).or_default().insert(key);
+                self.approvals.change(step, BTreeSet::new, |voters| _ = voters.insert(key));
             }
             Event::StepFailed { step, cause } => self.enter(step, Stage::Failed(cause.clone())),
             Event::Paused { .. } => self.paused = Some(at),
@@ -281,7 +281,7 @@ impl State {
             Event::Vanished { target, .. } => self.vanish(target, at),
             Event::AttentionNeeded { target, found, .. } => {
                 self.settle(target, Restore::NeedsAttention, &Stage::NeedsAttention);
-                self.foreign.extend(found.iter().map(|found| (target.clone(), found.clone())));
+                found.iter().for_each(|found| self.foreign.insert(target.clone(), found.clone()));
             }
             Event::OverwriteAllowed { target, found, .. } => {
                 self.foreign.remove(target);
@@ -310,7 +310,8 @@ impl State {
                 ExcusedUntil::Ok => Excuse::UntilOk(at),
                 ExcusedUntil::TheEnd => Excuse::ForGood,
             };
-            self.excuses.entry(gate.clone()).or_default().insert(alarm.clone(), excuse);
+            let excuse = |alarms: &mut BTreeMap<_, _>| _ = alarms.insert(alarm.clone(), excuse);
+            self.excuses.change(gate, BTreeMap::new, excuse);
         }
         self.mode = Mode::Forward;
         self.bindings = bindings.clone().into();
@@ -403,7 +404,7 @@ impl State {
 
     fn count(&mut self, gate: &GateName, reading: &Reading) {
         if reading.outcome != Outcome::Pass || self.tallies.contains_key(gate) {
-            self.tallies.entry(gate.clone()).or_default().count(reading);
+            self.tallies.change(gate, Tally::default, |tally| tally.count(reading));
         }
     }
 
@@ -437,19 +438,23 @@ impl State {
             failures,
         };
         self.changes.insert(target.clone(), change);
-        let trail = self.trails.entry(target.clone()).or_insert_with(|| Trail {
+        let first = || Trail {
             origin: before.clone(),
             ours: BTreeSet::new(),
             steps: Vec::new(),
-            unconfirmed: false,
-        });
-        trail.unconfirmed = true;
-        trail.ours.insert(before.clone());
-        trail.ours.insert(after.clone());
-        if let Purpose::Step(step) = purpose {
-            if !trail.steps.contains(step) {
+            unconfirmed: true,
+        };
+        self.trails.change(target, first, |trail| {
+            trail.unconfirmed = true;
+            trail.ours.insert(before.clone());
+            trail.ours.insert(after.clone());
+            if let Purpose::Step(step) = purpose
+                && !trail.steps.contains(step)
+            {
                 trail.steps.push(step.clone());
             }
+        });
+        if let Purpose::Step(step) = purpose {
             self.enter(step, Stage::Changing);
             if let Some(state) = self.steps.get(step) {
                 let armed = Armed { step: step.clone(), since: state.started };
@@ -490,7 +495,7 @@ impl State {
                     Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_) => false,
                 };
                 if idle {
-                    self.idle_since.entry(key).or_insert(at);
+                    self.idle_since.change(&key, || at, |_| ());
                 } else {
                     self.idle_since.remove(&key);
                 }
@@ -543,7 +548,7 @@ impl State {
         self.gone.insert(target.clone());
         if let Target::Route(route) = target {
             for side in [Side::Stable, Side::Candidate] {
-                self.idle_since.entry((route.clone(), side)).or_insert(at);
+                self.idle_since.change(&(route.clone(), side), || at, |_| ());
             }
         }
     }
@@ -554,7 +559,7 @@ impl State {
                 self.unserved.remove(route);
             }
             Outcome::Wait | Outcome::Fail => {
-                self.unserved.entry(route.clone()).or_insert(reading.at);
+                self.unserved.change(route, || reading.at, |_| ());
             }
             Outcome::Unknown => {}
         }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     Check, Outcome, Picture, Poll, Split, Stage, State, StepState, Subject, Target, TestRoute,
     Timestamp, approvals_of, calendar, change,
-    decide::{active_steps, next_steps, target_of},
+    decide::{active_step, active_steps, next_steps, target_of},
 };
 use crate::plan::{
     Component, GateKind, GateName, Plan, Replace, RouteName, Side, Step, StepId, Until, Verb,
@@ -36,6 +36,12 @@ pub(super) struct Watched {
 }
 
 impl Watched {
+    /// The same check, waited for by somebody else too.
+    fn join(&mut self, other: &Self) {
+        self.since = self.since.max(other.since);
+        self.covering = self.covering.min(other.covering);
+    }
+
     pub(super) fn poll(self) -> Poll {
         Poll {
             subject: Subject::Check(self.check),
@@ -50,15 +56,41 @@ impl Watched {
 pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched> {
     let mut all: Vec<Watched> = Vec::new();
     let mut places: BTreeMap<Check, usize> = BTreeMap::new();
-    let mut add = |new: Watched| {
+    each(plan, state, None, now, |new| {
         if let Some(old) = places.get(&new.check).and_then(|at| all.get_mut(*at)) {
-            old.since = old.since.max(new.since);
-            old.covering = old.covering.min(new.covering);
+            old.join(&new);
         } else {
             places.insert(new.check.clone(), all.len());
             all.push(new);
         }
-    };
+    });
+    all
+}
+
+/// One of them, if it is waited for.
+pub(super) fn forward_on(
+    plan: &Plan,
+    state: &State,
+    check: &Check,
+    now: Timestamp,
+) -> Option<Watched> {
+    let mut found: Option<Watched> = None;
+    each(plan, state, Some(check), now, |new| match &mut found {
+        Some(old) => old.join(&new),
+        None => found = Some(new),
+    });
+    found
+}
+
+/// Adds every wait of a step or armed gate for a check, or for one check `only`.
+fn each(
+    plan: &Plan,
+    state: &State,
+    only: Option<&Check>,
+    now: Timestamp,
+    mut add: impl FnMut(Watched),
+) {
+    let is_asked = |check: &Check| only.is_none_or(|only| only == check);
     // What a gate has failed by and was forgiven is not held against it again.
     let covering = |check: &Check, from: Timestamp| {
         let Check::Gate(gate) = check else { return from };
@@ -67,7 +99,12 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
         failed_at.map_or(from, |at| from.max(at.plus(Duration::from_millis(1))))
     };
     for (_, step, active) in active_steps(plan, state) {
-        for check in checks_of(plan, state, step, active) {
+        let gates = gates_of(plan, step, only).cloned().map(Check::Gate);
+        let others = match only {
+            Some(Check::Gate(_) | Check::Served { .. }) => Vec::new(),
+            _ => others_of(plan, state, step, active),
+        };
+        for check in gates.chain(others.into_iter().filter(is_asked)) {
             let since = match &check {
                 Check::Drained { route, side } => settled_at(plan, state, route, *side)
                     .map_or(active.started, |at| at.max(active.started)),
@@ -82,12 +119,13 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
             });
         }
     }
-    for (target, armed) in &*state.armed {
+    for (target, armed) in state.armed.iter() {
         let Some((component, step)) = plan.step(&armed.step) else { continue };
         if let Target::Route(route) = target
+            && let check = (Check::Served { route: route.clone() })
+            && is_asked(&check)
             && has_users(state, route)
         {
-            let check = Check::Served { route: route.clone() };
             add(Watched {
                 every: every(plan, &check),
                 step: culprit(component, state, &armed.step),
@@ -96,7 +134,7 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
                 check,
             });
         }
-        for gate in gates_of(plan, step) {
+        for gate in gates_of(plan, step, only) {
             let check = Check::Gate(gate.clone());
             add(Watched {
                 every: every(plan, &check),
@@ -107,7 +145,6 @@ pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched
             });
         }
     }
-    all
 }
 
 /// Whether users are sent to the candidate of a route, as far as is known.
@@ -136,8 +173,7 @@ fn is_exposed(plan: &Plan, state: &State, gate: &GateName) -> bool {
 
 /// The step that an armed gate stops: the one its component is at.
 fn culprit(component: &Component, state: &State, armed: &StepId) -> StepId {
-    let active = |step: &&Step| state.steps.get(&step.id).is_some_and(|s| s.stage.is_active());
-    component.steps.iter().find(active).map_or_else(|| armed.clone(), |step| step.id.clone())
+    active_step(component, state).map_or_else(|| armed.clone(), |(step, _)| step.id.clone())
 }
 
 pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
@@ -164,17 +200,44 @@ pub(super) fn named_by(step: &Step) -> &[GateName] {
     }
 }
 
-/// The gates that are read while a step is under way; windows have let it start.
-fn gates_of<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = &'a GateName> {
+/// The gates that are read while a step is under way, or the one that is asked for `only`; windows have let it start.
+fn gates_of<'a>(
+    plan: &'a Plan,
+    step: &'a Step,
+    only: Option<&'a Check>,
+) -> impl DoubleEndedIterator<Item = &'a GateName> {
+    let is_asked = move |gate: &&GateName| match only {
+        None => true,
+        Some(Check::Gate(only)) => only == *gate,
+        Some(
+            Check::Healthy { .. }
+            | Check::BaselineHealthy { .. }
+            | Check::Served { .. }
+            | Check::Drained { .. }
+            | Check::Requests { .. }
+            | Check::Stands(_),
+        ) => false,
+    };
     let is_window = |gate: &&GateName| {
         plan.gates.get(*gate).is_some_and(|gate| matches!(gate.kind, GateKind::Window(_)))
     };
-    named_by(step).iter().filter(move |gate| !is_window(gate))
+    named_by(step).iter().filter(is_asked).filter(move |gate| !is_window(gate))
 }
 
 /// What a step waits for at the stage it is at.
-fn checks_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec<Check> {
-    let mut checks: Vec<Check> = gates_of(plan, step).cloned().map(Check::Gate).collect();
+fn checks_of<'a>(
+    plan: &'a Plan,
+    state: &State,
+    step: &'a Step,
+    active: &StepState,
+) -> impl DoubleEndedIterator<Item = Check> + use<'a> {
+    let gates = gates_of(plan, step, None).cloned().map(Check::Gate);
+    gates.chain(others_of(plan, state, step, active))
+}
+
+/// What it waits for beside its gates.
+fn others_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec<Check> {
+    let mut checks = Vec::new();
     match (&step.verb, &active.stage) {
         (Verb::Wait { until: Until::Healthy { route, side, at_least } }, _) => {
             checks.push(Check::Healthy { route: route.clone(), side: *side, at_least: *at_least });
@@ -280,9 +343,10 @@ pub(super) fn all_pass(
     now: Timestamp,
 ) -> bool {
     let since = fresh_since(active, now);
+    // Answers come in the order of the checks, so the one that is still waited for is the last.
     checks_of(plan, state, step, active)
-        .iter()
-        .all(|check| outcome(state, check, since) == Some(Outcome::Pass))
+        .rev()
+        .all(|check| outcome(state, &check, since) == Some(Outcome::Pass))
 }
 
 /// Whether a shift may begin to change weights: nothing it depends on fails or is unknown. A gate that has not seen
@@ -291,8 +355,8 @@ pub(super) fn all_clear(plan: &Plan, state: &State, step: &Step, active: &StepSt
     if !rises(state, step, active) {
         return true;
     }
-    checks_of(plan, state, step, active).iter().all(|check| {
-        match (check, outcome(state, check, active.started)) {
+    checks_of(plan, state, step, active).rev().all(|check| {
+        match (&check, outcome(state, &check, active.started)) {
             (_, Some(Outcome::Pass)) | (Check::Gate(_), Some(Outcome::Wait)) => true,
             (_, Some(Outcome::Fail | Outcome::Unknown | Outcome::Wait) | None) => false,
         }
@@ -345,11 +409,12 @@ pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timest
 }
 
 /// When gates that are watched will have been unknown for longer than is tolerated.
-pub(super) fn patience_ends(plan: &Plan, state: &State, now: Timestamp) -> Vec<Timestamp> {
-    if state.paused.is_some() {
-        return Vec::new();
-    }
-    let ends = |watched: Watched| match &watched.check {
+pub(super) fn patience_ends(
+    plan: &Plan,
+    state: &State,
+    watched: &[Watched],
+) -> impl Iterator<Item = Timestamp> {
+    let ends = |watched: &Watched| match &watched.check {
         Check::Gate(gate) => patience_ends_of(plan, state, gate, watched.covering),
         Check::Served { route } => Some(state.unserved.get(route)?.plus(UNSERVED_FOR)),
         Check::Healthy { .. }
@@ -358,7 +423,7 @@ pub(super) fn patience_ends(plan: &Plan, state: &State, now: Timestamp) -> Vec<T
         | Check::Requests { .. }
         | Check::Stands(_) => None,
     };
-    forward(plan, state, now).into_iter().filter_map(ends).collect()
+    watched.iter().filter(|_| state.paused.is_none()).filter_map(ends)
 }
 
 /// When a gate will have been unknown for too long: for longer than the plan bears, or, where it does not say, for
@@ -369,12 +434,13 @@ pub(super) fn patience_ends_of(
     gate: &GateName,
     covering: Timestamp,
 ) -> Option<Timestamp> {
+    let tally = state.tallies.get(gate).filter(|tally| tally.unknown_since.is_some())?;
     let lasts = match plan.gates.get(gate)?.tolerance.unknown {
         Some(patience) => patience.lasts,
         None if is_exposed(plan, state, gate) => BLIND_FOR,
         None => return None,
     };
-    state.tallies.get(gate)?.patience_ends(lasts, covering)
+    tally.patience_ends(lasts, covering)
 }
 
 /// The steps that would start if their windows were open, and when those open.
@@ -390,7 +456,7 @@ pub(super) fn shut_out<'a>(
 /// When sides that steps wait for to drain will have settled.
 pub(super) fn settles(plan: &Plan, state: &State) -> Vec<Timestamp> {
     active_steps(plan, state)
-        .flat_map(|(_, step, active)| checks_of(plan, state, step, active))
+        .flat_map(|(_, step, active)| others_of(plan, state, step, active))
         .filter_map(|check| match check {
             Check::Drained { route, side } => settled_at(plan, state, &route, side),
             _ => None,
@@ -416,7 +482,6 @@ pub(super) fn waiting_for(
 ) -> String {
     let since = fresh_since(active, now);
     let open: Vec<String> = checks_of(plan, state, step, active)
-        .into_iter()
         .filter(|check| outcome(state, check, since) != Some(Outcome::Pass))
         .map(|check| told(state, &check))
         .collect();

@@ -58,10 +58,14 @@ pub async fn poll_alarms(
             return (gates.iter().map(answer).collect(), histories);
         }
     };
+    let places: BTreeMap<&str, usize> =
+        seen.iter().enumerate().map(|(place, alarm)| (alarm.name.as_str(), place)).collect();
     let mut answers = Vec::new();
     for (due, gate) in gates {
         let mut sighting = Sighting::default();
-        for there in seen.iter().filter(|alarm| gate.names.contains(&alarm.name)) {
+        let places: BTreeSet<usize> =
+            gate.names.iter().filter_map(|name| places.get(name.as_str()).copied()).collect();
+        for there in places.into_iter().filter_map(|place| seen.get(place)) {
             let excuse = due.excuses.get(&there.name).copied();
             let ahead = ahead(there, at);
             let here = Alarm { since: there.since.map(|at| at.plus(ahead)), ..there.clone() };

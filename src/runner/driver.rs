@@ -20,7 +20,7 @@ use crate::{
     plan::{Plan, Queue},
     rollout::{
         Actor, CallProblem, Check, Command, Event, Input, Jump, Mode, Outcome, Outstanding,
-        Picture, Reading, Splits, State, Subject, Target, Timestamp, awaits_person, handle,
+        Picture, Reading, Shared, Splits, State, Subject, Target, Timestamp, awaits_person, handle,
         outstanding,
     },
 };
@@ -66,7 +66,7 @@ pub enum Error {
 }
 
 pub struct Runner {
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     pub run: RunId,
     pub store: Arc<dyn Store>,
     pub hold: Box<dyn Hold>,
@@ -95,7 +95,7 @@ struct Loop<'a> {
     runner: &'a Runner,
     observer: &'a mut dyn Observer,
     state: State,
-    splits: Splits,
+    splits: Shared<Splits>,
     seq: Seq,
     polls: Polls,
     listening: Listening,
@@ -122,7 +122,7 @@ impl Runner {
         let journal = self.store.load(&self.run).map_err(|source| self.lost(source))?;
         let state = State::fold(journal.iter().map(|envelope| (&envelope.event, envelope.at)));
         let seq = journal.last().map_or(Seq::FIRST, |last| last.seq.next());
-        let mut splits = Splits::default();
+        let mut splits = Shared::<Splits>::default();
         for envelope in &journal {
             splits.apply(&envelope.event, envelope.at);
         }
@@ -239,9 +239,14 @@ impl Loop<'_> {
                     grace = Some(clock.now().plus(INTERRUPT_GRACE));
                 }
                 Some(done) = self.tasks.join_next() => {
-                    match done {
-                        Ok(done) => self.take_in_done(done)?,
-                        Err(error) => self.observer.notice(&format!("a task has died: {error}")),
+                    // All that has come back by now, before it is asked once what is outstanding.
+                    let mut back = Some(done);
+                    while let Some(done) = back {
+                        match done {
+                            Ok(done) => self.take_in_done(done)?,
+                            Err(error) => self.observer.notice(&format!("a task has died: {error}")),
+                        }
+                        back = self.tasks.try_join_next();
                     }
                 }
                 () = clock.sleep_until(wake) => self.observer.tick(&self.state, clock.now()),
@@ -419,11 +424,13 @@ impl Loop<'_> {
                 }
                 for subject in &asked {
                     let cause = self.polls.end(subject);
-                    let failed = answers.iter().any(|(check, reading)| {
-                        *subject == Subject::Check(check.clone())
-                            && reading.outcome == Outcome::Fail
-                    });
-                    if cause == Cause::News && !failed {
+                    let failed = || {
+                        answers.iter().any(|(check, reading)| {
+                            *subject == Subject::Check(check.clone())
+                                && reading.outcome == Outcome::Fail
+                        })
+                    };
+                    if cause == Cause::News && !failed() {
                         let at = self.runner.clock.now().plus(SECOND_LOOK_AFTER);
                         self.polls.hasten(subject, at, Cause::SecondLook);
                     }

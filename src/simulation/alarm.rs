@@ -115,7 +115,7 @@ impl SimulatedAlarm {
         values: &BTreeMap<String, AlarmValue>,
         moment: impl Fn(Moment) -> Option<Timestamp>,
     ) {
-        let mut reason = None;
+        let mut last = None;
         if self.script.is_composite() {
             self.judged = self.judge_children(values);
         } else {
@@ -135,11 +135,11 @@ impl SimulatedAlarm {
                     self.points.pop_front();
                 }
                 self.judged = self.judge_points();
-                reason = Some(self.explain(&period));
+                last = Some(period);
             }
         }
         let scripted = self.scripted(now, moment);
-        self.show(now, scripted.unwrap_or(self.judged), reason, scripted);
+        self.show(now, scripted.unwrap_or(self.judged), last, scripted);
     }
 
     fn judge_children(&self, values: &BTreeMap<String, AlarmValue>) -> AlarmValue {
@@ -200,15 +200,15 @@ impl SimulatedAlarm {
         &mut self,
         now: Timestamp,
         value: AlarmValue,
-        reason: Option<String>,
+        last: Option<Figures>,
         scripted: Option<AlarmValue>,
     ) {
         if value == self.shown.value {
             return;
         }
-        let reason = match (scripted, reason) {
+        let reason = match (scripted, last) {
             (Some(_), _) => "set by the scenario".to_owned(),
-            (None, Some(reason)) => reason,
+            (None, Some(last)) => self.explain(&last),
             (None, None) if self.script.is_composite() => "an alarm it is made of changed".into(),
             (None, None) => "back to what its figures say".into(),
         };

@@ -71,6 +71,11 @@ impl SimulatedRule {
         }
     }
 
+    /// Whether traffic sees what the API shows.
+    pub(super) fn is_settled(&self) -> bool {
+        self.coming.is_empty()
+    }
+
     /// The largest share of traffic a group gets, or may still get, in basis points.
     pub(super) fn share_in_sight(&self, group: &Member) -> u32 {
         let coming = self.coming.iter().map(|(_, split, _)| split.share(group));

@@ -18,7 +18,7 @@ use super::{
     scenario::{Deleted, DriftScript, Scenario},
     scripted_fault::ScriptedFault,
     target_group::{Attachment, Behaviour, Fate, SimulatedTargetGroup},
-    traffic::{Ledger, Requests, share_out},
+    traffic::{Ledger, Minute, Requests, Served, share_out},
     violation::Violation,
 };
 use crate::{
@@ -78,6 +78,17 @@ pub(super) struct OtherRule {
     pub(super) rule: SimulatedRule,
 }
 
+/// What the requests of one second come to.
+#[derive(Debug, Default)]
+struct Flow {
+    minute: Minute,
+    /// What each group served of each rule, and how long it took.
+    served: Vec<(Member, Served, Duration)>,
+    figures: BTreeMap<Member, Figures>,
+    /// Where requests were lost.
+    losses: BTreeSet<(String, Option<Member>)>,
+}
+
 #[derive(Debug)]
 pub(super) struct Landscape {
     pub(super) scenario: Scenario,
@@ -118,8 +129,32 @@ impl Landscape {
     pub(super) fn advance(&mut self, now: Timestamp) {
         while self.moved_to.plus(STEP) <= now {
             self.moved_to = self.moved_to.plus(STEP);
-            self.step(self.moved_to);
+            let flow = self.step(self.moved_to);
+            // Nobody can do anything before `now`, and while nothing is on its way every second is like the last.
+            let alike = self.alike_until(now);
+            while self.moved_to.plus(STEP) <= alike {
+                self.moved_to = self.moved_to.plus(STEP);
+                self.pass(self.moved_to, &flow);
+            }
         }
+    }
+
+    /// Up to when nothing but traffic will happen, at most `now`.
+    fn alike_until(&self, now: Timestamp) -> Timestamp {
+        let settled = self.installations.is_empty()
+            && self.rules.values().all(SimulatedRule::is_settled)
+            && self.groups.values().all(SimulatedGroup::is_settled)
+            && self.target_groups.values().all(SimulatedTargetGroup::is_settled);
+        if !settled {
+            return self.moved_to;
+        }
+        let others = self.others.iter().flat_map(|other| [Some(other.from), other.until]).flatten();
+        let drift = self.drift.iter().map(|drift| drift.at);
+        let sides = [Side::Stable, Side::Candidate].map(|side| self.scenario.sides.of(side));
+        let later = sides.into_iter().flat_map(|side| &side.later).map(|change| change.at);
+        let moments = others.chain(drift).chain(later).filter_map(|moment| self.moment(moment));
+        let next = moments.filter(|at| *at > self.moved_to).min();
+        next.map_or(now, |next| now.min(next.before(Duration::from_millis(1))))
     }
 
     /// When a moment of a scenario is, once that is known.
@@ -143,7 +178,7 @@ impl Landscape {
         self.others = others;
     }
 
-    fn step(&mut self, now: Timestamp) {
+    fn step(&mut self, now: Timestamp) -> Flow {
         self.let_others_lead(now);
         self.drift(now);
         self.replace(now);
@@ -159,18 +194,25 @@ impl Landscape {
             Side::Stable => stable,
             Side::Candidate => candidate,
         };
+        let split = self.rules.values().flat_map(|rule| rule.forward.split.0.keys());
+        let used: BTreeSet<&Member> =
+            split.chain(self.test_routes.iter().map(|rule| &rule.group)).collect();
         for (name, group) in &mut self.target_groups {
-            let used = self.rules.values().any(|rule| rule.forward.split.0.contains_key(name))
-                || self.test_routes.iter().any(|rule| rule.group == *name);
-            let attachment = if used { Attachment::Used } else { Attachment::Unused };
+            let attachment =
+                if used.contains(name) { Attachment::Used } else { Attachment::Unused };
             group.step(now, attachment, of(group.side).healthy);
         }
-        let figures = self.serve(now, of);
-        self.watch(now, &figures);
+        let flow = self.flow(of);
+        self.note_losses(now, &flow.losses);
+        self.pass(now, &flow);
+        flow
     }
 
     /// Replacements move on, and what they have replaced serves.
     fn replace(&mut self, now: Timestamp) {
+        if self.installations.is_empty() {
+            return;
+        }
         let sound = match self.behaviour(Side::Candidate, now).healthy {
             Healthy::Never => Soundness::NeverHealthy,
             Healthy::After(_) => Soundness::Healthy,
@@ -181,9 +223,7 @@ impl Landscape {
                 rule.set(now, Duration::ZERO, installation.split(), Author::Run);
             }
         }
-        if !self.installations.is_empty() {
-            self.note_traffic(now);
-        }
+        self.note_traffic(now);
     }
 
     /// What a side's software does right now.
@@ -203,45 +243,46 @@ impl Landscape {
         behaviour
     }
 
-    /// Sends one step's requests through every rule.
-    fn serve(
-        &mut self,
-        now: Timestamp,
-        behaviour: impl Fn(Side) -> Behaviour,
-    ) -> BTreeMap<Member, Figures> {
-        let mut figures: BTreeMap<Member, Figures> = BTreeMap::new();
+    /// What one step's requests come to that are sent through every rule.
+    fn flow(&self, behaviour: impl Fn(Side) -> Behaviour) -> Flow {
+        let mut flow = Flow::default();
         let requests = Requests::arriving(self.scenario.traffic.per_minute, STEP);
-        let mut losses = Vec::new();
-        let minute = self.ledger.minute(now);
         for (resource, rule) in &self.rules {
             let shares = share_out(requests, &rule.effective);
             if shares.is_empty() {
-                minute.lost += requests;
-                losses.push((resource.clone(), None));
+                flow.minute.lost += requests;
+                flow.losses.insert((resource.clone(), None));
             }
             for (member, part) in shares {
                 let Some(group) = self.target_groups.get(member) else { continue };
                 let behaviour = behaviour(group.side);
                 match group.serve(part, behaviour) {
                     Fate::Served(served) => {
-                        *minute.side(group.side) += served;
-                        self.meter.note(now, member, served, behaviour.latency);
-                        *figures.entry(member.clone()).or_default() +=
+                        *flow.minute.side(group.side) += served;
+                        flow.served.push((member.clone(), served, behaviour.latency));
+                        *flow.figures.entry(member.clone()).or_default() +=
                             Figures::of(served, behaviour.latency);
                     }
                     Fate::Lost => {
-                        minute.lost += part;
-                        losses.push((resource.clone(), Some(member.clone())));
+                        flow.minute.lost += part;
+                        flow.losses.insert((resource.clone(), Some(member.clone())));
                     }
                 }
             }
         }
-        self.note_losses(now, losses);
-        figures
+        flow
     }
 
-    fn note_losses(&mut self, now: Timestamp, losses: Vec<(String, Option<Member>)>) {
-        let losing: BTreeSet<_> = losses.into_iter().collect();
+    /// Lets the requests of the second that ends at `now` be served, and alarms see them.
+    fn pass(&mut self, now: Timestamp, flow: &Flow) {
+        *self.ledger.minute(now) += flow.minute;
+        for (member, served, latency) in &flow.served {
+            self.meter.note(now, member, *served, *latency);
+        }
+        self.watch(now, &flow.figures);
+    }
+
+    fn note_losses(&mut self, now: Timestamp, losing: &BTreeSet<(String, Option<Member>)>) {
         for (resource, group) in losing.difference(&self.losing) {
             let rule = self.rules.get(resource);
             let split_by_hand = rule.is_some_and(|rule| rule.effective_by == Author::Hand);
@@ -271,7 +312,7 @@ impl Landscape {
                 });
             }
         }
-        self.losing = losing;
+        self.losing.clone_from(losing);
     }
 
     /// Lets alarms see what the step came to. A composite sees the values of the step before.

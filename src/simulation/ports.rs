@@ -1,6 +1,9 @@
 //! The ports onto the simulated cloud. Each does no more than translate: what happens is decided in the landscape.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -355,8 +358,9 @@ impl Alarms for World {
             self.calls().count(Operation::DescribeAlarms.name());
         }
         Ok(self.look(|landscape, _| {
-            let asked = landscape.alarms.iter().filter(|(name, _)| names.contains(name));
-            asked.map(|(_, alarm)| alarm.described()).collect()
+            let names: BTreeSet<&String> = names.iter().collect();
+            let asked = names.into_iter().filter_map(|name| landscape.alarms.get(name));
+            asked.map(SimulatedAlarm::described).collect()
         }))
     }
 

@@ -136,6 +136,12 @@ impl SimulatedGroup {
         }
     }
 
+    /// Whether time alone changes nothing: it has what it wishes for, and all of that serves.
+    pub(super) fn is_settled(&self) -> bool {
+        let is_all = usize::try_from(self.capacity.desired) == Ok(self.instances.len());
+        is_all && self.instances.iter().all(|instance| instance.lifecycle == Lifecycle::InService)
+    }
+
     fn put_into_service(
         &mut self,
         now: Timestamp,

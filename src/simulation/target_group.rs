@@ -123,6 +123,14 @@ impl SimulatedTargetGroup {
         });
     }
 
+    /// Whether time alone changes nothing.
+    pub(super) fn is_settled(&self) -> bool {
+        self.targets.iter().all(|target| match target.phase {
+            Phase::Unused | Phase::Healthy | Phase::Unhealthy => true,
+            Phase::Checking { .. } | Phase::Draining { .. } => false,
+        })
+    }
+
     pub(super) fn healthy(&self) -> usize {
         self.targets.iter().filter(|target| target.phase == Phase::Healthy).count()
     }

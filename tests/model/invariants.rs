@@ -215,12 +215,15 @@ fn done(
 /// At the end nothing is forgotten.
 fn ended(plan: &Plan, node: &Node, ending: Ending) -> Result<(), String> {
     let origin = World::of(plan);
-    for (target, trail) in &*node.state.trails {
+    for (target, trail) in node.state.trails.iter() {
         let live = &node.world.0[target];
         let strange = node.strange.as_ref() == Some(target) || node.gone.as_ref() == Some(target);
         match (ending, node.state.restores.get(target)) {
             (Ending::Promoted, _) => {
-                let fine = trail.steps.iter().all(|s| node.state.steps[s].stage == Stage::Done);
+                let fine = trail
+                    .steps
+                    .iter()
+                    .all(|s| node.state.steps.get(s).unwrap().stage == Stage::Done);
                 if !fine {
                     return Err(format!("invariant 3: promoted with {target} not done"));
                 }

@@ -216,7 +216,7 @@ fn stage(
             };
             let store = Mortal { memory: memory.clone(), left: Arc::new(AtomicUsize::new(life)) };
             let runner = Runner {
-                plan: plan.clone(),
+                plan: Arc::new(plan.clone()),
                 run: run.clone(),
                 store: Arc::new(store),
                 hold: hold(&memory, &run, &settled.bindings, &clock),

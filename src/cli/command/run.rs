@@ -250,7 +250,7 @@ async fn drive(
     };
     let Owned { hold, marks } = owned;
     let runner = Runner {
-        plan: plan.clone(),
+        plan: Arc::new(plan.clone()),
         run: run.clone(),
         store: wiring.store.clone(),
         hold,

@@ -99,7 +99,7 @@ async fn played(blocks: usize) -> Result<(State, Vec<Envelope>, bool, Vec<String
         at: clock.now(),
     };
     let runner = Runner {
-        plan: plan.clone(),
+        plan: Arc::new(plan.clone()),
         run: run(),
         store: Arc::new(files.clone()),
         hold: files.acquire(&claim)?,
