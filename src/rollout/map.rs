@@ -64,6 +64,12 @@ impl<K: Clone + Ord, V: Clone> Map<K, V> {
         }
     }
 
+    pub fn extend(&mut self, entries: impl IntoIterator<Item = (K, V)>) {
+        for (key, value) in entries {
+            self.insert(key, value);
+        }
+    }
+
     /// Changes the value of a key, which is `first` where there is none.
     pub fn change(&mut self, key: &K, first: impl FnOnce() -> V, change: impl FnOnce(&mut V)) {
         if let Some(value) = self.get_mut(key) {

@@ -281,7 +281,7 @@ impl State {
             Event::Vanished { target, .. } => self.vanish(target, at),
             Event::AttentionNeeded { target, found, .. } => {
                 self.settle(target, Restore::NeedsAttention, &Stage::NeedsAttention);
-                found.iter().for_each(|found| self.foreign.insert(target.clone(), found.clone()));
+                self.foreign.extend(found.iter().map(|found| (target.clone(), found.clone())));
             }
             Event::OverwriteAllowed { target, found, .. } => {
                 self.foreign.remove(target);

@@ -97,7 +97,7 @@ async fn played(plan: Plan, takes: Duration) -> Duration {
         at: clock.now(),
     };
     let runner = Runner {
-        plan: plan.clone(),
+        plan: plan.clone().into(),
         run,
         store: Arc::new(SlowDisk { memory: memory.clone(), takes }),
         hold: memory.acquire(&claim).unwrap(),
