@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use super::{
-    Clock, Due, Histories, Observer, Signals,
+    Begin, Clock, Due, Error, Histories, Observer, Rest, Signals, WhenAwaiting,
     listening::{Listening, concerned},
     poll_alarms,
     polls::{Cause, Polls},
@@ -37,33 +37,6 @@ const INTERRUPT_GRACE: Duration = Duration::from_millis(1_500);
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
 /// How often it is said that something still cannot be read.
 const REMIND_EVERY: Duration = Duration::from_mins(1);
-
-/// What to do when only a person can take the run further.
-#[derive(Clone)]
-pub enum WhenAwaiting {
-    Stay,
-    /// Stop; the run can be resumed later.
-    Leave,
-    /// Stay as long as somebody may still say something.
-    StayWhile(Arc<dyn Fn() -> bool + Send + Sync>),
-}
-
-/// Why the loop ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rest {
-    /// Ended, held or interrupted: the state says which.
-    AtRest,
-    /// Only a person can take it further.
-    AwaitsPerson,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("this runner no longer owns run {run} and has stopped touching the world")]
-    LostOwnership { run: RunId, source: journal::Error },
-    #[error("the journal of run {run} cannot be written")]
-    Journal { run: RunId, source: journal::Error },
-}
 
 pub struct Runner {
     pub plan: Arc<Plan>,
@@ -162,14 +135,6 @@ impl Runner {
             Error::Journal { run, source }
         }
     }
-}
-
-/// How a runner comes to its run.
-pub enum Begin {
-    /// It is new: its first event.
-    Run(Box<Event>),
-    /// It was somebody else's: who takes over, and what they ask of it.
-    TakeOver { by: Actor, then: Vec<Command> },
 }
 
 fn ends(event: &Event) -> bool {

@@ -10,6 +10,7 @@ mod polls;
 mod signals;
 #[cfg(test)]
 mod slow_disk;
+mod terms;
 
 pub use alarm_poller::*;
 pub use clock::*;
@@ -17,3 +18,4 @@ pub use driver::*;
 pub use observer::*;
 pub use ownership::*;
 pub use signals::*;
+pub use terms::*;
