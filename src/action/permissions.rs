@@ -38,7 +38,7 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
             }
             Verb::Shift { route, .. } => match plan.routes.get(route).map(|route| &route.kind) {
                 Some(RouteKind::Alb(_)) => {
-                    actions.extend([Operation::ModifyListener, Operation::ModifyRule])
+                    actions.extend([Operation::ModifyListener, Operation::ModifyRule]);
                 }
                 Some(RouteKind::Nlb(_)) => actions.extend([Operation::ModifyListener]),
                 Some(RouteKind::Route53(_)) => {
