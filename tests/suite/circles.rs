@@ -150,7 +150,7 @@ impl Tree {
 
     fn within(&self, mut at: Module, mut rest: &[String], depth: usize) -> Option<Module> {
         while let Some((name, after)) = rest.split_first() {
-            let child = [at.as_slice(), &[name.clone()]].concat();
+            let child = [at.as_slice(), std::slice::from_ref(name)].concat();
             if name == "super" {
                 at.pop();
             } else if self.0.contains_key(&child) {

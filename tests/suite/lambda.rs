@@ -70,7 +70,7 @@ fn a_function_that_breaks_or_takes_too_long_never_passes() {
 
 #[test]
 fn a_call_that_fails_once_delays_and_is_never_taken_for_an_answer() {
-    let invocations = played("{}", &Faults::none()).by_operation["InvokeFunction"];
+    let invocations = played("{}", &Faults::none()).by_operation["Invoke"];
     assert!(invocations > 20, "{invocations}");
     for fault in [Fault::Throttle, Fault::Transient, Fault::Denied, Fault::TimeoutAfterEffect] {
         for nth in 1..=5 {

@@ -49,7 +49,7 @@ fn news_makes_a_gate_fail_at_once_and_not_at_its_next_poll() {
     let (pushed, end) = reaction(&plan(Some("news")), &Faults::none());
     assert!(pushed <= Duration::from_secs(2), "{pushed:?}: {}", end.story());
     assert!(polled >= Duration::from_secs(10), "{polled:?}");
-    assert!(end.by_operation["DeleteMessage"] > 0, "what was heard is deleted");
+    assert!(end.by_operation["DeleteMessageBatch"] > 0, "what was heard is deleted");
 }
 
 #[test]
