@@ -40,12 +40,6 @@ pub fn handle(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     let mut events = react(plan, state, input, now)?;
-    // What follows from the state alone has followed when it came about, and that time has passed is what a tick says; so
-    // the many readings that bring no news cost no second look at the whole plan.
-    let is_news = !events.is_empty() || *input == Input::Tick;
-    if !is_news && state.mode == Mode::Forward {
-        return Ok(events);
-    }
     let mut next = state.clone();
     for event in &events {
         next.apply(event, now);
