@@ -1,53 +1,8 @@
 //! Who may say yes or no to a step that waits for a person, and how many it takes. An answer names the plan and the
 //! step it is about, so that none is ever counted for something else than was looked at.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-use super::{Actor, Refusal, State};
+use super::{Refusal, State, Vote, Voter};
 use crate::plan::{Approvers, Plan, Step, StepId, Verb};
-
-/// A yes or a no on its way to a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Vote {
-    /// Without it, the one step that waits.
-    #[serde(default)]
-    pub step: Option<StepId>,
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// The ARN that the Security Token Service gave the voter's credentials.
-    #[serde(default)]
-    pub identity: Option<String>,
-    /// The digest of the plan the voter has seen, or its first eight characters and more.
-    #[serde(default)]
-    pub digest: Option<String>,
-}
-
-/// A person, by ARN where that is known.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Voter {
-    pub by: Actor,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<String>,
-}
-
-impl Voter {
-    /// What tells two voters apart.
-    pub fn key(&self) -> &str {
-        self.identity.as_deref().unwrap_or(&self.by.0)
-    }
-}
-
-impl fmt::Display for Voter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.identity {
-            None => write!(f, "{}", self.by),
-            Some(arn) if *arn == self.by.0 => f.write_str(arn),
-            Some(arn) => write!(f, "{} ({arn})", self.by),
-        }
-    }
-}
 
 /// Fewer characters of a digest could stand for two plans.
 const LEAST_DIGEST: usize = 8;
@@ -118,7 +73,7 @@ mod tests {
     use super::*;
     use crate::{
         plan::{ComponentName, OnFailure},
-        rollout::{Bindings, Cause, Command, Event, Input, Mode, Stage, Timestamp, handle},
+        rollout::{Actor, Bindings, Cause, Command, Event, Input, Mode, Stage, Timestamp, handle},
         testkit::sample_plan,
     };
 

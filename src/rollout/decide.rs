@@ -14,23 +14,19 @@
 use std::time::Duration;
 
 use super::{
-    Actor, CallProblem, Cause, Change, Check, Command, Ending, Event, Input, Mode, Outcome,
-    ProblemKind, Progress, Purpose, Reading, Refusal, Stage, State, StepState, Target, Timestamp,
-    approvals_of, attempts, calendar, command, observe,
+    Actor, CallProblem, Cause, Command, Ending, Event, Input, Mode, Progress, Purpose, Refusal,
+    Stage, State, StepState, Target, Timestamp,
+    answer::answered,
+    approvals_of, calendar, command,
+    failing::{called_problem, fail},
+    observe,
     replace::{self, Next},
     rollback,
-    state::MAX_ATTEMPTS,
-    watch,
+    step::{is_complete, next_steps, target_of},
+    stopping::stopped,
+    waiting, watch,
 };
-use crate::plan::{
-    Component, ComponentName, GateName, OnFailure, OnInterrupt, Plan, RouteName, Step, StepId, Verb,
-};
-
-/// How long a call that has returned may stay invisible before it counts as failed.
-pub(super) const CONFIRM_PATIENCE: Duration = Duration::from_mins(2);
-
-/// From one try of a roll-back to the next, in the end.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+use crate::plan::{GateName, OnFailure, OnInterrupt, Plan, RouteName, Step, Verb};
 
 /// What follows from an input, as events; they hold once they are durable. An operator's command may be refused.
 pub fn handle(
@@ -53,48 +49,6 @@ pub fn handle(
             next.apply(&event, now);
             events.push(event);
         }
-    }
-}
-
-/// How many steps of a component have started. They start one after the other, so those are the first ones.
-fn started(component: &Component, state: &State) -> usize {
-    component.steps.partition_point(|step| state.steps.contains_key(&step.id))
-}
-
-/// The step a component has come to: the last that has started.
-fn latest<'a>(component: &'a Component, state: &'a State) -> Option<(&'a Step, &'a StepState)> {
-    let step = component.steps.get(started(component, state).checked_sub(1)?)?;
-    Some((step, state.steps.get(&step.id)?))
-}
-
-/// The step of a component that is under way.
-pub(super) fn active_step<'a>(
-    component: &'a Component,
-    state: &'a State,
-) -> Option<(&'a Step, &'a StepState)> {
-    latest(component, state).filter(|(_, step)| step.stage.is_active())
-}
-
-/// The step of each component that is under way.
-pub(super) fn active_steps<'a>(
-    plan: &'a Plan,
-    state: &'a State,
-) -> impl Iterator<Item = (&'a Component, &'a Step, &'a StepState)> {
-    plan.components.iter().filter_map(|component| {
-        active_step(component, state).map(|(step, active)| (component, step, active))
-    })
-}
-
-/// What a step changes, if it changes anything.
-pub fn target_of(step: &Step) -> Option<Target> {
-    match &step.verb {
-        Verb::Scale { fleet, side, .. } => {
-            Some(Target::Fleet { fleet: fleet.clone(), side: *side })
-        }
-        Verb::Shift { route, .. } => Some(Target::Route(route.clone())),
-        Verb::TestRoute { route, .. } => Some(Target::TestRoute(route.clone())),
-        Verb::Replace(replace) => Some(Target::Software(replace.fleet.clone())),
-        Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => None,
     }
 }
 
@@ -162,193 +116,6 @@ fn called(
     }
 }
 
-pub(super) fn called_problem(
-    state: &State,
-    (target, change): (&Target, &Change),
-    problem: CallProblem,
-    now: Timestamp,
-) -> Vec<Event> {
-    let retry_at = retry_at(state, change, &problem, now);
-    vec![Event::CallFailed { target: target.clone(), problem, retry_at }]
-}
-
-/// Passing problems are tried again after 2, 4, 8, 16 seconds; others are not. Going forward the fifth in a row is not
-/// either, and the run goes back; a roll-back has nowhere else to go, so it tries on, once a minute in the end.
-fn retry_at(
-    state: &State,
-    change: &Change,
-    problem: &CallProblem,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let pause = Duration::from_secs(2 << change.failures.min(5)).min(LONGEST_PAUSE);
-    match (problem.kind, &state.mode) {
-        (ProblemKind::Final, _) => None,
-        (ProblemKind::Passing, Mode::RollingBack { .. }) => Some(now.plus(pause)),
-        (
-            ProblemKind::Passing,
-            Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_),
-        ) => (change.failures.saturating_add(1) < MAX_ATTEMPTS).then(|| now.plus(pause)),
-    }
-}
-
-/// A check was answered. Answers nobody waits for are dropped; those that change nothing are not kept, but a gate's
-/// failures all are: they are counted; and evidence is that has moved, for a later run. What follows from them is
-/// `stopped`'s business.
-fn answered(
-    plan: &Plan,
-    state: &State,
-    check: &Check,
-    reading: &Reading,
-    now: Timestamp,
-) -> Vec<Event> {
-    let rolling_back = match &state.mode {
-        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => return Vec::new(),
-        Mode::Forward => None,
-        Mode::RollingBack { since, .. } => Some(*since),
-    };
-    let watched = match rolling_back {
-        None => watch::forward_on(plan, state, check, now),
-        Some(since) => {
-            let mut watched = rollback::watched(plan, state, since).into_iter();
-            watched.find(|watched| watched.check == *check)
-        }
-    };
-    let Some(watched) = watched else { return Vec::new() };
-    let failed = reading.outcome == Outcome::Fail && matches!(check, Check::Gate(_));
-    if reading.at < watched.since && !failed {
-        return Vec::new();
-    }
-    let last = state.readings.get(check);
-    // That users are served is what everybody expects; only the news that they are not, and its end, are kept.
-    if matches!(check, Check::Served { .. }) && reading.outcome == Outcome::Pass && last.is_none() {
-        return Vec::new();
-    }
-    let new = last.is_none_or(|last| {
-        last.outcome != reading.outcome
-            || (last.at < watched.since && !matches!(check, Check::Served { .. }))
-            || last.gone != reading.gone
-            || has_other_words(&watched, last, reading)
-            || is_last_word(plan, state, &watched, last, reading)
-            || attempts::has_moved(&last.carried, &reading.carried)
-    }) || !reading.recovered.is_empty();
-    if new || failed {
-        vec![Event::Read { check: check.clone(), reading: reading.clone() }]
-    } else {
-        Vec::new()
-    }
-}
-
-/// What a step waits for is told in words that are not older than this, so that a time-out says what AWS said last.
-const WORDS_EVERY: Duration = Duration::from_mins(2);
-
-fn has_other_words(watched: &watch::Watched, last: &Reading, reading: &Reading) -> bool {
-    watched.check.asks_after_targets()
-        && last.because != reading.because
-        && reading.at.since(last.at) >= WORDS_EVERY
-}
-
-/// Whether patience may be over before there is another answer: what is given up for is told in the last one's words.
-fn is_last_word(
-    plan: &Plan,
-    state: &State,
-    watched: &watch::Watched,
-    last: &Reading,
-    reading: &Reading,
-) -> bool {
-    if last.because == reading.because || reading.outcome == Outcome::Pass {
-        return false;
-    }
-    let ends = match &state.mode {
-        Mode::RollingBack { since, .. } => Some(since.plus(rollback::patience(plan, state))),
-        Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_) => {
-            let deadline = state.steps.get(&watched.step).and_then(|step| step.deadline);
-            let patience = match &watched.check {
-                Check::Gate(gate) => watch::patience_ends_of(plan, state, gate, watched.covering),
-                Check::Healthy { .. }
-                | Check::BaselineHealthy { .. }
-                | Check::Served { .. }
-                | Check::Drained { .. }
-                | Check::Requests { .. }
-                | Check::Stands(_) => None,
-            };
-            deadline.into_iter().chain(patience).min()
-        }
-    };
-    ends.is_some_and(|ends| reading.at.plus(watched.every * 2) >= ends)
-}
-
-/// Gates that have failed, or stayed unknown, for longer than is tolerated stop the step they watch. This follows from
-/// the state, so a crash after the last straw changes nothing.
-fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
-    let has_failed = |component| {
-        latest(component, state).is_some_and(|(_, step)| matches!(step.stage, Stage::Failed(_)))
-    };
-    if !may_stop(state) || plan.components.iter().any(has_failed) {
-        return Vec::new();
-    }
-    let stops = watch::forward(plan, state, now).into_iter().find_map(|watched| {
-        let cause = match &watched.check {
-            Check::Gate(gate) => gate_stops(plan, state, gate, watched.covering, now),
-            Check::Served { route } => nobody_serves(state, route, now),
-            Check::Healthy { .. } | Check::BaselineHealthy { .. } => is_gone(state, &watched),
-            Check::Drained { .. } | Check::Requests { .. } | Check::Stands(_) => None,
-        };
-        Some(fail(&watched.step, cause?))
-    });
-    stops.unwrap_or_default()
-}
-
-/// Whether anything was read that could stop a step; mostly nothing was, and nobody need go through all that is watched.
-fn may_stop(state: &State) -> bool {
-    state.tallies.values().any(|tally| tally.total > 0 || tally.unknown_since.is_some())
-        || !state.unserved.is_empty()
-        || state.readings.values().any(|reading| reading.gone.is_some())
-}
-
-fn because(state: &State, check: &Check) -> String {
-    state.readings.get(check).map_or_else(String::new, |reading| reading.because.clone())
-}
-
-fn gate_stops(
-    plan: &Plan,
-    state: &State,
-    gate: &GateName,
-    covering: Timestamp,
-    now: Timestamp,
-) -> Option<Cause> {
-    let (tally, tolerance) = (state.tallies.get(gate)?, &plan.gates.get(gate)?.tolerance);
-    let because = || because(state, &Check::Gate(gate.clone()));
-    if tally.is_beyond(tolerance) {
-        return Some(Cause::GateFailed { gate: gate.clone(), because: because() });
-    }
-    let ends = watch::patience_ends_of(plan, state, gate, covering)?;
-    (now >= ends && state.paused.is_none())
-        .then(|| Cause::GateUnknown { gate: gate.clone(), because: because() })
-}
-
-/// A load balancer whose targets are all unhealthy sends them requests all the same.
-fn nobody_serves(state: &State, route: &RouteName, now: Timestamp) -> Option<Cause> {
-    let check = Check::Served { route: route.clone() };
-    if let Some(words) = state.readings.get(&check).and_then(|reading| reading.gone.clone()) {
-        return Some(Cause::Vanished { words });
-    }
-    let since = state.unserved.get(route)?;
-    (now >= since.plus(watch::UNSERVED_FOR))
-        .then(|| Cause::Unserved { route: route.clone(), because: because(state, &check) })
-}
-
-/// Waiting brings nothing back that was deleted.
-fn is_gone(state: &State, watched: &watch::Watched) -> Option<Cause> {
-    let reading = state.readings.get(&watched.check).filter(|r| r.at >= watched.since)?;
-    reading.gone.clone().map(|words| Cause::Vanished { words })
-}
-
-/// A step has failed. What follows from that is not decided here but by [`consequence`], so that a crash between the two
-/// events changes nothing.
-pub(super) fn fail(step: &StepId, cause: Cause) -> Vec<Event> {
-    vec![Event::StepFailed { step: step.clone(), cause }]
-}
-
 /// A failed step takes the run where the plan says.
 fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
     let policy = match (cause, &step.verb) {
@@ -404,31 +171,6 @@ fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
         return vec![Event::RunEnded { ending: Ending::Promoted }];
     }
     Vec::new()
-}
-
-fn is_done(state: &State, step: &Step) -> bool {
-    state.steps.get(&step.id).is_some_and(|step| step.stage == Stage::Done)
-}
-
-fn is_complete(state: &State, component: &Component) -> bool {
-    component.steps.last().is_none_or(|step| is_done(state, step))
-}
-
-/// The step each component is at or would start next, where all that the component needs is done.
-pub(super) fn next_steps<'a>(
-    plan: &'a Plan,
-    state: &'a State,
-) -> impl Iterator<Item = (&'a Component, &'a Step)> {
-    plan.components.iter().filter_map(|component| {
-        let needed = |name: &ComponentName| plan.components.iter().find(|c| c.name == *name);
-        if !component.needs.iter().filter_map(needed).all(|needed| is_complete(state, needed)) {
-            return None;
-        }
-        let started = started(component, state);
-        let latest = started.checked_sub(1).and_then(|at| component.steps.get(at));
-        let at = latest.filter(|step| !is_done(state, step));
-        Some((component, at.or_else(|| component.steps.get(started))?))
-    })
 }
 
 /// A step starts once its windows are open; its time begins to run then.
@@ -545,7 +287,7 @@ fn proceed(
         ) if now >= *until && watch::all_pass(plan, state, step, active, now) => done(),
         // A call under way is waited for: its own time limit is short, and its answer decides what there is to revert.
         _ if is_late && active.stage.is_active() && !is_calling(state, step) => {
-            let waiting_for = watch::waiting_for(plan, state, step, active, now);
+            let waiting_for = waiting::waiting_for(plan, state, step, active, now);
             fail(&step.id, Cause::TimedOut { step: step.id.clone(), waiting_for })
         }
         _ => Vec::new(),

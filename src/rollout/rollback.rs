@@ -6,20 +6,17 @@
 use std::time::Duration;
 
 use super::{
-    Check, Doubt, Ending, Event, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
+    Change, Check, Doubt, Ending, Event, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
     Subject, Target, Timestamp, Trail,
-    change::{self, Seen},
-    decide::called_problem,
-    observe::progressed,
-    outstanding::follow_every,
+    change::{self, progressed},
+    failing::called_problem,
+    seen::{Seen, follow_every, invisible},
+    waiting,
     watch::{self, Watched},
 };
-use crate::{
-    plan::{
-        Component, Plan, RouteName, Side, StepId,
-        units::{Weight, format_duration},
-    },
-    rollout::state::Change,
+use crate::plan::{
+    Component, Plan, RouteName, Side, StepId,
+    units::{Weight, format_duration},
 };
 
 /// A replacement that was seen to move within this time is still at work.
@@ -62,7 +59,7 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
                 }
                 Turn::Later(check) if is_late => {
                     let blocker = check.map_or("others to be restored".to_owned(), |check| {
-                        watch::told(state, &check)
+                        waiting::told(state, &check)
                     });
                     return attention(
                         format!("not restored: waited {patience} for {blocker}"),
@@ -272,7 +269,7 @@ pub(super) fn observed(
             let confirmed = Event::ChangeConfirmed { target: target.clone(), live: live.clone() };
             vec![confirmed, restored()]
         }
-        Seen::Invisible => called_problem(state, (target, change), change::invisible(target), now),
+        Seen::Invisible => called_problem(state, (target, change), invisible(target), now),
         Seen::Failed(problem) => vec![Event::AttentionNeeded {
             target: target.clone(),
             problem: format!("could not be restored to {}: {}", trail.origin, problem.message),

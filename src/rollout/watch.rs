@@ -6,11 +6,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Check, Outcome, Picture, Poll, Split, Stage, State, StepState, Subject, Target, TestRoute,
-    Timestamp, approvals_of, calendar, change,
-    decide::{active_step, active_steps, next_steps, target_of},
+    Timestamp, change,
+    step::{active_step, active_steps, named_by, target_of},
 };
 use crate::plan::{
-    Component, GateKind, GateName, Plan, Replace, RouteName, Side, Step, StepId, Until, Verb,
+    Component, GateKind, GateName, Plan, RouteName, Side, Step, StepId, Until, Verb,
     units::{Percent, Weight},
 };
 
@@ -188,18 +188,6 @@ pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
     }
 }
 
-pub(super) fn named_by(step: &Step) -> &[GateName] {
-    match &step.verb {
-        Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates,
-        Verb::Probe { gate } => std::slice::from_ref(gate),
-        Verb::Scale { .. }
-        | Verb::Wait { .. }
-        | Verb::TestRoute { .. }
-        | Verb::Approve { .. }
-        | Verb::Pause { .. } => &[],
-    }
-}
-
 /// The gates that are read while a step is under way, or the one that is asked for `only`; windows have let it start.
 fn gates_of<'a>(
     plan: &'a Plan,
@@ -225,7 +213,7 @@ fn gates_of<'a>(
 }
 
 /// What a step waits for at the stage it is at.
-fn checks_of<'a>(
+pub(super) fn checks_of<'a>(
     plan: &'a Plan,
     state: &State,
     step: &'a Step,
@@ -443,16 +431,6 @@ pub(super) fn patience_ends_of(
     tally.patience_ends(lasts, covering)
 }
 
-/// The steps that would start if their windows were open, and when those open.
-pub(super) fn shut_out<'a>(
-    plan: &'a Plan,
-    state: &'a State,
-    now: Timestamp,
-) -> impl Iterator<Item = (&'a Step, Timestamp)> {
-    let waiting = next_steps(plan, state).filter(|(_, step)| !state.steps.contains_key(&step.id));
-    waiting.filter_map(move |(_, step)| Some((step, calendar::closed_until(plan, step, now)?)))
-}
-
 /// When sides that steps wait for to drain will have settled.
 pub(super) fn settles(plan: &Plan, state: &State) -> Vec<Timestamp> {
     active_steps(plan, state)
@@ -462,55 +440,4 @@ pub(super) fn settles(plan: &Plan, state: &State) -> Vec<Timestamp> {
             _ => None,
         })
         .collect()
-}
-
-/// A check with its last answer.
-pub(super) fn told(state: &State, check: &Check) -> String {
-    match state.readings.get(check) {
-        Some(reading) => format!("{check} ({}: {})", reading.outcome, reading.because),
-        None => format!("{check} (not answered yet)"),
-    }
-}
-
-/// In words, what keeps a step from going on.
-pub(super) fn waiting_for(
-    plan: &Plan,
-    state: &State,
-    step: &Step,
-    active: &StepState,
-    now: Timestamp,
-) -> String {
-    let since = fresh_since(active, now);
-    let open: Vec<String> = checks_of(plan, state, step, active)
-        .filter(|check| outcome(state, check, since) != Some(Outcome::Pass))
-        .map(|check| told(state, &check))
-        .collect();
-    match (&step.verb, &active.stage) {
-        (Verb::Approve { message, approvers, .. }, _) if approvers.quorum > 1 => {
-            let (given, needed) = (approvals_of(state, &step.id), approvers.quorum);
-            format!("approval ({given} of {needed} given): {message}")
-        }
-        (Verb::Approve { message, .. }, _) => format!("approval: {message}"),
-        (Verb::Pause { duration: None }, _) => "`tidegate resume`".to_owned(),
-        (Verb::Pause { duration: Some(_) }, _) => {
-            let until = active.deadline.map(|at| format!(" at {at}")).unwrap_or_default();
-            match plan.kept_by(&step.id) {
-                Some(fleet) => format!(
-                    "the pause to end{until}; until then the old fleet of {fleet} is kept, ready to serve again"
-                ),
-                None => format!("the pause to end{until}"),
-            }
-        }
-        (Verb::Replace(_), Stage::Changing) if open.is_empty() => {
-            "the replacement to come so far".to_owned()
-        }
-        (Verb::Replace(_), Stage::Changing) => open.join("; "),
-        (_, Stage::Changing) => "the change to be read back".to_owned(),
-        (Verb::TestRoute { .. }, Stage::Baking { until }) => {
-            format!("the load balancer's nodes to follow, until {until}")
-        }
-        (_, Stage::Baking { until }) if now < *until => format!("the bake to end at {until}"),
-        _ if open.is_empty() => "its target to be read".to_owned(),
-        _ => open.join("; "),
-    }
 }

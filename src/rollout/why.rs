@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{
-    Cause, Ending, Mode, Restore, Signal, Stage, State, Timestamp, decide::active_steps, watch,
+    Cause, Ending, Mode, Restore, Signal, Stage, State, Timestamp, calendar, step::active_steps,
+    waiting,
 };
 use crate::plan::Plan;
 
@@ -41,10 +42,10 @@ pub fn why(plan: &Plan, state: &State, now: Timestamp) -> Vec<String> {
                 format!(
                     "{} {doing} {}",
                     step.id,
-                    watch::waiting_for(plan, state, step, active, now)
+                    waiting::waiting_for(plan, state, step, active, now)
                 )
             });
-            let shut = watch::shut_out(plan, state, now).map(|(step, opens)| {
+            let shut = calendar::shut_out(plan, state, now).map(|(step, opens)| {
                 format!("{} may not start before its window opens at {opens}", step.id)
             });
             paused.into_iter().chain(steps).chain(shut).collect()

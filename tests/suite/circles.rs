@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Where files are tied still; nothing is tied across their borders.
-const STILL_TIED: [&str; 2] = ["rollout", "simulation"];
+const STILL_TIED: [&str; 1] = ["simulation"];
 
 /// `["plan", "check", "steps"]`; empty for the root.
 type Module = Vec<String>;
