@@ -11,11 +11,12 @@ use super::{
     alarm_script::AlarmScript,
     forward_rule::{Place, SimulatedRule},
     installation::{Kind, SimulatedInstallation},
-    landscape::{GatedRise, Landscape, OtherRule, Standing},
+    landscape::{GatedRise, Landscape, OtherRule},
     meter::Meter,
     scaling_group::{Pace, SimulatedGroup},
     scenario::Scenario,
     scripted_fault::ScriptedFault,
+    standing::Standing,
     target_group::SimulatedTargetGroup,
     traffic::Ledger,
 };
