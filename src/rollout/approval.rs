@@ -1,53 +1,8 @@
 //! Who may say yes or no to a step that waits for a person, and how many it takes. An answer names the plan and the
 //! step it is about, so that none is ever counted for something else than was looked at.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-use super::{Actor, Refusal, State};
-use crate::plan::{Approvers, Plan, Step, StepId, Verb};
-
-/// A yes or a no on its way to a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Vote {
-    /// Without it, the one step that waits.
-    #[serde(default)]
-    pub step: Option<StepId>,
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// The ARN that the Security Token Service gave the voter's credentials.
-    #[serde(default)]
-    pub identity: Option<String>,
-    /// The digest of the plan the voter has seen, or its first eight characters and more.
-    #[serde(default)]
-    pub digest: Option<String>,
-}
-
-/// A person, by ARN where that is known.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Voter {
-    pub by: Actor,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<String>,
-}
-
-impl Voter {
-    /// What tells two voters apart.
-    pub fn key(&self) -> &str {
-        self.identity.as_deref().unwrap_or(&self.by.0)
-    }
-}
-
-impl fmt::Display for Voter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.identity {
-            None => write!(f, "{}", self.by),
-            Some(arn) if *arn == self.by.0 => f.write_str(arn),
-            Some(arn) => write!(f, "{} ({arn})", self.by),
-        }
-    }
-}
+use super::{Refusal, State, Vote, Voter};
+use crate::plan::{Approvers, Ends, Plan, Step, StepId};
 
 /// Fewer characters of a digest could stand for two plans.
 const LEAST_DIGEST: usize = 8;
@@ -64,9 +19,10 @@ pub(super) fn is_about(plan: &Plan, vote: &Vote) -> Result<(), Refusal> {
 
 /// Whether this voter may approve the step, and has not yet.
 pub(super) fn may_approve(state: &State, step: &Step, voter: &Voter) -> Result<(), Refusal> {
-    let Verb::Approve { approvers: Approvers { from, .. }, .. } = &step.verb else {
+    let Ends::OnVotes(ballot) = step.conduct().ends else {
         return Err(Refusal::NotAwaiting(step.id.clone()));
     };
+    let Approvers { from, .. } = ballot.approvers;
     let is_named = |arn: &String| from.iter().any(|pattern| matches(pattern, arn));
     if !from.is_empty() && !voter.identity.as_ref().is_some_and(is_named) {
         return Err(Refusal::NotAnApprover { who: voter.to_string(), from: from.clone() });
@@ -117,8 +73,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        plan::{ComponentName, OnFailure},
-        rollout::{Bindings, Cause, Command, Event, Input, Mode, Stage, Timestamp, handle},
+        plan::{ComponentName, OnFailure, Verb},
+        rollout::{Actor, Bindings, Cause, Command, Event, Input, Mode, Stage, Timestamp, handle},
         testkit::sample_plan,
     };
 

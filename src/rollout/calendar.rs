@@ -1,7 +1,7 @@
 //! Windows: what the clock alone says about when a step may start. Nobody is asked, so there is nothing to poll; what is
 //! said goes into the journal like any other reading.
 
-use super::{Check, Event, Outcome, Reading, State, Timestamp, watch};
+use super::{Check, Event, Outcome, Reading, State, Timestamp, step::next_steps};
 use crate::plan::{GateKind, GateName, Opening, Plan, Step, Window};
 
 /// What a window says of a moment.
@@ -21,7 +21,7 @@ pub fn window_reading(window: &Window, now: Timestamp) -> Reading {
 }
 
 fn windows<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = (&'a GateName, &'a Window)> {
-    watch::named_by(step).iter().filter_map(|name| match &plan.gates.get(name)?.kind {
+    step.conduct().gates.iter().filter_map(|name| match &plan.gates.get(name)?.kind {
         GateKind::Window(window) => Some((name, window)),
         GateKind::Alarms(_)
         | GateKind::Healthy { .. }
@@ -53,6 +53,16 @@ pub(super) fn closed_until(plan: &Plan, step: &Step, now: Timestamp) -> Option<T
         Opening::Closed { opens } => Some(Timestamp::from_millis(opens.unwrap_or(i64::MAX))),
     });
     closed.max()
+}
+
+/// The steps that would start if their windows were open, and when those open.
+pub(super) fn shut_out<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a Step, Timestamp)> {
+    let waiting = next_steps(plan, state).filter(|(_, step)| !state.steps.contains_key(&step.id));
+    waiting.filter_map(move |(_, step)| Some((step, closed_until(plan, step, now)?)))
 }
 
 #[cfg(test)]

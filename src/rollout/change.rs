@@ -1,36 +1,24 @@
 //! One change of one target: what it should look like afterwards, and what a reading of it tells about a call whose
 //! outcome is not known. Going forward and going back share these rules.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    CallProblem, Capacity, Change, Doubt, Event, Picture, ProblemKind, Progress, Software, Split,
-    State, StepState, Target, TestRoute, Timestamp,
-    decide::{CONFIRM_PATIENCE, target_of},
-    outstanding::known_since,
-    replace, software,
+    Capacity, Change, Doubt, Event, Picture, Progress, Software, Split, State, StepState, Target,
+    TestRoute, Timestamp, goal,
+    seen::{CONFIRM_PATIENCE, Seen, known_since},
+    seen_software, software,
+    step::{reference_of, target_of},
 };
-use crate::plan::{Size, Step, Verb, units::Percent};
+use crate::plan::{Aim, Size, Step, units::Percent};
+
+/// How long small progress of a replacement may go unrecorded.
+const NEWS_EVERY: Duration = Duration::from_mins(5);
 
 /// What a reading says about a change that has not been confirmed.
-pub(super) enum Seen {
-    Nothing,
-    Done,
-    /// It took effect, and what it began goes on.
-    Progress,
-    /// It did not take effect, and may be tried again.
-    CallAgain,
-    /// The call returned long ago and still does not show.
-    Invisible,
-    /// It did not take effect and will not.
-    Failed(CallProblem),
-    /// Neither before nor after: somebody else was here.
-    Foreign,
-}
-
 pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
     if let Picture::Software(live) = live {
-        return software::seen(change, live, now);
+        return seen_software::seen(change, live, now);
     }
     // A group whose bounds do not change differs before and after in its desired capacity only, which also moves by
     // itself. So equality is asked first, and bounds decide what is left.
@@ -65,16 +53,6 @@ pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
     }
 }
 
-pub(super) fn invisible(target: &Target) -> CallProblem {
-    CallProblem {
-        kind: ProblemKind::Passing,
-        message: format!(
-            "the call to change {target} returned, but {} s later it still does not show",
-            CONFIRM_PATIENCE.as_secs()
-        ),
-    }
-}
-
 pub(super) fn intend_again(target: &Target, change: &Change) -> Event {
     Event::ChangeIntended {
         purpose: change.purpose.clone(),
@@ -82,6 +60,31 @@ pub(super) fn intend_again(target: &Target, change: &Change) -> Event {
         before: change.before.clone(),
         after: change.after.clone(),
     }
+}
+
+/// An operation is under way: its call took effect, and it has come so far. Not every percent is worth an event.
+pub(super) fn progressed(
+    state: &State,
+    (target, change): (&Target, &Change),
+    live: &Picture,
+    stop: Option<Percent>,
+    now: Timestamp,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    if matches!(change.progress, Progress::InDoubt(_)) {
+        events.push(Event::CallReturned { target: target.clone() });
+    }
+    let is_old = state.known_at.get(target).is_none_or(|at| now.since(*at) >= NEWS_EVERY);
+    let is_news = match (state.known.get(target), live) {
+        (Some(Picture::Software(known)), Picture::Software(live)) => {
+            software::is_news(known, live, stop) || (is_old && known != live)
+        }
+        (known, live) => known != Some(live),
+    };
+    if is_news {
+        events.push(Event::Observed { target: target.clone(), live: live.clone() });
+    }
+    events
 }
 
 /// What was expected, when `live` is not within what this run knows or has left behind.
@@ -102,16 +105,6 @@ fn is_owned(state: &State, target: &Target, live: &Picture) -> bool {
     state.trails.get(target).is_some_and(|trail| trail.owns(live))
 }
 
-/// The other target a step must read before it knows its own aim.
-pub(super) fn reference_of(step: &Step) -> Option<Target> {
-    match &step.verb {
-        Verb::Scale { fleet, to, .. } => {
-            to.reference().map(|side| Target::Fleet { fleet: fleet.clone(), side })
-        }
-        _ => None,
-    }
-}
-
 /// What the step's target will look like, given what it looks like now. `None` while the reference was not read, or
 /// when target and step do not fit together.
 pub(super) fn after(
@@ -120,19 +113,19 @@ pub(super) fn after(
     active: &StepState,
     live: &Picture,
 ) -> Option<Picture> {
-    match (&step.verb, live) {
-        (Verb::Shift { route, candidate, .. }, Picture::Split(split)) => {
+    match (step.conduct().aim, live) {
+        (Aim::Weights { route, candidate }, Picture::Split(split)) => {
             let bound = state.bindings.routes.get(route)?;
-            Some(Picture::Split(bound.shifted(split, *candidate)))
+            Some(Picture::Split(bound.shifted(split, candidate)))
         }
-        (Verb::Shift { .. }, Picture::Uneven(parts)) => {
+        (Aim::Weights { .. }, Picture::Uneven(parts)) => {
             let whole = |split: &Split| after(state, step, active, &Picture::Split(split.clone()));
             let mut wholes = parts.values().map(whole);
             let first = wholes.next()??;
             // Rules that send traffic to different strangers can never agree.
             wholes.all(|other| other.as_ref() == Some(&first)).then_some(first)
         }
-        (Verb::Scale { to, .. }, Picture::Capacity(live)) => {
+        (Aim::Capacity { to, .. }, Picture::Capacity(live)) => {
             let model = match reference_of(step) {
                 None => None,
                 Some(reference) => {
@@ -149,18 +142,19 @@ pub(super) fn after(
                     }
                 }
             };
-            resized(*live, *to, model).map(Picture::Capacity)
+            resized(*live, to, model).map(Picture::Capacity)
         }
-        (Verb::TestRoute { route, header }, Picture::TestRoute(_)) => {
+        (Aim::TestRoute { route, header }, Picture::TestRoute(_)) => {
             let group = &state.bindings.routes.get(route)?.candidate;
-            Some(Picture::TestRoute(match header.clone() {
-                Some(header) => TestRoute::Present { header, group: group.clone() },
+            Some(Picture::TestRoute(match header {
+                Some(header) => TestRoute::Present { header: header.clone(), group: group.clone() },
                 None => TestRoute::Absent,
             }))
         }
-        (Verb::Replace(replacement), Picture::Software(live)) => {
-            Some(Picture::Software(Software::at(replace::goal(replacement, live))))
+        (Aim::Software(replacement), Picture::Software(live)) => {
+            Some(Picture::Software(Software::at(goal(replacement, live))))
         }
+        // Whatever else is read does not fit the step: nothing can follow from it.
         _ => None,
     }
 }
@@ -203,6 +197,7 @@ pub fn change_of(
 pub(super) fn shrinks(before: &Picture, after: &Picture) -> bool {
     match (before, after) {
         (Picture::Capacity(before), Picture::Capacity(after)) => after.desired < before.desired,
+        // Nothing but capacity can be taken away, and a target keeps its kind.
         _ => false,
     }
 }

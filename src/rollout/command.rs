@@ -1,12 +1,12 @@
-//! What a person may ask of a run, and the polite refusals. Every command is answered by events or by one of these;
-//! none is ignored.
+//! What a person may ask of a run. Every command is answered by events or by a refusal; none is ignored.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Cause, Ending, Event, Mode, Picture, State, Target, Vote, Voter, approval, decide,
+    Actor, Cause, Ending, Event, Mode, Picture, Refusal, State, Target, Vote, Voter, approval,
+    step::active_steps,
 };
-use crate::plan::{Plan, Step, StepId, Verb};
+use crate::plan::{Ends, Plan, Step, StepId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -57,49 +57,6 @@ impl Command {
     }
 }
 
-/// Why a command cannot be carried out now.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("the run has not started")]
-    NotStarted,
-    #[error("the run has ended: {}", ending_words(*.0))]
-    Ended(Ending),
-    #[error("the run is rolling back already")]
-    RollingBack,
-    #[error("the run is paused already")]
-    AlreadyPaused,
-    #[error("the run is neither paused nor held")]
-    NotPaused,
-    #[error("the run is held; `tidegate resume` or `tidegate rollback` decides how it goes on")]
-    IsHeld,
-    #[error("nothing that somebody else has changed stands in its way")]
-    NothingForeign,
-    #[error("no step waits for an approval")]
-    NothingToApprove,
-    #[error("step {0} does not wait for an approval")]
-    NotAwaiting(StepId),
-    #[error("it is about plan {given}, and this run is of plan {digest}")]
-    OtherPlan { given: String, digest: String },
-    #[error("{who} may not approve this step; those who may: {}", .from.join(", "))]
-    NotAnApprover { who: String, from: Vec<String> },
-    #[error("{0} has approved it already")]
-    ApprovedAlready(String),
-    #[error("several steps wait for an approval, name one with --step: {}", join(.0))]
-    Ambiguous(Vec<StepId>),
-}
-
-fn ending_words(ending: Ending) -> &'static str {
-    match ending {
-        Ending::Promoted => "promoted",
-        Ending::RolledBack => "rolled back",
-        Ending::NeedsAttention => "roll-back incomplete",
-    }
-}
-
-fn join(steps: &[StepId]) -> String {
-    steps.iter().map(StepId::as_str).collect::<Vec<_>>().join(", ")
-}
-
 /// The events a command leads to.
 pub(super) fn obey(
     plan: &Plan,
@@ -146,7 +103,8 @@ pub(super) fn obey(
             None => Ok(vec![Event::Paused { by }]),
         },
         (Mode::Forward, Command::Resume) => {
-            let waiting = waiting(plan, state, |verb| matches!(verb, Verb::Pause { .. }));
+            let waiting =
+                waiting(plan, state, |ends| matches!(ends, Ends::OnTime(_) | Ends::OnWord));
             if state.paused.is_some() {
                 Ok(vec![Event::Resumed { by }])
             } else if waiting.is_empty() {
@@ -177,7 +135,7 @@ pub(super) fn obey(
 
 /// The step that a vote is about.
 fn asked_about<'a>(plan: &'a Plan, state: &State, vote: &Vote) -> Result<&'a Step, Refusal> {
-    let waiting = waiting(plan, state, |verb| matches!(verb, Verb::Approve { .. }));
+    let waiting = waiting(plan, state, |ends| matches!(ends, Ends::OnVotes(_)));
     let step = match (&vote.step, waiting.as_slice()) {
         (_, []) => return Err(Refusal::NothingToApprove),
         (Some(step), all) if all.contains(step) => step,
@@ -188,9 +146,9 @@ fn asked_about<'a>(plan: &'a Plan, state: &State, vote: &Vote) -> Result<&'a Ste
     plan.step(step).map(|(_, step)| step).ok_or(Refusal::NothingToApprove)
 }
 
-fn waiting(plan: &Plan, state: &State, wanted: impl Fn(&Verb) -> bool) -> Vec<StepId> {
-    decide::active_steps(plan, state)
-        .filter(|(_, step, _)| wanted(&step.verb))
+fn waiting(plan: &Plan, state: &State, wanted: impl Fn(Ends<'_>) -> bool) -> Vec<StepId> {
+    active_steps(plan, state)
+        .filter(|(_, step, _)| wanted(step.conduct().ends))
         .map(|(_, step, _)| step.id.clone())
         .collect()
 }

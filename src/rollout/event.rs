@@ -4,13 +4,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempts, Check, Jump, Picture, Reading, Split, Target, Timestamp, Version, Voter};
+use super::{
+    Actor, Attempts, Check, Jump, Picture, Reading, Split, Target, Timestamp, Version, Voter,
+};
 use crate::plan::{
     FleetName, GateName, Header, Member, PlanName, RouteName, Side, StepId,
     units::{Paired, Percent, Scale, Weight},
@@ -176,17 +177,6 @@ pub enum Purpose {
     /// Whatever is under way is to stand still until the run goes on.
     Hold,
     Restore,
-}
-
-/// A person or machine that acts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Actor(pub String);
-
-impl fmt::Display for Actor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
 }
 
 /// Which real thing stands on which side, for the whole run.

@@ -1,19 +1,18 @@
 //! What a reading of a target leads to. It is read for the step that is about to change it, that has changed it, or that
 //! bakes; here an intent is born, a call in doubt is settled, and drift is found.
 
-use std::time::Duration;
-
 use super::{
     CallProblem, Cause, Change, Check, Event, Mode, Outcome, Picture, Progress, Purpose, Reading,
     Stage, State, StepState, Target, Timestamp,
-    change::{self, Seen},
-    decide::{active_steps, called_problem, fail, target_of},
-    rollback, software, watch,
+    change::{self, progressed},
+    failing::{called_problem, fail},
+    rollback,
+    seen::{Seen, invisible},
+    seen_software,
+    step::{active_steps, reference_of, target_of},
+    watch,
 };
 use crate::plan::{Extent, Plan, Step, units::Percent};
-
-/// How long small progress of a replacement may go unrecorded.
-const NEWS_EVERY: Duration = Duration::from_mins(5);
 
 /// A target was read. What that means depends on what it was read for.
 pub(super) fn observed(
@@ -40,7 +39,12 @@ pub(super) fn observed(
                     cleared(plan, state, step, active, target, live)
                 }
                 Stage::Baking { .. } => baking(state, (step, active), target, live, now),
-                _ => Vec::new(),
+                Stage::Entered
+                | Stage::Cleared
+                | Stage::Done
+                | Stage::Failed(_)
+                | Stage::Reverted
+                | Stage::NeedsAttention => Vec::new(),
             }
         }
     }
@@ -65,7 +69,7 @@ fn holding(
         Seen::Progress => progressed(state, (target, change), live, None, now),
         Seen::Done => vec![Event::ChangeConfirmed { target: target.clone(), live: live.clone() }],
         Seen::CallAgain => vec![change::intend_again(target, change)],
-        Seen::Invisible => called_problem(state, (target, change), change::invisible(target), now),
+        Seen::Invisible => called_problem(state, (target, change), invisible(target), now),
     }
 }
 
@@ -92,34 +96,9 @@ fn stop_of(step: &Step) -> Option<Percent> {
     }
 }
 
-/// An operation is under way: its call took effect, and it has come so far. Not every percent is worth an event.
-pub(super) fn progressed(
-    state: &State,
-    (target, change): (&Target, &Change),
-    live: &Picture,
-    stop: Option<Percent>,
-    now: Timestamp,
-) -> Vec<Event> {
-    let mut events = Vec::new();
-    if matches!(change.progress, Progress::InDoubt(_)) {
-        events.push(Event::CallReturned { target: target.clone() });
-    }
-    let is_old = state.known_at.get(target).is_none_or(|at| now.since(*at) >= NEWS_EVERY);
-    let is_news = match (state.known.get(target), live) {
-        (Some(Picture::Software(known)), Picture::Software(live)) => {
-            software::is_news(known, live, stop) || (is_old && known != live)
-        }
-        (known, live) => known != Some(live),
-    };
-    if is_news {
-        events.push(Event::Observed { target: target.clone(), live: live.clone() });
-    }
-    events
-}
-
 /// Whether a step has a use for a reading of this target.
 fn wants(step: &Step, target: &Target) -> bool {
-    target_of(step).as_ref() == Some(target) || change::reference_of(step).as_ref() == Some(target)
+    target_of(step).as_ref() == Some(target) || reference_of(step).as_ref() == Some(target)
 }
 
 /// A call was made for this step; has it taken effect?
@@ -143,7 +122,7 @@ fn changing(
         }
         Seen::CallAgain if state.paused.is_some() || !is_clear(plan, state, step) => Vec::new(),
         Seen::CallAgain => vec![change::intend_again(target, change)],
-        Seen::Invisible => called_problem(state, (target, change), change::invisible(target), now),
+        Seen::Invisible => called_problem(state, (target, change), invisible(target), now),
         Seen::Failed(problem) => {
             let cause = Cause::CallFailed { target: target.clone(), problem };
             fail(&step.id, cause)
@@ -181,8 +160,7 @@ fn cleared(
         return fail(&step.id, Cause::CallFailed { target: target.clone(), problem });
     }
     let mut events = Vec::new();
-    if state.known.get(target) != Some(live) || change::reference_of(step).as_ref() == Some(target)
-    {
+    if state.known.get(target) != Some(live) || reference_of(step).as_ref() == Some(target) {
         events.push(Event::Observed { target: target.clone(), live: live.clone() });
     }
     if target_of(step).as_ref() != Some(target) {
@@ -235,8 +213,9 @@ fn baking(
 fn ended_meanwhile(state: &State, target: &Target, live: &Picture) -> Option<CallProblem> {
     match (state.known.get(target), live) {
         (Some(Picture::Software(known)), Picture::Software(live)) => {
-            software::ended_meanwhile(known, live)
+            seen_software::ended_meanwhile(known, live)
         }
+        // Nothing else has an operation that could end.
         _ => None,
     }
 }

@@ -2,29 +2,14 @@
 //! itself will change something. The runner compares this with what it has in flight. After a crash the same question
 //! gives the same answer, which is why recovery is not a second path.
 
-use std::time::Duration;
-
 use super::{
     Call, Change, Check, Doubt, Mode, Outstanding, Poll, Progress, Purpose, Stage, State, Subject,
-    Target, Timestamp, change,
-    decide::{active_steps, target_of},
-    rollback, watch,
+    Timestamp, calendar, rollback,
+    seen::{READ_BACK_EVERY, follow_every, known_since},
+    step::{active_steps, reference_of, target_of},
+    watch,
 };
 use crate::plan::Plan;
-
-/// How often a target is read while a change of it is confirmed or in doubt.
-pub(super) const READ_BACK_EVERY: Duration = Duration::from_secs(2);
-
-/// How often a replacement that AWS carries out is looked at: it takes minutes.
-const FOLLOW_EVERY: Duration = Duration::from_secs(10);
-
-/// How often a target is read whose change is not confirmed.
-pub(super) fn follow_every(target: &Target) -> Duration {
-    match target {
-        Target::Route(_) | Target::Fleet { .. } | Target::TestRoute(_) => READ_BACK_EVERY,
-        Target::Software(_) => FOLLOW_EVERY,
-    }
-}
 
 /// What should be under way in the world, and when time alone will change something.
 pub fn outstanding(plan: &Plan, state: &State, now: Timestamp) -> Outstanding {
@@ -80,7 +65,7 @@ fn forward_polls(
                 if watch::must_drain(plan, state, step, active) {
                     continue;
                 }
-                match change::reference_of(step).filter(|other| !known_since(state, other, since)) {
+                match reference_of(step).filter(|other| !known_since(state, other, since)) {
                     Some(other) => polls.push(observe(other, READ_BACK_EVERY, since)),
                     None => polls.push(observe(target, READ_BACK_EVERY, since)),
                 }
@@ -98,7 +83,12 @@ fn forward_polls(
             Stage::Baking { .. } => {
                 polls.push(observe(target, watch::STANDS_EVERY, watch::fresh_since(active, now)));
             }
-            _ => {}
+            Stage::Entered
+            | Stage::Cleared
+            | Stage::Done
+            | Stage::Failed(_)
+            | Stage::Reverted
+            | Stage::NeedsAttention => {}
         }
     }
     for (target, change) in state.changes.iter() {
@@ -123,10 +113,6 @@ fn pending_since(change: &Change) -> Option<Timestamp> {
     }
 }
 
-pub(super) fn known_since(state: &State, target: &Target, since: Timestamp) -> bool {
-    state.known_at.get(target).is_some_and(|at| *at >= since)
-}
-
 fn wakes<'a>(
     plan: &'a Plan,
     state: &'a State,
@@ -135,23 +121,15 @@ fn wakes<'a>(
 ) -> impl Iterator<Item = Timestamp> + 'a {
     let settles = watch::settles(plan, state);
     let patience = watch::patience_ends(plan, state, watched);
-    let openings = watch::shut_out(plan, state, now)
+    let openings = calendar::shut_out(plan, state, now)
         .filter(|_| state.paused.is_none())
         .map(|(_, opens)| opens);
     let steps = active_steps(plan, state).flat_map(move |(_, step, active)| {
         let deadline = active.deadline.filter(|_| state.paused.is_none());
-        let bake = match active.stage {
-            Stage::Baking { until } => Some(until),
-            _ => None,
-        };
-        let retry =
-            target_of(step).and_then(|target| state.changes.get(&target)).and_then(|change| {
-                match &change.progress {
-                    Progress::InDoubt(Doubt::RetryAt(at)) => Some(*at),
-                    _ => None,
-                }
-            });
-        [deadline, bake, retry].into_iter().flatten()
+        let retry = target_of(step)
+            .and_then(|target| state.changes.get(&target))
+            .and_then(|change| change.progress.retry_at());
+        [deadline, active.stage.bakes_until(), retry].into_iter().flatten()
     });
     steps.chain(settles).chain(patience).chain(openings)
 }

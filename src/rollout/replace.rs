@@ -6,21 +6,9 @@ use std::collections::BTreeSet;
 
 use super::{
     Change, Event, Flow, Phase, Picture, Progress, Purpose, Software, State, StepState, Target,
-    Version, watch,
+    goal, watch,
 };
 use crate::plan::{Extent, FleetName, How, Plan, Replace, Step};
-
-/// The version a replacement leads to, given what there is.
-pub fn goal(replace: &Replace, live: &Software) -> Version {
-    match &replace.how {
-        How::Refresh(refresh) => {
-            let template =
-                live.version.as_str().rsplit_once(':').map_or("", |(template, _)| template);
-            Version::new(format!("{template}:{}", refresh.version))
-        }
-        How::Deploy(deploy) => Version::new(deploy.revision.to_string()),
-    }
-}
 
 /// A fleet's software as it was last seen.
 pub(super) fn known<'a>(state: &'a State, fleet: &FleetName) -> Option<&'a Software> {
@@ -85,6 +73,7 @@ pub(super) fn steer(
         {
             Next::Hold(live.held())
         }
+        // On its way, on another one, or waiting for leave: nothing is to be asked until more is seen.
         _ => Next::Time,
     }
 }

@@ -6,20 +6,17 @@
 use std::time::Duration;
 
 use super::{
-    Check, Doubt, Ending, Event, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
+    Change, Check, Doubt, Ending, Event, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
     Subject, Target, Timestamp, Trail,
-    change::{self, Seen},
-    decide::called_problem,
-    observe::progressed,
-    outstanding::follow_every,
+    change::{self, progressed},
+    failing::called_problem,
+    seen::{Seen, follow_every, invisible},
+    waiting,
     watch::{self, Watched},
 };
-use crate::{
-    plan::{
-        Component, Plan, RouteName, Side, StepId,
-        units::{Weight, format_duration},
-    },
-    rollout::state::Change,
+use crate::plan::{
+    Component, Plan, RouteName, Side, StepId,
+    units::{Weight, format_duration},
 };
 
 /// A replacement that was seen to move within this time is still at work.
@@ -62,7 +59,7 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
                 }
                 Turn::Later(check) if is_late => {
                     let blocker = check.map_or("others to be restored".to_owned(), |check| {
-                        watch::told(state, &check)
+                        waiting::told(state, &check)
                     });
                     return attention(
                         format!("not restored: waited {patience} for {blocker}"),
@@ -186,6 +183,7 @@ fn shrink_turn(
         (Some(Picture::Split(split)), Some(bound)) => {
             split.weight(bound.member(side)) != Weight::ZERO && !state.gone.contains(&route_target)
         }
+        // Of rules that differ, or a route that was not read, nobody knows whether it serves.
         _ => false,
     };
     if serves || watch::drained(plan, state, target, since) {
@@ -272,7 +270,7 @@ pub(super) fn observed(
             let confirmed = Event::ChangeConfirmed { target: target.clone(), live: live.clone() };
             vec![confirmed, restored()]
         }
-        Seen::Invisible => called_problem(state, (target, change), change::invisible(target), now),
+        Seen::Invisible => called_problem(state, (target, change), invisible(target), now),
         Seen::Failed(problem) => vec![Event::AttentionNeeded {
             target: target.clone(),
             problem: format!("could not be restored to {}: {}", trail.origin, problem.message),
@@ -351,7 +349,7 @@ pub(super) fn watched(plan: &Plan, state: &State, since: Timestamp) -> Vec<Watch
     let checks = waiting.filter_map(|(target, trail)| {
         match (turn(plan, state, target, trail, since), trail.steps.first()) {
             (Turn::Later(Some(check)), Some(step)) => Some((check, step.clone())),
-            _ => None,
+            (Turn::Now | Turn::Later(_) | Turn::Never(_), Some(_) | None) => None,
         }
     });
     let mut all: Vec<Watched> = Vec::new();
@@ -359,12 +357,8 @@ pub(super) fn watched(plan: &Plan, state: &State, since: Timestamp) -> Vec<Watch
         if all.iter().any(|watched| watched.check == check) {
             continue;
         }
-        let fresh = match &check {
-            Check::Drained { route, side } => {
-                watch::settled_at(plan, state, route, *side).map_or(since, |at| at.max(since))
-            }
-            _ => since,
-        };
+        let settled = check.drained().and_then(|(r, side)| watch::settled_at(plan, state, r, side));
+        let fresh = settled.map_or(since, |at| at.max(since));
         let every = watch::every(plan, &check);
         all.push(Watched { check, step, every, since: fresh, covering: since });
     }
@@ -376,10 +370,7 @@ pub(super) fn wakes(
     state: &State,
     since: Timestamp,
 ) -> impl Iterator<Item = Timestamp> {
-    let retries = state.changes.values().filter_map(|change| match change.progress {
-        Progress::InDoubt(Doubt::RetryAt(at)) => Some(at),
-        _ => None,
-    });
+    let retries = state.changes.values().filter_map(|change| change.progress.retry_at());
     let settles = state
         .idle_since
         .keys()

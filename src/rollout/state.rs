@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
-    Bindings, CallProblem, Cause, Check, Ending, Event, Excuse, Excused, ExcusedUntil, Found, Jump,
-    Map, Medium, Outcome, Picture, Purpose, Reading, Shared, Signal, Split, Tally, Target,
-    Timestamp, Version,
+    Armed, Bindings, Change, Check, Doubt, Event, Excuse, Excused, ExcusedUntil, Found, Jump, Map,
+    Medium, Mode, Outcome, Picture, Progress, Purpose, Reading, Restore, Shared, Signal, Split,
+    Stage, StepState, Tally, Target, Timestamp, Trail,
 };
 use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
 
@@ -63,126 +63,6 @@ pub struct State {
     pub interrupted: Option<Signal>,
     /// When the last event happened.
     pub at: Timestamp,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
-    #[default]
-    NotStarted,
-    Forward,
-    /// Frozen until a person decides.
-    Held(Cause),
-    RollingBack {
-        cause: Cause,
-        since: Timestamp,
-    },
-    Ended(Ending),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct StepState {
-    pub started: Timestamp,
-    pub deadline: Option<Timestamp>,
-    pub stage: Stage,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// Waiting: for its checks to clear it, for a person, for time.
-    Entered,
-    /// Cleared to change its target, which is looked at once more before.
-    Cleared,
-    /// A change is intended and not yet read back.
-    Changing,
-    Baking {
-        until: Timestamp,
-    },
-    Done,
-    Failed(Cause),
-    Reverted,
-    NeedsAttention,
-}
-
-impl Stage {
-    /// Whether the step has begun and not come to an end.
-    pub fn is_active(&self) -> bool {
-        match self {
-            Self::Entered | Self::Cleared | Self::Changing | Self::Baking { .. } => true,
-            Self::Done | Self::Failed(_) | Self::Reverted | Self::NeedsAttention => false,
-        }
-    }
-}
-
-/// One change of one target, from intent to read-back.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Change {
-    pub purpose: Purpose,
-    pub before: Picture,
-    pub after: Picture,
-    pub progress: Progress,
-    /// Calls that failed so far.
-    pub failures: u8,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Progress {
-    /// The call is under way.
-    Calling,
-    /// The call has returned; the read-back has not shown it yet.
-    Confirming {
-        since: Timestamp,
-    },
-    /// Whether the call took effect is not known: it failed, or its runner died.
-    InDoubt(Doubt),
-    Confirmed,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Doubt {
-    /// Call again from this moment on, if it did not take effect.
-    RetryAt(Timestamp),
-    /// If it did not take effect, it failed for good.
-    GivenUp(CallProblem),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Trail {
-    /// What the target looked like before this run first touched it: what a roll-back restores.
-    pub origin: Picture,
-    /// Every picture this run has made or replaced. Anything else that is found there is somebody else's.
-    pub ours: BTreeSet<Picture>,
-    pub steps: Vec<StepId>,
-    /// A call was made whose effect was never read back, so it may yet appear.
-    pub unconfirmed: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Restore {
-    Started,
-    Restored,
-    NeedsAttention,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Armed {
-    pub step: StepId,
-    pub since: Timestamp,
-}
-
-impl Trail {
-    /// Whether what is there now is this run's own work, or what it found.
-    pub(super) fn owns(&self, live: &Picture) -> bool {
-        let Picture::Software(live) = live else {
-            let ours: Vec<&Picture> = self.ours.iter().collect();
-            return ours.iter().any(|picture| picture.stands_in(live)) || live.is_mixture_of(&ours);
-        };
-        let ours = |version: &Version| {
-            self.ours.iter().any(
-                |picture| matches!(picture, Picture::Software(ours) if ours.version == *version),
-            )
-        };
-        ours(&live.version) && live.operation.as_ref().is_none_or(|last| ours(&last.to))
-    }
 }
 
 impl State {
@@ -428,7 +308,7 @@ impl State {
                     last.failures
                 }
             },
-            _ => 0,
+            Some(_) | None => 0,
         };
         let change = Change {
             purpose: purpose.clone(),

@@ -6,11 +6,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Check, Outcome, Picture, Poll, Split, Stage, State, StepState, Subject, Target, TestRoute,
-    Timestamp, approvals_of, calendar, change,
-    decide::{active_step, active_steps, next_steps, target_of},
+    Timestamp, change,
+    step::{active_step, active_steps, target_of},
 };
 use crate::plan::{
-    Component, GateKind, GateName, Plan, Replace, RouteName, Side, Step, StepId, Until, Verb,
+    Aim, Clears, Component, Ends, GateKind, GateName, Plan, RouteName, Side, Step, StepId, Until,
     units::{Percent, Weight},
 };
 
@@ -100,15 +100,17 @@ fn each(
     };
     for (_, step, active) in active_steps(plan, state) {
         let gates = gates_of(plan, step, only).cloned().map(Check::Gate);
-        let others = match only {
-            Some(Check::Gate(_) | Check::Served { .. }) => Vec::new(),
-            _ => others_of(plan, state, step, active),
+        // No step waits for these two beside its gates, so there is nothing to look through.
+        let others = if matches!(only, Some(Check::Gate(_) | Check::Served { .. })) {
+            Vec::new()
+        } else {
+            others_of(plan, state, step, active)
         };
         for check in gates.chain(others.into_iter().filter(is_asked)) {
-            let since = match &check {
-                Check::Drained { route, side } => settled_at(plan, state, route, *side)
+            let since = match check.drained() {
+                Some((route, side)) => settled_at(plan, state, route, side)
                     .map_or(active.started, |at| at.max(active.started)),
-                _ => fresh_since(active, now),
+                None => fresh_since(active, now),
             };
             add(Watched {
                 every: every(plan, &check),
@@ -161,7 +163,8 @@ fn has_users(state: &State, route: &RouteName) -> bool {
 /// Whether users meet what a gate guards: a candidate with traffic, or a replacement that has begun.
 fn is_exposed(plan: &Plan, state: &State, gate: &GateName) -> bool {
     state.armed.iter().any(|(target, armed)| {
-        let guards = plan.step(&armed.step).is_some_and(|(_, step)| named_by(step).contains(gate));
+        let guards =
+            plan.step(&armed.step).is_some_and(|(_, step)| step.conduct().gates.contains(gate));
         guards
             && match target {
                 Target::Route(route) => has_users(state, route),
@@ -188,18 +191,6 @@ pub(super) fn every(plan: &Plan, check: &Check) -> Duration {
     }
 }
 
-pub(super) fn named_by(step: &Step) -> &[GateName] {
-    match &step.verb {
-        Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates,
-        Verb::Probe { gate } => std::slice::from_ref(gate),
-        Verb::Scale { .. }
-        | Verb::Wait { .. }
-        | Verb::TestRoute { .. }
-        | Verb::Approve { .. }
-        | Verb::Pause { .. } => &[],
-    }
-}
-
 /// The gates that are read while a step is under way, or the one that is asked for `only`; windows have let it start.
 fn gates_of<'a>(
     plan: &'a Plan,
@@ -221,11 +212,11 @@ fn gates_of<'a>(
     let is_window = |gate: &&GateName| {
         plan.gates.get(*gate).is_some_and(|gate| matches!(gate.kind, GateKind::Window(_)))
     };
-    named_by(step).iter().filter(is_asked).filter(move |gate| !is_window(gate))
+    step.conduct().gates.iter().filter(is_asked).filter(move |gate| !is_window(gate))
 }
 
 /// What a step waits for at the stage it is at.
-fn checks_of<'a>(
+pub(super) fn checks_of<'a>(
     plan: &'a Plan,
     state: &State,
     step: &'a Step,
@@ -237,61 +228,92 @@ fn checks_of<'a>(
 
 /// What it waits for beside its gates.
 fn others_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec<Check> {
+    let conduct = step.conduct();
     let mut checks = Vec::new();
-    match (&step.verb, &active.stage) {
-        (Verb::Wait { until: Until::Healthy { route, side, at_least } }, _) => {
-            checks.push(Check::Healthy { route: route.clone(), side: *side, at_least: *at_least });
-        }
-        (
-            Verb::Shift { route, candidate, .. },
-            Stage::Entered | Stage::Cleared | Stage::Changing,
-        ) if rises(state, step, active) => {
+    if let Ends::WhenAllPass { until: Some(Until::Healthy { route, side, at_least }) } =
+        conduct.ends
+    {
+        checks.push(Check::Healthy { route: route.clone(), side: *side, at_least: *at_least });
+    }
+    match (&active.stage, conduct.aim) {
+        (Stage::Entered | Stage::Cleared | Stage::Changing, Aim::Weights { route, candidate })
+            if rises(state, step, active) =>
+        {
             let at_least = enough(plan, route, Side::Candidate);
             let bound = state.bindings.routes.get(route);
-            if bound.is_some_and(|bound| bound.baseline_at(*candidate) > Weight::ZERO) {
+            if bound.is_some_and(|bound| bound.baseline_at(candidate) > Weight::ZERO) {
                 checks.push(Check::BaselineHealthy { route: route.clone(), at_least });
             }
             checks.push(Check::Healthy { route: route.clone(), side: Side::Candidate, at_least });
         }
-        (Verb::Shift { route, bake, min_requests, .. }, Stage::Baking { until }) => {
-            checks.push(Check::Stands(Target::Route(route.clone())));
-            checks.extend(min_requests.map(|at_least| Check::Requests {
-                route: route.clone(),
-                since: until.before(*bake),
-                at_least,
-            }));
-        }
-        (Verb::Replace(replace), Stage::Baking { .. }) => {
-            checks.push(Check::Stands(Target::Software(replace.fleet.clone())));
-        }
-        (Verb::Scale { fleet, side, .. }, Stage::Cleared) => {
+        (Stage::Cleared, Aim::Capacity { fleet, side, .. })
+            if conduct.clears == Clears::WhenDrained && is_shrink(state, step, active) =>
+        {
             let behind = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref());
-            if let Some(route) = behind
-                && is_shrink(state, step, active)
-            {
-                checks.push(Check::Drained { route: route.clone(), side: *side });
-            }
+            checks.extend(behind.map(|route| Check::Drained { route: route.clone(), side }));
         }
-        _ => {}
+        (Stage::Baking { until }, aim) => {
+            checks.extend(checks_of_bake(step, aim, conduct.ends, *until));
+        }
+        (
+            Stage::Entered
+            | Stage::Cleared
+            | Stage::Changing
+            | Stage::Done
+            | Stage::Failed(_)
+            | Stage::Reverted
+            | Stage::NeedsAttention,
+            Aim::Nothing
+            | Aim::Weights { .. }
+            | Aim::Capacity { .. }
+            | Aim::Software(_)
+            | Aim::TestRoute { .. },
+        ) => {}
     }
     checks
 }
 
+/// While a step bakes, its target has to stand as it was set, and enough requests have to come.
+fn checks_of_bake(
+    step: &Step,
+    aim: Aim<'_>,
+    ends: Ends<'_>,
+    until: Timestamp,
+) -> impl Iterator<Item = Check> {
+    let (lasts, min_requests) = match ends {
+        Ends::AfterBake { lasts, min_requests } => (Some(lasts), min_requests),
+        // Nodes that follow take nothing back.
+        Ends::WhenSettled(_)
+        | Ends::WhenChanged
+        | Ends::WhenAllPass { .. }
+        | Ends::OnVotes(_)
+        | Ends::OnTime(_)
+        | Ends::OnWord => (None, None),
+    };
+    let stands = lasts.and_then(|_| target_of(step)).map(Check::Stands);
+    let requests = match aim {
+        Aim::Weights { route, .. } => lasts.zip(min_requests).map(|(lasts, at_least)| {
+            Check::Requests { route: route.clone(), since: until.before(lasts), at_least }
+        }),
+        Aim::Nothing | Aim::Capacity { .. } | Aim::Software(_) | Aim::TestRoute { .. } => None,
+    };
+    stands.into_iter().chain(requests)
+}
+
 /// The moment from which readings count for a step: its start; once its bake's time is up, that moment.
 pub(super) fn fresh_since(active: &StepState, now: Timestamp) -> Timestamp {
-    match active.stage {
-        Stage::Baking { until } if now >= until => until,
-        _ => active.started,
-    }
+    active.stage.bakes_until().filter(|until| now >= *until).unwrap_or(active.started)
 }
 
 /// Whether a step would raise the candidate's share, as far as is known. More of a new version always does.
 fn rises(state: &State, step: &Step, active: &StepState) -> bool {
-    if step.replaces().is_some() {
-        return true;
-    }
-    let (Verb::Shift { route, .. }, Some(target)) = (&step.verb, target_of(step)) else {
-        return false;
+    let (route, target) = match (step.conduct().aim, target_of(step)) {
+        (Aim::Software(_), _) => return true,
+        (Aim::Weights { route, .. }, Some(target)) => (route, target),
+        (
+            Aim::Nothing | Aim::Weights { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. },
+            Some(_) | None,
+        ) => return false,
     };
     let (Some(bound), Some(Picture::Split(known))) =
         (state.bindings.routes.get(route), state.known.get(&target))
@@ -302,6 +324,7 @@ fn rises(state: &State, step: &Step, active: &StepState) -> bool {
         Some(Picture::Split(after)) => {
             after.share(&bound.candidate) > known.share(&bound.candidate)
         }
+        // What cannot be told is taken for more.
         _ => true,
     }
 }
@@ -323,13 +346,19 @@ pub(super) fn must_drain(plan: &Plan, state: &State, step: &Step, active: &StepS
 
 /// The share of healthy targets that counts as enough on a side: what the plan waits for there, or all of them.
 pub(super) fn enough(plan: &Plan, route: &RouteName, side: Side) -> Percent {
-    let waits = plan.steps().filter_map(|(_, step)| match &step.verb {
-        Verb::Wait { until: Until::Healthy { route: r, side: s, at_least } }
+    let waits = plan.steps().filter_map(|(_, step)| match step.conduct().ends {
+        Ends::WhenAllPass { until: Some(Until::Healthy { route: r, side: s, at_least }) }
             if r == route && *s == side =>
         {
             Some(*at_least)
         }
-        _ => None,
+        Ends::WhenAllPass { .. }
+        | Ends::WhenChanged
+        | Ends::WhenSettled(_)
+        | Ends::AfterBake { .. }
+        | Ends::OnVotes(_)
+        | Ends::OnTime(_)
+        | Ends::OnWord => None,
     });
     waits.min().unwrap_or(Percent::HUNDRED)
 }
@@ -443,74 +472,13 @@ pub(super) fn patience_ends_of(
     tally.patience_ends(lasts, covering)
 }
 
-/// The steps that would start if their windows were open, and when those open.
-pub(super) fn shut_out<'a>(
-    plan: &'a Plan,
-    state: &'a State,
-    now: Timestamp,
-) -> impl Iterator<Item = (&'a Step, Timestamp)> {
-    let waiting = next_steps(plan, state).filter(|(_, step)| !state.steps.contains_key(&step.id));
-    waiting.filter_map(move |(_, step)| Some((step, calendar::closed_until(plan, step, now)?)))
-}
-
 /// When sides that steps wait for to drain will have settled.
 pub(super) fn settles(plan: &Plan, state: &State) -> Vec<Timestamp> {
     active_steps(plan, state)
         .flat_map(|(_, step, active)| others_of(plan, state, step, active))
-        .filter_map(|check| match check {
-            Check::Drained { route, side } => settled_at(plan, state, &route, side),
-            _ => None,
+        .filter_map(|check| {
+            let (route, side) = check.drained()?;
+            settled_at(plan, state, route, side)
         })
         .collect()
-}
-
-/// A check with its last answer.
-pub(super) fn told(state: &State, check: &Check) -> String {
-    match state.readings.get(check) {
-        Some(reading) => format!("{check} ({}: {})", reading.outcome, reading.because),
-        None => format!("{check} (not answered yet)"),
-    }
-}
-
-/// In words, what keeps a step from going on.
-pub(super) fn waiting_for(
-    plan: &Plan,
-    state: &State,
-    step: &Step,
-    active: &StepState,
-    now: Timestamp,
-) -> String {
-    let since = fresh_since(active, now);
-    let open: Vec<String> = checks_of(plan, state, step, active)
-        .filter(|check| outcome(state, check, since) != Some(Outcome::Pass))
-        .map(|check| told(state, &check))
-        .collect();
-    match (&step.verb, &active.stage) {
-        (Verb::Approve { message, approvers, .. }, _) if approvers.quorum > 1 => {
-            let (given, needed) = (approvals_of(state, &step.id), approvers.quorum);
-            format!("approval ({given} of {needed} given): {message}")
-        }
-        (Verb::Approve { message, .. }, _) => format!("approval: {message}"),
-        (Verb::Pause { duration: None }, _) => "`tidegate resume`".to_owned(),
-        (Verb::Pause { duration: Some(_) }, _) => {
-            let until = active.deadline.map(|at| format!(" at {at}")).unwrap_or_default();
-            match plan.kept_by(&step.id) {
-                Some(fleet) => format!(
-                    "the pause to end{until}; until then the old fleet of {fleet} is kept, ready to serve again"
-                ),
-                None => format!("the pause to end{until}"),
-            }
-        }
-        (Verb::Replace(_), Stage::Changing) if open.is_empty() => {
-            "the replacement to come so far".to_owned()
-        }
-        (Verb::Replace(_), Stage::Changing) => open.join("; "),
-        (_, Stage::Changing) => "the change to be read back".to_owned(),
-        (Verb::TestRoute { .. }, Stage::Baking { until }) => {
-            format!("the load balancer's nodes to follow, until {until}")
-        }
-        (_, Stage::Baking { until }) if now < *until => format!("the bake to end at {until}"),
-        _ if open.is_empty() => "its target to be read".to_owned(),
-        _ => open.join("; "),
-    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Cause, Ending, Mode, Restore, Signal, Stage, State, Timestamp, decide::active_steps, watch,
+    Cause, Ending, Mode, Restore, Signal, State, Timestamp, calendar, step::active_steps, waiting,
 };
 use crate::plan::Plan;
 
@@ -34,17 +34,17 @@ pub fn why(plan: &Plan, state: &State, now: Timestamp) -> Vec<String> {
         Mode::Forward => {
             let paused = state.paused.map(|at| format!("paused since {at}"));
             let steps = active_steps(plan, state).map(|(_, step, active)| {
-                let doing = match active.stage {
-                    Stage::Baking { .. } => "bakes, waiting for",
-                    _ => "waits for",
+                let doing = match active.stage.bakes_until() {
+                    Some(_) => "bakes, waiting for",
+                    None => "waits for",
                 };
                 format!(
                     "{} {doing} {}",
                     step.id,
-                    watch::waiting_for(plan, state, step, active, now)
+                    waiting::waiting_for(plan, state, step, active, now)
                 )
             });
-            let shut = watch::shut_out(plan, state, now).map(|(step, opens)| {
+            let shut = calendar::shut_out(plan, state, now).map(|(step, opens)| {
                 format!("{} may not start before its window opens at {opens}", step.id)
             });
             paused.into_iter().chain(steps).chain(shut).collect()
@@ -57,12 +57,7 @@ pub fn awaits_person(plan: &Plan, state: &State) -> bool {
     let mut active = active_steps(plan, state).peekable();
     state.paused.is_some()
         || (active.peek().is_some()
-            && active.all(|(_, step, _)| {
-                matches!(
-                    step.verb,
-                    crate::plan::Verb::Approve { .. } | crate::plan::Verb::Pause { duration: None }
-                )
-            }))
+            && active.all(|(_, step, _)| step.conduct().ends.awaits_person()))
 }
 
 impl fmt::Display for Cause {

@@ -2,7 +2,7 @@
 //! the same, and noted.
 
 use super::{
-    forward_rule::Author, landscape::Landscape, scaling_group::changed, scenario::CapacityChange,
+    forward_rule::Author, landscape::Landscape, scaling_group::changed, scripts::CapacityChange,
     violation::Violation,
 };
 use crate::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{scenario::FunctionScript, world::World};
+use super::{scripts::FunctionScript, world::World};
 use crate::{
     cloud::{Error, Functions, Invoked, Operation},
     plan::{FunctionName, units::format_duration},

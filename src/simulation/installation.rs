@@ -4,9 +4,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
-use super::{landscape::Standing, phrases::duration};
+use super::{scripts::ReplacementScript, standing::Standing};
 use crate::{
     cloud::Pace,
     plan::units::{Percent, Scale, Weight},
@@ -18,23 +16,6 @@ const TICK: Duration = Duration::from_secs(1);
 const CHECKPOINT_DELAY: Duration = Duration::from_mins(2);
 /// How long moving traffic takes once a deployment that was ready is told to go on.
 const TRAFFIC: Duration = Duration::from_secs(10);
-
-/// How replacements go in a scenario.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct ReplacementScript {
-    /// From the first instance to the last.
-    #[serde(deserialize_with = "duration")]
-    pub takes: Duration,
-    /// The share at which a replacement by another version breaks.
-    pub breaks_at: Option<Percent>,
-}
-
-impl Default for ReplacementScript {
-    fn default() -> Self {
-        Self { takes: Duration::from_mins(5), breaks_at: None }
-    }
-}
 
 /// Whether a deployment stops before it moves traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

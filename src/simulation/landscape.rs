@@ -15,35 +15,22 @@ use super::{
     metric::Figures,
     phrases::{Healthy, Moment},
     scaling_group::{SimulatedGroup, changed, version_of},
-    scenario::{Deleted, DriftScript, Scenario},
-    scripted_fault::ScriptedFault,
+    scenario::Scenario,
+    scripted_fault::{ScriptedFault, strike},
+    scripts::{Deleted, DriftScript},
+    standing::Standing,
     target_group::{Attachment, Behaviour, Fate, SimulatedTargetGroup},
     traffic::{Ledger, Minute, Requests, Served, share_out},
     violation::Violation,
 };
 use crate::{
-    cloud::{AlarmValue, Mark, Owned},
+    cloud::{AlarmValue, Mark, Operation, Owned},
     plan::{FleetName, Header, Member, Queue, RouteName, Side},
     rollout::{Split, Timestamp},
+    testkit::Fault,
 };
 
 const STEP: Duration = Duration::from_secs(1);
-
-/// Which members stand on the sides of a route or fleet, and where.
-#[derive(Clone, Debug)]
-pub(super) struct Standing {
-    pub(super) stable: Member,
-    pub(super) candidate: Member,
-}
-
-impl Standing {
-    pub(super) fn member(&self, side: Side) -> &Member {
-        match side {
-            Side::Stable => &self.stable,
-            Side::Candidate => &self.candidate,
-        }
-    }
-}
 
 /// A rise of the candidate's share that a plan ties to alarms.
 #[derive(Clone, Debug)]
@@ -160,6 +147,15 @@ impl Landscape {
     /// When a moment of a scenario is, once that is known.
     pub(super) fn moment(&self, moment: Moment) -> Option<Timestamp> {
         when(self.start, self.first_traffic, moment)
+    }
+
+    /// How a call goes wrong that is made now, if it does.
+    pub(super) fn fault(&mut self, now: Timestamp, operation: Operation) -> Option<Fault> {
+        let mut scripts = std::mem::take(&mut self.faults);
+        let has_come = |at| self.moment(at).is_some_and(|at| at <= now);
+        let fault = strike(&mut scripts, operation, has_come);
+        self.faults = scripts;
+        fault
     }
 
     /// Lets others add and take away what is theirs.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{landscape::Landscape, scenario::MarkScript, world::World};
+use super::{landscape::Landscape, scripts::MarkScript, world::World};
 use crate::cloud::{Error, Mark, Marks, Operation, Owned, SetMarks};
 
 impl MarkScript {

@@ -13,7 +13,7 @@ use super::{
     forward_rule::{Place, RECORD_TTL, SimulatedRule},
     landscape::{Landscape, TestRule},
     phrases::Healthy,
-    scenario::CommandScript,
+    scripts::CommandScript,
     target_group::SimulatedTargetGroup,
     world::World,
 };

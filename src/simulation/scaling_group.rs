@@ -4,8 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    scenario::{CapacityChange, MOST_INSTANCES},
-    target_group::SimulatedTargetGroup,
+    scenario::MOST_INSTANCES, scripts::CapacityChange, target_group::SimulatedTargetGroup,
 };
 use crate::{
     cloud::{Error, Group, Operation},

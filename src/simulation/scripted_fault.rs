@@ -1,8 +1,8 @@
 //! Which calls a scenario has go wrong. The world keeps the count, so that a run resumed in it meets the rest of the
 //! script and not its beginning.
 
-use super::{landscape::Landscape, phrases::Moment, scenario::FaultScript};
-use crate::{cloud::Operation, rollout::Timestamp, testkit::Fault};
+use super::{phrases::Moment, scripts::FaultScript};
+use crate::{cloud::Operation, testkit::Fault};
 
 /// A script, and how many of the calls it is about were made.
 #[derive(Clone, Debug)]
@@ -29,19 +29,18 @@ impl ScriptedFault {
     }
 }
 
-impl Landscape {
-    /// Counts a call, and has it go wrong as the first script says that strikes.
-    pub(super) fn fault(&mut self, now: Timestamp, operation: Operation) -> Option<Fault> {
-        let mut scripts = std::mem::take(&mut self.faults);
-        let has_come = |at| self.moment(at).is_some_and(|at| at <= now);
-        let mut fault = None;
-        for scripted in scripts.iter_mut().filter(|script| script.counts(operation, has_come)) {
-            scripted.seen += 1;
-            if scripted.strikes() {
-                fault = fault.or(Some(scripted.script.kind));
-            }
+/// Counts a call, and has it go wrong as the first script says that strikes.
+pub(super) fn strike(
+    scripts: &mut [ScriptedFault],
+    operation: Operation,
+    has_come: impl Fn(Moment) -> bool,
+) -> Option<Fault> {
+    let mut fault = None;
+    for scripted in scripts.iter_mut().filter(|script| script.counts(operation, &has_come)) {
+        scripted.seen += 1;
+        if scripted.strikes() {
+            fault = fault.or(Some(scripted.script.kind));
         }
-        self.faults = scripts;
-        fault
     }
+    fault
 }

@@ -7,19 +7,13 @@ use std::{
 };
 
 use super::{
-    from_plan::Home,
-    installations_port::Service,
-    landscape::Landscape,
-    phrases::Moment,
-    scenario::{DriftScript, Scenario},
-    traffic::Ledger,
-    violation::Violation,
+    from_plan::Home, landscape::Landscape, phrases::Moment, scenario::Scenario,
+    scripts::DriftScript, traffic::Ledger, violation::Violation,
 };
 use crate::{
-    cloud::{Calls, Cloud, Operation, Reads},
-    plan::{FleetKind, Plan},
+    cloud::{Calls, Operation},
+    plan::Plan,
     rollout::Timestamp,
-    testkit::{Call, Faults},
 };
 
 /// Tells the present; virtual time when it comes from tokio's paused clock.
@@ -47,52 +41,6 @@ impl World {
     pub fn for_plan(plan: &Plan, scenario: &Scenario, now: Now) -> Self {
         let landscape = Mutex::new(Landscape::for_plan(plan, scenario, now()));
         Self(Arc::new(Shared { landscape, home: Home::of(plan), calls: Calls::default(), now }))
-    }
-
-    /// All ports, with the scenario's faults around them.
-    pub fn cloud(&self) -> Cloud {
-        self.faults().around(&self.flawless_cloud())
-    }
-
-    /// All ports; no call goes wrong.
-    pub fn flawless_cloud(&self) -> Cloud {
-        let world = Arc::new(self.clone());
-        let service = |kind| Arc::new(Service { world: self.clone(), kind });
-        let (refresh, deploy) = (service(FleetKind::AutoScaling), service(FleetKind::CodeDeploy));
-        Cloud {
-            reads: Reads {
-                load_balancers: world.clone(),
-                dns: world.clone(),
-                groups: world.clone(),
-                refreshes: refresh.clone(),
-                deployments: deploy.clone(),
-                alarms: world.clone(),
-                queues: world.clone(),
-                metrics: world.clone(),
-                identity: world.clone(),
-                names: world.clone(),
-                http: world.clone(),
-                commands: world.clone(),
-                functions: world.clone(),
-                marks: world.clone(),
-                region: self.0.home.region.clone(),
-            },
-            weights: world.clone(),
-            records: world.clone(),
-            test_routes: world.clone(),
-            sizes: world.clone(),
-            marking: world.clone(),
-            news: world,
-            refreshing: refresh,
-            deploying: deploy,
-        }
-    }
-
-    /// The scenario's faults. Whoever takes them again, after a crash, goes on in the same script.
-    pub fn faults(&self) -> Faults {
-        let world = self.clone();
-        let decide = move |call: &Call| world.look(|land, now| land.fault(now, call.operation));
-        Faults::new(decide).counting(self.calls())
     }
 
     /// The tally of requests by AWS operation.
@@ -136,6 +84,10 @@ impl World {
     ) -> T {
         self.0.calls.count(operation.name());
         self.look(look)
+    }
+
+    pub(super) fn region(&self) -> &str {
+        &self.0.home.region
     }
 
     pub(super) fn account(&self) -> &str {

@@ -14,9 +14,6 @@ use crate::{
     stage::repository,
 };
 
-/// Where files are tied still; nothing is tied across their borders.
-const STILL_TIED: [&str; 2] = ["rollout", "simulation"];
-
 /// `["plan", "check", "steps"]`; empty for the root.
 type Module = Vec<String>;
 
@@ -236,9 +233,6 @@ fn no_file_depends_on_one_that_depends_on_it() {
             let names: Vec<&str> = edges[pair[0]][pair[1]].iter().map(String::as_str).collect();
             format!("  {} takes {} from {}", told(pair[0]), names.join(", "), told(pair[1]))
         };
-        if way.iter().all(|module| STILL_TIED.contains(&module[0].as_str())) {
-            continue;
-        }
         let lines: Vec<String> = way.windows(2).map(arrow).collect();
         let members: BTreeSet<&Module> = way.into_iter().collect();
         circles.insert(members, lines.join("\n"));

@@ -1,0 +1,79 @@
+//! Where the components are in their steps, and what a step is about: what it changes, and what it has to read
+//! besides.
+
+use super::{Stage, State, StepState, Target};
+use crate::plan::{Aim, Component, ComponentName, Plan, Step};
+
+/// How many steps of a component have started. They start one after the other, so those are the first ones.
+fn started(component: &Component, state: &State) -> usize {
+    component.steps.partition_point(|step| state.steps.contains_key(&step.id))
+}
+
+/// The step a component has come to: the last that has started.
+pub(super) fn latest<'a>(
+    component: &'a Component,
+    state: &'a State,
+) -> Option<(&'a Step, &'a StepState)> {
+    let step = component.steps.get(started(component, state).checked_sub(1)?)?;
+    Some((step, state.steps.get(&step.id)?))
+}
+
+/// The step of a component that is under way.
+pub(super) fn active_step<'a>(
+    component: &'a Component,
+    state: &'a State,
+) -> Option<(&'a Step, &'a StepState)> {
+    latest(component, state).filter(|(_, step)| step.stage.is_active())
+}
+
+/// The step of each component that is under way.
+pub(super) fn active_steps<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+) -> impl Iterator<Item = (&'a Component, &'a Step, &'a StepState)> {
+    plan.components.iter().filter_map(|component| {
+        active_step(component, state).map(|(step, active)| (component, step, active))
+    })
+}
+
+/// The step each component is at or would start next, where all that the component needs is done.
+pub(super) fn next_steps<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+) -> impl Iterator<Item = (&'a Component, &'a Step)> {
+    plan.components.iter().filter_map(|component| {
+        let needed = |name: &ComponentName| plan.components.iter().find(|c| c.name == *name);
+        if !component.needs.iter().filter_map(needed).all(|needed| is_complete(state, needed)) {
+            return None;
+        }
+        let started = started(component, state);
+        let latest = started.checked_sub(1).and_then(|at| component.steps.get(at));
+        let at = latest.filter(|step| !is_done(state, step));
+        Some((component, at.or_else(|| component.steps.get(started))?))
+    })
+}
+
+fn is_done(state: &State, step: &Step) -> bool {
+    state.steps.get(&step.id).is_some_and(|step| step.stage == Stage::Done)
+}
+
+pub(super) fn is_complete(state: &State, component: &Component) -> bool {
+    component.steps.last().is_none_or(|step| is_done(state, step))
+}
+
+/// What a step changes, if it changes anything.
+pub fn target_of(step: &Step) -> Option<Target> {
+    match step.conduct().aim {
+        Aim::Capacity { fleet, side, .. } => Some(Target::Fleet { fleet: fleet.clone(), side }),
+        Aim::Weights { route, .. } => Some(Target::Route(route.clone())),
+        Aim::TestRoute { route, .. } => Some(Target::TestRoute(route.clone())),
+        Aim::Software(replace) => Some(Target::Software(replace.fleet.clone())),
+        Aim::Nothing => None,
+    }
+}
+
+/// The other target a step must read before it knows its own aim.
+pub(super) fn reference_of(step: &Step) -> Option<Target> {
+    let (fleet, side) = step.conduct().aim.reference()?;
+    Some(Target::Fleet { fleet: fleet.clone(), side })
+}

@@ -1,0 +1,72 @@
+//! What stops a step while it is under way or its gates are armed: a gate that has failed or stayed unknown for longer than
+//! is tolerated, users who meet nobody healthy, or something that is not there any more. It follows from what was read,
+//! never from the moment of reading it.
+
+use super::{Cause, Check, Event, Stage, State, Timestamp, failing::fail, step::latest, watch};
+use crate::plan::{GateName, Plan, RouteName};
+
+/// Gates that have failed, or stayed unknown, for longer than is tolerated stop the step they watch. This follows from
+/// the state, so a crash after the last straw changes nothing.
+pub(super) fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+    let has_failed = |component| {
+        latest(component, state).is_some_and(|(_, step)| matches!(step.stage, Stage::Failed(_)))
+    };
+    if !may_stop(state) || plan.components.iter().any(has_failed) {
+        return Vec::new();
+    }
+    let stops = watch::forward(plan, state, now).into_iter().find_map(|watched| {
+        let cause = match &watched.check {
+            Check::Gate(gate) => gate_stops(plan, state, gate, watched.covering, now),
+            Check::Served { route } => nobody_serves(state, route, now),
+            Check::Healthy { .. } | Check::BaselineHealthy { .. } => is_gone(state, &watched),
+            Check::Drained { .. } | Check::Requests { .. } | Check::Stands(_) => None,
+        };
+        Some(fail(&watched.step, cause?))
+    });
+    stops.unwrap_or_default()
+}
+
+/// Whether anything was read that could stop a step; mostly nothing was, and nobody need go through all that is watched.
+fn may_stop(state: &State) -> bool {
+    state.tallies.values().any(|tally| tally.total > 0 || tally.unknown_since.is_some())
+        || !state.unserved.is_empty()
+        || state.readings.values().any(|reading| reading.gone.is_some())
+}
+
+fn because(state: &State, check: &Check) -> String {
+    state.readings.get(check).map_or_else(String::new, |reading| reading.because.clone())
+}
+
+fn gate_stops(
+    plan: &Plan,
+    state: &State,
+    gate: &GateName,
+    covering: Timestamp,
+    now: Timestamp,
+) -> Option<Cause> {
+    let (tally, tolerance) = (state.tallies.get(gate)?, &plan.gates.get(gate)?.tolerance);
+    let because = || because(state, &Check::Gate(gate.clone()));
+    if tally.is_beyond(tolerance) {
+        return Some(Cause::GateFailed { gate: gate.clone(), because: because() });
+    }
+    let ends = watch::patience_ends_of(plan, state, gate, covering)?;
+    (now >= ends && state.paused.is_none())
+        .then(|| Cause::GateUnknown { gate: gate.clone(), because: because() })
+}
+
+/// A load balancer whose targets are all unhealthy sends them requests all the same.
+fn nobody_serves(state: &State, route: &RouteName, now: Timestamp) -> Option<Cause> {
+    let check = Check::Served { route: route.clone() };
+    if let Some(words) = state.readings.get(&check).and_then(|reading| reading.gone.clone()) {
+        return Some(Cause::Vanished { words });
+    }
+    let since = state.unserved.get(route)?;
+    (now >= since.plus(watch::UNSERVED_FOR))
+        .then(|| Cause::Unserved { route: route.clone(), because: because(state, &check) })
+}
+
+/// Waiting brings nothing back that was deleted.
+fn is_gone(state: &State, watched: &watch::Watched) -> Option<Cause> {
+    let reading = state.readings.get(&watched.check).filter(|r| r.at >= watched.since)?;
+    reading.gone.clone().map(|words| Cause::Vanished { words })
+}
