@@ -42,7 +42,7 @@ pub(super) async fn settle_fleet(
             }
         }
         // The route it stands behind could not be settled, which has been said already.
-        (Sides::Pair(_), None) | (Sides::Single(_), _) => return,
+        (Sides::Pair(_), None) | (Sides::Single(_) | Sides::Serving { .. }, _) => return,
     };
     let bound = Bound {
         resource: kind_name(fleet.kind).to_owned(),
@@ -68,7 +68,7 @@ pub(super) async fn settle_fleet(
     let target_groups = route.as_ref().and_then(|(_, route)| match route.medium {
         Medium::LoadBalancer => Some(route),
         // What a record leads to is not registered anywhere we could look.
-        Medium::Dns { .. } => None,
+        Medium::Dns { .. } | Medium::Function => None,
     });
     let swapped = target_groups.and_then(|route| swapped(name, &groups, route));
     let registers = swapped.is_none();
@@ -256,7 +256,7 @@ mod tests {
                 Sides::Fixed { stable, candidate } => {
                     Sides::Fixed { stable: candidate, candidate: stable }
                 }
-                single @ Sides::Single(_) => single,
+                other @ (Sides::Single(_) | Sides::Serving { .. }) => other,
             };
         }
         let told = objections(&plan, &there).await;

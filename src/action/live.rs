@@ -4,11 +4,11 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use crate::{
-    cloud::{Cloud, Error, Operation, Reads},
+    cloud::{Cloud, Error, Operation, Reads, setting},
     plan::{Header, Member, Plan, RouteName},
     rollout::{
-        Bindings, Bound, Call, CallProblem, Flow, Medium, Move, Picture, ProblemKind, Software,
-        Split, Target, TestRoute,
+        Bindings, Bound, Call, CallProblem, Flow, Move, Picture, ProblemKind, Software, Split,
+        Target, TestRoute,
     },
 };
 
@@ -111,15 +111,9 @@ fn is_released(before: &Software, after: &Software, first: &Move) -> bool {
 }
 
 async fn route(reads: &Reads, bound: &Bound) -> Result<Picture, Error> {
-    match bound.medium {
-        Medium::Dns { .. } => {
-            return Ok(Picture::Split(reads.dns.records(&bound.resource).await?.split));
-        }
-        Medium::LoadBalancer => {}
-    }
     let mut parts = BTreeMap::new();
     for place in bound.places() {
-        parts.insert(place.clone(), reads.load_balancers.forward(place).await?.split);
+        parts.insert(place.clone(), reads.weights.of(bound.medium).split(place).await?);
     }
     Ok(Picture::of_rules(parts))
 }
@@ -133,7 +127,7 @@ async fn set_weights(
     after: &Split,
 ) -> Result<(), Error> {
     let conflict = |place: &str, live: &dyn Display| Error::Conflict {
-        operation: Operation::ModifyRule,
+        operation: setting(bound.medium),
         message: format!("{place} is at {live}, not at {before}"),
     };
     if !bound.others.is_empty() {
@@ -147,12 +141,7 @@ async fn set_weights(
     }
     for place in bound.places() {
         let expected = before.part(place).ok_or_else(|| conflict(place, &"another place"))?;
-        match bound.medium {
-            Medium::LoadBalancer => cloud.weights.set_weights(place, expected, after).await?,
-            Medium::Dns { .. } => {
-                cloud.records.set_record_weights(place, expected, after).await?;
-            }
-        }
+        cloud.weights.of(bound.medium).set_weights(place, expected, after).await?;
     }
     Ok(())
 }

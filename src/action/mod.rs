@@ -3,6 +3,7 @@
 
 mod absent;
 mod alarms;
+mod aliases;
 mod attach;
 mod automation;
 mod fleets;
@@ -14,6 +15,7 @@ mod preflight;
 mod preview;
 mod replacement;
 mod routes;
+mod standing;
 mod versions;
 
 pub use live::*;

@@ -44,6 +44,7 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 Some(RouteKind::Route53(_)) => {
                     actions.extend([Operation::ChangeResourceRecordSets, Operation::GetChange]);
                 }
+                Some(RouteKind::Lambda(_)) => actions.extend([Operation::UpdateAlias]),
                 None => {}
             },
             Aim::TestRoute { .. } => actions.extend([
@@ -123,6 +124,10 @@ fn to_read_routes(plan: &Plan, actions: &mut BTreeSet<Operation>) {
                 ]);
                 continue;
             }
+            RouteKind::Lambda(_) => {
+                actions.extend([Operation::GetAlias, Operation::GetFunctionConfiguration]);
+                continue;
+            }
         }
         actions.extend([
             Operation::DescribeListeners,
@@ -149,6 +154,9 @@ pub fn optional_permissions(plan: &Plan) -> Vec<String> {
                 [Operation::AddTags, Operation::DescribeTags, Operation::RemoveTags].as_slice()
             }
             RouteKind::Route53(_) => &[Operation::ChangeTagsForResource, Operation::ListZoneTags],
+            RouteKind::Lambda(_) => {
+                &[Operation::ListFunctionTags, Operation::TagFunction, Operation::UntagFunction]
+            }
         });
     }
     for fleet in plan.fleets.values() {

@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     absent::refusal,
+    aliases::{find_alias, serving},
     attach::{check_attachable, uses},
     objection::{Notes, Objection, Settled},
+    standing::Standing,
 };
 use crate::{
-    cloud::{Error, Forward, Health, HealthState, Kind, Reads, TargetGroup},
+    cloud::{Error, Forward, Health, HealthState, Kind, Reads},
     plan::{
         Aim, Family, Header, ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName,
         Sides, Step, units::Weight, units::format_duration,
@@ -36,6 +38,7 @@ pub(super) async fn settle_routes(
                 find_rules(name, (Family::Network, listeners), route, reads, notes).await
             }
             RouteKind::Route53(at) => find_records(name, at, route, reads, notes).await,
+            RouteKind::Lambda(at) => find_alias(name, at, route, reads, notes).await,
         };
         let Some(standing) = found else { continue };
         if let Some((stable, candidate)) =
@@ -68,18 +71,6 @@ pub(super) async fn settle_routes(
     for (name, header) in tests(plan) {
         settle_test(name, header, reads, settled, notes).await;
     }
-}
-
-/// Where a route's weights stand, and how.
-struct Standing {
-    resource: String,
-    others: Vec<String>,
-    split: Split,
-    medium: Medium,
-    /// The places of a load balancer's, and the target groups of the route's members.
-    rules: Option<(Vec<Forward>, Vec<TargetGroup>)>,
-    /// The records, as the AWS CLI takes them.
-    records: Option<String>,
 }
 
 /// What a person needs to set the weights of a route by hand.
@@ -244,6 +235,9 @@ fn settle_sides(
         ));
         return None;
     }
+    if matches!(route.sides, Sides::Serving { .. }) {
+        return serving(name, route, split, notes);
+    }
     let is_ours = |member: &Member| {
         route.sides.members().contains(&member) || route.baseline.as_ref() == Some(member)
     };
@@ -278,8 +272,8 @@ fn settle_sides(
             }
             Some(bound(stable, candidate))
         }
-        // A route has two sides; `check` makes sure of it.
-        Sides::Single(_) => None,
+        // A route has two sides; `check` makes sure of it. What serves has been asked above.
+        Sides::Single(_) | Sides::Serving { .. } => None,
         Sides::Pair([first, second]) => match (weight(first), weight(second)) {
             (Weight::ZERO, Weight::ZERO) => {
                 notes.objections.push(Objection::new(

@@ -28,7 +28,9 @@ use super::{
     settings::Settings,
     tally::Tally,
 };
-use crate::cloud::{Calls, Cloud, Error, LocalCommands, Patience, Reads, WebProbe};
+use crate::cloud::{
+    ByMedium, Calls, Cloud, Error, LocalCommands, Patience, Reads, SetWeights, WebProbe, Weights,
+};
 
 /// Clients that read and write. Attempts are counted into `calls`. `Unfit` when no region is known; credentials
 /// are first looked for by the first call.
@@ -38,14 +40,18 @@ pub async fn connect(
     patience: Patience,
 ) -> Result<Cloud, Error> {
     let services = Services::new(&load(settings, patience).await?, calls);
-    let (weights, test_routes) = (services.load_balancing.clone(), services.load_balancing.clone());
+    let weights = ByMedium {
+        load_balancers: services.load_balancing.clone() as Arc<dyn SetWeights>,
+        dns: services.route53.clone(),
+        functions: services.lambda.clone(),
+    };
+    let test_routes = services.load_balancing.clone();
     let sizes = services.auto_scaling.clone();
-    let records = services.route53.clone();
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
     let news = services.queues.clone();
     let marking = services.tags();
     let reads = services.reads()?;
-    Ok(Cloud { reads, weights, records, test_routes, sizes, refreshing, deploying, marking, news })
+    Ok(Cloud { reads, weights, test_routes, sizes, refreshing, deploying, marking, news })
 }
 
 /// Clients for a preview: there is no way from these to a call that changes something.
@@ -186,6 +192,7 @@ impl Services {
             auto_scaling: self.auto_scaling.clone(),
             route53: self.route53.clone(),
             code_deploy: self.code_deploy.clone(),
+            lambda: self.lambda.clone(),
             identity: self.identity.clone(),
             region: self.region.clone().unwrap_or_default(),
         })
@@ -210,8 +217,14 @@ impl Services {
             hint: "write `aws: { region: eu-west-1 }` into the plan, or give `--region`".to_owned(),
         })?;
         Ok(Reads {
+            weights: ByMedium {
+                load_balancers: self.load_balancing.clone() as Arc<dyn Weights>,
+                dns: self.route53.clone(),
+                functions: self.lambda.clone(),
+            },
             load_balancers: self.load_balancing,
             dns: self.route53,
+            aliases: self.lambda.clone(),
             groups: self.auto_scaling.clone(),
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,

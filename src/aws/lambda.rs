@@ -12,7 +12,7 @@ use aws_sdk_lambda::{
     types::InvocationType,
 };
 
-use super::error::classed;
+use super::{error::classed, pace::Pace};
 use crate::{
     cloud::{Error, Functions, Invoked, Operation},
     plan::FunctionName,
@@ -26,12 +26,13 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// The Lambda service.
 #[derive(Debug)]
 pub(super) struct Lambda {
-    client: Client,
+    pub(super) client: Client,
+    pub(super) pace: Pace,
 }
 
 impl Lambda {
     pub(super) fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, pace: Pace::lambda() }
     }
 }
 

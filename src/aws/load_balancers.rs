@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cloud::{
         Error, Forward, Health, HealthState, Lead, LoadBalancers, Operation, OwnTest, SetWeights,
-        TargetGroup,
+        TargetGroup, Weights,
     },
     plan::{Header, ListenerRule, Member},
     rollout::{Split, TestRoute},
@@ -250,6 +250,13 @@ fn health(of: &TargetHealthDescription) -> Health {
         target: port.map_or_else(|| id.to_owned(), |port| format!("{id}:{port}")),
         state,
         reason: reason.unwrap_or_default(),
+    }
+}
+
+#[async_trait]
+impl Weights for ElasticLoadBalancing {
+    async fn split(&self, place: &str) -> Result<Split, Error> {
+        Ok(self.forward(place).await?.split)
     }
 }
 

@@ -1,10 +1,11 @@
-//! Marks as tags, with the four services whose things a run owns. Each has operations and limits of its own: a hosted
+//! Marks as tags, with the five services whose things a run owns. Each has operations and limits of its own: a hosted
 //! zone takes ten tags, everything else fifty; a deployment group is named by an ARN, which nothing tells but the
 //! caller's account.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AddTags.html>
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateOrUpdateTags.html>
 //! <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeTagsForResource.html>
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TagResource.html>
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_TagResource.html>
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use aws_sdk_route53::types::{ResourceTagSet, Tag as ZoneTag, TagResourceType};
 
 use super::{
     auto_scaling::AutoScaling, balancing::ElasticLoadBalancing, codedeploy::CodeDeploy,
-    error::classed, identity::SecurityTokens, records::Address, route53::Route53,
+    error::classed, identity::SecurityTokens, lambda::Lambda, records::Address, route53::Route53,
 };
 use crate::{
     cloud::{Error, Identity, Mark, Marks, Operation, Owned, SetMarks},
@@ -33,6 +34,7 @@ pub(super) struct Tags {
     pub(super) auto_scaling: Arc<AutoScaling>,
     pub(super) route53: Arc<Route53>,
     pub(super) code_deploy: Arc<CodeDeploy>,
+    pub(super) lambda: Arc<Lambda>,
     pub(super) identity: Arc<SecurityTokens>,
     pub(super) region: String,
 }
@@ -61,6 +63,13 @@ impl Tags {
                 let described = answer.tag_descriptions().iter();
                 let tags = described.flat_map(TagDescription::tags);
                 tags.filter_map(|tag| pair(tag.key(), tag.value())).collect()
+            }
+            Owned::Alias(arn) => {
+                self.lambda.pace.turn().await;
+                let call = self.lambda.client.list_tags().resource(function_of(arn));
+                let answer = call.send().await;
+                let answer = answer.map_err(classed(Operation::ListFunctionTags, &what))?;
+                answer.tags.unwrap_or_default().into_iter().collect()
             }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
@@ -119,6 +128,12 @@ impl SetMarks for Tags {
                 let sent = call.send().await;
                 sent.map(|_| ()).map_err(classed(Operation::AddTags, &what))
             }
+            Owned::Alias(arn) => {
+                self.lambda.pace.turn().await;
+                let call = self.lambda.client.tag_resource().resource(function_of(arn));
+                let sent = call.tags(key, value).send().await;
+                sent.map(|_| ()).map_err(classed(Operation::TagFunction, &what))
+            }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
                 let tag = group_tag(group, key).value(value).propagate_at_launch(false).build();
@@ -154,6 +169,12 @@ impl SetMarks for Tags {
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::RemoveTags, &what))
             }
+            Owned::Alias(arn) => {
+                self.lambda.pace.turn().await;
+                let call = self.lambda.client.untag_resource().resource(function_of(arn));
+                let sent = call.tag_keys(key).send().await;
+                sent.map(|_| ()).map_err(classed(Operation::UntagFunction, &what))
+            }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
                 let tag = group_tag(group, key).build();
@@ -177,6 +198,11 @@ impl SetMarks for Tags {
             }
         }
     }
+}
+
+/// Aliases have no tags.
+fn function_of(alias: &str) -> &str {
+    alias.rsplit_once(':').map_or(alias, |(function, _)| function)
 }
 
 fn group_tag(group: &Member, key: String) -> aws_sdk_autoscaling::types::builders::TagBuilder {

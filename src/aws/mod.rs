@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 mod absence_on_the_wire;
+mod aliases;
+#[cfg(test)]
+mod aliases_on_the_wire;
 mod arn;
 mod auto_scaling;
 mod balancing;

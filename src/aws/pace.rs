@@ -51,6 +51,12 @@ impl Pace {
         Self::new(5, 10)
     }
 
+    /// Most calls of Lambda that invoke nothing may be 15 a second together, which cannot be raised.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+    pub(super) fn lambda() -> Self {
+        Self::new(5, 10)
+    }
+
     /// `CodeDeploy` publishes no rate.
     pub(super) fn code_deploy() -> Self {
         Self::new(3, 6)

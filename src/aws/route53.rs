@@ -20,7 +20,7 @@ use super::{
     together::{AsksTogether, Together},
 };
 use crate::{
-    cloud::{Checkers, Dns, Error, Lead, Operation, Records, SetRecordWeights},
+    cloud::{Checkers, Dns, Error, Lead, Operation, Records, SetWeights, Weights},
     plan::{Member, RecordSet, nearest},
     rollout::Split,
 };
@@ -297,14 +297,16 @@ fn is_healthy(seen: &HealthCheckObservation) -> bool {
 }
 
 #[async_trait]
-impl SetRecordWeights for Route53 {
-    async fn set_record_weights(
-        &self,
-        resource: &str,
-        expected: &Split,
-        to: &Split,
-    ) -> Result<(), Error> {
-        let at = Address::of(resource)?;
+impl Weights for Route53 {
+    async fn split(&self, place: &str) -> Result<Split, Error> {
+        Ok(self.records(place).await?.split)
+    }
+}
+
+#[async_trait]
+impl SetWeights for Route53 {
+    async fn set_weights(&self, place: &str, expected: &Split, to: &Split) -> Result<(), Error> {
+        let at = Address::of(place)?;
         let (live, listed) = self.read(&at).await?;
         if live.split != *to && live.split != *expected {
             return Err(Error::Conflict {

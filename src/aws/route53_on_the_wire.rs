@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::wire::{Sent, Wire, refusal};
 use crate::{
-    cloud::{Checkers, Dns, Error, SetRecordWeights},
+    cloud::{Checkers, Dns, Error, SetWeights},
     plan::{Member, RecordSet, RecordType, units::Weight},
     rollout::Split,
 };
@@ -73,7 +73,7 @@ fn zone() -> Wire {
 async fn both_records_change_in_one_batch_that_is_followed_until_it_is_everywhere() {
     let wire = zone();
     let dns = &wire.services.route53;
-    dns.set_record_weights(RECORDS, &split(255, 0), &split(19, 1)).await.unwrap();
+    dns.set_weights(RECORDS, &split(255, 0), &split(19, 1)).await.unwrap();
     let sent = wire.sent();
     let operations: Vec<&str> = sent.iter().map(operation).collect();
     assert_eq!(operations, ["list", "change", "C1", "C1", "C1"]);
@@ -124,9 +124,9 @@ async fn changes_of_one_zone_at_once_go_in_one_batch() {
     let dns = &wire.services.route53;
     let (from, to) = (split(255, 0), split(19, 1));
     let (www, api, web) = tokio::join!(
-        dns.set_record_weights(RECORDS, &from, &to),
-        dns.set_record_weights("hostedzone/Z1/api.example.com/A", &from, &to),
-        dns.set_record_weights("hostedzone/Z1/web.example.com/A", &from, &to),
+        dns.set_weights(RECORDS, &from, &to),
+        dns.set_weights("hostedzone/Z1/api.example.com/A", &from, &to),
+        dns.set_weights("hostedzone/Z1/web.example.com/A", &from, &to),
     );
     assert_eq!((www, api, web), (Ok(()), Ok(()), Ok(())));
     // The first may go at once; what comes up until the next may go goes with it.
@@ -139,9 +139,9 @@ async fn one_bad_change_does_not_spoil_the_others_of_its_batch() {
     let dns = &wire.services.route53;
     let (from, to) = (split(255, 0), split(19, 1));
     let (www, api, app) = tokio::join!(
-        dns.set_record_weights(RECORDS, &from, &to),
-        dns.set_record_weights("hostedzone/Z1/api.example.com/A", &from, &to),
-        dns.set_record_weights("hostedzone/Z1/app.example.com/A", &from, &to),
+        dns.set_weights(RECORDS, &from, &to),
+        dns.set_weights("hostedzone/Z1/api.example.com/A", &from, &to),
+        dns.set_weights("hostedzone/Z1/app.example.com/A", &from, &to),
     );
     assert_eq!((www, api), (Ok(()), Ok(())));
     assert!(matches!(app, Err(Error::Rejected { .. })), "{app:?}");
@@ -152,9 +152,9 @@ async fn one_bad_change_does_not_spoil_the_others_of_its_batch() {
 async fn what_stands_already_is_written_again_and_what_is_foreign_is_left() {
     let wire = zone();
     let dns = &wire.services.route53;
-    dns.set_record_weights(RECORDS, &split(1, 1), &split(255, 0)).await.unwrap();
+    dns.set_weights(RECORDS, &split(1, 1), &split(255, 0)).await.unwrap();
     assert!(wire.sent().iter().any(|sent| operation(sent) == "change"));
-    let conflict = dns.set_record_weights(RECORDS, &split(1, 1), &split(1, 2)).await.unwrap_err();
+    let conflict = dns.set_weights(RECORDS, &split(1, 1), &split(1, 2)).await.unwrap_err();
     assert!(matches!(conflict, Error::Conflict { .. }), "{conflict}");
     assert!(wire.sent().iter().all(|sent| operation(sent) == "list"));
 }
@@ -166,7 +166,7 @@ async fn a_zone_that_is_busy_is_asked_again_and_then_told_as_passing() {
         _ => refusal(400, "PriorRequestNotComplete", "still working on the last one"),
     });
     let dns = &wire.services.route53;
-    let error = dns.set_record_weights(RECORDS, &split(255, 0), &split(1, 1)).await.unwrap_err();
+    let error = dns.set_weights(RECORDS, &split(255, 0), &split(1, 1)).await.unwrap_err();
     assert!(error.is_passing(), "{error}");
     assert_eq!(wire.sent().iter().filter(|sent| operation(sent) == "change").count(), 3);
 }

@@ -30,6 +30,8 @@ pub async fn leads(
     match bound.medium {
         // A record leads to a load balancer, whose rules are part of the way and no other one.
         Medium::Dns { .. } => reads.dns.leads(&bound.resource, member).await,
+        // A version is there for whoever asks for it: none is ever taken away from under other aliases.
+        Medium::Function => Ok(Vec::new()),
         Medium::LoadBalancer => {
             let own = test.filter(|_| side == Side::Candidate);
             let own = own.map(|header| (bound.resource.as_str(), header));

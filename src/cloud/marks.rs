@@ -35,6 +35,8 @@ pub enum Owned {
     Forward(String),
     /// Zone, name and type of records. Only the zone has tags.
     Records(String),
+    /// The ARN of an alias. Only its function has tags.
+    Alias(String),
     AutoScalingGroup(Member),
     /// `application/group`.
     DeploymentGroup(Member),
@@ -47,6 +49,7 @@ impl Owned {
             bound.places().map(|place| match bound.medium {
                 Medium::LoadBalancer => Self::Forward(place.clone()),
                 Medium::Dns { .. } => Self::Records(place.clone()),
+                Medium::Function => Self::Alias(place.clone()),
             })
         });
         let members = bindings.fleets.iter().flat_map(|(name, bound)| {
@@ -59,15 +62,16 @@ impl Owned {
         places.chain(members).collect()
     }
 
-    /// What every key of a mark on it begins with. A zone has the marks of all its records, told apart by a digest.
+    /// What every key of a mark on it begins with. A zone has the marks of all its records, and a function those of all its
+    /// aliases, told apart by a digest.
     fn prefix(&self) -> String {
         match self {
             Self::Forward(_) | Self::AutoScalingGroup(_) | Self::DeploymentGroup(_) => {
                 "tidegate:run:".to_owned()
             }
-            Self::Records(records) => {
+            Self::Records(place) | Self::Alias(place) => {
                 let mut prefix = "tidegate:".to_owned();
-                for byte in Sha256::digest(records.as_bytes()).iter().take(6) {
+                for byte in Sha256::digest(place.as_bytes()).iter().take(6) {
                     // Writing to a string cannot fail.
                     let _ = write!(prefix, "{byte:02x}");
                 }
@@ -92,6 +96,7 @@ impl fmt::Display for Owned {
         match self {
             Self::Forward(arn) => f.write_str(arn),
             Self::Records(records) => write!(f, "records {records}"),
+            Self::Alias(arn) => write!(f, "alias {arn}"),
             Self::AutoScalingGroup(group) => write!(f, "Auto Scaling group {group}"),
             Self::DeploymentGroup(group) => write!(f, "deployment group {group}"),
         }

@@ -1,6 +1,7 @@
 //! The ports: what tidegate asks of a cloud, one narrow trait per service, in its own words. Reading and writing are
 //! separate traits, so a preview that is only given [`Reads`] cannot change anything, by type.
 
+mod aliases;
 mod calls;
 mod error;
 mod http;
@@ -14,7 +15,9 @@ mod operation;
 mod ports;
 mod process;
 mod software;
+mod weights;
 
+pub use aliases::*;
 pub use calls::*;
 pub use error::*;
 pub use http::*;
@@ -28,3 +31,4 @@ pub use operation::*;
 pub use ports::*;
 pub use process::*;
 pub use software::*;
+pub use weights::*;

@@ -128,6 +128,12 @@ operations! {
     }
     "lambda" {
         Invoke => "InvokeFunction" Reads,
+        GetAlias Reads,
+        GetFunctionConfiguration Reads,
+        UpdateAlias Writes,
+        ListFunctionTags = "ListTags" Reads,
+        TagFunction = "TagResource" Writes,
+        UntagFunction = "UntagResource" Writes,
     }
     "route53" {
         ListHostedZonesByName Reads,

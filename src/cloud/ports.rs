@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    AlarmNews, Error, Installations, Lead, Marks, Metrics, Names, OwnTest, Queues, Replacing,
-    SetMarks,
+    AlarmNews, Aliases, ByMedium, Error, Installations, Lead, Marks, Metrics, Names, OwnTest,
+    Queues, Replacing, SetMarks, SetWeights, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -134,14 +134,6 @@ pub trait SetTestRoutes: Send + Sync {
     async fn remove(&self, resource: &str, header: &Header, group: &Member) -> Result<(), Error>;
 }
 
-#[async_trait]
-pub trait SetWeights: Send + Sync {
-    /// Makes the split `to`, keeping every other action, the order and the stickiness. Reads first: `Conflict` when the
-    /// live split is neither `expected` nor `to` already. A group in `to` that is not attached yet is attached; one that
-    /// is not in `to` is detached.
-    async fn set_weights(&self, resource: &str, expected: &Split, to: &Split) -> Result<(), Error>;
-}
-
 /// The weighted records of one name and type: the place where DNS weights stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Records {
@@ -177,19 +169,6 @@ pub trait Dns: Send + Sync {
     /// The other records of the zone that answer with the same thing as this member of the records at `resource`: of
     /// another name or another type. An alias of the name itself is not one of them, nor is a record of weight 0.
     async fn leads(&self, resource: &str, member: &Member) -> Result<Vec<Lead>, Error>;
-}
-
-#[async_trait]
-pub trait SetRecordWeights: Send + Sync {
-    /// Makes the split `to` in one change, keeping everything else of the records, and returns when every name server
-    /// has it. Reads first: `Conflict` when the live split is neither `expected` nor `to` already. What stands already
-    /// is written again, to learn when it is everywhere.
-    async fn set_record_weights(
-        &self,
-        resource: &str,
-        expected: &Split,
-        to: &Split,
-    ) -> Result<(), Error>;
 }
 
 /// An Auto Scaling group as we use it.
@@ -423,8 +402,10 @@ pub trait Functions: Send + Sync {
 /// All that can be read.
 #[derive(Clone)]
 pub struct Reads {
+    pub weights: ByMedium<dyn Weights>,
     pub load_balancers: Arc<dyn LoadBalancers>,
     pub dns: Arc<dyn Dns>,
+    pub aliases: Arc<dyn Aliases>,
     pub groups: Arc<dyn Groups>,
     /// Auto Scaling groups whose instances are replaced.
     pub refreshes: Arc<dyn Installations>,
@@ -456,8 +437,7 @@ pub enum Patience {
 #[derive(Clone)]
 pub struct Cloud {
     pub reads: Reads,
-    pub weights: Arc<dyn SetWeights>,
-    pub records: Arc<dyn SetRecordWeights>,
+    pub weights: ByMedium<dyn SetWeights>,
     pub test_routes: Arc<dyn SetTestRoutes>,
     pub sizes: Arc<dyn ResizeGroups>,
     pub refreshing: Arc<dyn Replacing>,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::measured::{REQUESTS, SERVER_ERRORS, Source, attributed, lacking, last_whole};
+use super::measured::{Source, attributed, lacking, last_whole};
 use crate::{
     cloud::{Error, Query, Reads, Series},
     judge::{
@@ -11,7 +11,7 @@ use crate::{
         Minutes, Pace, Problem, Report, Row, Share, SplitFinding, Standard, Step, Verdict,
     },
     plan::{
-        Allowance, Baseline, CompareGate, Comparison, LatencyAbove, Member, Statistic,
+        Allowance, Baseline, CompareGate, Comparison, LatencyAbove, Member,
         units::{Weight, format_duration},
     },
     rollout::{Attempts, Bound, Carried, Outcome, Reading, Split, Timestamp},
@@ -19,7 +19,6 @@ use crate::{
 
 pub(super) const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
 const ERRORS: &str = "errors";
-const RESPONSE_TIME: &str = "TargetResponseTime";
 
 /// Reads the counts of baseline and candidate since the candidate's first traffic, with one call, and lets the judge judge them.
 pub async fn poll_compare(
@@ -84,7 +83,7 @@ pub(super) async fn counts_of_both(
 ) -> Result<OfBoth, Error> {
     let mut queries = Vec::new();
     for group in [baseline_of(gate, bound)?, &bound.candidate] {
-        queries.extend(counts(&Source::of_group(reads, bound, group).await?, gate));
+        queries.extend(counts(&Source::of_member(reads, bound, group).await?, gate));
     }
     let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
     Ok(OfBoth { queries, answers })
@@ -92,10 +91,9 @@ pub(super) async fn counts_of_both(
 
 /// What is asked of a side, for `counted` to read.
 pub(super) fn counts(source: &Source, gate: &CompareGate) -> Vec<Query> {
-    let mut queries =
-        vec![source.query(REQUESTS, Statistic::Sum), source.query(SERVER_ERRORS, Statistic::Sum)];
+    let mut queries = vec![source.requests(), source.server_errors()];
     if let Some(latency) = gate.latency {
-        queries.extend(speeds(latency).map(|counted| source.query(RESPONSE_TIME, counted)));
+        queries.extend(source.slower_and_quicker(latency.threshold));
     }
     queries
 }
@@ -115,11 +113,6 @@ pub(super) fn counted(gate: &CompareGate, arm: Arm, answers: &[Series]) -> Vec<j
         // Without rows the judge has no data.
         (None | Some(_), _) => Vec::new(),
     }
-}
-
-fn speeds(latency: LatencyAbove) -> [Statistic; 2] {
-    let bound = u32::try_from(latency.threshold.as_millis()).unwrap_or(u32::MAX);
-    [Statistic::CountAbove(bound), Statistic::CountUpTo(bound)]
 }
 
 fn slower_than(latency: LatencyAbove) -> String {
@@ -219,8 +212,11 @@ pub fn judge_compare(
     let reading = Reading::new(outcome, at, sentence(&report));
     let reading = match (report.verdict, gate.latency) {
         (Verdict::NoData(Absence::MetricSilent), Some(latency)) => {
-            let [slow, quick] = speeds(latency);
-            reading.with("asked for", format!("{slow} and {quick} of {RESPONSE_TIME}"))
+            let than = format_duration(latency.threshold);
+            reading.with(
+                "asked for",
+                format!("how many answers took longer than {than}, and how many did not"),
+            )
         }
         _ => reading,
     };

@@ -3,7 +3,7 @@
 //! when four were asked for.
 
 use crate::{
-    cloud::{Checkers, Health, HealthState},
+    cloud::{Checkers, FunctionVersion, Health, HealthState, VersionState},
     plan::{Member, units::Percent},
     rollout::{Outcome, Reading, Timestamp},
 };
@@ -84,6 +84,21 @@ pub fn judge_record(
             Reading::new(outcome, at, because)
         }
     }
+}
+
+/// Pass when Lambda serves requests to a version. It runs as many of it as are asked for, so there is nothing to count.
+pub fn judge_version(version: &Member, standing: &FunctionVersion, at: Timestamp) -> Reading {
+    let (outcome, state) = match standing.state {
+        VersionState::Active => (Outcome::Pass, "is active"),
+        VersionState::Pending => (Outcome::Wait, "is not active yet"),
+        VersionState::Inactive => (Outcome::Wait, "is inactive, and a first call would fail"),
+        VersionState::Failed => (Outcome::Fail, "has failed"),
+    };
+    let why = match standing.reason.as_str() {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
+    Reading::new(outcome, at, format!("version {version} {state}{why}"))
 }
 
 #[cfg(test)]

@@ -1,51 +1,85 @@
-//! Whose metrics a route's are: the names under which the load balancer publishes what it saw of a side, and what came
+//! Whose metrics a route's are: the names under which a service publishes what it saw of a side, and what came
 //! back for them, which counts only when it is whole.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
-    cloud::{Completeness, Error, Operation, Query, Reads, Series},
-    plan::{Member, Side, Statistic},
-    rollout::{Bound, Reading, Timestamp},
+    cloud::{Completeness, Error, Operation, Query, Reads, Series, names_of_alias},
+    plan::{Member, Published, Side, Statistic},
+    rollout::{Bound, Medium, Reading, Timestamp},
 };
 
-pub(super) const REQUESTS: &str = "RequestCount";
-pub(super) const SERVER_ERRORS: &str = "HTTPCode_Target_5XX_Count";
-
-/// The dimensions of one target group behind one Application Load Balancer.
-pub(super) struct Source(Vec<(String, String)>);
+/// The metrics of one side: those of a target group behind one Application Load Balancer, or of a version behind an
+/// alias.
+pub(super) struct Source {
+    published: &'static Published,
+    dimensions: Vec<(String, String)>,
+}
 
 impl Source {
-    /// `Rejected` where the resource is not a rule or listener of an Application Load Balancer.
+    /// `Rejected` where nobody counts the requests of a route's sides.
     pub(super) async fn of(reads: &Reads, bound: &Bound, side: Side) -> Result<Self, Error> {
-        Self::of_group(reads, bound, bound.member(side)).await
+        Self::of_member(reads, bound, bound.member(side)).await
     }
 
-    /// Of any group that the route sends traffic to.
-    pub(super) async fn of_group(
+    /// Of anything that the route sends traffic to.
+    pub(super) async fn of_member(
         reads: &Reads,
         bound: &Bound,
-        group: &Member,
+        member: &Member,
     ) -> Result<Self, Error> {
-        let load_balancer = load_balancer(&bound.resource).ok_or_else(|| Error::Rejected {
+        let nobody = |whose: &str| Error::Rejected {
             operation: Operation::GetMetricData,
-            message: format!("{} belongs to no Application Load Balancer", bound.resource),
-        })?;
-        let group = reads.load_balancers.target_group(group).await?;
-        let group = group.arn.rsplit(':').next().unwrap_or_default().to_owned();
-        Ok(Self(vec![
-            ("LoadBalancer".to_owned(), load_balancer.to_owned()),
-            ("TargetGroup".to_owned(), group),
-        ]))
+            message: format!("{} belongs to no {whose}", bound.resource),
+        };
+        let published = bound.medium.published().ok_or_else(|| nobody("load balancer"))?;
+        let dimensions = match bound.medium {
+            Medium::LoadBalancer | Medium::Dns { .. } => {
+                let load_balancer = load_balancer(&bound.resource);
+                let load_balancer =
+                    load_balancer.ok_or_else(|| nobody("Application Load Balancer"))?;
+                let group = reads.load_balancers.target_group(member).await?;
+                let group = group.arn.rsplit(':').next().unwrap_or_default().to_owned();
+                vec![("LoadBalancer", load_balancer.to_owned()), ("TargetGroup", group)]
+            }
+            Medium::Function => {
+                let names = names_of_alias(&bound.resource);
+                let (function, alias) = names.ok_or_else(|| nobody("function"))?;
+                vec![
+                    ("FunctionName", function.to_owned()),
+                    ("Resource", format!("{function}:{alias}")),
+                    ("ExecutedVersion", member.to_string()),
+                ]
+            }
+        };
+        let dimensions = dimensions.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Ok(Self { published, dimensions: dimensions.collect() })
     }
 
     pub(super) fn query(&self, metric: &str, statistic: Statistic) -> Query {
         Query {
-            namespace: "AWS/ApplicationELB".to_owned(),
+            namespace: self.published.namespace.to_owned(),
             metric: metric.to_owned(),
-            dimensions: self.0.clone(),
+            dimensions: self.dimensions.clone(),
             statistic,
         }
+    }
+
+    /// How many requests there were.
+    pub(super) fn requests(&self) -> Query {
+        self.query(self.published.requests, Statistic::Sum)
+    }
+
+    pub(super) fn server_errors(&self) -> Query {
+        self.query(self.published.server_errors, Statistic::Sum)
+    }
+
+    /// How many answers took longer than this, and how many did not.
+    pub(super) fn slower_and_quicker(&self, than: Duration) -> [Query; 2] {
+        let bound = than.as_millis().saturating_mul(self.published.per_second.into());
+        let bound = u32::try_from(bound).unwrap_or(u32::MAX);
+        [Statistic::CountAbove(bound), Statistic::CountUpTo(bound)]
+            .map(|counted| self.query(self.published.time, counted))
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::measured::{REQUESTS, Source, attributed, lacking, last_whole};
+use super::measured::{Source, attributed, lacking, last_whole};
 use crate::{
     cloud::{Error, Query, Reads, Series},
-    plan::{Bound as Limited, Measure, MetricGate, Statistic, is_silent_at_zero},
+    plan::{Bound as Limited, Limit, Measure, MetricGate, Published, Statistic},
     rollout::{Bound, Outcome, Reading, Timestamp},
 };
 
@@ -46,7 +46,7 @@ pub async fn poll_metric(
     }
     let answers = reads.metrics.series(&queries, from, to, gate.period).await?;
     let reading = match rows(&queries, &answers) {
-        Ok(rows) => judge_metric(&rows, gate, at),
+        Ok(rows) => judge_metric(&in_seconds(rows, gate, &queries), gate, at),
         Err(words) => Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")),
     };
     Ok(attributed(reading, &queries, &answers))
@@ -55,9 +55,7 @@ pub async fn poll_metric(
 /// What stands above the line, and what below.
 pub(super) fn queries(source: &Source, gate: &MetricGate) -> [Query; 2] {
     match &gate.measure {
-        Measure::One { name, statistic } => {
-            [source.query(name, *statistic), source.query(REQUESTS, Statistic::Sum)]
-        }
+        Measure::One { name, statistic } => [source.query(name, *statistic), source.requests()],
         Measure::Ratio { of, to } => {
             [source.query(of, Statistic::Sum), source.query(to, Statistic::Sum)]
         }
@@ -72,7 +70,8 @@ pub(super) fn rows(queries: &[Query; 2], answers: &[Series]) -> Result<Vec<Row>,
     let [values, samples] = answers else { return Err("two metrics were asked for".to_owned()) };
     let values: BTreeMap<Timestamp, f64> = values.points.iter().copied().collect();
     let [asked, _] = queries;
-    let is_zero = is_silent_at_zero(&asked.metric) && asked.statistic == Statistic::Sum;
+    let is_zero = asked.statistic == Statistic::Sum
+        && Published::of(&asked.namespace).is_some_and(|all| all.is_silent_at_zero(&asked.metric));
     let none = is_zero.then_some(0.0);
     let row = |(start, samples): &(Timestamp, f64)| Row {
         start: *start,
@@ -80,6 +79,20 @@ pub(super) fn rows(queries: &[Query; 2], answers: &[Series]) -> Result<Vec<Row>,
         samples: *samples,
     };
     Ok(samples.points.iter().map(row).collect())
+}
+
+/// The same rows with times in seconds, which a limit that is a time is given in, where they are published in another
+/// unit.
+pub(super) fn in_seconds(mut rows: Vec<Row>, gate: &MetricGate, queries: &[Query; 2]) -> Vec<Row> {
+    let [asked, _] = queries;
+    let per_second = match gate.limit {
+        Limit::Time(_) => Published::of(&asked.namespace).map_or(1, |all| all.per_second),
+        Limit::Share(_) | Limit::Number(_) => 1,
+    };
+    for row in &mut rows {
+        row.value = row.value.map(|value| value / f64::from(per_second));
+    }
+    rows
 }
 
 /// Periods with requests and without any figure of a metric after which there is none: one may be late.
@@ -179,7 +192,7 @@ mod tests {
         MetricGate {
             route: RouteName::new("web"),
             side: Side::Candidate,
-            measure: Measure::Ratio { of: "E".into(), to: REQUESTS.into() },
+            measure: Measure::Ratio { of: "E".into(), to: "RequestCount".into() },
             bound: Limited::Below,
             limit: Limit::Share(Percent::from_basis_points(100).unwrap()),
             periods: Periods { breaching: 2, of: 3 },
@@ -227,7 +240,7 @@ mod tests {
     fn a_missing_error_count_is_zero_only_where_there_were_requests() {
         use crate::cloud::Completeness::{Complete, Partial};
         let query = |metric: &str| Query {
-            namespace: String::new(),
+            namespace: "AWS/ApplicationELB".into(),
             metric: metric.into(),
             dimensions: Vec::new(),
             statistic: Statistic::Sum,
@@ -235,12 +248,12 @@ mod tests {
         let at = Timestamp::from_millis(60_000);
         let series = |points, completeness| Series { points, completeness, requests: Vec::new() };
         let answers = [series(vec![], Complete), series(vec![(at, 50.0)], Complete)];
-        let of = |metric| rows(&[query(metric), query(REQUESTS)], &answers).unwrap();
+        let of = |metric| rows(&[query(metric), query("RequestCount")], &answers).unwrap();
         assert_eq!(of("HTTPCode_Target_5XX_Count")[0].value, Some(0.0));
         assert_eq!(of("TargetResponseTime")[0].value, None);
         assert_eq!(of("HTTPCode_Target_5X_Count")[0].value, None, "there is no such metric");
         let silent = [series(vec![(at, 1.0)], Complete), series(vec![], Complete)];
-        let queries = [query("HTTPCode_Target_5XX_Count"), query(REQUESTS)];
+        let queries = [query("HTTPCode_Target_5XX_Count"), query("RequestCount")];
         assert_eq!(rows(&queries, &silent).unwrap(), []);
         let half = [series(vec![], Complete), series(vec![(at, 50.0)], Partial)];
         assert!(rows(&queries, &half).is_err());

@@ -2,8 +2,8 @@
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
 use super::{
-    invoke, judge_health, judge_record, poll_compare, poll_error_budget, poll_metric,
-    poll_requests, probe, run_command, unknown,
+    invoke, judge_health, judge_record, judge_version, poll_compare, poll_error_budget,
+    poll_metric, poll_requests, probe, run_command, unknown,
 };
 use crate::{
     cloud::{self, Error, Group, Reads},
@@ -145,6 +145,10 @@ async fn serving(
             let needed = at_least.of_rounded_up(desired);
             judge_record(member, checkers, (in_service, needed), at)
         }
+        Medium::Function => {
+            let member = bound.member(side);
+            judge_version(member, &reads.aliases.version(&bound.resource, member).await?, at)
+        }
     };
     Ok((reading, strangers))
 }
@@ -187,10 +191,7 @@ async fn drained(
     let member = bound.member(side);
     let mut weight = Weight::ZERO;
     for place in bound.places() {
-        let split = match bound.medium {
-            Medium::LoadBalancer => reads.load_balancers.forward(place).await.map(|f| f.split),
-            Medium::Dns { .. } => reads.dns.records(place).await.map(|records| records.split),
-        };
+        let split = reads.weights.of(bound.medium).split(place).await;
         match split {
             Ok(split) => weight = weight.max(split.weight(member)),
             // A place that is gone leads nowhere.
@@ -281,7 +282,7 @@ mod tests {
         let live = cloud.reads.load_balancers.forward(SAMPLE_RULE).await.unwrap().split;
         let (blue, green) = (Member::new("blue"), Member::new("green"));
         let to = Split::default().with((&blue, Weight::ZERO), (&green, Weight::MAX));
-        cloud.weights.set_weights(SAMPLE_RULE, &live, &to).await.unwrap();
+        cloud.weights.load_balancers.set_weights(SAMPLE_RULE, &live, &to).await.unwrap();
         let drained = (Outcome::Pass, "blue has weight 0, and nothing else leads there".into());
         assert_eq!(asked().await, drained);
         // Somebody adds a rule for another target group of the same instances, and takes it away again.

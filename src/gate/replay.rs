@@ -8,7 +8,7 @@ use super::{
     error_budget::{judge_error_budget, longest},
     judge_alarms, judge_metric,
     measured::{Source, last_whole},
-    metric::{self, rows},
+    metric::{self, in_seconds, rows},
 };
 use crate::{
     cloud::{Alarm, AlarmValue, Error, Query, Reads, Transition},
@@ -136,7 +136,7 @@ async fn past_metric(
     }
     let answers = reads.metrics.series(queries, from, to, gate.period).await?;
     let rows = match rows(queries, &answers) {
-        Ok(rows) => rows,
+        Ok(rows) => in_seconds(rows, gate, queries),
         Err(words) => return Ok(vec![Reading::new(Outcome::Unknown, now, words)]),
     };
     let read = |at: Timestamp| {

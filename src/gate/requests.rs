@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::measured::{REQUESTS, Source, attributed, lacking, last_whole};
+use super::measured::{Source, attributed, lacking, last_whole};
 use crate::{
     cloud::{Error, Reads, Series},
-    plan::{Member, Statistic},
+    plan::Member,
     rollout::{Bound, Outcome, Reading, Split, Timestamp},
 };
 
@@ -30,8 +30,7 @@ pub async fn poll_requests(
     }
     let mut queries = Vec::new();
     for group in std::iter::once(&bound.candidate).chain(beside(bound)) {
-        let source = Source::of_group(reads, bound, group).await?;
-        queries.push(source.query(REQUESTS, Statistic::Sum));
+        queries.push(Source::of_member(reads, bound, group).await?.requests());
     }
     let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
     if let Some(words) = lacking(&queries, &answers) {

@@ -12,10 +12,10 @@ use super::{
     model::{Fleet, Gate, GateKind, Route, Until},
     names::{FleetName, GateName, RouteName, Side},
     problem::Problem,
-    published,
     replacement::Extent,
     span::Span,
     units::{Percent, format_duration},
+    unpublished,
 };
 
 /// Most alarms look at whole minutes: a bake that is shorter is told of by the plan's own warnings.
@@ -46,7 +46,7 @@ pub(super) fn check(
     problems.extend(ungated_replacements(&steps));
     problems.extend(short_bakes(&steps, declared));
     busy_alarms(declared, problems);
-    published::doubts(declared.gates, problems);
+    unpublished::doubts(declared.gates, declared.routes, problems);
     unused(&steps, declared, problems);
 }
 

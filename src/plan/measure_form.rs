@@ -25,7 +25,8 @@ record! {
         "route" route: Required String,
         /// Whose: `stable` or `candidate`.
         "side" side: Required Side,
-        /// The metric in `AWS/ApplicationELB`, such as `TargetResponseTime`; with `statistic`.
+        /// The metric in `AWS/ApplicationELB`, such as `TargetResponseTime`, or of a function in `AWS/Lambda`; with
+        /// `statistic`.
         "name" name: Choice String,
         /// One count in relation to another, in place of `name`.
         "ratio" ratio: Choice RatioForm,
@@ -120,7 +121,8 @@ record! {
         "side" side: Required Side,
         /// The share that has to go well, such as `99.9%`.
         "objective" objective: Required Percent,
-        /// What goes wrong out of what; `HTTPCode_Target_5XX_Count` of `RequestCount` unless told.
+        /// What goes wrong out of what; `HTTPCode_Target_5XX_Count` of `RequestCount`
+        /// unless told, and of a function `Errors` of `Invocations`.
         "ratio" ratio: Optional RatioForm,
         /// Rates with their windows; `[14.4x in 1h and 5m, 6x in 6h and 30m]` unless told.
         "burn" burn: Optional Vec<Spanned<Burn>>,

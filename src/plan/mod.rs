@@ -35,6 +35,7 @@ mod span;
 mod syntax;
 mod tree;
 pub mod units;
+mod unpublished;
 
 pub use calendar::*;
 pub use conduct::*;
@@ -47,7 +48,7 @@ pub use model::*;
 pub use names::*;
 pub use params::declared;
 pub use problem::{Label, Problem, Problems, Severity, did_you_mean, nearest};
-pub use published::is_silent_at_zero;
+pub use published::{OF_TARGET_GROUPS, OF_VERSIONS, Published};
 pub use queue::*;
 pub use read::{Checked, read};
 pub use render::expand_to_yaml;

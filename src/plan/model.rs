@@ -11,6 +11,7 @@ use super::{
     delegated::{CommandGate, LambdaGate, Proxy},
     measure::{CompareGate, ErrorBudgetGate, MetricGate},
     names::{ComponentName, FleetName, GateName, Member, PlanName, RouteName, Side, StepId},
+    published::{OF_TARGET_GROUPS, OF_VERSIONS, Published},
     queue::Queue,
     replacement::{How, Replace},
     units::{Percent, Scale},
@@ -88,6 +89,8 @@ pub enum Sides {
     Pair([Member; 2]),
     /// There is one group, whose software is replaced where it stands.
     Single(Member),
+    /// Whatever serves when the run starts is stable.
+    Serving { candidate: Member },
 }
 
 impl Sides {
@@ -95,7 +98,7 @@ impl Sides {
         match self {
             Self::Fixed { stable, candidate } => [stable, candidate],
             Self::Pair([first, second]) => [first, second],
-            Self::Single(only) => [only, only],
+            Self::Single(only) | Self::Serving { candidate: only } => [only, only],
         }
     }
 }
@@ -122,6 +125,8 @@ pub enum RouteKind {
     Nlb(Vec<ListenerRule>),
     /// Weighted records in a hosted zone.
     Route53(RecordSet),
+    /// The alias of a function, between two of its published versions.
+    Lambda(Alias),
 }
 
 impl RouteKind {
@@ -129,7 +134,31 @@ impl RouteKind {
         match self {
             Self::Alb(_) | Self::Nlb(_) => Scale::LoadBalancer,
             Self::Route53(_) => Scale::Dns,
+            Self::Lambda(_) => Scale::Hundredths,
         }
+    }
+
+    /// The metrics by which its sides are told apart; `None` where nobody counts each side's requests.
+    pub fn published(&self) -> Option<&'static Published> {
+        match self {
+            Self::Alb(_) => Some(&OF_TARGET_GROUPS),
+            Self::Lambda(_) => Some(&OF_VERSIONS),
+            Self::Nlb(_) | Self::Route53(_) => None,
+        }
+    }
+}
+
+/// An alias of a Lambda function.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Alias {
+    /// The function's name, without qualifier.
+    pub function: String,
+    pub name: String,
+}
+
+impl fmt::Display for Alias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.function, self.name)
     }
 }
 

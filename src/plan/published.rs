@@ -1,111 +1,93 @@
-//! What an Application Load Balancer publishes for a target group. A metric that never existed must not be mistaken for
-//! one that is silent because all is well.
+//! What a service publishes of the requests that each side of a route got. A metric that never existed must not be
+//! mistaken for one that is silent because all is well.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
+//! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
 
-use std::collections::BTreeMap;
+/// The metrics of one service, by the part they play.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Published {
+    pub namespace: &'static str,
+    /// A 1 for each request.
+    pub requests: &'static str,
+    pub server_errors: &'static str,
+    /// How long each answer took.
+    pub time: &'static str,
+    /// How many of the unit that times are published in make a second.
+    pub per_second: u16,
+    /// Counts that are published only where there is something to count.
+    not_zero: &'static [&'static str],
+    others: &'static [&'static str],
+}
 
-use super::{
-    measure::Measure,
-    model::{Gate, GateKind},
-    names::GateName,
-    problem::{Problem, did_you_mean},
-    span::Span,
+/// Of a target group behind an Application Load Balancer.
+pub const OF_TARGET_GROUPS: Published = Published {
+    namespace: "AWS/ApplicationELB",
+    requests: "RequestCount",
+    server_errors: "HTTPCode_Target_5XX_Count",
+    time: "TargetResponseTime",
+    per_second: 1,
+    not_zero: &[
+        "HTTPCode_Target_2XX_Count",
+        "HTTPCode_Target_3XX_Count",
+        "HTTPCode_Target_4XX_Count",
+        "HTTPCode_Target_5XX_Count",
+        "TargetConnectionErrorCount",
+        "TargetTLSNegotiationErrorCount",
+        "UnhealthyRoutingRequestCount",
+    ],
+    others: &[
+        "RequestCountPerTarget",
+        "HealthyHostCount",
+        "UnHealthyHostCount",
+        "AnomalousHostCount",
+        "MitigatedHostCount",
+        "HealthyStateDNS",
+        "HealthyStateRouting",
+        "UnhealthyStateDNS",
+        "UnhealthyStateRouting",
+    ],
 };
 
-/// Counts that are published only where there is something to count.
-const NOT_ZERO: [&str; 7] = [
-    "HTTPCode_Target_2XX_Count",
-    "HTTPCode_Target_3XX_Count",
-    "HTTPCode_Target_4XX_Count",
-    "HTTPCode_Target_5XX_Count",
-    "TargetConnectionErrorCount",
-    "TargetTLSNegotiationErrorCount",
-    "UnhealthyRoutingRequestCount",
-];
+/// Of a version of a function behind an alias.
+pub const OF_VERSIONS: Published = Published {
+    namespace: "AWS/Lambda",
+    requests: "Invocations",
+    server_errors: "Errors",
+    time: "Duration",
+    per_second: 1_000,
+    not_zero: &[],
+    others: &[
+        "Throttles",
+        "ConcurrentExecutions",
+        "IteratorAge",
+        "AsyncEventAge",
+        "AsyncEventsDropped",
+        "AsyncEventsReceived",
+        "DeadLetterErrors",
+        "DestinationDeliveryFailures",
+        "PostRuntimeExtensionsDuration",
+        "ProvisionedConcurrencyInvocations",
+        "ProvisionedConcurrencySpilloverInvocations",
+        "ProvisionedConcurrencyUtilization",
+        "ProvisionedConcurrentExecutions",
+    ],
+};
 
-const ALWAYS: [&str; 11] = [
-    "RequestCount",
-    "RequestCountPerTarget",
-    "TargetResponseTime",
-    "HealthyHostCount",
-    "UnHealthyHostCount",
-    "AnomalousHostCount",
-    "MitigatedHostCount",
-    "HealthyStateDNS",
-    "HealthyStateRouting",
-    "UnhealthyStateDNS",
-    "UnhealthyStateRouting",
-];
-
-/// Whether a minute with requests and without a figure of this metric means zero.
-pub fn is_silent_at_zero(metric: &str) -> bool {
-    NOT_ZERO.contains(&metric)
-}
-
-/// Doubts about gates that measure what is not known to be published. AWS may add metrics, so these are no errors.
-pub(super) fn doubts(gates: &BTreeMap<GateName, (Gate, Span)>, problems: &mut Vec<Problem>) {
-    let known = || NOT_ZERO.into_iter().chain(ALWAYS);
-    for (name, (gate, at)) in gates {
-        let asked: Vec<&str> = match &gate.kind {
-            GateKind::Metric(gate) => match &gate.measure {
-                Measure::One { name, .. } => vec![name],
-                Measure::Ratio { of, to } => vec![of, to],
-            },
-            GateKind::ErrorBudget(gate) => vec![&gate.of, &gate.to],
-            GateKind::Alarms(_)
-            | GateKind::Healthy { .. }
-            | GateKind::Http(_)
-            | GateKind::Compare(_)
-            | GateKind::Command(_)
-            | GateKind::Lambda(_)
-            | GateKind::Window(_) => continue,
-        };
-        for metric in asked.into_iter().filter(|asked| known().all(|known| known != *asked)) {
-            let meant = did_you_mean(metric, known()).map_or_else(
-                || "without figures the gate is unknown and never passes".to_owned(),
-                |meant| format!("did you mean `{meant}`?"),
-            );
-            problems.push(
-                Problem::warning(
-                    "lint::unpublished",
-                    format!("no target group is known to have the metric `{metric}`"),
-                )
-                .at(*at, format!("gate `{name}` measures it"))
-                .help(meant),
-            );
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::plan::sample::read_with;
-
-    fn warnings(gate: &str) -> Vec<String> {
-        let text = format!(
-            "{}steps: [{{ shift: {{ route: web, candidate: 100%, bake: 10m, gates: [errors, new] }} }}]\n",
-            crate::plan::sample::HEAD.replace("gates:\n", &format!("gates:\n  new: {gate}\n")),
-        );
-        let found = read_with(&text, &[]).unwrap().warnings;
-        let doubts = found.iter().filter(|problem| problem.code == "lint::unpublished");
-        doubts
-            .map(|problem| format!("{problem}; {}", problem.help.as_deref().unwrap_or("")))
-            .collect()
+impl Published {
+    /// Of whoever publishes in this namespace.
+    pub fn of(namespace: &str) -> Option<&'static Self> {
+        let mut known = [&OF_TARGET_GROUPS, &OF_VERSIONS].into_iter();
+        known.find(|published| published.namespace == namespace)
     }
 
-    #[test]
-    fn a_misspelt_metric_is_told_before_it_never_has_figures() {
-        let ratio = |of: &str| {
-            format!(
-                "{{ metric: {{ route: web, side: candidate, ratio: {{ of: {of}, to: RequestCount }}, below: 1% }} }}"
-            )
-        };
-        assert_eq!(warnings(&ratio("HTTPCode_Target_5XX_Count")), [""; 0]);
-        assert_eq!(
-            warnings(&ratio("HTTPCode_Target_5X_Count")),
-            ["no target group is known to have the metric `HTTPCode_Target_5X_Count`; \
-              did you mean `HTTPCode_Target_5XX_Count`?"]
-        );
-        assert_eq!(warnings(&ratio("Sadness")).len(), 1);
+    /// Every metric that it is known to publish.
+    pub fn all(&self) -> impl Iterator<Item = &'static str> {
+        let parts = [self.requests, self.server_errors, self.time];
+        parts.into_iter().chain(self.not_zero.iter().chain(self.others).copied())
+    }
+
+    /// Whether a minute with requests and without a figure of this metric means zero.
+    pub fn is_silent_at_zero(&self, metric: &str) -> bool {
+        self.not_zero.contains(&metric)
     }
 }

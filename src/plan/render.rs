@@ -174,7 +174,20 @@ fn sides(flow: Flow, sides: &Sides) -> Flow {
         }
         Sides::Pair(pair) => flow.with("pair", list(pair.iter().map(Member::as_str))),
         Sides::Single(only) => flow.with("group", text(only.as_str())),
+        Sides::Serving { candidate } => {
+            flow.with("stable", "alias").with("candidate", text(candidate.as_str()))
+        }
     }
+}
+
+/// The sides of an alias, which are numbers.
+fn versions(flow: Flow, sides: &Sides) -> Flow {
+    let [stable, candidate] = sides.members();
+    match sides {
+        Sides::Serving { .. } => flow.with("stable", "alias"),
+        Sides::Fixed { .. } | Sides::Pair(_) | Sides::Single(_) => flow.with("stable", stable),
+    }
+    .with("candidate", candidate)
 }
 
 fn route(route: &Route) -> Flow {
@@ -185,8 +198,15 @@ fn route(route: &Route) -> Flow {
             let records = Flow::new().with("zone", text(zone)).with("name", text(name));
             ("route53", records.with("type", kind))
         }
+        RouteKind::Lambda(alias) => (
+            "lambda",
+            Flow::new().with("function", text(&alias.function)).with("alias", text(&alias.name)),
+        ),
     };
-    let mut flow = sides(flow, &route.sides);
+    let mut flow = match &route.kind {
+        RouteKind::Lambda(_) => versions(flow, &route.sides),
+        RouteKind::Alb(_) | RouteKind::Nlb(_) | RouteKind::Route53(_) => sides(flow, &route.sides),
+    };
     flow.some("baseline", route.baseline.as_ref().map(|group| text(group.as_str())));
     Flow::new().with(kind, flow.with("settle", duration(route.settle)))
 }

@@ -22,6 +22,8 @@ record! {
         "nlb" nlb: Choice NlbForm,
         /// Weighted records of Route 53.
         "route53" route53: Choice Route53Form,
+        /// The alias of a Lambda function.
+        "lambda" lambda: Choice LambdaForm,
     }
 }
 
@@ -129,6 +131,47 @@ record! {
         /// How long connections may still reach a side after its weight was taken away; `30s` unless told. The TTL of
         /// the records counts where it is longer.
         "settle" settle: Optional Duration,
+    }
+}
+
+record! {
+    /// The alias of a Lambda function, whose requests are split between two published versions. At the end it points to
+    /// the candidate alone.
+    LambdaForm, "a lambda route" {
+        /// The name of the function.
+        "function" function: Required String,
+        /// The alias that its callers use.
+        "alias" alias: Required String,
+        /// The version that serves today. `alias`, which is meant unless told, is whatever the alias points to when the
+        /// run starts.
+        "stable" stable: Optional Serving,
+        /// The number of the new version; it has to be published.
+        "candidate" candidate: Required Whole<1, 4_294_967_295>,
+        /// How long requests may still reach a version after its weight was taken away; `30s` unless told.
+        "settle" settle: Optional Duration,
+    }
+}
+
+/// The version of a function that serves today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Serving {
+    Alias,
+    Version(u32),
+}
+
+impl Form for Serving {
+    const WHAT: &'static str = "`alias` or the number of a version";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        match node.scalar(Self::WHAT, problems)? {
+            "alias" => Some(Self::Alias),
+            _ => Whole::<1, 4_294_967_295>::read(node, problems).map(|one| Self::Version(one.0)),
+        }
+    }
+
+    fn schema(definitions: &mut Definitions) -> serde_json::Value {
+        let number = Whole::<1, 4_294_967_295>::schema(definitions);
+        json!({ "anyOf": [number, { "const": "alias" }] })
     }
 }
 

@@ -124,7 +124,7 @@ impl Weight {
     ///
     /// On a load balancer the two add up to 1,000 and so read as permille; at the ends one of them is 0 and the other
     /// 999, because a single weight cannot be 1,000 and `{0, 0}` is unspecified. Of DNS weights the smallest are taken
-    /// that do, 19 and 1 for 5 %, and at the ends 255.
+    /// that do, 19 and 1 for 5 %, and at the ends 255. Hundredths add up to 100.
     pub fn split(share: Percent, scale: Scale) -> (Self, Self) {
         match scale {
             Scale::LoadBalancer => match (share.basis_points() + 5) / 10 {
@@ -135,6 +135,10 @@ impl Weight {
             Scale::Dns if share == Percent::ZERO => (scale.largest(), Self::ZERO),
             Scale::Dns if share == Percent::HUNDRED => (Self::ZERO, scale.largest()),
             Scale::Dns => dns_split(share),
+            Scale::Hundredths => {
+                let candidate = (share.basis_points() + 50) / 100;
+                (Self(scale.largest().0 - candidate), Self(candidate))
+            }
         }
     }
 }
@@ -166,6 +170,10 @@ pub enum Scale {
     /// Weights up to 255.
     /// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-values-weighted.html>
     Dns,
+    /// Hundredths of all requests, which add up to 100. AWS takes fractions; nobody wants finer ones of what is decided
+    /// by chance, request by request.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html>
+    Hundredths,
 }
 
 impl Scale {
@@ -173,6 +181,7 @@ impl Scale {
         match self {
             Self::LoadBalancer => Weight::MAX,
             Self::Dns => Weight(255),
+            Self::Hundredths => Weight(100),
         }
     }
 }

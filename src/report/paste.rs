@@ -2,7 +2,7 @@
 //! balancer's rule is replaced as a whole, so each command carries all that stood there when the run began, with other
 //! weights. Where that is not known there is no command, rather than half of one.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -192,27 +192,44 @@ pub(super) fn commands(
 /// All places of a route, or none.
 fn weights(bindings: &Bindings, bound: &Bound, picture: &Picture) -> Option<Vec<AwsCommand>> {
     let command = |place: &String| {
-        let (written, split) = (bindings.written.get(place)?, picture.part(place)?);
+        let split = picture.part(place)?;
+        let written = bindings.written.get(place);
         match bound.medium {
+            Medium::Function => alias(place, split),
             Medium::Dns { .. } => {
                 let zone = place.split('/').nth(1)?;
-                let batch = json!({ "Changes": upserts(written, split)? });
+                let batch = json!({ "Changes": upserts(written?, split)? });
                 let command = AwsCommand::new("route53 change-resource-record-sets");
                 Some(command.with("hosted-zone-id", zone).with("change-batch", batch))
             }
             Medium::LoadBalancer if place.contains(":listener-rule/") => {
-                let actions = actions(written, split)?;
+                let actions = actions(written?, split)?;
                 let command = AwsCommand::new("elbv2 modify-rule");
                 Some(command.with("rule-arn", place).with("actions", actions))
             }
             Medium::LoadBalancer => {
-                let actions = actions(written, split)?;
+                let actions = actions(written?, split)?;
                 let command = AwsCommand::new("elbv2 modify-listener");
                 Some(command.with("listener-arn", place).with("default-actions", actions))
             }
         }
     };
     bound.places().map(command).collect()
+}
+
+/// What points an alias to its heaviest version, and gives another so much. An alias has two versions at most.
+fn alias(arn: &str, split: &Split) -> Option<AwsCommand> {
+    let (function, alias) = arn.rsplit_once(':')?;
+    let (version, _) = split.0.iter().max_by_key(|(_, weight)| **weight)?;
+    let others = split.0.iter().filter(|(other, weight)| *other != version && weight.get() > 0);
+    let others: BTreeMap<&str, f64> =
+        others.map(|(other, weight)| (other.as_str(), f64::from(weight.get()) / 100.0)).collect();
+    let command = AwsCommand::new("lambda update-alias")
+        .with("function-name", function)
+        .with("name", alias)
+        .with("function-version", version)
+        .with("routing-config", json!({ "AdditionalVersionWeights": others }));
+    Some(command)
 }
 
 /// The whole list of actions, with these weights where it forwards.

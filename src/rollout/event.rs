@@ -13,7 +13,8 @@ use super::{
     Actor, Attempts, Check, Jump, Picture, Reading, Split, Target, Timestamp, Version, Voter,
 };
 use crate::plan::{
-    FleetName, GateName, Header, Member, PlanName, RouteName, Side, StepId,
+    FleetName, GateName, Header, Member, OF_TARGET_GROUPS, OF_VERSIONS, PlanName, Published,
+    RouteName, Side, StepId,
     units::{Paired, Percent, Scale, Weight},
 };
 
@@ -272,13 +273,15 @@ pub enum Medium {
         /// For how long, in seconds.
         ttl: u64,
     },
+    /// Runs what is asked for by itself, and chooses a version for each request.
+    Function,
 }
 
 impl Medium {
     /// How long clients may go on by the weights from before a change that is in effect.
     pub fn lag(self) -> Duration {
         match self {
-            Self::LoadBalancer => Duration::ZERO,
+            Self::LoadBalancer | Self::Function => Duration::ZERO,
             Self::Dns { ttl } => Duration::from_secs(ttl),
         }
     }
@@ -287,6 +290,16 @@ impl Medium {
         match self {
             Self::LoadBalancer => Scale::LoadBalancer,
             Self::Dns { .. } => Scale::Dns,
+            Self::Function => Scale::Hundredths,
+        }
+    }
+
+    /// The metrics by which its sides are told apart; `None` where nobody counts each side's requests.
+    pub const fn published(self) -> Option<&'static Published> {
+        match self {
+            Self::LoadBalancer => Some(&OF_TARGET_GROUPS),
+            Self::Dns { .. } => None,
+            Self::Function => Some(&OF_VERSIONS),
         }
     }
 }

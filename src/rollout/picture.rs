@@ -111,7 +111,13 @@ impl Split {
                 .and(baseline, weights.baseline)
         } else {
             let weights = Weight::split(share, scale);
-            self.with((stable, weights.0), (candidate, weights.1))
+            let mut split = self.with((stable, weights.0), (candidate, weights.1));
+            match scale {
+                Scale::LoadBalancer | Scale::Dns => {}
+                // An alias names no version that gets nothing.
+                Scale::Hundredths => split.0.retain(|_, weight| *weight != Weight::ZERO),
+            }
+            split
         }
     }
 

@@ -356,7 +356,7 @@ impl State {
                 let delay = if returned { Duration::ZERO } else { SPREADING };
                 self.in_effect.insert(route.clone(), at.plus(delay));
             }
-            Some(Medium::LoadBalancer) | None => {}
+            Some(Medium::LoadBalancer | Medium::Function) | None => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{installations_port::Service, world::World};
 use crate::{
-    cloud::{Cloud, Reads},
+    cloud::{ByMedium, Cloud, Reads},
     plan::FleetKind,
     testkit::{Call, Faults},
 };
@@ -22,8 +22,14 @@ impl World {
         let (refresh, deploy) = (service(FleetKind::AutoScaling), service(FleetKind::CodeDeploy));
         Cloud {
             reads: Reads {
+                weights: ByMedium {
+                    load_balancers: world.clone(),
+                    dns: world.clone(),
+                    functions: world.clone(),
+                },
                 load_balancers: world.clone(),
                 dns: world.clone(),
+                aliases: world.clone(),
                 groups: world.clone(),
                 refreshes: refresh.clone(),
                 deployments: deploy.clone(),
@@ -38,8 +44,11 @@ impl World {
                 marks: world.clone(),
                 region: self.region().to_owned(),
             },
-            weights: world.clone(),
-            records: world.clone(),
+            weights: ByMedium {
+                load_balancers: world.clone(),
+                dns: world.clone(),
+                functions: world.clone(),
+            },
             test_routes: world.clone(),
             sizes: world.clone(),
             marking: world.clone(),

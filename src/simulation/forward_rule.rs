@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use crate::{
     cloud::{Forward, Lead, Operation},
     plan::{
-        ListenerRule, Member, RecordSet,
+        Alias, ListenerRule, Member, RecordSet,
         units::{Scale, Weight},
     },
     rollout::{Split, Timestamp},
@@ -24,6 +24,7 @@ pub(super) enum Author {
 pub(super) enum Place {
     Rule(ListenerRule),
     Records(RecordSet),
+    Alias(Alias),
 }
 
 /// How long simulated resolvers keep an answer.
@@ -57,7 +58,7 @@ impl SimulatedRule {
     /// Shows the new weights at once; traffic follows after `propagation`, behind DNS when the last answer has expired.
     pub(super) fn set(&mut self, now: Timestamp, propagation: Duration, to: Split, by: Author) {
         let propagation = match &self.place {
-            Place::Rule(_) => propagation,
+            Place::Rule(_) | Place::Alias(_) => propagation,
             Place::Records(_) => RECORD_TTL,
         };
         self.coming.push_back((now.plus(propagation), to.clone(), by));
@@ -91,6 +92,7 @@ impl SimulatedRule {
         let words = match &self.place {
             Place::Rule(_) => format!("the rule {}", self.forward.resource),
             Place::Records(at) => format!("the {} record {}", at.kind, at.name),
+            Place::Alias(at) => format!("the alias {at}"),
         };
         let place = self.forward.resource.clone();
         (weight != Weight::ZERO).then_some(Lead { place, weight, words })
@@ -100,6 +102,7 @@ impl SimulatedRule {
     pub(super) fn operation(&self) -> Operation {
         match &self.place {
             Place::Records(_) => Operation::ChangeResourceRecordSets,
+            Place::Alias(_) => Operation::UpdateAlias,
             Place::Rule(_) if self.forward.resource.contains(":listener-rule/") => {
                 Operation::ModifyRule
             }
@@ -111,6 +114,7 @@ impl SimulatedRule {
         match &self.place {
             Place::Rule(_) => Scale::LoadBalancer,
             Place::Records(_) => Scale::Dns,
+            Place::Alias(_) => Scale::Hundredths,
         }
     }
 }

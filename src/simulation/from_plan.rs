@@ -23,9 +23,9 @@ use super::{
 use crate::{
     cloud::{Forward, TargetGroup},
     plan::{
-        Aim, AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind, GateName,
-        ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides,
-        units::{Percent, Weight},
+        Aim, Alias, AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind,
+        GateName, ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides,
+        units::{Percent, Scale, Weight},
     },
     rollout::{Capacity, Split, Timestamp},
     testkit::draw,
@@ -68,6 +68,10 @@ impl Home {
         format!("hostedzone/{}/{}/{}", at.zone, at.name, at.kind)
     }
 
+    fn alias_arn(&self, at: &Alias) -> String {
+        format!("arn:aws:lambda:{}:{}:function:{at}", self.region, self.account)
+    }
+
     fn rule_arn(&self, family: Family, place: &ListenerRule) -> String {
         match place {
             ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => arn.clone(),
@@ -97,10 +101,22 @@ fn load_balancer(resource: &str) -> String {
     }
 }
 
-/// With a pair, whichever has all the weight is stable: here the first.
+/// With a pair, whichever has all the weight is stable: here the first. What an alias serves is the version before.
 fn standing(sides: &Sides) -> Standing {
     let [stable, candidate] = sides.members();
-    Standing { stable: stable.clone(), candidate: candidate.clone() }
+    let stable = match sides {
+        Sides::Serving { .. } => Member::new(before(candidate.as_str())),
+        Sides::Fixed { .. } | Sides::Pair(_) | Sides::Single(_) => stable.clone(),
+    };
+    Standing { stable, candidate: candidate.clone() }
+}
+
+/// Versions are numbered from 1.
+fn before(version: &str) -> String {
+    match version.parse::<u32>() {
+        Ok(number) if number > 1 => (number - 1).to_string(),
+        Ok(_) | Err(_) => "2".to_owned(),
+    }
 }
 
 impl Landscape {
@@ -160,6 +176,7 @@ impl Landscape {
             RouteKind::Alb(rules) => on(Family::Application, rules),
             RouteKind::Nlb(listeners) => on(Family::Network, listeners),
             RouteKind::Route53(at) => vec![(Home::records(at), Place::Records(at.clone()))],
+            RouteKind::Lambda(at) => vec![(home.alias_arn(at), Place::Alias(at.clone()))],
         };
         let sides = standing(&route.sides);
         let mut split = Split::default();
@@ -174,7 +191,10 @@ impl Landscape {
                     Side::Stable => route.kind.scale().largest(),
                     Side::Candidate => Weight::ZERO,
                 };
-                split.0.insert(member.clone(), weight);
+                // An alias names no version that gets nothing.
+                if weight != Weight::ZERO || route.kind.scale() != Scale::Hundredths {
+                    split.0.insert(member.clone(), weight);
+                }
             }
             let mut group =
                 SimulatedTargetGroup::new(self.target_group(home, &route.kind, member), side);
@@ -208,7 +228,7 @@ impl Landscape {
         };
         let deregistration_delay = self.scenario.deregistration_delay;
         let protocol = match kind {
-            RouteKind::Alb(_) | RouteKind::Route53(_) => "HTTP",
+            RouteKind::Alb(_) | RouteKind::Route53(_) | RouteKind::Lambda(_) => "HTTP",
             RouteKind::Nlb(_) => "TCP",
         };
         TargetGroup {
@@ -446,6 +466,11 @@ fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (String, Place)
         RouteKind::Route53(at) => {
             let other = RecordSet { name: format!("other-{number}.{}", at.name), ..at.clone() };
             (Home::records(&other), Place::Records(other))
+        }
+        RouteKind::Lambda(at) => {
+            let other = Alias { name: format!("other-{number}"), ..at.clone() };
+            let (start, _) = beside.rsplit_once(':').unwrap_or((beside, ""));
+            (format!("{start}:{}", other.name), Place::Alias(other))
         }
     }
 }

@@ -32,6 +32,7 @@ impl SetMarks for World {
     async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
         let operation = match on {
             Owned::Forward(_) => Operation::AddTags,
+            Owned::Alias(_) => Operation::TagFunction,
             Owned::Records(_) => Operation::ChangeTagsForResource,
             Owned::AutoScalingGroup(_) => Operation::CreateOrUpdateTags,
             Owned::DeploymentGroup(_) => Operation::TagResource,
@@ -47,6 +48,7 @@ impl SetMarks for World {
     async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
         let operation = match on {
             Owned::Forward(_) => Operation::RemoveTags,
+            Owned::Alias(_) => Operation::UntagFunction,
             Owned::Records(_) => Operation::ChangeTagsForResource,
             Owned::AutoScalingGroup(_) => Operation::DeleteTags,
             Owned::DeploymentGroup(_) => Operation::UntagResource,
@@ -61,6 +63,7 @@ impl SetMarks for World {
 fn reading(on: &Owned) -> Operation {
     match on {
         Owned::Forward(_) => Operation::DescribeTags,
+        Owned::Alias(_) => Operation::ListFunctionTags,
         Owned::AutoScalingGroup(_) => Operation::DescribeGroupTags,
         Owned::Records(_) => Operation::ListZoneTags,
         Owned::DeploymentGroup(_) => Operation::ListDeploymentGroupTags,

@@ -3,6 +3,7 @@
 
 mod alarm;
 mod alarm_script;
+mod aliases_port;
 mod change;
 mod cloud;
 mod forward_rule;

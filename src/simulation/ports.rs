@@ -21,8 +21,7 @@ use crate::{
     cloud::{
         Alarm, Alarms, Answer, Automation, Caller, Checkers, Commands, Dns, Error, Forward, Group,
         Groups, Health, Http, Identity, Lead, LoadBalancers, Offers, Operation, OwnTest, Ran,
-        Records, ResizeGroups, SetRecordWeights, SetTestRoutes, SetWeights, TargetGroup,
-        Transition,
+        Records, ResizeGroups, SetTestRoutes, SetWeights, TargetGroup, Transition, Weights,
     },
     plan::{Header, ListenerRule, Member, Proxy, RecordSet, Side, units::Weight},
     rollout::{Capacity, Split, TestRoute, Timestamp, Version},
@@ -36,21 +35,16 @@ fn absent<T>(what: String) -> Result<T, Error> {
     Err(Error::Absent { what })
 }
 
-/// The operation that reads the forward action at an ARN.
+/// The operation that reads the weights at a place.
 fn reading(resource: &str) -> Operation {
     if resource.contains(":listener-rule/") {
         Operation::DescribeRules
+    } else if resource.contains(":function:") {
+        Operation::GetAlias
+    } else if resource.starts_with("hostedzone/") {
+        Operation::ListResourceRecordSets
     } else {
         Operation::DescribeListeners
-    }
-}
-
-/// The operation that changes it.
-fn writing(resource: &str) -> Operation {
-    if resource.contains(":listener-rule/") {
-        Operation::ModifyRule
-    } else {
-        Operation::ModifyListener
     }
 }
 
@@ -198,14 +192,30 @@ impl SetTestRoutes for World {
 }
 
 #[async_trait]
+impl Weights for World {
+    async fn split(&self, place: &str) -> Result<Split, Error> {
+        self.request(reading(place), |landscape, _| match landscape.rules.get(place) {
+            Some(rule) => Ok(rule.forward.split.clone()),
+            None => absent(place.to_owned()),
+        })
+    }
+}
+
+#[async_trait]
 impl SetWeights for World {
-    async fn set_weights(&self, resource: &str, expected: &Split, to: &Split) -> Result<(), Error> {
-        let effect = self.request(reading(resource), |landscape, now| {
-            landscape.set_weights(now, resource, expected, to)
+    async fn set_weights(&self, place: &str, expected: &Split, to: &Split) -> Result<(), Error> {
+        let (effect, writing) = self.request(reading(place), |landscape, now| {
+            let writing = landscape.rules.get(place).map(SimulatedRule::operation);
+            (landscape.set_weights(now, place, expected, to), writing)
         });
-        // What AWS itself refuses was sent to it all the same.
-        if matches!(effect, Ok(Effect::Changed) | Err(Error::Rejected { .. })) {
-            self.calls().count(writing(resource).name());
+        // What AWS itself refuses was sent to it all the same; records are written again to learn when they are everywhere.
+        let is_sent = matches!(effect, Ok(Effect::Changed) | Err(Error::Rejected { .. }))
+            || (effect.is_ok() && writing == Some(Operation::ChangeResourceRecordSets));
+        if let Some(writing) = writing.filter(|_| is_sent) {
+            self.calls().count(writing.name());
+            if writing == Operation::ChangeResourceRecordSets {
+                self.calls().count(Operation::GetChange.name());
+            }
         }
         effect.map(|_| ())
     }
@@ -266,23 +276,6 @@ impl Dns for World {
                 .filter(|(at, rule)| *at != resource && matches!(rule.place, Place::Records(_)));
             Ok(others.filter_map(|(_, rule)| rule.lead(member)).collect())
         })
-    }
-}
-
-#[async_trait]
-impl SetRecordWeights for World {
-    async fn set_record_weights(
-        &self,
-        resource: &str,
-        expected: &Split,
-        to: &Split,
-    ) -> Result<(), Error> {
-        self.request(Operation::ListResourceRecordSets, |landscape, now| {
-            landscape.set_weights(now, resource, expected, to)
-        })?;
-        self.calls().count(Operation::ChangeResourceRecordSets.name());
-        self.calls().count(Operation::GetChange.name());
-        Ok(())
     }
 }
 

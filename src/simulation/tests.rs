@@ -51,7 +51,11 @@ impl Played {
 
     pub(super) async fn shift(&self, stable: u16, candidate: u16) -> Result<(), Error> {
         let live = self.split().await;
-        self.cloud.weights.set_weights(SAMPLE_RULE, &live, &split(stable, candidate)).await
+        self.cloud
+            .weights
+            .load_balancers
+            .set_weights(SAMPLE_RULE, &live, &split(stable, candidate))
+            .await
     }
 
     pub(super) async fn resize(&self, group: &str, desired: u32) -> Result<(), Error> {
@@ -186,7 +190,8 @@ async fn drift_stands_in_the_way_of_a_change_and_is_not_held_against_the_run() {
     played.pass(1);
     assert_eq!(played.split().await, split(0, 999));
     let (expected, to) = (split(950, 50), split(750, 250));
-    let conflict = played.cloud.weights.set_weights(SAMPLE_RULE, &expected, &to).await;
+    let conflict =
+        played.cloud.weights.load_balancers.set_weights(SAMPLE_RULE, &expected, &to).await;
     assert!(matches!(conflict, Err(Error::Conflict { .. })), "{conflict:?}");
     played.pass(60);
     assert!(played.world.ledger().total().lost > Requests::ZERO);
@@ -197,7 +202,7 @@ async fn drift_stands_in_the_way_of_a_change_and_is_not_held_against_the_run() {
 async fn what_aws_would_refuse_is_refused() {
     let played = Played::with("missing-alarms: all\nsides: { candidate: { attached: false } }");
     assert_eq!(played.alarm().await, None);
-    let (weights, live) = (&played.cloud.weights, played.split().await);
+    let (weights, live) = (&played.cloud.weights.load_balancers, played.split().await);
     assert_eq!(live.0.len(), 1);
     let unknown = live.with((&Member::new("blue"), Weight::MAX), (&Member::new("x"), Weight::ZERO));
     let absent = weights.set_weights(SAMPLE_RULE, &live, &unknown).await;

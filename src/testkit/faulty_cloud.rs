@@ -8,13 +8,16 @@ use async_trait::async_trait;
 use super::{Fault, Faults};
 use crate::{
     cloud::{
-        Alarm, AlarmNews, Alarms, Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward,
-        Functions, Group, Groups, Health, Http, Identity, Installation, Installations, Invoked,
-        Lead, LoadBalancers, Mark, Marks, Metrics, News, Offers, Operation, OwnTest, Owned, Pace,
-        Query, Queues, Reads, Records, Replacing, ResizeGroups, Series, SetMarks, SetRecordWeights,
-        SetTestRoutes, SetWeights, TargetGroup, Transition,
+        Alarm, AlarmNews, Alarms, AliasStanding, Aliases, Answer, Automation, Caller, Checkers,
+        Cloud, Dns, Error, Forward, FunctionVersion, Functions, Group, Groups, Health, Http,
+        Identity, Installation, Installations, Invoked, Lead, LoadBalancers, Mark, Marks, Metrics,
+        News, Offers, Operation, OwnTest, Owned, Pace, Query, Queues, Reads, Records, Replacing,
+        ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights, TargetGroup, Transition,
+        Weights, reading, setting,
     },
-    plan::{FleetKind, FunctionName, Header, How, ListenerRule, Member, Proxy, Queue, RecordSet},
+    plan::{
+        Alias, FleetKind, FunctionName, Header, How, ListenerRule, Member, Proxy, Queue, RecordSet,
+    },
     rollout::{Capacity, Move, Split, TestRoute, Timestamp, Version},
 };
 
@@ -28,8 +31,10 @@ impl Faults {
     pub fn around(&self, cloud: &Cloud) -> Cloud {
         Cloud {
             reads: self.around_reads(&cloud.reads),
-            weights: self.wrap(&cloud.weights),
-            records: self.wrap(&cloud.records),
+            weights: cloud.weights.wrapped::<dyn SetWeights>(|port, medium| {
+                let (port, faults) = (Arc::clone(port), self.clone());
+                Arc::new(FaultyWeights { port, faults, operation: setting(medium) })
+            }),
             test_routes: self.wrap(&cloud.test_routes),
             sizes: self.wrap(&cloud.sizes),
             refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
@@ -42,8 +47,13 @@ impl Faults {
     /// The same for what is only read.
     pub fn around_reads(&self, reads: &Reads) -> Reads {
         Reads {
+            weights: reads.weights.wrapped::<dyn Weights>(|port, medium| {
+                let (port, faults) = (Arc::clone(port), self.clone());
+                Arc::new(FaultyWeights { port, faults, operation: reading(medium) })
+            }),
             load_balancers: self.wrap(&reads.load_balancers),
             dns: self.wrap(&reads.dns),
+            aliases: self.wrap(&reads.aliases),
             groups: self.wrap(&reads.groups),
             refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
             deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
@@ -188,11 +198,37 @@ impl SetTestRoutes for Faulty<dyn SetTestRoutes> {
     }
 }
 
+/// The weights of one medium, which tells what reading and setting them is called.
+struct FaultyWeights<Port: ?Sized> {
+    port: Arc<Port>,
+    faults: Faults,
+    operation: Operation,
+}
+
 #[async_trait]
-impl SetWeights for Faulty<dyn SetWeights> {
-    async fn set_weights(&self, resource: &str, expected: &Split, to: &Split) -> Result<(), Error> {
-        let call = self.port.set_weights(resource, expected, to);
-        self.faults.apply(Operation::ModifyRule, resource, call).await
+impl Weights for FaultyWeights<dyn Weights> {
+    async fn split(&self, place: &str) -> Result<Split, Error> {
+        self.faults.apply(self.operation, place, self.port.split(place)).await
+    }
+}
+
+#[async_trait]
+impl SetWeights for FaultyWeights<dyn SetWeights> {
+    async fn set_weights(&self, place: &str, expected: &Split, to: &Split) -> Result<(), Error> {
+        let call = self.port.set_weights(place, expected, to);
+        self.faults.apply(self.operation, place, call).await
+    }
+}
+
+#[async_trait]
+impl Aliases for Faulty<dyn Aliases> {
+    async fn find(&self, at: &Alias) -> Result<AliasStanding, Error> {
+        self.faults.apply(Operation::GetAlias, &at.to_string(), self.port.find(at)).await
+    }
+
+    async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error> {
+        let call = self.port.version(alias, version);
+        self.faults.apply(Operation::GetFunctionConfiguration, alias, call).await
     }
 }
 
@@ -216,19 +252,6 @@ impl Dns for Faulty<dyn Dns> {
     async fn leads(&self, resource: &str, member: &Member) -> Result<Vec<Lead>, Error> {
         let call = self.port.leads(resource, member);
         self.faults.apply(Operation::ListResourceRecordSets, resource, call).await
-    }
-}
-
-#[async_trait]
-impl SetRecordWeights for Faulty<dyn SetRecordWeights> {
-    async fn set_record_weights(
-        &self,
-        resource: &str,
-        expected: &Split,
-        to: &Split,
-    ) -> Result<(), Error> {
-        let call = self.port.set_record_weights(resource, expected, to);
-        self.faults.apply(Operation::ChangeResourceRecordSets, resource, call).await
     }
 }
 

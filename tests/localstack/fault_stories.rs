@@ -5,7 +5,7 @@ use std::{process::Child, thread, time::Duration};
 
 use aws_sdk_cloudwatch::types::StateValue;
 
-use crate::{lambda::Verifier, load::Load, replacements, world::World};
+use crate::{aliases, lambda::Verifier, load::Load, replacements, world::World};
 
 /// When a fault is thrown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 22] = [
+pub(crate) const STORIES: [Story; 24] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -250,6 +250,24 @@ pub(crate) const STORIES: [Story; 22] = [
         thrown: Thrown::UnderWay,
         kind: Kind::Seeded("nlb"),
         plan: by_connections,
+        ..ORDINARY
+    },
+    Story {
+        operations: &[
+            "lambda.ListTags",
+            "lambda.TagResource",
+            "lambda.UntagResource",
+            "lambda.UpdateAlias",
+        ],
+        kind: Kind::Seeded("lambda"),
+        plan: by_alias,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["lambda.GetAlias", "lambda.GetFunctionConfiguration"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("lambda"),
+        plan: by_alias,
         ..ORDINARY
     },
     Story {
@@ -398,6 +416,10 @@ fn by_dns(world: &World) -> String {
     let gates = format!("errors: {{ alarms: {{ names: [{prefix}-5xx] }}, every: 1s }}");
     let shift = "- shift: { route: web, candidate: 50%, bake: 2s, gates: [errors] }";
     written(world, &route, &gates, &format!("{WAIT}\n  {shift}"))
+}
+
+fn by_alias(world: &World) -> String {
+    aliases::plan(world, "2", "3s")
 }
 
 /// AWS itself stays at a checkpoint for a minute.

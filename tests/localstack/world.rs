@@ -435,7 +435,12 @@ impl World {
             let to = forward
                 .split
                 .with((&self.member("blue"), weight(blue)), (&self.member("green"), weight(green)));
-            self.cloud.weights.set_weights(&forward.resource, &forward.split, &to).await.unwrap();
+            self.cloud
+                .weights
+                .load_balancers
+                .set_weights(&forward.resource, &forward.split, &to)
+                .await
+                .unwrap();
         });
     }
 

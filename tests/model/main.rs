@@ -94,6 +94,21 @@ fn a_bake_and_a_drain_by_dns_begin_when_clients_know() {
 }
 
 #[test]
+fn an_alias_ends_at_one_version_whatever_happens_on_the_way() {
+    let budget = Budget {
+        crashes: 1,
+        gates: 1,
+        calls: 1,
+        aborts: 1,
+        strangers: 1,
+        total: 2,
+        ..Budget::default()
+    };
+    let states = run("by alias", &plans::by_alias(), budget);
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
+}
+
+#[test]
 fn components_wait_for_what_they_need_and_go_back_in_reverse() {
     let budget =
         Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, total: 1, ..Budget::default() };

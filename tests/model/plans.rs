@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
-    AlarmsGate, AlreadyInAlarm, Approvers, AwsTarget, Component, ComponentName, Extent, Fleet,
-    FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData, Leftovers,
-    ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Plan, PlanName,
-    Protected, RecordSet, RecordType, Refresh, Replace, Route, RouteKind, RouteName, Side, Sides,
-    Size, Standby, Step, StepId, Tolerance, Until, Verb, units::Percent,
+    AlarmsGate, Alias, AlreadyInAlarm, Approvers, AwsTarget, Component, ComponentName, Extent,
+    Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData,
+    Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, Patience,
+    Plan, PlanName, Protected, RecordSet, RecordType, Refresh, Replace, Route, RouteKind,
+    RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance, Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -251,6 +251,22 @@ pub(crate) fn by_dns() -> Plan {
             name: "web.example.com".to_owned(),
             kind: RecordType::A,
         });
+    }
+    plan
+}
+
+/// The alias of a function, which names no version that gets nothing.
+pub(crate) fn by_alias() -> Plan {
+    let steps = vec![
+        shift("web", 10, 30, &["errors"]),
+        shift("web", 50, 30, &["errors"]),
+        shift("web", 100, 0, &[]),
+    ];
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
+    plan.fleets.clear();
+    for route in plan.routes.values_mut() {
+        let (function, name) = ("checkout".to_owned(), "live".to_owned());
+        route.kind = RouteKind::Lambda(Alias { function, name });
     }
     plan
 }

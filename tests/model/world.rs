@@ -31,12 +31,13 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
     let medium = |route: &Route| match route.kind {
         RouteKind::Alb(_) | RouteKind::Nlb(_) => Medium::LoadBalancer,
         RouteKind::Route53(_) => Medium::Dns { ttl: TTL.as_secs() },
+        RouteKind::Lambda(_) => Medium::Function,
     };
     let others = |name: &RouteName, route: &Route| match &route.kind {
         RouteKind::Alb(rules) | RouteKind::Nlb(rules) => {
             (1..rules.len()).map(|i| format!("{name}-{i}")).collect()
         }
-        RouteKind::Route53(_) => Vec::new(),
+        RouteKind::Route53(_) | RouteKind::Lambda(_) => Vec::new(),
     };
     let route = |(name, route): (&RouteName, &Route)| {
         let bound = bound(name.as_str(), others(name, route), medium(route));
@@ -66,10 +67,8 @@ impl World {
         let bindings = bindings(plan);
         let mut world = BTreeMap::new();
         for (name, bound) in &bindings.routes {
-            let split = Split::default().with(
-                (&bound.stable, bound.medium.scale().largest()),
-                (&bound.candidate, Weight::ZERO),
-            );
+            let members = (&bound.stable, &bound.candidate, None);
+            let split = Split::default().shifted(members, Percent::ZERO, bound.medium.scale());
             world.insert(Target::Route(name.clone()), Picture::Split(split));
         }
         for name in bindings.tests.keys() {

@@ -24,6 +24,7 @@ mod lambda;
 mod leads;
 mod marks;
 mod night;
+mod old_journals;
 mod printable;
 mod push;
 mod retention;

@@ -30,8 +30,8 @@ const MOST_ALPHA: u16 = 2_000;
 /// Dates of a window that are out of the question: each is looked at for every day ahead.
 const MOST_EXCEPT: usize = 400;
 
-/// Refuses gates that measure what nobody publishes: only an Application Load Balancer counts requests and errors by
-/// target group.
+/// Refuses gates that measure what nobody publishes: an Application Load Balancer counts requests and errors by target
+/// group, Lambda by version, and nobody else by side.
 pub(super) fn published(
     gates: &BTreeMap<GateName, (Gate, Span)>,
     routes: &BTreeMap<RouteName, (Route, Span)>,
@@ -55,13 +55,17 @@ pub(super) fn published(
             RouteKind::Alb(_) => "several load balancers, whose counts are not added up",
             RouteKind::Nlb(_) => "a Network Load Balancer",
             RouteKind::Route53(_) => "records of Route 53",
+            RouteKind::Lambda(_) => continue,
         };
         problems.push(
             Problem::error(
                 "plan::unmeasurable",
                 format!("gate `{name}` cannot measure the sides of `{route}`"),
             )
-            .at(*at, format!("{what} needs the counts of an Application Load Balancer"))
+            .at(
+                *at,
+                format!("{what} needs the counts of an Application Load Balancer or of Lambda"),
+            )
             .at(*declared, format!("split by {behind}"))
             .help("use an `alarms`, `healthy` or `http` gate on this route"),
         );
@@ -236,9 +240,11 @@ pub(super) fn error_budget(
     problems: &mut Vec<Problem>,
 ) -> Option<ErrorBudgetGate> {
     let route = scope.route(&form.route, problems);
-    let (of, to) = match form.ratio.given() {
-        Some(ratio) => (filled(&ratio.value.of, problems)?, filled(&ratio.value.to, problems)?),
-        None => ("HTTPCode_Target_5XX_Count".to_owned(), "RequestCount".to_owned()),
+    let (of, to) = if let Some(ratio) = form.ratio.given() {
+        (filled(&ratio.value.of, problems)?, filled(&ratio.value.to, problems)?)
+    } else {
+        let published = scope.published(route.as_ref()?);
+        (published.server_errors.to_owned(), published.requests.to_owned())
     };
     if let Some(objective) = form.objective.given().filter(|o| o.value == Percent::HUNDRED) {
         problems.push(

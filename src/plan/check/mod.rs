@@ -1,6 +1,7 @@
 //! From what a person wrote to the model: every name found, every value in range, every combination one that makes
 //! sense. Each check reports and goes on; a plan comes out only if there was nothing to report.
 
+mod aliases;
 mod draft;
 mod gates;
 mod measure;

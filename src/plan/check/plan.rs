@@ -1,6 +1,7 @@
 //! The plan as a whole: its head, its parts in the order in which they refer to each other, its components.
 
 use super::{
+    aliases,
     draft::{Draft, DraftComponent},
     gates, measure, replacement, routes,
     scope::{Scope, keys, positive},
@@ -36,6 +37,7 @@ pub(in crate::plan) fn check(
     let scope = Scope::of(form);
     let routes = routes::routes(&form.routes, problems);
     let fleets = targets::fleets(&form.fleets, &scope, &routes, problems);
+    aliases::without_fleets(&fleets, &routes, problems);
     let gates = gates::gates(&form.gates, &scope, problems);
     measure::published(&gates, &routes, problems);
     measure::paired(&gates, &routes, problems);

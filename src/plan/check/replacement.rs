@@ -153,7 +153,7 @@ fn fits(step: &Draft, fleets: &Fleets) -> Option<Problem> {
         Verb::Scale { fleet, .. } => {
             let (fleet, _) = fleets.get(fleet)?;
             match &fleet.sides {
-                Sides::Fixed { .. } | Sides::Pair(_) => return None,
+                Sides::Fixed { .. } | Sides::Pair(_) | Sides::Serving { .. } => return None,
                 Sides::Single(_) => (
                     "scale",
                     "a fleet with two sides",

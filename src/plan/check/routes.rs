@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::targets::{SideNames, same_target};
+use super::{
+    aliases,
+    targets::{SideNames, same_target},
+};
 use crate::plan::{
     defaults::SETTLE,
     form::List,
@@ -38,7 +41,11 @@ fn overlap(one: &RouteKind, other: &RouteKind) -> bool {
         (RouteKind::Alb(one), RouteKind::Alb(other))
         | (RouteKind::Nlb(one), RouteKind::Nlb(other)) => one.iter().any(|r| other.contains(r)),
         (RouteKind::Route53(one), RouteKind::Route53(other)) => one == other,
-        (RouteKind::Alb(_) | RouteKind::Nlb(_) | RouteKind::Route53(_), _) => false,
+        (RouteKind::Lambda(one), RouteKind::Lambda(other)) => one == other,
+        (
+            RouteKind::Alb(_) | RouteKind::Nlb(_) | RouteKind::Route53(_) | RouteKind::Lambda(_),
+            _,
+        ) => false,
     }
 }
 
@@ -47,6 +54,8 @@ fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {
         alb(form, problems)
     } else if let Some(form) = form.nlb.given() {
         nlb(form, problems)
+    } else if let Some(form) = form.lambda.given() {
+        aliases::lambda(form, problems)
     } else {
         route53(form.route53.given()?, problems)
     }
@@ -374,6 +383,7 @@ fn by_name(sides: Sides) -> Sides {
         }
         Sides::Pair([first, second]) => Sides::Pair([name_of(&first), name_of(&second)]),
         Sides::Single(only) => Sides::Single(name_of(&only)),
+        serving @ Sides::Serving { .. } => serving,
     }
 }
 

@@ -7,6 +7,8 @@ use crate::plan::{
     form::{Named, Slot},
     names::{FleetName, GateName, RouteName},
     problem::{Problem, did_you_mean, enough, listed},
+    published::{OF_TARGET_GROUPS, OF_VERSIONS, Published},
+    route_form::RouteForm,
     span::{Span, Spanned},
     syntax::PlanForm,
 };
@@ -14,6 +16,8 @@ use crate::plan::{
 /// The names a plan declares, those of broken declarations included: what refers to them is not wrong.
 pub(super) struct Scope {
     routes: Vec<String>,
+    /// Those of them that are aliases of functions.
+    aliases: Vec<String>,
     fleets: Vec<String>,
     gates: Vec<String>,
 }
@@ -25,9 +29,28 @@ pub(super) fn keys<T>(named: &Slot<Named<T>>) -> Vec<String> {
     })
 }
 
+fn aliases(routes: &Slot<Named<RouteForm>>) -> Vec<String> {
+    let routes = routes.given().map_or(&[][..], |routes| &routes.value.0);
+    let aliases = routes
+        .iter()
+        .filter(|(_, form)| form.as_ref().is_some_and(|form| !form.lambda.is_absent()));
+    aliases.map(|(name, _)| name.value.clone()).collect()
+}
+
 impl Scope {
     pub(super) fn of(form: &PlanForm) -> Self {
-        Self { routes: keys(&form.routes), fleets: keys(&form.fleets), gates: keys(&form.gates) }
+        Self {
+            routes: keys(&form.routes),
+            aliases: aliases(&form.routes),
+            fleets: keys(&form.fleets),
+            gates: keys(&form.gates),
+        }
+    }
+
+    /// The metrics that stand for requests and errors on a route, unless a plan names others.
+    pub(super) fn published(&self, route: &RouteName) -> &'static Published {
+        let is_alias = self.aliases.iter().any(|alias| alias == route.as_str());
+        if is_alias { &OF_VERSIONS } else { &OF_TARGET_GROUPS }
     }
 
     pub(super) fn route(

@@ -1,5 +1,5 @@
-//! Shares of traffic that DNS weights, which end at 255, cannot give: those that would vanish are errors, and those that
-//! become a little other are told.
+//! Shares of traffic that a route cannot give. DNS weights end at 255: those that would vanish are errors, and those that
+//! become a little other are told. An alias is split in whole hundredths.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::plan::{
     units::{Percent, Scale, Weight},
 };
 
-/// Looks at every shift of a route that is split by DNS.
+/// Looks at every shift of a route that is split less finely than a load balancer is.
 pub(super) fn check(
     components: &[DraftComponent],
     routes: &BTreeMap<RouteName, (Route, Span)>,
@@ -22,7 +22,15 @@ pub(super) fn check(
         let Verb::Shift { route, candidate, .. } = &step.verb else { continue };
         match routes.get(route).map(|(route, _)| route.kind.scale()) {
             Some(Scale::Dns) => problems.extend(problem(route, step, *candidate)),
-            Some(Scale::LoadBalancer) | None => {}
+            Some(Scale::Hundredths) if !candidate.basis_points().is_multiple_of(100) => {
+                let message = format!("`{route}` cannot be split so finely: {candidate}");
+                problems.push(
+                    Problem::error("plan::too-fine", message)
+                        .at(step.span, "the alias of a function is split in hundredths")
+                        .help("write whole percents, such as 1% or 10%"),
+                );
+            }
+            Some(Scale::LoadBalancer | Scale::Hundredths) | None => {}
         }
     }
 }

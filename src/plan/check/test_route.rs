@@ -174,6 +174,7 @@ impl<'a> Follow<'a> {
             }
             RouteKind::Nlb(_) => Some(("is split by a Network Load Balancer", span)),
             RouteKind::Route53(_) => Some(("is split by DNS", span)),
+            RouteKind::Lambda(_) => Some(("is the alias of a function", span)),
         });
         if let Some((why, span)) = cannot {
             problems.push(

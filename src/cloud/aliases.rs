@@ -1,0 +1,61 @@
+//! Aliases of Lambda functions, as far as they are more than weights: where one is found, and how the versions stand
+//! that it can lead to.
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::{
+    plan::{Alias, Member},
+    rollout::Split,
+};
+
+/// An alias as it is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasStanding {
+    /// Its ARN. Names the place from now on.
+    pub resource: String,
+    /// In hundredths, by version; one that gets nothing is absent.
+    pub split: Split,
+}
+
+/// Whether requests to a version are served.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionState {
+    Active,
+    /// Being made ready, or not told.
+    Pending,
+    /// Not called for long: the first call makes it ready, and fails.
+    Inactive,
+    Failed,
+}
+
+/// A published version of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionVersion {
+    pub state: VersionState,
+    /// AWS's words for a state other than active.
+    pub reason: String,
+    /// The ARN of its execution role.
+    pub role: Option<String>,
+    /// The ARN of its dead-letter queue or topic.
+    pub dead_letters: Option<String>,
+}
+
+#[async_trait]
+pub trait Aliases: Send + Sync {
+    /// Finds the alias a plan names. `Absent` when there is none.
+    async fn find(&self, at: &Alias) -> Result<AliasStanding, Error>;
+
+    /// A version of the function whose alias has this ARN. `Absent` when it was not published, or deleted.
+    async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error>;
+}
+
+/// The function's name and the alias's, of an alias's ARN: `arn:aws:lambda:region:account:function:name:alias`.
+pub fn names_of_alias(arn: &str) -> Option<(&str, &str)> {
+    let mut parts = arn.split(':').skip(5);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("function"), Some(function), Some(alias), None) => Some((function, alias)),
+        _ => None,
+    }
+}

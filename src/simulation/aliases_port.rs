@@ -1,0 +1,37 @@
+//! The port onto simulated aliases. A version stands for a group of targets, like any other side, so that traffic, alarms
+//! and scripts see it as they see everything else.
+
+use async_trait::async_trait;
+
+use super::{forward_rule::Place, world::World};
+use crate::{
+    cloud::{AliasStanding, Aliases, Error, FunctionVersion, Operation, VersionState},
+    plan::{Alias, Member},
+};
+
+#[async_trait]
+impl Aliases for World {
+    async fn find(&self, at: &Alias) -> Result<AliasStanding, Error> {
+        self.request(Operation::GetAlias, |landscape, _| {
+            let place = Place::Alias(at.clone());
+            let found = landscape.rules.values().find(|rule| rule.place == place);
+            let found = found.ok_or_else(|| Error::Absent { what: format!("alias {at}") })?;
+            let (resource, split) = (found.forward.resource.clone(), found.forward.split.clone());
+            Ok(AliasStanding { resource, split })
+        })
+    }
+
+    async fn version(&self, _alias: &str, version: &Member) -> Result<FunctionVersion, Error> {
+        self.request(Operation::GetFunctionConfiguration, |landscape, _| {
+            let group = landscape.target_groups.get(version);
+            let group =
+                group.ok_or_else(|| Error::Absent { what: format!("version {version}") })?;
+            let (state, reason) = if group.healthy() > 0 {
+                (VersionState::Active, String::new())
+            } else {
+                (VersionState::Pending, "Creating".to_owned())
+            };
+            Ok(FunctionVersion { state, reason, role: None, dead_letters: None })
+        })
+    }
+}
