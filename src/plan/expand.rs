@@ -47,6 +47,16 @@ pub fn attaching(component: &ComponentName, route: &RouteName) -> Step {
     }
 }
 
+/// The step that a run puts ahead of a component's own when instances of another version stand on the candidate side of a
+/// fleet whose plan says to replace them.
+pub fn scaling_away(component: &ComponentName, fleet: &FleetName) -> Step {
+    Step {
+        id: StepId::new(format!("{component}/0-replace-{fleet}")),
+        verb: Verb::Scale { fleet: fleet.clone(), side: Side::Candidate, to: Size::Instances(0) },
+        timeout: Some(PATIENCE),
+    }
+}
+
 /// The steps with their timeouts.
 pub(super) fn expand(strategy: Strategy) -> Vec<(Verb, Option<Duration>)> {
     let Strategy { route, fleet, healthy, bake, gates, min_requests, .. } = strategy;

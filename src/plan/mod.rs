@@ -2,6 +2,7 @@
 
 mod calendar;
 mod check;
+mod conduct;
 mod defaults;
 mod delegated;
 mod digest;
@@ -36,9 +37,10 @@ mod tree;
 pub mod units;
 
 pub use calendar::*;
+pub use conduct::*;
 pub use defaults::PATIENCE;
 pub use delegated::*;
-pub use expand::attaching;
+pub use expand::{attaching, scaling_away};
 pub use lint::SHORTEST_ALARM;
 pub use measure::*;
 pub use model::*;

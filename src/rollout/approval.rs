@@ -2,7 +2,7 @@
 //! step it is about, so that none is ever counted for something else than was looked at.
 
 use super::{Refusal, State, Vote, Voter};
-use crate::plan::{Approvers, Plan, Step, StepId, Verb};
+use crate::plan::{Approvers, Ends, Plan, Step, StepId};
 
 /// Fewer characters of a digest could stand for two plans.
 const LEAST_DIGEST: usize = 8;
@@ -19,9 +19,10 @@ pub(super) fn is_about(plan: &Plan, vote: &Vote) -> Result<(), Refusal> {
 
 /// Whether this voter may approve the step, and has not yet.
 pub(super) fn may_approve(state: &State, step: &Step, voter: &Voter) -> Result<(), Refusal> {
-    let Verb::Approve { approvers: Approvers { from, .. }, .. } = &step.verb else {
+    let Ends::OnVotes(ballot) = step.conduct().ends else {
         return Err(Refusal::NotAwaiting(step.id.clone()));
     };
+    let Approvers { from, .. } = ballot.approvers;
     let is_named = |arn: &String| from.iter().any(|pattern| matches(pattern, arn));
     if !from.is_empty() && !voter.identity.as_ref().is_some_and(is_named) {
         return Err(Refusal::NotAnApprover { who: voter.to_string(), from: from.clone() });
@@ -72,7 +73,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        plan::{ComponentName, OnFailure},
+        plan::{ComponentName, OnFailure, Verb},
         rollout::{Actor, Bindings, Cause, Command, Event, Input, Mode, Stage, Timestamp, handle},
         testkit::sample_plan,
     };

@@ -1,10 +1,7 @@
 //! Windows: what the clock alone says about when a step may start. Nobody is asked, so there is nothing to poll; what is
 //! said goes into the journal like any other reading.
 
-use super::{
-    Check, Event, Outcome, Reading, State, Timestamp,
-    step::{named_by, next_steps},
-};
+use super::{Check, Event, Outcome, Reading, State, Timestamp, step::next_steps};
 use crate::plan::{GateKind, GateName, Opening, Plan, Step, Window};
 
 /// What a window says of a moment.
@@ -24,7 +21,7 @@ pub fn window_reading(window: &Window, now: Timestamp) -> Reading {
 }
 
 fn windows<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = (&'a GateName, &'a Window)> {
-    named_by(step).iter().filter_map(|name| match &plan.gates.get(name)?.kind {
+    step.conduct().gates.iter().filter_map(|name| match &plan.gates.get(name)?.kind {
         GateKind::Window(window) => Some((name, window)),
         GateKind::Alarms(_)
         | GateKind::Healthy { .. }

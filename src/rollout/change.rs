@@ -10,7 +10,7 @@ use super::{
     seen_software, software,
     step::{reference_of, target_of},
 };
-use crate::plan::{Size, Step, Verb, units::Percent};
+use crate::plan::{Aim, Size, Step, units::Percent};
 
 /// How long small progress of a replacement may go unrecorded.
 const NEWS_EVERY: Duration = Duration::from_mins(5);
@@ -113,19 +113,19 @@ pub(super) fn after(
     active: &StepState,
     live: &Picture,
 ) -> Option<Picture> {
-    match (&step.verb, live) {
-        (Verb::Shift { route, candidate, .. }, Picture::Split(split)) => {
+    match (step.conduct().aim, live) {
+        (Aim::Weights { route, candidate }, Picture::Split(split)) => {
             let bound = state.bindings.routes.get(route)?;
-            Some(Picture::Split(bound.shifted(split, *candidate)))
+            Some(Picture::Split(bound.shifted(split, candidate)))
         }
-        (Verb::Shift { .. }, Picture::Uneven(parts)) => {
+        (Aim::Weights { .. }, Picture::Uneven(parts)) => {
             let whole = |split: &Split| after(state, step, active, &Picture::Split(split.clone()));
             let mut wholes = parts.values().map(whole);
             let first = wholes.next()??;
             // Rules that send traffic to different strangers can never agree.
             wholes.all(|other| other.as_ref() == Some(&first)).then_some(first)
         }
-        (Verb::Scale { to, .. }, Picture::Capacity(live)) => {
+        (Aim::Capacity { to, .. }, Picture::Capacity(live)) => {
             let model = match reference_of(step) {
                 None => None,
                 Some(reference) => {
@@ -142,16 +142,16 @@ pub(super) fn after(
                     }
                 }
             };
-            resized(*live, *to, model).map(Picture::Capacity)
+            resized(*live, to, model).map(Picture::Capacity)
         }
-        (Verb::TestRoute { route, header }, Picture::TestRoute(_)) => {
+        (Aim::TestRoute { route, header }, Picture::TestRoute(_)) => {
             let group = &state.bindings.routes.get(route)?.candidate;
-            Some(Picture::TestRoute(match header.clone() {
-                Some(header) => TestRoute::Present { header, group: group.clone() },
+            Some(Picture::TestRoute(match header {
+                Some(header) => TestRoute::Present { header: header.clone(), group: group.clone() },
                 None => TestRoute::Absent,
             }))
         }
-        (Verb::Replace(replacement), Picture::Software(live)) => {
+        (Aim::Software(replacement), Picture::Software(live)) => {
             Some(Picture::Software(Software::at(goal(replacement, live))))
         }
         _ => None,

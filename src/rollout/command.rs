@@ -6,7 +6,7 @@ use super::{
     Actor, Cause, Ending, Event, Mode, Picture, Refusal, State, Target, Vote, Voter, approval,
     step::active_steps,
 };
-use crate::plan::{Plan, Step, StepId, Verb};
+use crate::plan::{Ends, Plan, Step, StepId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -103,7 +103,8 @@ pub(super) fn obey(
             None => Ok(vec![Event::Paused { by }]),
         },
         (Mode::Forward, Command::Resume) => {
-            let waiting = waiting(plan, state, |verb| matches!(verb, Verb::Pause { .. }));
+            let waiting =
+                waiting(plan, state, |ends| matches!(ends, Ends::OnTime(_) | Ends::OnWord));
             if state.paused.is_some() {
                 Ok(vec![Event::Resumed { by }])
             } else if waiting.is_empty() {
@@ -134,7 +135,7 @@ pub(super) fn obey(
 
 /// The step that a vote is about.
 fn asked_about<'a>(plan: &'a Plan, state: &State, vote: &Vote) -> Result<&'a Step, Refusal> {
-    let waiting = waiting(plan, state, |verb| matches!(verb, Verb::Approve { .. }));
+    let waiting = waiting(plan, state, |ends| matches!(ends, Ends::OnVotes(_)));
     let step = match (&vote.step, waiting.as_slice()) {
         (_, []) => return Err(Refusal::NothingToApprove),
         (Some(step), all) if all.contains(step) => step,
@@ -145,9 +146,9 @@ fn asked_about<'a>(plan: &'a Plan, state: &State, vote: &Vote) -> Result<&'a Ste
     plan.step(step).map(|(_, step)| step).ok_or(Refusal::NothingToApprove)
 }
 
-fn waiting(plan: &Plan, state: &State, wanted: impl Fn(&Verb) -> bool) -> Vec<StepId> {
+fn waiting(plan: &Plan, state: &State, wanted: impl Fn(Ends<'_>) -> bool) -> Vec<StepId> {
     active_steps(plan, state)
-        .filter(|(_, step, _)| wanted(&step.verb))
+        .filter(|(_, step, _)| wanted(step.conduct().ends))
         .map(|(_, step, _)| step.id.clone())
         .collect()
 }

@@ -26,7 +26,9 @@ use super::{
     stopping::stopped,
     waiting, watch,
 };
-use crate::plan::{GateName, OnFailure, OnInterrupt, Plan, RouteName, Step, Verb};
+use crate::plan::{
+    Aim, Clears, Conduct, Ends, OnFailure, OnInterrupt, Plan, Replace, RouteName, Step, TimeLimit,
+};
 
 /// What follows from an input, as events; they hold once they are durable. An operator's command may be refused.
 pub fn handle(
@@ -118,8 +120,8 @@ fn called(
 
 /// A failed step takes the run where the plan says.
 fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
-    let policy = match (cause, &step.verb) {
-        (Cause::ApprovalExpired { .. }, Verb::Approve { on_expiry, .. }) => *on_expiry,
+    let policy = match (cause, step.conduct().ends) {
+        (Cause::ApprovalExpired { .. }, Ends::OnVotes(ballot)) => ballot.on_expiry,
         (Cause::GateUnknown { gate, .. }, _) => {
             let patience = plan.gates.get(gate).and_then(|gate| gate.tolerance.unknown);
             patience.map_or(plan.on_failure, |patience| patience.then)
@@ -184,24 +186,29 @@ fn begin(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Vec<Event> 
 
 /// Where clients follow a change only after a while, that while burns no deadline.
 fn start(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
-    let with_lag = |route: Option<&RouteName>| {
-        let lag = route.map_or(Duration::ZERO, |route| state.bindings.lag(route));
-        step.timeout.map(|timeout| timeout + lag)
-    };
-    let limit = match &step.verb {
-        Verb::Approve { expires, .. } => *expires,
-        Verb::Pause { duration } => *duration,
-        Verb::Wait { .. } | Verb::Probe { .. } | Verb::Replace(_) | Verb::TestRoute { .. } => {
-            step.timeout
-        }
-        Verb::Shift { route, .. } => with_lag(Some(route)),
-        Verb::Scale { fleet, .. } => {
-            with_lag(plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()))
+    let conduct = step.conduct();
+    let limit = match conduct.limit {
+        TimeLimit::Of(limit) => limit,
+        TimeLimit::Timeout => step.timeout,
+        TimeLimit::TimeoutAndLag => {
+            let route = route_of(plan, conduct.aim);
+            let lag = route.map_or(Duration::ZERO, |route| state.bindings.lag(route));
+            step.timeout.map(|timeout| timeout + lag)
         }
     };
     Event::StepStarted { step: step.id.clone(), deadline: limit.map(|limit| now.plus(limit)) }
 }
 
+/// The route whose users meet what a step changes.
+fn route_of<'a>(plan: &'a Plan, aim: Aim<'a>) -> Option<&'a RouteName> {
+    match aim {
+        Aim::Weights { route, .. } | Aim::TestRoute { route, .. } => Some(route),
+        Aim::Capacity { fleet, .. } => plan.fleets.get(fleet)?.behind.as_ref(),
+        Aim::Software(_) | Aim::Nothing => None,
+    }
+}
+
+/// What follows for a step from where it is. Nothing, for as long as it only waits.
 fn proceed(
     plan: &Plan,
     state: &State,
@@ -209,88 +216,114 @@ fn proceed(
     active: &StepState,
     now: Timestamp,
 ) -> Vec<Event> {
-    let done = || vec![Event::StepDone { step: step.id.clone() }];
-    let reached =
-        |from: Timestamp, bake: Duration, gates: &[GateName], min_requests: Option<u32>| {
-            if bake.is_zero() && gates.is_empty() && min_requests.is_none() {
-                done()
-            } else {
-                vec![Event::BakeStarted { step: step.id.clone(), until: from.plus(bake) }]
+    let conduct = step.conduct();
+    // What was reached is recorded as such even while paused; nothing new begins.
+    if active.stage == Stage::Changing {
+        let events = match conduct.aim {
+            Aim::Software(replacement) => replaced(plan, state, (step, replacement), active, now),
+            Aim::Weights { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. } | Aim::Nothing => {
+                changed(plan, state, step, now)
             }
         };
-    if let (Verb::Replace(replacement), Stage::Changing) = (&step.verb, &active.stage) {
-        let intend = |purpose, after| replace::intend(state, &replacement.fleet, purpose, after);
-        match replace::steer(plan, state, (step, replacement), active) {
-            Next::Time => {}
-            Next::Hold(after) => return intend(Purpose::Hold, after).into_iter().collect(),
-            Next::GoOn(after) => {
-                return intend(Purpose::Step(step.id.clone()), after).into_iter().collect();
-            }
-            Next::Reached => {
-                let mut events = replace::confirmed(state, &replacement.fleet);
-                events.extend(reached(now, replacement.bake, &replacement.gates, None));
-                return events;
-            }
+        if !events.is_empty() {
+            return events;
         }
-    }
-    // A change that was confirmed is recorded as such even while paused; nothing new begins.
-    if active.stage == Stage::Changing
-        && !matches!(step.verb, Verb::Replace(_))
-        && let Some(target) = target_of(step)
-        && let Some(change) = state.changes.get(&target)
-        && change.progress == Progress::Confirmed
-    {
-        return match &step.verb {
-            Verb::Shift { route, bake, gates, min_requests, .. } => {
-                reached(watch::arrives(state, route, now), *bake, gates, *min_requests)
-            }
-            // Load balancer nodes follow some time after the API has answered; a probe would still meet the stable side.
-            Verb::TestRoute { route, header: Some(_) } => {
-                let settle = plan.routes.get(route).map_or(Duration::ZERO, |route| route.settle);
-                reached(now, settle, &[], None)
-            }
-            _ => done(),
-        };
     }
     if state.paused.is_some() {
         return Vec::new();
     }
+    let done = || vec![Event::StepDone { step: step.id.clone() }];
+    let cleared = || vec![Event::StepCleared { step: step.id.clone() }];
+    let all_pass = || watch::all_pass(plan, state, step, active, now);
     let is_late = active.deadline.is_some_and(|deadline| now >= deadline);
-    match (&step.verb, &active.stage) {
-        (Verb::Pause { .. }, Stage::Entered) if is_late => done(),
-        (Verb::Approve { approvers, .. }, Stage::Entered)
-            if usize::try_from(approvers.quorum)
+    match (&active.stage, conduct) {
+        (Stage::Entered, Conduct { clears: Clears::AtOnce | Clears::WhenDrained, .. }) => cleared(),
+        (Stage::Entered, Conduct { clears: Clears::WhenGatesPass, .. })
+            if watch::all_clear(plan, state, step, active) =>
+        {
+            cleared()
+        }
+        (Stage::Entered, Conduct { ends: Ends::OnTime(_) | Ends::OnWord, .. }) if is_late => done(),
+        (Stage::Entered, Conduct { ends: Ends::OnVotes(ballot), .. })
+            if usize::try_from(ballot.approvers.quorum)
                 .is_ok_and(|q| approvals_of(state, &step.id) >= q) =>
         {
             done()
         }
-        (Verb::Approve { .. }, Stage::Entered) if is_late => {
+        (Stage::Entered, Conduct { ends: Ends::OnVotes(_), .. }) if is_late => {
             fail(&step.id, Cause::ApprovalExpired { step: step.id.clone() })
         }
-        (Verb::Wait { .. } | Verb::Probe { .. }, Stage::Entered)
-            if watch::all_pass(plan, state, step, active, now) =>
-        {
-            done()
-        }
-        (Verb::Shift { .. } | Verb::Replace(_), Stage::Entered)
-            if watch::all_clear(plan, state, step, active) =>
-        {
-            vec![Event::StepCleared { step: step.id.clone() }]
-        }
-        // Neither takes anything from users that they have, nor gives them anything new.
-        (Verb::Scale { .. } | Verb::TestRoute { .. }, Stage::Entered) => {
-            vec![Event::StepCleared { step: step.id.clone() }]
-        }
-        (
-            Verb::Shift { .. } | Verb::TestRoute { .. } | Verb::Replace(_),
-            Stage::Baking { until },
-        ) if now >= *until && watch::all_pass(plan, state, step, active, now) => done(),
+        (Stage::Entered, Conduct { ends: Ends::WhenAllPass { .. }, .. }) if all_pass() => done(),
+        (Stage::Baking { until }, _) if now >= *until && all_pass() => done(),
         // A call under way is waited for: its own time limit is short, and its answer decides what there is to revert.
         _ if is_late && active.stage.is_active() && !is_calling(state, step) => {
             let waiting_for = waiting::waiting_for(plan, state, step, active, now);
             fail(&step.id, Cause::TimedOut { step: step.id.clone(), waiting_for })
         }
+        // It waits: whatever stage and conduct there may be, nothing happens that is not said above.
         _ => Vec::new(),
+    }
+}
+
+/// What a replacement that AWS carries out needs next, while its step is at work.
+fn replaced(
+    plan: &Plan,
+    state: &State,
+    (step, replacement): (&Step, &Replace),
+    active: &StepState,
+    now: Timestamp,
+) -> Vec<Event> {
+    let intend = |purpose, after| replace::intend(state, &replacement.fleet, purpose, after);
+    match replace::steer(plan, state, (step, replacement), active) {
+        Next::Time => Vec::new(),
+        Next::Hold(after) => intend(Purpose::Hold, after).into_iter().collect(),
+        Next::GoOn(after) => intend(Purpose::Step(step.id.clone()), after).into_iter().collect(),
+        Next::Reached => {
+            let mut events = replace::confirmed(state, &replacement.fleet);
+            events.push(reached(plan, state, step, now));
+            events
+        }
+    }
+}
+
+/// A change that was read back has reached what it was for.
+fn changed(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Vec<Event> {
+    let change = target_of(step).and_then(|target| state.changes.get(&target));
+    match change.map(|change| &change.progress) {
+        Some(Progress::Confirmed) => vec![reached(plan, state, step, now)],
+        Some(Progress::Calling | Progress::Confirming { .. } | Progress::InDoubt(_)) | None => {
+            Vec::new()
+        }
+    }
+}
+
+/// A step's target is as the step wants it: it is done, or bakes first.
+fn reached(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
+    let conduct = step.conduct();
+    let (from, lasts, waits) = match conduct.ends {
+        Ends::AfterBake { lasts, min_requests } => {
+            let from = match conduct.aim {
+                Aim::Weights { route, .. } => watch::arrives(state, route, now),
+                Aim::Capacity { .. } | Aim::Software(_) | Aim::TestRoute { .. } | Aim::Nothing => {
+                    now
+                }
+            };
+            (from, lasts, !conduct.gates.is_empty() || min_requests.is_some())
+        }
+        Ends::WhenSettled(route) => {
+            let settle = plan.routes.get(route).map_or(Duration::ZERO, |route| route.settle);
+            (now, settle, false)
+        }
+        Ends::WhenChanged
+        | Ends::WhenAllPass { .. }
+        | Ends::OnVotes(_)
+        | Ends::OnTime(_)
+        | Ends::OnWord => (now, Duration::ZERO, false),
+    };
+    if lasts.is_zero() && !waits {
+        Event::StepDone { step: step.id.clone() }
+    } else {
+        Event::BakeStarted { step: step.id.clone(), until: from.plus(lasts) }
     }
 }
 

@@ -4,7 +4,7 @@
 //! derives the same one.
 
 use super::Bindings;
-use crate::plan::{Component, FleetName, PATIENCE, Plan, Side, Size, Step, StepId, Verb};
+use crate::plan::{Aim, Component, FleetName, Plan, Side, scaling_away};
 
 /// The plan with a step ahead of those of a component that is the first to scale a fleet with leftovers.
 #[must_use]
@@ -12,12 +12,10 @@ pub(super) fn replacing_leftovers(plan: Plan, bindings: &Bindings) -> Plan {
     bindings.leftovers.iter().fold(plan, |mut plan, fleet| {
         let first = plan.components.iter_mut().find(|component| scales(component, fleet));
         if let Some(component) = first {
-            let id = StepId::new(format!("{}/0-replace-{fleet}", component.name));
+            let away = scaling_away(&component.name, fleet);
             // Whatever was inserted before goes first.
-            if component.steps.iter().all(|step| step.id != id) {
-                let to = Size::Instances(0);
-                let verb = Verb::Scale { fleet: fleet.clone(), side: Side::Candidate, to };
-                component.steps.insert(0, Step { id, verb, timeout: Some(PATIENCE) });
+            if component.steps.iter().all(|step| step.id != away.id) {
+                component.steps.insert(0, away);
             }
         }
         plan
@@ -25,8 +23,13 @@ pub(super) fn replacing_leftovers(plan: Plan, bindings: &Bindings) -> Plan {
 }
 
 fn scales(component: &Component, of: &FleetName) -> bool {
-    component.steps.iter().any(|step| {
-        matches!(&step.verb, Verb::Scale { fleet, side: Side::Candidate, .. } if fleet == of)
+    component.steps.iter().any(|step| match step.conduct().aim {
+        Aim::Capacity { fleet, side: Side::Candidate, .. } => fleet == of,
+        Aim::Capacity { side: Side::Stable, .. }
+        | Aim::Nothing
+        | Aim::Weights { .. }
+        | Aim::Software(_)
+        | Aim::TestRoute { .. } => false,
     })
 }
 

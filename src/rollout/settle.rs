@@ -3,7 +3,9 @@
 //! steps, and a run of an older journal has none.
 
 use super::{Bindings, leftovers::replacing_leftovers};
-use crate::plan::{Component, GateKind, GateName, Plan, RouteName, Step, Until, Verb, attaching};
+use crate::plan::{
+    Aim, Component, Ends, GateKind, GateName, Plan, RouteName, Step, Until, attaching,
+};
 
 /// The plan with what its run puts ahead. Everything that reads a journal, or drives a run, goes by this plan.
 #[must_use]
@@ -38,22 +40,30 @@ fn is_about(plan: &Plan, step: &Step, route: &RouteName) -> bool {
         )
         | None => false,
     };
-    match &step.verb {
-        Verb::Shift { route: of, gates, .. } => of == route || gates.iter().any(watches),
-        Verb::TestRoute { route: of, .. }
-        | Verb::Wait { until: Until::Healthy { route: of, .. } } => of == route,
-        Verb::Probe { gate } => watches(gate),
-        Verb::Scale { fleet, .. } => plan.fleets_behind(route).any(|behind| behind == fleet),
-        Verb::Replace(replace) => replace.gates.iter().any(watches),
-        Verb::Approve { .. } | Verb::Pause { .. } => false,
-    }
+    let conduct = step.conduct();
+    let changes = match conduct.aim {
+        Aim::Weights { route: of, .. } | Aim::TestRoute { route: of, .. } => of == route,
+        Aim::Capacity { fleet, .. } => plan.fleets_behind(route).any(|behind| behind == fleet),
+        Aim::Software(_) | Aim::Nothing => false,
+    };
+    let waits = match conduct.ends {
+        Ends::WhenAllPass { until: Some(Until::Healthy { route: of, .. }) } => of == route,
+        Ends::WhenAllPass { until: None }
+        | Ends::WhenChanged
+        | Ends::WhenSettled(_)
+        | Ends::AfterBake { .. }
+        | Ends::OnVotes(_)
+        | Ends::OnTime(_)
+        | Ends::OnWord => false,
+    };
+    changes || waits || conduct.gates.iter().any(watches)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        plan::{StepId, units::Percent},
+        plan::{StepId, Verb, units::Percent},
         testkit::sample_plan,
     };
 

@@ -1,8 +1,8 @@
-//! Where the components are in their steps, and what a step is about: what it changes, what it has to read besides, and the
-//! gates it names.
+//! Where the components are in their steps, and what a step is about: what it changes, and what it has to read
+//! besides.
 
 use super::{Stage, State, StepState, Target};
-use crate::plan::{Component, ComponentName, GateName, Plan, Replace, Step, Verb};
+use crate::plan::{Aim, Component, ComponentName, Plan, Step};
 
 /// How many steps of a component have started. They start one after the other, so those are the first ones.
 fn started(component: &Component, state: &State) -> usize {
@@ -63,35 +63,17 @@ pub(super) fn is_complete(state: &State, component: &Component) -> bool {
 
 /// What a step changes, if it changes anything.
 pub fn target_of(step: &Step) -> Option<Target> {
-    match &step.verb {
-        Verb::Scale { fleet, side, .. } => {
-            Some(Target::Fleet { fleet: fleet.clone(), side: *side })
-        }
-        Verb::Shift { route, .. } => Some(Target::Route(route.clone())),
-        Verb::TestRoute { route, .. } => Some(Target::TestRoute(route.clone())),
-        Verb::Replace(replace) => Some(Target::Software(replace.fleet.clone())),
-        Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => None,
+    match step.conduct().aim {
+        Aim::Capacity { fleet, side, .. } => Some(Target::Fleet { fleet: fleet.clone(), side }),
+        Aim::Weights { route, .. } => Some(Target::Route(route.clone())),
+        Aim::TestRoute { route, .. } => Some(Target::TestRoute(route.clone())),
+        Aim::Software(replace) => Some(Target::Software(replace.fleet.clone())),
+        Aim::Nothing => None,
     }
 }
 
 /// The other target a step must read before it knows its own aim.
 pub(super) fn reference_of(step: &Step) -> Option<Target> {
-    match &step.verb {
-        Verb::Scale { fleet, to, .. } => {
-            to.reference().map(|side| Target::Fleet { fleet: fleet.clone(), side })
-        }
-        _ => None,
-    }
-}
-
-pub(super) fn named_by(step: &Step) -> &[GateName] {
-    match &step.verb {
-        Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates,
-        Verb::Probe { gate } => std::slice::from_ref(gate),
-        Verb::Scale { .. }
-        | Verb::Wait { .. }
-        | Verb::TestRoute { .. }
-        | Verb::Approve { .. }
-        | Verb::Pause { .. } => &[],
-    }
+    let (fleet, side) = step.conduct().aim.reference()?;
+    Some(Target::Fleet { fleet: fleet.clone(), side })
 }

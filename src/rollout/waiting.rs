@@ -4,7 +4,7 @@ use super::{
     Check, Outcome, Stage, State, StepState, Timestamp, approvals_of,
     watch::{checks_of, fresh_since, outcome},
 };
-use crate::plan::{Plan, Step, Verb};
+use crate::plan::{Aim, Ends, Plan, Step};
 
 /// A check with its last answer.
 pub(super) fn told(state: &State, check: &Check) -> String {
@@ -27,14 +27,15 @@ pub(super) fn waiting_for(
         .filter(|check| outcome(state, check, since) != Some(Outcome::Pass))
         .map(|check| told(state, &check))
         .collect();
-    match (&step.verb, &active.stage) {
-        (Verb::Approve { message, approvers, .. }, _) if approvers.quorum > 1 => {
-            let (given, needed) = (approvals_of(state, &step.id), approvers.quorum);
-            format!("approval ({given} of {needed} given): {message}")
+    let conduct = step.conduct();
+    match (conduct.ends, &active.stage) {
+        (Ends::OnVotes(ballot), _) if ballot.approvers.quorum > 1 => {
+            let (given, needed) = (approvals_of(state, &step.id), ballot.approvers.quorum);
+            format!("approval ({given} of {needed} given): {}", ballot.message)
         }
-        (Verb::Approve { message, .. }, _) => format!("approval: {message}"),
-        (Verb::Pause { duration: None }, _) => "`tidegate resume`".to_owned(),
-        (Verb::Pause { duration: Some(_) }, _) => {
+        (Ends::OnVotes(ballot), _) => format!("approval: {}", ballot.message),
+        (Ends::OnWord, _) => "`tidegate resume`".to_owned(),
+        (Ends::OnTime(_), _) => {
             let until = active.deadline.map(|at| format!(" at {at}")).unwrap_or_default();
             match plan.kept_by(&step.id) {
                 Some(fleet) => format!(
@@ -43,15 +44,18 @@ pub(super) fn waiting_for(
                 None => format!("the pause to end{until}"),
             }
         }
-        (Verb::Replace(_), Stage::Changing) if open.is_empty() => {
-            "the replacement to come so far".to_owned()
-        }
-        (Verb::Replace(_), Stage::Changing) => open.join("; "),
-        (_, Stage::Changing) => "the change to be read back".to_owned(),
-        (Verb::TestRoute { .. }, Stage::Baking { until }) => {
+        (_, Stage::Changing) => match conduct.aim {
+            Aim::Software(_) if open.is_empty() => "the replacement to come so far".to_owned(),
+            Aim::Software(_) => open.join("; "),
+            Aim::Nothing | Aim::Weights { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. } => {
+                "the change to be read back".to_owned()
+            }
+        },
+        (Ends::WhenSettled(_), Stage::Baking { until }) => {
             format!("the load balancer's nodes to follow, until {until}")
         }
         (_, Stage::Baking { until }) if now < *until => format!("the bake to end at {until}"),
+        // Whatever it is, it waits for its checks, and with none left for its target.
         _ if open.is_empty() => "its target to be read".to_owned(),
         _ => open.join("; "),
     }

@@ -7,10 +7,10 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     Check, Outcome, Picture, Poll, Split, Stage, State, StepState, Subject, Target, TestRoute,
     Timestamp, change,
-    step::{active_step, active_steps, named_by, target_of},
+    step::{active_step, active_steps, target_of},
 };
 use crate::plan::{
-    Component, GateKind, GateName, Plan, RouteName, Side, Step, StepId, Until, Verb,
+    Aim, Clears, Component, Ends, GateKind, GateName, Plan, RouteName, Side, Step, StepId, Until,
     units::{Percent, Weight},
 };
 
@@ -161,7 +161,8 @@ fn has_users(state: &State, route: &RouteName) -> bool {
 /// Whether users meet what a gate guards: a candidate with traffic, or a replacement that has begun.
 fn is_exposed(plan: &Plan, state: &State, gate: &GateName) -> bool {
     state.armed.iter().any(|(target, armed)| {
-        let guards = plan.step(&armed.step).is_some_and(|(_, step)| named_by(step).contains(gate));
+        let guards =
+            plan.step(&armed.step).is_some_and(|(_, step)| step.conduct().gates.contains(gate));
         guards
             && match target {
                 Target::Route(route) => has_users(state, route),
@@ -209,7 +210,7 @@ fn gates_of<'a>(
     let is_window = |gate: &&GateName| {
         plan.gates.get(*gate).is_some_and(|gate| matches!(gate.kind, GateKind::Window(_)))
     };
-    named_by(step).iter().filter(is_asked).filter(move |gate| !is_window(gate))
+    step.conduct().gates.iter().filter(is_asked).filter(move |gate| !is_window(gate))
 }
 
 /// What a step waits for at the stage it is at.
@@ -225,44 +226,76 @@ pub(super) fn checks_of<'a>(
 
 /// What it waits for beside its gates.
 fn others_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec<Check> {
+    let conduct = step.conduct();
     let mut checks = Vec::new();
-    match (&step.verb, &active.stage) {
-        (Verb::Wait { until: Until::Healthy { route, side, at_least } }, _) => {
-            checks.push(Check::Healthy { route: route.clone(), side: *side, at_least: *at_least });
-        }
-        (
-            Verb::Shift { route, candidate, .. },
-            Stage::Entered | Stage::Cleared | Stage::Changing,
-        ) if rises(state, step, active) => {
+    if let Ends::WhenAllPass { until: Some(Until::Healthy { route, side, at_least }) } =
+        conduct.ends
+    {
+        checks.push(Check::Healthy { route: route.clone(), side: *side, at_least: *at_least });
+    }
+    match (&active.stage, conduct.aim) {
+        (Stage::Entered | Stage::Cleared | Stage::Changing, Aim::Weights { route, candidate })
+            if rises(state, step, active) =>
+        {
             let at_least = enough(plan, route, Side::Candidate);
             let bound = state.bindings.routes.get(route);
-            if bound.is_some_and(|bound| bound.baseline_at(*candidate) > Weight::ZERO) {
+            if bound.is_some_and(|bound| bound.baseline_at(candidate) > Weight::ZERO) {
                 checks.push(Check::BaselineHealthy { route: route.clone(), at_least });
             }
             checks.push(Check::Healthy { route: route.clone(), side: Side::Candidate, at_least });
         }
-        (Verb::Shift { route, bake, min_requests, .. }, Stage::Baking { until }) => {
-            checks.push(Check::Stands(Target::Route(route.clone())));
-            checks.extend(min_requests.map(|at_least| Check::Requests {
-                route: route.clone(),
-                since: until.before(*bake),
-                at_least,
-            }));
-        }
-        (Verb::Replace(replace), Stage::Baking { .. }) => {
-            checks.push(Check::Stands(Target::Software(replace.fleet.clone())));
-        }
-        (Verb::Scale { fleet, side, .. }, Stage::Cleared) => {
+        (Stage::Cleared, Aim::Capacity { fleet, side, .. })
+            if conduct.clears == Clears::WhenDrained && is_shrink(state, step, active) =>
+        {
             let behind = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref());
-            if let Some(route) = behind
-                && is_shrink(state, step, active)
-            {
-                checks.push(Check::Drained { route: route.clone(), side: *side });
-            }
+            checks.extend(behind.map(|route| Check::Drained { route: route.clone(), side }));
         }
-        _ => {}
+        (Stage::Baking { until }, aim) => {
+            checks.extend(checks_of_bake(step, aim, conduct.ends, *until));
+        }
+        (
+            Stage::Entered
+            | Stage::Cleared
+            | Stage::Changing
+            | Stage::Done
+            | Stage::Failed(_)
+            | Stage::Reverted
+            | Stage::NeedsAttention,
+            Aim::Nothing
+            | Aim::Weights { .. }
+            | Aim::Capacity { .. }
+            | Aim::Software(_)
+            | Aim::TestRoute { .. },
+        ) => {}
     }
     checks
+}
+
+/// While a step bakes, its target has to stand as it was set, and enough requests have to come.
+fn checks_of_bake(
+    step: &Step,
+    aim: Aim<'_>,
+    ends: Ends<'_>,
+    until: Timestamp,
+) -> impl Iterator<Item = Check> {
+    let (lasts, min_requests) = match ends {
+        Ends::AfterBake { lasts, min_requests } => (Some(lasts), min_requests),
+        // Nodes that follow take nothing back.
+        Ends::WhenSettled(_)
+        | Ends::WhenChanged
+        | Ends::WhenAllPass { .. }
+        | Ends::OnVotes(_)
+        | Ends::OnTime(_)
+        | Ends::OnWord => (None, None),
+    };
+    let stands = lasts.and_then(|_| target_of(step)).map(Check::Stands);
+    let requests = match aim {
+        Aim::Weights { route, .. } => lasts.zip(min_requests).map(|(lasts, at_least)| {
+            Check::Requests { route: route.clone(), since: until.before(lasts), at_least }
+        }),
+        Aim::Nothing | Aim::Capacity { .. } | Aim::Software(_) | Aim::TestRoute { .. } => None,
+    };
+    stands.into_iter().chain(requests)
 }
 
 /// The moment from which readings count for a step: its start; once its bake's time is up, that moment.
@@ -275,11 +308,13 @@ pub(super) fn fresh_since(active: &StepState, now: Timestamp) -> Timestamp {
 
 /// Whether a step would raise the candidate's share, as far as is known. More of a new version always does.
 fn rises(state: &State, step: &Step, active: &StepState) -> bool {
-    if step.replaces().is_some() {
-        return true;
-    }
-    let (Verb::Shift { route, .. }, Some(target)) = (&step.verb, target_of(step)) else {
-        return false;
+    let (route, target) = match (step.conduct().aim, target_of(step)) {
+        (Aim::Software(_), _) => return true,
+        (Aim::Weights { route, .. }, Some(target)) => (route, target),
+        (
+            Aim::Nothing | Aim::Weights { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. },
+            Some(_) | None,
+        ) => return false,
     };
     let (Some(bound), Some(Picture::Split(known))) =
         (state.bindings.routes.get(route), state.known.get(&target))
@@ -311,13 +346,19 @@ pub(super) fn must_drain(plan: &Plan, state: &State, step: &Step, active: &StepS
 
 /// The share of healthy targets that counts as enough on a side: what the plan waits for there, or all of them.
 pub(super) fn enough(plan: &Plan, route: &RouteName, side: Side) -> Percent {
-    let waits = plan.steps().filter_map(|(_, step)| match &step.verb {
-        Verb::Wait { until: Until::Healthy { route: r, side: s, at_least } }
+    let waits = plan.steps().filter_map(|(_, step)| match step.conduct().ends {
+        Ends::WhenAllPass { until: Some(Until::Healthy { route: r, side: s, at_least }) }
             if r == route && *s == side =>
         {
             Some(*at_least)
         }
-        _ => None,
+        Ends::WhenAllPass { .. }
+        | Ends::WhenChanged
+        | Ends::WhenSettled(_)
+        | Ends::AfterBake { .. }
+        | Ends::OnVotes(_)
+        | Ends::OnTime(_)
+        | Ends::OnWord => None,
     });
     waits.min().unwrap_or(Percent::HUNDRED)
 }
