@@ -10,8 +10,8 @@ use super::{
 use crate::{
     cloud::{Alarm, AlarmValue, Error, Kind, Reads, Told},
     plan::{
-        AlarmsGate, AlreadyInAlarm, GateName, Member, Plan, Queue, RouteName, SHORTEST_ALARM,
-        StepId, Verb, units::format_duration,
+        Aim, AlarmsGate, AlreadyInAlarm, Ends, GateName, Member, Plan, Queue, RouteName,
+        SHORTEST_ALARM, StepId, units::format_duration,
     },
     rollout::{Bindings, Excused, ExcusedUntil, Medium},
 };
@@ -173,11 +173,16 @@ fn guarded_by<'a>(plan: &'a Plan, alarm: &str) -> Vec<Guarded<'a>> {
         let alarms = plan.gates.get(gate).and_then(|gate| gate.kind.alarms());
         alarms.is_some_and(|alarms| alarms.names.iter().any(|name| name == alarm))
     };
-    let guarded = plan.steps().filter_map(|(_, step)| match &step.verb {
-        Verb::Shift { route, bake, gates, .. } if gates.iter().any(watches) => {
-            Some(Guarded { step: &step.id, route, bake: *bake })
+    let guarded = plan.steps().filter_map(|(_, step)| {
+        let conduct = step.conduct();
+        match (conduct.aim, conduct.ends) {
+            (Aim::Weights { route, .. }, Ends::AfterBake { lasts, .. })
+                if conduct.gates.iter().any(watches) =>
+            {
+                Some(Guarded { step: &step.id, route, bake: lasts })
+            }
+            _ => None,
         }
-        _ => None,
     });
     guarded.collect()
 }
@@ -240,6 +245,7 @@ fn is_group(dimension: &str, group: &Member, notes: &Notes) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Verb;
     use crate::{
         rollout::{Bound, Timestamp},
         testkit::{SAMPLE_RULE, sample_plan},

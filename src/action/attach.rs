@@ -5,7 +5,7 @@
 use super::objection::{Notes, Objection};
 use crate::{
     cloud::{Forward, TargetGroup},
-    plan::{Member, Plan, RouteName, Until, Verb},
+    plan::{Aim, Ends, Member, Plan, RouteName, Until},
     rollout::Split,
 };
 
@@ -15,15 +15,15 @@ const MOST_TARGET_GROUPS: usize = 5;
 
 /// Whether a plan has anything to do with a route's weights or health.
 pub(super) fn uses(plan: &Plan, route: &RouteName) -> bool {
-    plan.steps().any(|(_, step)| match &step.verb {
-        Verb::Shift { route: of, .. }
-        | Verb::TestRoute { route: of, .. }
-        | Verb::Wait { until: Until::Healthy { route: of, .. } } => of == route,
-        Verb::Scale { .. }
-        | Verb::Probe { .. }
-        | Verb::Replace(_)
-        | Verb::Approve { .. }
-        | Verb::Pause { .. } => false,
+    plan.steps().any(|(_, step)| {
+        let conduct = step.conduct();
+        match (conduct.aim, conduct.ends) {
+            (Aim::Weights { route: of, .. } | Aim::TestRoute { route: of, .. }, _)
+            | (_, Ends::WhenAllPass { until: Some(Until::Healthy { route: of, .. }) }) => {
+                of == route
+            }
+            (Aim::Nothing | Aim::Capacity { .. } | Aim::Software(_), _) => false,
+        }
     })
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     cloud::{Error, Group, Kind, Obstacle, Reads},
-    plan::{Fleet, FleetKind, FleetName, How, Member, Plan, Side, Sides, Verb},
+    plan::{Aim, Fleet, FleetKind, FleetName, How, Member, Plan, Side, Sides},
     rollout::{Bound, Flow, Found, Medium, Picture, Target, Version, goal},
 };
 
@@ -224,7 +224,7 @@ fn check_group(
 /// Whether a step of the plan scales this side of a fleet.
 fn scales(plan: &Plan, name: &FleetName, of: Side) -> bool {
     plan.steps().any(|(_, step)| {
-        matches!(&step.verb, Verb::Scale { fleet, side, .. } if fleet == name && *side == of)
+        matches!(step.conduct().aim, Aim::Capacity { fleet, side, .. } if fleet == name && side == of)
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::alarms::queues;
 use crate::{
     cloud::Operation,
-    plan::{FleetKind, Gate, GateKind, How, Plan, Replace, RouteKind, Step, Verb},
+    plan::{Aim, Ends, FleetKind, Gate, GateKind, How, Plan, Replace, RouteKind, Step},
 };
 
 /// Actions in the form `service:Operation`, sorted.
@@ -19,8 +19,8 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
         actions.insert(Operation::DescribeAutoScalingGroups);
     }
     for (_, step) in plan.steps() {
-        match &step.verb {
-            Verb::Scale { fleet, .. } => {
+        match step.conduct().aim {
+            Aim::Capacity { fleet, .. } => {
                 if plan.fleets.get(fleet).is_some_and(|fleet| fleet.behind.is_none()) {
                     actions.extend([
                         Operation::DescribeListeners,
@@ -36,7 +36,7 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                     Operation::DescribeLaunchTemplateVersions,
                 ]);
             }
-            Verb::Shift { route, .. } => match plan.routes.get(route).map(|route| &route.kind) {
+            Aim::Weights { route, .. } => match plan.routes.get(route).map(|route| &route.kind) {
                 Some(RouteKind::Alb(_)) => {
                     actions.extend([Operation::ModifyListener, Operation::ModifyRule]);
                 }
@@ -46,12 +46,12 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 }
                 None => {}
             },
-            Verb::TestRoute { .. } => actions.extend([
+            Aim::TestRoute { .. } => actions.extend([
                 Operation::CreateRule,
                 Operation::DeleteRule,
                 Operation::DescribeAccountLimits,
             ]),
-            Verb::Replace(Replace { how: How::Refresh(_), .. }) => actions.extend([
+            Aim::Software(Replace { how: How::Refresh(_), .. }) => actions.extend([
                 Operation::DescribeInstanceRefreshes,
                 Operation::ResumeProcesses,
                 Operation::RollbackInstanceRefresh,
@@ -61,7 +61,7 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 Operation::DescribeLaunchTemplateVersions,
                 Operation::RunInstances,
             ]),
-            Verb::Replace(Replace { how: How::Deploy(_), .. }) => actions.extend([
+            Aim::Software(Replace { how: How::Deploy(_), .. }) => actions.extend([
                 Operation::BatchGetDeploymentTargets,
                 Operation::ContinueDeployment,
                 Operation::CreateDeployment,
@@ -73,7 +73,7 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 Operation::RegisterApplicationRevision,
                 Operation::StopDeployment,
             ]),
-            Verb::Wait { .. } | Verb::Probe { .. } | Verb::Approve { .. } | Verb::Pause { .. } => {}
+            Aim::Nothing => {}
         }
     }
     if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Alarms(_))) {
@@ -97,7 +97,8 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Lambda(_))) {
         actions.insert(Operation::Invoke);
     }
-    let counts = |step: &Step| matches!(&step.verb, Verb::Shift { min_requests: Some(_), .. });
+    let counts =
+        |step: &Step| matches!(step.conduct().ends, Ends::AfterBake { min_requests: Some(_), .. });
     if plan.gates.values().any(measures) || plan.steps().any(|(_, step)| counts(step)) {
         actions.insert(Operation::GetMetricData);
     }

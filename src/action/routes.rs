@@ -11,8 +11,8 @@ use super::{
 use crate::{
     cloud::{Error, Forward, Health, HealthState, Kind, Reads, TargetGroup},
     plan::{
-        Family, Header, ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Sides,
-        Verb, units::Weight, units::format_duration,
+        Aim, Family, Header, ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName,
+        Sides, Step, units::Weight, units::format_duration,
     },
     rollout::{Bound, Found, Medium, Picture, Split, Target, TestRoute, Written},
 };
@@ -322,9 +322,10 @@ async fn check_baseline(
     reads: &Reads,
     notes: &mut Notes,
 ) {
-    let shifts = |verb: &Verb| matches!(verb, Verb::Shift { route, .. } if route == name);
+    let shifts =
+        |step: &Step| matches!(step.conduct().aim, Aim::Weights { route, .. } if route == name);
     let Some(baseline) = &route.baseline else { return };
-    if !plan.steps().any(|(_, step)| shifts(&step.verb)) {
+    if !plan.steps().any(|(_, step)| shifts(step)) {
         return;
     }
     match reads.load_balancers.health(baseline).await {
@@ -361,8 +362,8 @@ async fn note_unchecked(name: &RouteName, members: [&Member; 2], reads: &Reads, 
 
 /// The routes that the plan tests, with the header it does so by.
 fn tests(plan: &Plan) -> BTreeMap<&RouteName, &Header> {
-    let tests = plan.steps().filter_map(|(_, step)| match &step.verb {
-        Verb::TestRoute { route, header: Some(header) } => Some((route, header)),
+    let tests = plan.steps().filter_map(|(_, step)| match step.conduct().aim {
+        Aim::TestRoute { route, header: Some(header) } => Some((route, header)),
         _ => None,
     });
     tests.collect()
@@ -416,6 +417,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::plan::Verb;
     use crate::{
         action::preflight,
         rollout::Timestamp,

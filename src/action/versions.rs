@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::objection::{Notes, Objection};
 use crate::{
     cloud::{Error, Group, Reads},
-    plan::{Fleet, FleetName, Leftovers, Member, Plan, Side, Size, Verb},
+    plan::{Aim, Fleet, FleetName, Leftovers, Member, Plan, Side, Size},
     rollout::{Bindings, Capacity, Version, told_versions},
 };
 
@@ -150,8 +150,8 @@ fn judge_running(
 /// Whether a step may start instances on a side.
 fn grows(plan: &Plan, name: &FleetName, of: Side) -> bool {
     plan.steps().any(|(_, step)| {
-        matches!(&step.verb, Verb::Scale { fleet, side, to }
-            if fleet == name && *side == of && !to.is_nothing())
+        matches!(step.conduct().aim, Aim::Capacity { fleet, side, to }
+            if fleet == name && side == of && !to.is_nothing())
     })
 }
 
@@ -159,7 +159,7 @@ fn grows(plan: &Plan, name: &FleetName, of: Side) -> bool {
 fn serves(plan: &Plan, name: &FleetName, fleet: &Fleet) -> bool {
     grows(plan, name, Side::Candidate)
         || plan.steps().any(|(_, step)| {
-            matches!(&step.verb, Verb::Shift { route, .. } if fleet.behind.as_ref() == Some(route))
+            matches!(step.conduct().aim, Aim::Weights { route, .. } if fleet.behind.as_ref() == Some(route))
         })
 }
 
@@ -170,7 +170,7 @@ pub(super) fn check_empty_stable(plan: &Plan, name: &FleetName, group: &Group, n
         return;
     }
     for (_, step) in plan.steps() {
-        let Verb::Scale { fleet, side, to } = &step.verb else { continue };
+        let Aim::Capacity { fleet, side, to } = step.conduct().aim else { continue };
         match (side, to) {
             _ if fleet != name => {}
             // From here on it has the size the plan gives it.
@@ -292,7 +292,9 @@ mod tests {
             "{told}"
         );
         let mut plan = sample_plan();
-        let Verb::Scale { to, .. } = &mut plan.components[0].steps[0].verb else { panic!() };
+        let crate::plan::Verb::Scale { to, .. } = &mut plan.components[0].steps[0].verb else {
+            panic!()
+        };
         *to = Size::Instances(2);
         settled(&plan, empty).await;
     }

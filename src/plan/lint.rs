@@ -8,11 +8,12 @@ use std::{
 
 use super::{
     check::{Draft, DraftComponent},
-    model::{Fleet, Gate, GateKind, Route, Until, Verb},
+    conduct::{Aim, Ends},
+    model::{Fleet, Gate, GateKind, Route, Until},
     names::{FleetName, GateName, RouteName, Side},
     problem::Problem,
     published,
-    replacement::{Extent, Replace},
+    replacement::Extent,
     span::Span,
     units::{Percent, format_duration},
 };
@@ -59,17 +60,14 @@ struct Shift<'a> {
 }
 
 fn shifts<'a>(steps: impl IntoIterator<Item = &'a Draft>) -> impl Iterator<Item = Shift<'a>> {
-    steps.into_iter().filter_map(|step| match &step.verb {
-        Verb::Shift { route, candidate, bake, gates, .. } => {
-            Some(Shift { route, candidate: *candidate, bake: *bake, gates, span: step.span })
+    steps.into_iter().filter_map(|step| {
+        let conduct = step.verb.conduct();
+        match (conduct.aim, conduct.ends) {
+            (Aim::Weights { route, candidate }, Ends::AfterBake { lasts, .. }) => {
+                Some(Shift { route, candidate, bake: lasts, gates: conduct.gates, span: step.span })
+            }
+            _ => None,
         }
-        Verb::Scale { .. }
-        | Verb::TestRoute { .. }
-        | Verb::Replace(_)
-        | Verb::Wait { .. }
-        | Verb::Probe { .. }
-        | Verb::Approve { .. }
-        | Verb::Pause { .. } => None,
     })
 }
 
@@ -104,7 +102,9 @@ fn falling_weights(steps: &[Draft], problems: &mut Vec<Problem>) {
 
 fn no_way_back(steps: &[Draft], problems: &mut Vec<Problem>) {
     for (i, step) in steps.iter().enumerate() {
-        let Verb::Scale { fleet, side: Side::Stable, to } = &step.verb else { continue };
+        let Aim::Capacity { fleet, side: Side::Stable, to } = step.verb.conduct().aim else {
+            continue;
+        };
         if !to.is_nothing() {
             continue;
         }
@@ -134,8 +134,9 @@ fn no_way_back(steps: &[Draft], problems: &mut Vec<Problem>) {
 fn nobody_there(steps: &[Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>) {
     let mut emptied: BTreeMap<&FleetName, Span> = BTreeMap::new();
     for step in steps {
-        let waits = match &step.verb {
-            Verb::Scale { fleet, side: Side::Candidate, to } => {
+        let conduct = step.verb.conduct();
+        let waits = match (conduct.aim, conduct.ends) {
+            (Aim::Capacity { fleet, side: Side::Candidate, to }, _) => {
                 if to.is_nothing() {
                     emptied.insert(fleet, step.span);
                 } else {
@@ -143,16 +144,21 @@ fn nobody_there(steps: &[Draft], declared: &Declared<'_>, problems: &mut Vec<Pro
                 }
                 continue;
             }
-            Verb::Wait { until: Until::Healthy { route, side: Side::Candidate, .. } } => route,
-            Verb::Shift { route, candidate, .. } if *candidate > Percent::ZERO => route,
-            Verb::Scale { .. }
-            | Verb::Wait { .. }
-            | Verb::Shift { .. }
-            | Verb::TestRoute { .. }
-            | Verb::Replace(_)
-            | Verb::Probe { .. }
-            | Verb::Approve { .. }
-            | Verb::Pause { .. } => continue,
+            (
+                _,
+                Ends::WhenAllPass {
+                    until: Some(Until::Healthy { route, side: Side::Candidate, .. }),
+                },
+            ) => route,
+            (Aim::Weights { route, candidate }, _) if candidate > Percent::ZERO => route,
+            (
+                Aim::Nothing
+                | Aim::Weights { .. }
+                | Aim::Capacity { side: Side::Stable, .. }
+                | Aim::Software(_)
+                | Aim::TestRoute { .. },
+                _,
+            ) => continue,
         };
         let is_behind = |fleet: &FleetName| {
             declared
@@ -255,25 +261,18 @@ fn busy_alarms(declared: &Declared<'_>, problems: &mut Vec<Problem>) {
 fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>) {
     let mut used: BTreeSet<(&str, &str)> = BTreeSet::new();
     for step in steps {
-        match &step.verb {
-            Verb::Scale { fleet, .. } => {
-                used.insert(("fleet", fleet.as_str()));
+        let conduct = step.verb.conduct();
+        used.extend(conduct.gates.iter().map(|gate| ("gate", gate.as_str())));
+        used.extend(match conduct.aim {
+            Aim::Weights { route, .. } | Aim::TestRoute { route, .. } => {
+                Some(("route", route.as_str()))
             }
-            Verb::Wait { until: Until::Healthy { route, .. } } | Verb::TestRoute { route, .. } => {
-                used.insert(("route", route.as_str()));
-            }
-            Verb::Probe { gate } => {
-                used.insert(("gate", gate.as_str()));
-            }
-            Verb::Shift { route, gates, .. } => {
-                used.insert(("route", route.as_str()));
-                used.extend(gates.iter().map(|gate| ("gate", gate.as_str())));
-            }
-            Verb::Replace(Replace { fleet, gates, .. }) => {
-                used.insert(("fleet", fleet.as_str()));
-                used.extend(gates.iter().map(|gate| ("gate", gate.as_str())));
-            }
-            Verb::Approve { .. } | Verb::Pause { .. } => {}
+            Aim::Capacity { fleet, .. } => Some(("fleet", fleet.as_str())),
+            Aim::Software(replace) => Some(("fleet", replace.fleet.as_str())),
+            Aim::Nothing => None,
+        });
+        if let Ends::WhenAllPass { until: Some(Until::Healthy { route, .. }) } = conduct.ends {
+            used.insert(("route", route.as_str()));
         }
     }
     for (name, (gate, _)) in declared.gates {

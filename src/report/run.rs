@@ -16,8 +16,7 @@ use super::{
 use crate::{
     journal::{Envelope, Liveness, RunId},
     plan::{
-        Component, FleetName, GateName, Member, Plan, Replace, RouteName, Side, Step, StepId, Verb,
-        units::Weight,
+        Component, FleetName, GateName, Member, Plan, RouteName, Side, Step, StepId, units::Weight,
     },
     rollout::{
         Actor, Bindings, Bound, Check, Ending, Event, Mode, Picture, Restore, Split, Stage, State,
@@ -341,7 +340,7 @@ impl RunFold {
             started: state.map(|state| state.started),
             ended: self.step_ends.get(&step.id).copied().filter(|_| state.is_some()),
             bake,
-            gates: gates_of(step),
+            gates: step.conduct().gates.to_vec(),
             cause: match state.map(|state| &state.stage) {
                 Some(Stage::Failed(cause)) => Some(cause.to_string()),
                 _ => None,
@@ -432,16 +431,4 @@ fn gates(plan: &Plan, state: &State, asked: &BTreeMap<GateName, Timestamp>) -> V
         GateView { gate: gate.clone(), reading, last_read }
     };
     plan.gates.keys().map(view).collect()
-}
-
-fn gates_of(step: &Step) -> Vec<GateName> {
-    match &step.verb {
-        Verb::Shift { gates, .. } | Verb::Replace(Replace { gates, .. }) => gates.clone(),
-        Verb::Probe { gate } => vec![gate.clone()],
-        Verb::Scale { .. }
-        | Verb::Wait { .. }
-        | Verb::TestRoute { .. }
-        | Verb::Approve { .. }
-        | Verb::Pause { .. } => Vec::new(),
-    }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     journal::RunId,
-    plan::{ComponentName, OnFailure, Plan, Replace, Side, Step, StepId, Verb},
+    plan::{ComponentName, Ends, OnFailure, Plan, Side, StepId},
     rollout::{
         Actor, Bindings, Cause, Check, Ending, Event, Excused, ExcusedUntil, Found, Outcome,
         Picture, Progress, Purpose, Reading, State, Target, TestRoute, Timestamp, approvals_of,
@@ -97,9 +97,11 @@ impl Teller<'_> {
             }
             Event::Approved { step, voter, reason, .. } => {
                 let reason = reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                let quorum = match self.plan.step(step).map(|(_, step)| &step.verb) {
-                    Some(Verb::Approve { approvers, .. }) if approvers.quorum > 1 => {
-                        format!(" ({} of {})", approvals_of(self.after, step), approvers.quorum)
+                let quorum = match self.ends(step) {
+                    Some(Ends::OnVotes(ballot)) if ballot.approvers.quorum > 1 => {
+                        let (given, needed) =
+                            (approvals_of(self.after, step), ballot.approvers.quorum);
+                        format!(" ({given} of {needed})")
                     }
                     _ => String::new(),
                 };
@@ -172,11 +174,15 @@ impl Teller<'_> {
         Sentence::new(Sign::Note, format!("taken over by {by}")).with(more.collect())
     }
 
+    fn ends(&self, step: &StepId) -> Option<Ends<'_>> {
+        self.plan.step(step).map(|(_, step)| step.conduct().ends)
+    }
+
     fn step_started(&self, id: &StepId, deadline: Option<Timestamp>) -> Sentence {
         let say = |sign| self.at_step(id, sign, placed(self.plan, id));
-        match self.plan.step(id).map(|(_, step)| &step.verb) {
-            Some(Verb::Approve { on_expiry, .. }) => {
-                let then = match on_expiry {
+        match self.ends(id) {
+            Some(Ends::OnVotes(ballot)) => {
+                let then = match ballot.on_expiry {
                     OnFailure::RollBack => "rolled back",
                     OnFailure::Hold => "held",
                 };
@@ -186,10 +192,8 @@ impl Teller<'_> {
                 );
                 say(Sign::Question).with(more)
             }
-            Some(Verb::Pause { duration: None }) => {
-                say(Sign::Halt).with(self.to_type(Standing::Paused))
-            }
-            Some(Verb::Pause { duration: Some(_) }) => {
+            Some(Ends::OnWord) => say(Sign::Halt).with(self.to_type(Standing::Paused)),
+            Some(Ends::OnTime(_)) => {
                 let kept = self.plan.kept_by(id).zip(deadline).map(|(fleet, until)| {
                     let until = clock(until);
                     format!("the old fleet of {fleet} is kept until {until}; the gates stay armed")
@@ -198,12 +202,10 @@ impl Teller<'_> {
             }
             None
             | Some(
-                Verb::Scale { .. }
-                | Verb::Wait { .. }
-                | Verb::Probe { .. }
-                | Verb::Shift { .. }
-                | Verb::TestRoute { .. }
-                | Verb::Replace(_),
+                Ends::WhenChanged
+                | Ends::WhenSettled(_)
+                | Ends::AfterBake { .. }
+                | Ends::WhenAllPass { .. },
             ) => say(Sign::Note),
         }
     }
@@ -304,14 +306,16 @@ impl Teller<'_> {
     }
 
     fn bake_started(&self, id: &StepId, until: Timestamp) -> Sentence {
-        if let Some((_, Step { verb: Verb::TestRoute { .. }, .. })) = self.plan.step(id) {
+        let conduct = self.plan.step(id).map(|(_, step)| step.conduct());
+        let ends = conduct.map(|conduct| conduct.ends);
+        if let Some(Ends::WhenSettled(_)) = ends {
             let text = format!("load balancer nodes follow until {}", clock(until));
             return self.at_step(id, Sign::Note, text);
         }
-        let (gates, requests) = match self.plan.step(id).map(|(_, step)| &step.verb) {
-            Some(Verb::Shift { gates, min_requests, .. }) => (gates.as_slice(), *min_requests),
-            Some(Verb::Replace(Replace { gates, .. })) => (gates.as_slice(), None),
-            _ => (&[][..], None),
+        let gates = conduct.map_or(&[][..], |conduct| conduct.gates);
+        let requests = match ends {
+            Some(Ends::AfterBake { min_requests, .. }) => min_requests,
+            _ => None,
         };
         let and = requests.map_or_else(String::new, |n| format!(" and for at least {n} requests"));
         let names = || gates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -332,7 +336,7 @@ impl Teller<'_> {
     fn step_done(&self, id: &StepId) -> Option<Sentence> {
         let place = match self.plan.step(id) {
             // `Approved` has said so.
-            Some((_, step)) if matches!(step.verb, Verb::Approve { .. }) => return None,
+            Some((_, step)) if matches!(step.conduct().ends, Ends::OnVotes(_)) => return None,
             Some((component, _)) => place(component, id),
             None => id.to_string(),
         };

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Sign;
 use crate::{
-    plan::{Plan, StepId, Verb},
+    plan::{Ends, Plan, StepId},
     rollout::{Cause, Ending, Mode, State, awaits_person},
 };
 
@@ -136,7 +136,7 @@ impl fmt::Display for Standing {
 /// The steps under way that wait for somebody's approval.
 pub fn approvals_awaited(plan: &Plan, state: &State) -> Vec<StepId> {
     plan.steps()
-        .filter(|(_, step)| matches!(step.verb, Verb::Approve { .. }))
+        .filter(|(_, step)| matches!(step.conduct().ends, Ends::OnVotes(_)))
         .filter(|(_, step)| state.steps.get(&step.id).is_some_and(|s| s.stage.is_active()))
         .map(|(_, step)| step.id.clone())
         .collect()

@@ -23,8 +23,8 @@ use super::{
 use crate::{
     cloud::{Forward, TargetGroup},
     plan::{
-        AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind, GateName,
-        ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides, Verb,
+        Aim, AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind, GateName,
+        ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides,
         units::{Percent, Weight},
     },
     rollout::{Capacity, Split, Timestamp},
@@ -402,11 +402,12 @@ impl Landscape {
 
     fn note_gated_rises(&mut self, plan: &Plan) {
         for (_, step) in plan.steps() {
-            let Verb::Shift { route, candidate, gates, .. } = &step.verb else { continue };
+            let conduct = step.conduct();
+            let Aim::Weights { route, candidate } = conduct.aim else { continue };
             let Some((resources, sides)) = self.routes.get(route) else { continue };
             let Some(declared) = plan.routes.get(route) else { continue };
-            let split = split_at(*candidate, declared, sides);
-            let gates = gates.iter().filter_map(|name| plan.gates.get(name));
+            let split = split_at(candidate, declared, sides);
+            let gates = conduct.gates.iter().filter_map(|name| plan.gates.get(name));
             let alarms = gates.flat_map(|gate| match &gate.kind {
                 // Whether an excused alarm counts yet is not for the world to say.
                 GateKind::Alarms(alarms) if alarms.already != AlreadyInAlarm::Refuse => Vec::new(),
@@ -456,19 +457,12 @@ fn split_at(share: Percent, route: &Route, sides: &Standing) -> Split {
 }
 
 fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
-    let shifts = plan.steps().filter_map(|(_, step)| match &step.verb {
-        Verb::Shift { route, gates, .. } if gates.contains(gate) => Some(route.clone()),
-        Verb::Replace(replace) if replace.gates.contains(gate) => {
-            Some(RouteName::new(format!("software of {}", replace.fleet)))
-        }
-        Verb::Shift { .. }
-        | Verb::Replace(_)
-        | Verb::Scale { .. }
-        | Verb::TestRoute { .. }
-        | Verb::Wait { .. }
-        | Verb::Probe { .. }
-        | Verb::Approve { .. }
-        | Verb::Pause { .. } => None,
+    let guarded = plan.steps().map(|(_, step)| step.conduct());
+    let guarded = guarded.filter(|conduct| conduct.gates.contains(gate));
+    let shifts = guarded.filter_map(|conduct| match conduct.aim {
+        Aim::Weights { route, .. } => Some(route.clone()),
+        Aim::Software(replace) => Some(RouteName::new(format!("software of {}", replace.fleet))),
+        Aim::Nothing | Aim::Capacity { .. } | Aim::TestRoute { .. } => None,
     });
     shifts.collect()
 }

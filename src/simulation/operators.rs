@@ -12,7 +12,7 @@ use std::{
 use super::{Moment, OperatorCommand, OperatorScript, Scenario, World};
 use crate::{
     journal::{self, Request, RunId, Store, send},
-    plan::{Plan, Verb},
+    plan::{Ends, Plan},
     rollout::{Actor, Command, Event, Timestamp, Vote},
     runner::Clock,
 };
@@ -91,7 +91,7 @@ fn asked(plan: &Plan, run: &RunId, store: &dyn Store) -> Result<Vec<Timestamp>, 
     let asked = journal.iter().filter_map(|envelope| match &envelope.event {
         Event::StepStarted { step, .. } => plan
             .step(step)
-            .filter(|(_, step)| matches!(step.verb, Verb::Approve { .. }))
+            .filter(|(_, step)| matches!(step.conduct().ends, Ends::OnVotes(_)))
             .map(|_| envelope.at),
         _ => None,
     });

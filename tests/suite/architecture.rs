@@ -233,3 +233,27 @@ fn every_file_says_why_it_exists_and_mod_files_only_re_export() {
     }
     assert!(offences.is_empty(), "{}", offences.join("\n"));
 }
+
+/// Where a verb may be named outside `plan/`, and why.
+const VERBS_IN: [(&str, &str); 3] = [
+    ("report/words.rs", "what a step is called is written in this one place"),
+    ("testkit/sample.rs", "makes a plan for tests"),
+    ("cli/command/dispatch.rs", "another `Verb`: a command of the command line"),
+];
+
+#[test]
+fn what_a_verb_means_is_read_from_its_conduct() {
+    let mut offences = Vec::new();
+    for (name, lines) in files() {
+        if name.starts_with("plan/") || VERBS_IN.iter().any(|(file, _)| name == *file) {
+            continue;
+        }
+        for (number, line) in lines {
+            let is_verb = |(at, _): (usize, &str)| !line[..at].ends_with(char::is_alphanumeric);
+            if line.match_indices("Verb::").any(is_verb) {
+                offences.push(format!("src/{name}:{number}: {}", line.trim()));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "read `Step::conduct` instead:\n{}", offences.join("\n"));
+}

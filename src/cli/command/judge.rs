@@ -20,7 +20,7 @@ use crate::{
         Alpha, Config, Delay, Forecast, Metric, Outlook, Pace, Problem, Share, Standard, forecast,
         kayenta,
     },
-    plan::{GateName, Plan, Verb, units::Percent},
+    plan::{Aim, GateName, Plan, units::Percent},
 };
 
 pub(super) async fn judge(
@@ -112,15 +112,18 @@ const USUAL_SHARE: Percent = Percent::FIVE;
 
 /// The first share at which a plan's gate has both sides to compare.
 fn first_share(plan: &Plan, of: &GateName) -> Option<Percent> {
-    plan.steps().find_map(|(_, step)| match &step.verb {
-        Verb::Shift { candidate, gates, .. }
-            if gates.contains(of)
-                && *candidate > Percent::ZERO
-                && *candidate < Percent::HUNDRED =>
-        {
-            Some(*candidate)
+    plan.steps().find_map(|(_, step)| {
+        let conduct = step.conduct();
+        match conduct.aim {
+            Aim::Weights { candidate, .. }
+                if conduct.gates.contains(of)
+                    && candidate > Percent::ZERO
+                    && candidate < Percent::HUNDRED =>
+            {
+                Some(candidate)
+            }
+            _ => None,
         }
-        _ => None,
     })
 }
 
