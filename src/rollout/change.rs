@@ -154,6 +154,7 @@ pub(super) fn after(
         (Aim::Software(replacement), Picture::Software(live)) => {
             Some(Picture::Software(Software::at(goal(replacement, live))))
         }
+        // Whatever else is read does not fit the step: nothing can follow from it.
         _ => None,
     }
 }
@@ -196,6 +197,7 @@ pub fn change_of(
 pub(super) fn shrinks(before: &Picture, after: &Picture) -> bool {
     match (before, after) {
         (Picture::Capacity(before), Picture::Capacity(after)) => after.desired < before.desired,
+        // Nothing but capacity can be taken away, and a target keeps its kind.
         _ => false,
     }
 }

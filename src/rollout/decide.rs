@@ -70,7 +70,11 @@ fn react(plan: &Plan, state: &State, input: &Input, now: Timestamp) -> Result<Ve
             (Mode::Forward, OnInterrupt::RollBack) => {
                 vec![Event::RollbackStarted { cause: Cause::Interrupted { signal: *signal } }]
             }
-            _ => vec![Event::Interrupted { signal: *signal }],
+            (
+                Mode::NotStarted | Mode::Held(_) | Mode::RollingBack { .. } | Mode::Ended(_),
+                OnInterrupt::RollBack,
+            )
+            | (_, OnInterrupt::Hold) => vec![Event::Interrupted { signal: *signal }],
         },
     })
 }
@@ -126,6 +130,7 @@ fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
             let patience = plan.gates.get(gate).and_then(|gate| gate.tolerance.unknown);
             patience.map_or(plan.on_failure, |patience| patience.then)
         }
+        // Every other cause, a new one too, is a failure as the plan means the word.
         _ => plan.on_failure,
     };
     let cause = cause.clone();

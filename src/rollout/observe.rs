@@ -39,7 +39,12 @@ pub(super) fn observed(
                     cleared(plan, state, step, active, target, live)
                 }
                 Stage::Baking { .. } => baking(state, (step, active), target, live, now),
-                _ => Vec::new(),
+                Stage::Entered
+                | Stage::Cleared
+                | Stage::Done
+                | Stage::Failed(_)
+                | Stage::Reverted
+                | Stage::NeedsAttention => Vec::new(),
             }
         }
     }
@@ -210,6 +215,7 @@ fn ended_meanwhile(state: &State, target: &Target, live: &Picture) -> Option<Cal
         (Some(Picture::Software(known)), Picture::Software(live)) => {
             seen_software::ended_meanwhile(known, live)
         }
+        // Nothing else has an operation that could end.
         _ => None,
     }
 }

@@ -83,7 +83,12 @@ fn forward_polls(
             Stage::Baking { .. } => {
                 polls.push(observe(target, watch::STANDS_EVERY, watch::fresh_since(active, now)));
             }
-            _ => {}
+            Stage::Entered
+            | Stage::Cleared
+            | Stage::Done
+            | Stage::Failed(_)
+            | Stage::Reverted
+            | Stage::NeedsAttention => {}
         }
     }
     for (target, change) in state.changes.iter() {
@@ -121,18 +126,10 @@ fn wakes<'a>(
         .map(|(_, opens)| opens);
     let steps = active_steps(plan, state).flat_map(move |(_, step, active)| {
         let deadline = active.deadline.filter(|_| state.paused.is_none());
-        let bake = match active.stage {
-            Stage::Baking { until } => Some(until),
-            _ => None,
-        };
-        let retry =
-            target_of(step).and_then(|target| state.changes.get(&target)).and_then(|change| {
-                match &change.progress {
-                    Progress::InDoubt(Doubt::RetryAt(at)) => Some(*at),
-                    _ => None,
-                }
-            });
-        [deadline, bake, retry].into_iter().flatten()
+        let retry = target_of(step)
+            .and_then(|target| state.changes.get(&target))
+            .and_then(|change| change.progress.retry_at());
+        [deadline, active.stage.bakes_until(), retry].into_iter().flatten()
     });
     steps.chain(settles).chain(patience).chain(openings)
 }

@@ -173,6 +173,7 @@ impl Picture {
     pub fn is_back_in(&self, live: &Self) -> bool {
         match (self, live) {
             (Self::Software(origin), Self::Software(live)) => live.is_back_at(origin),
+            // Nothing else moves by itself.
             _ => self == live,
         }
     }
@@ -214,6 +215,7 @@ impl Picture {
                 ours.min == live.min && ours.max == live.max
             }
             (Self::Software(ours), Self::Software(live)) => ours.stands_in(live),
+            // All of anything else is this tool's.
             _ => self == live,
         }
     }

@@ -52,6 +52,20 @@ impl Stage {
             Self::Done | Self::Failed(_) | Self::Reverted | Self::NeedsAttention => false,
         }
     }
+
+    /// When the bake's time will be up, while the step bakes.
+    pub(super) fn bakes_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Baking { until } => Some(*until),
+            Self::Entered
+            | Self::Cleared
+            | Self::Changing
+            | Self::Done
+            | Self::Failed(_)
+            | Self::Reverted
+            | Self::NeedsAttention => None,
+        }
+    }
 }
 
 /// One change of one target, from intent to read-back.
@@ -76,6 +90,19 @@ pub enum Progress {
     /// Whether the call took effect is not known: it failed, or its runner died.
     InDoubt(Doubt),
     Confirmed,
+}
+
+impl Progress {
+    /// From when on the call may be made again, if it did not take effect.
+    pub(super) fn retry_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::InDoubt(Doubt::RetryAt(at)) => Some(*at),
+            Self::Calling
+            | Self::Confirming { .. }
+            | Self::InDoubt(Doubt::GivenUp(_))
+            | Self::Confirmed => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

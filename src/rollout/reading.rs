@@ -32,6 +32,19 @@ pub enum Check {
 }
 
 impl Check {
+    /// The side of a route that it waits for to be sent nothing.
+    pub(super) fn drained(&self) -> Option<(&RouteName, Side)> {
+        match self {
+            Self::Drained { route, side } => Some((route, *side)),
+            Self::Gate(_)
+            | Self::Healthy { .. }
+            | Self::BaselineHealthy { .. }
+            | Self::Served { .. }
+            | Self::Requests { .. }
+            | Self::Stands(_) => None,
+        }
+    }
+
     /// Whether it asks how the targets of a group are: there is nothing to wait for where the group is gone.
     pub fn asks_after_targets(&self) -> bool {
         match self {

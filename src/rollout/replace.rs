@@ -73,6 +73,7 @@ pub(super) fn steer(
         {
             Next::Hold(live.held())
         }
+        // On its way, on another one, or waiting for leave: nothing is to be asked until more is seen.
         _ => Next::Time,
     }
 }

@@ -183,6 +183,7 @@ fn shrink_turn(
         (Some(Picture::Split(split)), Some(bound)) => {
             split.weight(bound.member(side)) != Weight::ZERO && !state.gone.contains(&route_target)
         }
+        // Of rules that differ, or a route that was not read, nobody knows whether it serves.
         _ => false,
     };
     if serves || watch::drained(plan, state, target, since) {
@@ -348,7 +349,7 @@ pub(super) fn watched(plan: &Plan, state: &State, since: Timestamp) -> Vec<Watch
     let checks = waiting.filter_map(|(target, trail)| {
         match (turn(plan, state, target, trail, since), trail.steps.first()) {
             (Turn::Later(Some(check)), Some(step)) => Some((check, step.clone())),
-            _ => None,
+            (Turn::Now | Turn::Later(_) | Turn::Never(_), Some(_) | None) => None,
         }
     });
     let mut all: Vec<Watched> = Vec::new();
@@ -356,12 +357,8 @@ pub(super) fn watched(plan: &Plan, state: &State, since: Timestamp) -> Vec<Watch
         if all.iter().any(|watched| watched.check == check) {
             continue;
         }
-        let fresh = match &check {
-            Check::Drained { route, side } => {
-                watch::settled_at(plan, state, route, *side).map_or(since, |at| at.max(since))
-            }
-            _ => since,
-        };
+        let settled = check.drained().and_then(|(r, side)| watch::settled_at(plan, state, r, side));
+        let fresh = settled.map_or(since, |at| at.max(since));
         let every = watch::every(plan, &check);
         all.push(Watched { check, step, every, since: fresh, covering: since });
     }
@@ -373,10 +370,7 @@ pub(super) fn wakes(
     state: &State,
     since: Timestamp,
 ) -> impl Iterator<Item = Timestamp> {
-    let retries = state.changes.values().filter_map(|change| match change.progress {
-        Progress::InDoubt(Doubt::RetryAt(at)) => Some(at),
-        _ => None,
-    });
+    let retries = state.changes.values().filter_map(|change| change.progress.retry_at());
     let settles = state
         .idle_since
         .keys()

@@ -209,7 +209,11 @@ impl Move {
             Some(operation) if operation.to == after.version => {
                 match (&operation.phase, before.flow) {
                     (Phase::Moving { .. }, Flow::Open) => Self::Follow,
-                    _ => Self::GoOn,
+                    (Phase::Moving { .. }, Flow::Held)
+                    | (
+                        Phase::Ready | Phase::Failed { .. } | Phase::TakenBack { .. },
+                        Flow::Open | Flow::Held,
+                    ) => Self::GoOn,
                 }
             }
             Some(_) => Self::TakeBack,

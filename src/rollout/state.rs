@@ -308,7 +308,7 @@ impl State {
                     last.failures
                 }
             },
-            _ => 0,
+            Some(_) | None => 0,
         };
         let change = Change {
             purpose: purpose.clone(),

@@ -100,15 +100,17 @@ fn each(
     };
     for (_, step, active) in active_steps(plan, state) {
         let gates = gates_of(plan, step, only).cloned().map(Check::Gate);
-        let others = match only {
-            Some(Check::Gate(_) | Check::Served { .. }) => Vec::new(),
-            _ => others_of(plan, state, step, active),
+        // No step waits for these two beside its gates, so there is nothing to look through.
+        let others = if matches!(only, Some(Check::Gate(_) | Check::Served { .. })) {
+            Vec::new()
+        } else {
+            others_of(plan, state, step, active)
         };
         for check in gates.chain(others.into_iter().filter(is_asked)) {
-            let since = match &check {
-                Check::Drained { route, side } => settled_at(plan, state, route, *side)
+            let since = match check.drained() {
+                Some((route, side)) => settled_at(plan, state, route, side)
                     .map_or(active.started, |at| at.max(active.started)),
-                _ => fresh_since(active, now),
+                None => fresh_since(active, now),
             };
             add(Watched {
                 every: every(plan, &check),
@@ -300,10 +302,7 @@ fn checks_of_bake(
 
 /// The moment from which readings count for a step: its start; once its bake's time is up, that moment.
 pub(super) fn fresh_since(active: &StepState, now: Timestamp) -> Timestamp {
-    match active.stage {
-        Stage::Baking { until } if now >= until => until,
-        _ => active.started,
-    }
+    active.stage.bakes_until().filter(|until| now >= *until).unwrap_or(active.started)
 }
 
 /// Whether a step would raise the candidate's share, as far as is known. More of a new version always does.
@@ -325,6 +324,7 @@ fn rises(state: &State, step: &Step, active: &StepState) -> bool {
         Some(Picture::Split(after)) => {
             after.share(&bound.candidate) > known.share(&bound.candidate)
         }
+        // What cannot be told is taken for more.
         _ => true,
     }
 }
@@ -476,9 +476,9 @@ pub(super) fn patience_ends_of(
 pub(super) fn settles(plan: &Plan, state: &State) -> Vec<Timestamp> {
     active_steps(plan, state)
         .flat_map(|(_, step, active)| others_of(plan, state, step, active))
-        .filter_map(|check| match check {
-            Check::Drained { route, side } => settled_at(plan, state, &route, side),
-            _ => None,
+        .filter_map(|check| {
+            let (route, side) = check.drained()?;
+            settled_at(plan, state, route, side)
         })
         .collect()
 }

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use super::{
-    Cause, Ending, Mode, Restore, Signal, Stage, State, Timestamp, calendar, step::active_steps,
-    waiting,
+    Cause, Ending, Mode, Restore, Signal, State, Timestamp, calendar, step::active_steps, waiting,
 };
 use crate::plan::Plan;
 
@@ -35,9 +34,9 @@ pub fn why(plan: &Plan, state: &State, now: Timestamp) -> Vec<String> {
         Mode::Forward => {
             let paused = state.paused.map(|at| format!("paused since {at}"));
             let steps = active_steps(plan, state).map(|(_, step, active)| {
-                let doing = match active.stage {
-                    Stage::Baking { .. } => "bakes, waiting for",
-                    _ => "waits for",
+                let doing = match active.stage.bakes_until() {
+                    Some(_) => "bakes, waiting for",
+                    None => "waits for",
                 };
                 format!(
                     "{} {doing} {}",
