@@ -46,6 +46,17 @@ pub enum Aim<'a> {
 }
 
 impl<'a> Aim<'a> {
+    /// The replacement it takes further, if it is one.
+    pub fn replaces(self) -> Option<&'a Replace> {
+        match self {
+            Self::Software(replace) => Some(replace),
+            Self::Nothing
+            | Self::Weights { .. }
+            | Self::Capacity { .. }
+            | Self::TestRoute { .. } => None,
+        }
+    }
+
     /// The side of a fleet whose size has to be read first, because this one's follows from it.
     pub fn reference(self) -> Option<(&'a FleetName, Side)> {
         match self {
@@ -95,7 +106,7 @@ pub enum Ends<'a> {
 
 impl Ends<'_> {
     /// Whether a person has to do something for the step to end.
-    pub fn awaits_person(self) -> bool {
+    pub fn needs_person(self) -> bool {
         match self {
             Self::OnVotes(_) | Self::OnWord => true,
             Self::WhenChanged
@@ -130,6 +141,11 @@ pub enum TimeLimit {
 impl Step {
     pub fn conduct(&self) -> Conduct<'_> {
         self.verb.conduct()
+    }
+
+    /// The replacement this step takes further, if it is one.
+    pub fn replaces(&self) -> Option<&Replace> {
+        self.conduct().aim.replaces()
     }
 }
 

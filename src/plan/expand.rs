@@ -47,8 +47,8 @@ pub fn attaching(component: &ComponentName, route: &RouteName) -> Step {
     }
 }
 
-/// The step that a run puts ahead of a component's own when instances of another version stand on the candidate side of a
-/// fleet whose plan says to replace them.
+/// The step that a run puts ahead of a component's own when instances of another version stand on the candidate side of
+/// a fleet whose plan says to replace them.
 pub fn scaling_away(component: &ComponentName, fleet: &FleetName) -> Step {
     Step {
         id: StepId::new(format!("{component}/0-replace-{fleet}")),

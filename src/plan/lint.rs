@@ -211,14 +211,11 @@ fn ungated(steps: &[&Draft]) -> impl Iterator<Item = Problem> {
 }
 
 fn ungated_replacements(steps: &[&Draft]) -> Option<Problem> {
-    let ungated = steps.iter().filter(
-        // A deployment that waits before it moves traffic meets no user yet.
-        |step| {
-            step.verb
-                .replaces()
-                .is_some_and(|replace| replace.gates.is_empty() && replace.extent != Extent::Ready)
-        },
-    );
+    // A deployment that waits before it moves traffic meets no user yet.
+    let goes_unwatched =
+        |replace: &Replace| replace.gates.is_empty() && replace.extent != Extent::Ready;
+    let ungated =
+        steps.iter().filter(|step| step.verb.conduct().aim.replaces().is_some_and(goes_unwatched));
     at_all(
         Problem::warning("lint::ungated-promotion", "software is replaced without a gate"),
         ungated.map(|step| (step.span, "nothing would notice a bad version".to_owned())).collect(),

@@ -270,13 +270,6 @@ pub struct Step {
     pub timeout: Option<Duration>,
 }
 
-impl Step {
-    /// The replacement this step takes further, if it is one.
-    pub fn replaces(&self) -> Option<&Replace> {
-        self.verb.replaces()
-    }
-}
-
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -319,20 +312,6 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// The replacement it takes further, if it is one.
-    pub fn replaces(&self) -> Option<&Replace> {
-        match self {
-            Self::Replace(replace) => Some(replace),
-            Self::Scale { .. }
-            | Self::Wait { .. }
-            | Self::Probe { .. }
-            | Self::Shift { .. }
-            | Self::TestRoute { .. }
-            | Self::Approve { .. }
-            | Self::Pause { .. } => None,
-        }
-    }
-
     pub fn name(&self) -> &'static str {
         match self {
             Self::Scale { .. } => "scale",

@@ -1,5 +1,5 @@
-//! What becomes of calls and steps that fail: a call is made again for as long as that may help, and a step that has failed
-//! says why.
+//! What becomes of calls and steps that fail: a call is made again for as long as that may help, and a step that has
+//! failed says why.
 
 use std::time::Duration;
 

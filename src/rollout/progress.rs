@@ -1,5 +1,5 @@
-//! How far things are, as the state keeps it: the run as a whole, a step, a change of one target from intent to read-back,
-//! and what a roll-back needs to know of every target that was ever to be changed.
+//! How far things are, as the state keeps it: the run as a whole, a step, a change of one target from intent to
+//! read-back, and what a roll-back needs to know of every target that was ever to be changed.
 
 use std::collections::BTreeSet;
 

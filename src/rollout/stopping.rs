@@ -1,5 +1,5 @@
-//! What stops a step while it is under way or its gates are armed: a gate that has failed or stayed unknown for longer than
-//! is tolerated, users who meet nobody healthy, or something that is not there any more. It follows from what was read,
+//! What stops a step while it is under way or its gates are armed: a gate that has failed or stayed unknown for longer
+//! than is tolerated, users who meet nobody healthy, or something that is not there any more. It follows from what was read,
 //! never from the moment of reading it.
 
 use super::{Cause, Check, Event, Stage, State, Timestamp, failing::fail, step::latest, watch};

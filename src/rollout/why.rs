@@ -57,7 +57,7 @@ pub fn awaits_person(plan: &Plan, state: &State) -> bool {
     let mut active = active_steps(plan, state).peekable();
     state.paused.is_some()
         || (active.peek().is_some()
-            && active.all(|(_, step, _)| step.conduct().ends.awaits_person()))
+            && active.all(|(_, step, _)| step.conduct().ends.needs_person()))
 }
 
 impl fmt::Display for Cause {

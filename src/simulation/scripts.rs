@@ -1,4 +1,5 @@
-//! What a scenario may say of everything but the two sides: clocks, answers, calls that go wrong, and what other people do.
+//! What a scenario may say of everything but the two sides: clocks, answers, calls that go wrong, and what other people
+//! do.
 
 use std::time::Duration;
 
