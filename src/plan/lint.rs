@@ -12,7 +12,7 @@ use super::{
     model::{Fleet, Gate, GateKind, Route, Until},
     names::{FleetName, GateName, RouteName, Side},
     problem::Problem,
-    replacement::Extent,
+    replacement::{Extent, Replace},
     span::Span,
     units::{Percent, format_duration},
     unpublished,

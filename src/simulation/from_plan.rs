@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -211,6 +212,7 @@ impl Landscape {
                 split: split.clone(),
                 sticky_for: self.scenario.stickiness,
                 written: Some(FORWARDS.to_owned()),
+                rule: None,
             };
             self.rules
                 .entry(resource.clone())
@@ -337,6 +339,7 @@ impl Landscape {
                     split: Split(BTreeMap::from([(member.clone(), script.weight)])),
                     sticky_for: None,
                     written: None,
+                    rule: None,
                     resource,
                 };
                 let rule = SimulatedRule::new(place, forward);
@@ -371,12 +374,13 @@ impl Landscape {
     }
 
     fn add_alarms(&mut self, plan: &Plan) {
+        let routes_by_gate = routes_shifted_by_gate(plan);
         let mut routes_by_alarm: BTreeMap<String, BTreeSet<RouteName>> = BTreeMap::new();
         for (name, gate) in &plan.gates {
             if let GateKind::Alarms(alarms) = &gate.kind {
                 for alarm in &alarms.names {
                     let routes = routes_by_alarm.entry(alarm.clone()).or_default();
-                    routes.extend(routes_shifted_with(plan, name));
+                    routes.extend(routes_by_gate.get(name).into_iter().flatten().cloned());
                 }
             }
         }
@@ -421,31 +425,23 @@ impl Landscape {
     }
 
     fn note_gated_rises(&mut self, plan: &Plan) {
+        // A thousand shifts may watch one gate of a thousand alarms.
+        let counting = plan.gates.iter().filter_map(|(name, gate)| {
+            // Whether an excused alarm counts yet is not for the world to say.
+            let alarms = gate.kind.alarms().filter(|it| it.already == AlreadyInAlarm::Refuse)?;
+            // A run may have asked just before the alarm went off, and acts on that answer.
+            let patience = gate.every.saturating_mul(2) + Duration::from_secs(5);
+            Some((name, (alarms.names.clone().into(), patience)))
+        });
+        let counting: BTreeMap<&GateName, (Arc<[String]>, Duration)> = counting.collect();
         for (_, step) in plan.steps() {
             let conduct = step.conduct();
             let Aim::Weights { route, candidate } = conduct.aim else { continue };
             let Some((resources, sides)) = self.routes.get(route) else { continue };
             let Some(declared) = plan.routes.get(route) else { continue };
             let split = split_at(candidate, declared, sides);
-            let gates = conduct.gates.iter().filter_map(|name| plan.gates.get(name));
-            let alarms = gates.flat_map(|gate| match &gate.kind {
-                // Whether an excused alarm counts yet is not for the world to say.
-                GateKind::Alarms(alarms) if alarms.already != AlreadyInAlarm::Refuse => Vec::new(),
-                GateKind::Alarms(alarms) => {
-                    // A run may have asked just before the alarm went off, and acts on that answer.
-                    let patience = gate.every.saturating_mul(2) + Duration::from_secs(5);
-                    alarms.names.iter().map(|name| (name.clone(), patience)).collect()
-                }
-                GateKind::Healthy { .. }
-                | GateKind::Http(_)
-                | GateKind::Metric(_)
-                | GateKind::Compare(_)
-                | GateKind::ErrorBudget(_)
-                | GateKind::Command(_)
-                | GateKind::Lambda(_)
-                | GateKind::Window(_) => Vec::new(),
-            });
-            let alarms: Vec<(String, Duration)> = alarms.collect();
+            let alarms = conduct.gates.iter().filter_map(|name| counting.get(name).cloned());
+            let alarms: Vec<(Arc<[String]>, Duration)> = alarms.collect();
             self.gated_rises.extend(resources.iter().map(|resource| GatedRise {
                 resource: resource.clone(),
                 split: split.clone(),
@@ -481,15 +477,21 @@ fn split_at(share: Percent, route: &Route, sides: &Standing) -> Split {
     Split::default().shifted(members, share, route.kind.scale())
 }
 
-fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
-    let guarded = plan.steps().map(|(_, step)| step.conduct());
-    let guarded = guarded.filter(|conduct| conduct.gates.contains(gate));
-    let shifts = guarded.filter_map(|conduct| match conduct.aim {
-        Aim::Weights { route, .. } => Some(route.clone()),
-        Aim::Software(replace) => Some(RouteName::new(format!("software of {}", replace.fleet))),
-        Aim::Nothing | Aim::Capacity { .. } | Aim::TestRoute { .. } => None,
-    });
-    shifts.collect()
+/// The routes that are shifted with each gate, or stand for what is replaced with it.
+fn routes_shifted_by_gate(plan: &Plan) -> BTreeMap<&GateName, BTreeSet<RouteName>> {
+    let mut by_gate: BTreeMap<&GateName, BTreeSet<RouteName>> = BTreeMap::new();
+    for (_, step) in plan.steps() {
+        let conduct = step.conduct();
+        let route = match conduct.aim {
+            Aim::Weights { route, .. } => route.clone(),
+            Aim::Software(replace) => RouteName::new(format!("software of {}", replace.fleet)),
+            Aim::Nothing | Aim::Capacity { .. } | Aim::TestRoute { .. } => continue,
+        };
+        for gate in conduct.gates {
+            by_gate.entry(gate).or_default().insert(route.clone());
+        }
+    }
+    by_gate
 }
 
 #[cfg(test)]

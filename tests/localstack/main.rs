@@ -11,9 +11,11 @@
 )]
 
 mod aliases;
+mod cases;
 mod fault_stories;
 mod faults;
 mod fleets;
+mod full_disk;
 mod gates;
 mod lambda;
 mod leads;
