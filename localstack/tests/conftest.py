@@ -15,10 +15,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tidegate_localstack.cli import aws_environment
-from tidegate_localstack.instance import Instance, Record
-from tidegate_localstack.seed import wipe
-from tidegate_localstack.world import Clients, World
+from tidegate_localstack.process.cli import aws_environment
+from tidegate_localstack.process.instance import Instance, Record
+from tidegate_localstack.worlds.seed import wipe
+from tidegate_localstack.worlds.world import Clients, World
 
 _numbers = itertools.count(1)
 _counts: dict[str, Counter[str]] = defaultdict(Counter)
