@@ -4,22 +4,25 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test build unit suite model localstack faults python sweep core lint format clippy fmt schema bench deny check
+.PHONY: help demo test build build-rest unit suite model localstack faults python sweep core lint format clippy fmt schema bench deny check
 
 # Backtraces of panicking tests cost more time than the tests do.
 export RUST_BACKTRACE ?= 0
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## a healthy canary to promoted, then a bad one to rolled back, on LocalStack
 	@scripts/demo
 
 test: ## every test, what waits beside what computes; the slowest are told at the end
-	@scripts/stages python build localstack faults unit suite model
+	@scripts/stages python localstack faults unit suite model
 
-build: ## everything that the Rust tests need, built at once
-	@scripts/rust-tests build
+build: ## what the LocalStack tests need: the binary and themselves
+	@scripts/rust-tests build localstack
+
+build-rest: ## the other Rust tests
+	@scripts/rust-tests build unit suite model
 
 unit: ## unit tests
 	@scripts/rust-tests unit
