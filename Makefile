@@ -4,59 +4,71 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit model localstack python sweep core lint fmt docs schema bench deny check
+.PHONY: help demo test build build-rest unit suite model localstack faults python sweep core lint format clippy fmt schema bench deny check
 
 # Backtraces of panicking tests cost more time than the tests do.
 export RUST_BACKTRACE ?= 0
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## a healthy canary to promoted, then a bad one to rolled back, on LocalStack
 	@scripts/demo
 
-test: unit model python localstack ## every test
-	@echo "make test: all layers passed"
+test: ## every test, what waits beside what computes; the slowest are told at the end
+	@scripts/stages python localstack faults unit suite model
 
-unit: ## unit tests and the suite over the simulated cloud
-	@cargo test --quiet --lib --bins --test suite
+build: ## what the LocalStack tests need: the binary and themselves
+	@scripts/rust-tests build localstack
+
+build-rest: ## the other Rust tests
+	@scripts/rust-tests build unit suite model
+
+unit: ## unit tests
+	@scripts/rust-tests unit
+
+suite: ## the suite over the simulated cloud
+	@scripts/rust-tests suite
 
 model: ## every interleaving of small plans; prints the states explored
-	@cargo test --quiet --test model -- --nocapture
+	@scripts/rust-tests model --show-output
 
 python: ## lints and tests of our LocalStack package
-	@localstack/tide-aws test
+	@localstack/tide-aws test --durations 20
 
 # The worlds share one account: with Route 53's rate, which localstack/tests has, setting them up would take longer than
-# the tests; CodeDeploy's minutes are shortened for the same reason. The faults come by themselves: a hundred runs beside
-# them would make those who measure answers under load wait for them. They leave many worlds behind, whose targets are
-# asked less often how they are. They are a sample, by a printed seed; `make sweep` runs all of them.
+# the tests; CodeDeploy's minutes are shortened for the same reason.
 localstack: ## the real binary against a LocalStack process
 	@export TIDEGATE_ROUTE53_RATE=0 TIDEGATE_CODEDEPLOY_MINUTE_SECONDS=6
-	scripts/with-localstack cargo test --quiet --test localstack -- --test-threads 5 --nocapture --skip faults::
-	TIDEGATE_HEALTH_CHECK_SECONDS=1 scripts/with-localstack cargo test --quiet --test localstack -- --nocapture faults::
+	scripts/with-localstack scripts/rust-tests localstack --test-threads 8 --show-output --skip faults::
 
-sweep: ## every fault at every operation, where `make test` takes a sample
-	@export TIDEGATE_SWEEP=all TIDEGATE_ROUTE53_RATE=0 TIDEGATE_CODEDEPLOY_MINUTE_SECONDS=6 TIDEGATE_HEALTH_CHECK_SECONDS=1
-	scripts/with-localstack cargo test --quiet --test localstack -- --nocapture faults::
+# The faults have a LocalStack of their own: a hundred runs would make those wait who measure answers under load. They
+# leave many worlds behind, whose targets are asked less often how they are. They are a sample, by a printed seed;
+# `make sweep` runs all of them.
+faults: ## every operation of AWS going wrong on the wire, in ways that are sampled
+	@export TIDEGATE_ROUTE53_RATE=0 TIDEGATE_CODEDEPLOY_MINUTE_SECONDS=6 TIDEGATE_HEALTH_CHECK_SECONDS=1
+	scripts/with-localstack scripts/rust-tests localstack --show-output faults::
+
+sweep: export TIDEGATE_SWEEP = all
+sweep: faults ## every fault at every operation, where `make test` takes a sample
 
 core: ## the quick inner loop: no AWS SDK, nothing that needs one
 	@cargo test --quiet --no-default-features --lib --test suite --test model
 
-lint: ## formatting, clippy, the wall around the SDKs, generated files
+lint: format clippy ## formatting, clippy, the wall around the SDKs
+
+format:
 	@cargo fmt --check
-	cargo clippy --quiet --all-targets -- -D warnings
+
+clippy:
+	@cargo clippy --quiet --all-targets -- -D warnings
 	cargo clippy --quiet --all-targets --no-default-features -- -D warnings
-	$(MAKE) --no-print-directory docs
 
 fmt:
 	@cargo fmt
 
 schema: ## write plans/schema.json
 	@cargo run --quiet -- schema > plans/schema.json
-
-docs: ## generated files are up to date
-	@cargo run --quiet -- schema | diff -u plans/schema.json - || { echo "plans/schema.json is old: run 'make schema'"; exit 1; }
 
 bench: ## process time, memory and API calls; nothing here is a test
 	@scripts/bench
@@ -65,4 +77,5 @@ deny: ## licences and sources of dependencies; installs cargo-deny where it is m
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check bans licenses sources
 
-check: test lint ## what CI runs
+check: ## what CI runs: every test and every lint, side by side
+	@scripts/stages

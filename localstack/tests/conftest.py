@@ -15,9 +15,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tidegate_localstack.cli import aws_environment
-from tidegate_localstack.instance import Instance, Record
-from tidegate_localstack.world import Clients, World
+from tidegate_localstack.process.cli import aws_environment
+from tidegate_localstack.process.instance import Instance, Record
+from tidegate_localstack.worlds.seed import wipe
+from tidegate_localstack.worlds.world import Clients, World
 
 _numbers = itertools.count(1)
 _counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -42,7 +43,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def localstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
     """A running LocalStack, and an environment in which boto3 finds it."""
     instance = Instance(tmp_path_factory.mktemp("localstack"))
     saved = dict(os.environ)
@@ -58,10 +59,25 @@ def localstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
         instance.down()
 
 
+@pytest.fixture(scope="module")
+def localstack(process: Record) -> Iterator[Record]:
+    """The running LocalStack, which each file of tests leaves empty.
+
+    Worlds go on moving when their test is over, and a hundred of them take a processor: the later a
+    test came, the longer it had to wait.
+    """
+    yield process
+    wipe(process.endpoint)
+
+
 @pytest.fixture(scope="session")
-def aws(localstack: Record) -> Callable[[str], Any]:
+def clients() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def aws(localstack: Record, clients: dict[str, Any]) -> Callable[[str], Any]:
     """Makes AWS clients, one per service."""
-    clients: dict[str, Any] = {}
 
     def client(name: str) -> Any:
         if name not in clients:

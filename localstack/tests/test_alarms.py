@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conftest import eventually
-from tidegate_localstack.alarm_rules import RuleError, children, evaluate
-from tidegate_localstack.world import target_group_alarms
+from tidegate_localstack.emulated.alarm_rules import RuleError, children, evaluate
+from tidegate_localstack.worlds.world import target_group_alarms
 
 Aws = Callable[[str], Any]
 BOTH = ["MetricAlarm", "CompositeAlarm"]

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from conftest import eventually
 from tidegate_localstack.errors import LocalAwsError
-from tidegate_localstack.instance import Instance, Record, process_start
-from tidegate_localstack.seed import wipe
-from tidegate_localstack.world import Clients, World
+from tidegate_localstack.process.instance import Instance, Record, process_start
+from tidegate_localstack.worlds.seed import wipe
+from tidegate_localstack.worlds.world import Clients, World
 
 Aws = Callable[[str], Any]
 
@@ -88,3 +90,25 @@ def test_wiping_empties_every_service(localstack: Record, tmp_path: Path) -> Non
         assert clients.cloudwatch.describe_alarms()["MetricAlarms"] == []
     finally:
         instance.down()
+
+
+def test_a_retired_world_has_no_instances_and_alarms_and_others_keep_theirs(
+    localstack: Record, aws: Aws
+) -> None:
+    for prefix in ("tired", "tireless"):
+        World(Clients.from_environment(), prefix).seed()
+    body = json.dumps({"prefix": "tired"}).encode()
+    with urllib.request.urlopen(f"{localstack.endpoint}/_tidegate/retire", body, timeout=30) as end:
+        assert json.load(end)["retired"] == ["tired-blue", "tired-green"]
+
+    def instances(prefix: str) -> int:
+        names = [f"{prefix}-blue", f"{prefix}-green"]
+        found = aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=names)
+        return sum(len(group["Instances"]) for group in found["AutoScalingGroups"])
+
+    def alarms(prefix: str) -> int:
+        found = aws("cloudwatch").describe_alarms(AlarmNamePrefix=f"{prefix}-")
+        return len(found["MetricAlarms"])
+
+    eventually(lambda: instances("tired") == 0)
+    assert (alarms("tired"), alarms("tireless"), instances("tireless")) == (0, 2, 2)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tidegate_localstack import coverage
+from tidegate_localstack.process import coverage
 
 
 def test_the_page_is_current() -> None:
     assert coverage.page() == coverage.PAGE.read_text(), (
-        "run: python -m tidegate_localstack.coverage"
+        "run: python -m tidegate_localstack.process.coverage"
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conftest import eventually
-from tidegate_localstack import runs
+from tidegate_localstack.emulated import runs
 
 Aws = Callable[[str], Any]
 

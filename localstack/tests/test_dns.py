@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from conftest import eventually, refused_as
-from tidegate_localstack.instance import Record
+from tidegate_localstack.process.instance import Record
 
 
 class Zone:

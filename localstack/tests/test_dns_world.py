@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tidegate_localstack.instance import Record
-from tidegate_localstack.load import _find_way
-from tidegate_localstack.world import Clients
-from tidegate_localstack.world_dns import DnsWorld
+from tidegate_localstack.process.instance import Record
+from tidegate_localstack.worlds.dns import DnsWorld
+from tidegate_localstack.worlds.load import _find_way
+from tidegate_localstack.worlds.world import Clients
 
 Aws = Callable[[str], Any]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate_localstack import environment
+from tidegate_localstack.process import environment
 
 
 @pytest.fixture

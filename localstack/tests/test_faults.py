@@ -12,7 +12,7 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tidegate_localstack.instance import Record
+from tidegate_localstack.process.instance import Record
 
 Aws = Callable[[str], Any]
 Inject = Callable[..., urllib3.BaseHTTPResponse]

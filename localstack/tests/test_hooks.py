@@ -10,7 +10,7 @@ from typing import Any
 from localstack.aws.handlers.service_plugin import ServiceLoader
 from localstack.services.plugins import Service
 
-from tidegate_localstack.hooks import pass_when_loaded
+from tidegate_localstack.process.hooks import pass_when_loaded
 
 
 class SlowRouter:

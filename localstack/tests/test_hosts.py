@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tidegate_localstack import engine, traffic
-from tidegate_localstack.routing import Seen, pick_rule
+from tidegate_localstack.emulated import engine, traffic
+from tidegate_localstack.emulated.routing import Seen, pick_rule
 
 DOMAIN = "elb.localhost.localstack.cloud"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate_localstack.load import Cookies, Tally, _version
+from tidegate_localstack.worlds.load import Cookies, Tally, _version
 
 
 def test_answers_are_counted_by_version_and_errors_apart() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tidegate_localstack.metric_store import SAMPLES_KEPT, MetricStore, series_of
+from tidegate_localstack.emulated.metric_store import SAMPLES_KEPT, MetricStore, series_of
 
 METRIC = ("000000000000", "eu-west-1", "AWS/ApplicationELB", "TargetResponseTime")
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

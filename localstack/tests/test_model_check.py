@@ -8,10 +8,10 @@ from localstack.aws.spec import load_service
 
 from conftest import Tally
 from model_cases import Case, cases, minimal, operation_model
-from tidegate_localstack import coverage
-from tidegate_localstack.constraints import compiled
-from tidegate_localstack.instance import Record
-from tidegate_localstack.model_check import problem_with
+from tidegate_localstack.emulated.constraints import compiled
+from tidegate_localstack.emulated.model_check import problem_with
+from tidegate_localstack.process import coverage
+from tidegate_localstack.process.instance import Record
 from wire import Wire
 
 GENERAL = {

@@ -15,9 +15,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conftest import eventually
-from tidegate_localstack.instance import Record
-from tidegate_localstack.world import Clients, user_data
-from tidegate_localstack.world_network import NetworkWorld
+from tidegate_localstack.process.instance import Record
+from tidegate_localstack.worlds.network import NetworkWorld
+from tidegate_localstack.worlds.world import Clients, user_data
 
 Aws = Callable[[str], Any]
 _numbers = itertools.count(1)

@@ -10,8 +10,8 @@ import boto3
 import pytest
 
 from conftest import refused_as
-from tidegate_localstack.instance import Record
-from tidegate_localstack.world import Clients, World
+from tidegate_localstack.process.instance import Record
+from tidegate_localstack.worlds.world import Clients, World
 from wire import ANYTHING
 
 Aws = Callable[[str], Any]

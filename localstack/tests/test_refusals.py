@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from conftest import refused_as
-from tidegate_localstack.instance import Record
-from tidegate_localstack.world import Clients, World
+from tidegate_localstack.process.instance import Record
+from tidegate_localstack.worlds.world import Clients, World
 
 Aws = Callable[[str], Any]
 NOBODY = "i-0123456789abcdef0"

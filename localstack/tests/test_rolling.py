@@ -13,9 +13,9 @@ import pytest
 import urllib3
 
 from conftest import eventually
-from tidegate_localstack.instance import Record
-from tidegate_localstack.world import Clients
-from tidegate_localstack.world_rolling import BAD, GOOD, RollingWorld
+from tidegate_localstack.process.instance import Record
+from tidegate_localstack.worlds.rolling import BAD, GOOD, RollingWorld
+from tidegate_localstack.worlds.world import Clients
 
 Aws = Callable[[str], Any]
 _numbers = itertools.count(1)

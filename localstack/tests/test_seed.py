@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tidegate_localstack.seed import KINDS, default_prefix, prefix
-from tidegate_localstack.world import Clients, World
+from tidegate_localstack.worlds.seed import KINDS, default_prefix, prefix
+from tidegate_localstack.worlds.world import Clients, World
 
 Aws = Callable[[str], Any]
 
@@ -92,7 +92,7 @@ def test_an_ordinary_name_is_taken(name: str) -> None:
 
 
 def release(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tidegate_localstack.release", *arguments]
+    command = [sys.executable, "-m", "tidegate_localstack.worlds.release", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from conftest import eventually
-from tidegate_localstack.shifts import share_at
-from tidegate_localstack.world import Clients
-from tidegate_localstack.world_shift import EcsWorld, LambdaWorld
+from tidegate_localstack.emulated.shifts import share_at
+from tidegate_localstack.worlds.shift import EcsWorld, LambdaWorld
+from tidegate_localstack.worlds.world import Clients
 
 Aws = Callable[[str], Any]
 _numbers = itertools.count(1)

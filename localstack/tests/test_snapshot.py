@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from conftest import eventually
-from tidegate_localstack.snapshot import Snapshot
-from tidegate_localstack.world import Clients
-from tidegate_localstack.world_codedeploy import CodeDeployWorld
-from tidegate_localstack.world_dns import DnsWorld
-from tidegate_localstack.world_shift import EcsWorld, LambdaWorld
+from tidegate_localstack.worlds.codedeploy import CodeDeployWorld
+from tidegate_localstack.worlds.dns import DnsWorld
+from tidegate_localstack.worlds.shift import EcsWorld, LambdaWorld
+from tidegate_localstack.worlds.snapshot import Snapshot
+from tidegate_localstack.worlds.world import Clients
 
 Aws = Callable[[str], Any]
 

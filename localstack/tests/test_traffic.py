@@ -15,8 +15,8 @@ import pytest
 import urllib3
 
 from conftest import eventually
-from tidegate_localstack.instance import Instance, Record
-from tidegate_localstack.world import Clients, World
+from tidegate_localstack.process.instance import Instance, Record
+from tidegate_localstack.worlds.world import Clients, World
 
 Aws = Callable[[str], Any]
 

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from conftest import Tally
 from model_cases import minimal, operation_model
-from tidegate_localstack import coverage
-from tidegate_localstack.instance import Record
-from tidegate_localstack.world import Clients, World
+from tidegate_localstack.process import coverage
+from tidegate_localstack.process.instance import Record
+from tidegate_localstack.worlds.world import Clients, World
 from wire import Wire
 
 Aws = Callable[[str], Any]

@@ -23,6 +23,7 @@ mod load;
 mod marks;
 mod push;
 mod replacements;
+mod rest;
 mod rollouts;
 mod routes;
 mod shifts;

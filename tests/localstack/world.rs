@@ -16,6 +16,8 @@ use tidegate::{
     rollout::{Capacity, Split, Timestamp},
 };
 
+use crate::rest::Rest;
+
 pub(crate) struct World {
     pub(crate) prefix: String,
     pub(crate) journal: tempfile::TempDir,
@@ -24,6 +26,9 @@ pub(crate) struct World {
     cloud: Cloud,
     runtime: tokio::runtime::Runtime,
     settings: aws_config::SdkConfig,
+    /// Of who seeded it.
+    #[expect(dead_code, reason = "it does its work when it is dropped")]
+    rest: Option<Rest>,
 }
 
 fn repository() -> PathBuf {
@@ -49,7 +54,7 @@ impl World {
         let talk = String::from_utf8_lossy(&seeded.stderr);
         assert!(seeded.status.success(), "the world {prefix} could not be seeded: {talk}");
         let seeded = serde_json::from_slice(&seeded.stdout).unwrap();
-        Self { seeded, ..Self::again(prefix) }
+        Self { seeded, rest: Some(Rest(prefix.to_owned())), ..Self::again(prefix) }
     }
 
     /// A world that is there already, seen from a journal of its own.
@@ -61,7 +66,12 @@ impl World {
             .unwrap();
         let journal = tempfile::tempdir().unwrap();
         let seeded = serde_json::Value::Null;
-        Self { prefix: prefix.to_owned(), journal, seeded, cloud, runtime, settings }
+        Self { prefix: prefix.to_owned(), journal, seeded, cloud, runtime, settings, rest: None }
+    }
+
+    /// The same world, with a journal in which nothing stands yet.
+    pub(crate) fn with_new_journal(self) -> Self {
+        Self { journal: tempfile::tempdir().unwrap(), ..self }
     }
 
     /// `tidegate` with this world's journal.

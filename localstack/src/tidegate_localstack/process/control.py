@@ -1,0 +1,111 @@
+"""Routes of this package's own, beside the AWS APIs on the same port.
+
+Tests start one LocalStack and use it many times, so wiping its state must cost milliseconds and
+not a restart. LocalStack's own state reset is not part of the free edition; the pieces it is made
+of are.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from localstack.http import Request, Response, Router
+from localstack.services.cloudwatch.models import cloudwatch_stores
+from localstack.services.plugins import SERVICE_PLUGINS, ServiceState
+from localstack.services.stores import AccountRegionBundle
+from localstack.state import StateVisitor
+from moto.autoscaling.models import autoscaling_backends
+from moto.core.base_backend import BackendDict
+
+from tidegate_localstack.emulated import beside, engine, instances
+from tidegate_localstack.process import faults
+
+PREFIX = "/_tidegate"
+
+
+class _Wipe(StateVisitor):
+    """Empties each state container in place: moto's backends hold references to each other."""
+
+    def visit(self, state_container: Any) -> None:
+        if isinstance(state_container, BackendDict):
+            for account in list(state_container.values()):
+                for backend in list(account.values()):
+                    backend.reset()
+        elif isinstance(state_container, AccountRegionBundle):
+            state_container.reset()
+        # An asset directory is cleared by its service's own hook.
+
+
+def wipe_all_services() -> list[str]:
+    """Empty every service that has been used, and name them."""
+    wiped = []
+    with engine.LOCK:
+        for name in sorted(SERVICE_PLUGINS.list_available()):
+            if SERVICE_PLUGINS.get_state(name) is not ServiceState.RUNNING:
+                continue
+            container = SERVICE_PLUGINS.get_service_container(name)
+            if container is None:
+                continue
+            service = container.service
+            service.lifecycle_hook.on_before_state_reset()
+            service.accept_state_visitor(_Wipe())
+            service.lifecycle_hook.on_after_state_reset()
+            wiped.append(name)
+        beside.clear_all()
+        instances.stop_all()
+        faults.clear()
+    return wiped
+
+
+def _reset(_request: Request) -> Response:
+    started = time.monotonic()
+    wiped = wipe_all_services()
+    answer = {"wiped": wiped, "seconds": round(time.monotonic() - started, 3)}
+    return Response(json.dumps(answer), mimetype="application/json")
+
+
+def _behaviour(request: Request) -> Response:
+    """Change how the running instances of a group behave, without launching others."""
+    given = request.get_json(force=True)
+    changed = []
+    with engine.LOCK:
+        for backend in engine.backends(autoscaling_backends):
+            group = backend.autoscaling_groups.get(given.get("group"))
+            for state in group.instance_states if group else []:
+                program = instances.program_of(state.instance)
+                program.behaviour = program.behaviour.changed(given)
+                changed.append(state.instance_id)
+    return Response(json.dumps({"changed": changed}), mimetype="application/json")
+
+
+def _retire(request: Request) -> Response:
+    """Let a world rest that nobody will look at any more.
+
+    Its instances would be checked and its alarms judged as long as LocalStack runs. A hundred such
+    worlds take a processor for themselves, and those that are looked at then wait for it.
+    """
+    prefix = request.get_json(force=True)["prefix"]
+    retired = []
+    with engine.LOCK:
+        for backend in engine.backends(autoscaling_backends):
+            for group in backend.autoscaling_groups.values():
+                if f"{group.name}-".startswith(f"{prefix}-"):
+                    group.min_size = group.desired_capacity = 0
+                    group.suspended_processes = []
+                    retired.append(group.name)
+        for regions in list(cloudwatch_stores.values()):
+            for store in list(regions.values()):
+                for arn, alarm in list(store.alarms.items()):
+                    if alarm.alarm["AlarmName"].startswith(f"{prefix}-"):
+                        del store.alarms[arn]
+    return Response(json.dumps({"retired": retired}), mimetype="application/json")
+
+
+def add_routes(router: Router[Any]) -> None:
+    """Add the routes below /_tidegate."""
+    router.add(f"{PREFIX}/reset", endpoint=_reset, methods=["POST"])
+    router.add(f"{PREFIX}/behaviour", endpoint=_behaviour, methods=["POST"])
+    router.add(f"{PREFIX}/retire", endpoint=_retire, methods=["POST"])
+    faults.install(router, PREFIX)

@@ -1,0 +1,1 @@
+"""What tests and demonstrations begin with, and what acts on it: all of it through AWS's API."""
