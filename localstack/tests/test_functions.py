@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -69,3 +70,60 @@ def test_a_dry_run_finds_a_function_and_does_not_invoke_it(aws: Aws) -> None:
     assert (answer["StatusCode"], "FunctionError" in answer) == (204, False)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client.invoke(FunctionName="nobody", InvocationType="DryRun")
+
+
+def aliased(aws: Aws, name: str) -> Any:
+    """A client of Lambda, and a function of two versions whose alias `live` points to the first."""
+    client = verifier(aws, name, "")
+    client.publish_version(FunctionName=name)
+    client.update_function_configuration(FunctionName=name, Description="2")
+    client.publish_version(FunctionName=name)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    return client
+
+
+def test_an_alias_is_changed_against_the_revision_that_was_read(aws: Aws) -> None:
+    client = aliased(aws, "revised")
+    read = client.get_alias(FunctionName="revised", Name="live")
+    weights = {"AdditionalVersionWeights": {"2": 0.1}}
+    named = {"FunctionName": "revised", "Name": "live", "RevisionId": read["RevisionId"]}
+    changed = client.update_alias(**named, RoutingConfig=weights)
+    assert changed["RoutingConfig"] == weights
+    assert changed["RevisionId"] != read["RevisionId"]
+    with pytest.raises(ClientError) as refused:
+        client.update_alias(**named, FunctionVersion="2")
+    assert refused.value.response["Error"]["Code"] == "PreconditionFailedException"
+    by_arn = client.update_alias(
+        FunctionName=read["AliasArn"].removesuffix(":live"),
+        Name="live",
+        FunctionVersion="2",
+        RoutingConfig={"AdditionalVersionWeights": {}},
+    )
+    assert by_arn["FunctionVersion"] == "2"
+    assert not by_arn.get("RoutingConfig", {}).get("AdditionalVersionWeights")
+
+
+@pytest.mark.parametrize(
+    ("version", "weights", "code"),
+    [
+        ("$LATEST", {"2": 0.1}, "InvalidParameterValueException"),
+        ("1", {"$LATEST": 0.1}, "InvalidParameterValueException"),
+        ("1", {"1": 0.1}, "InvalidParameterValueException"),
+        ("1", {"2": 1.5}, "InvalidParameterValueException"),
+        ("1", {"9": 0.1}, "ResourceNotFoundException"),
+        ("9", {}, "ResourceNotFoundException"),
+    ],
+)
+def test_what_requests_cannot_be_split_between_is_refused(
+    aws: Aws, version: str, weights: dict[str, float], code: str
+) -> None:
+    name = f"refused-{uuid.uuid4().hex[:8]}"
+    client = aliased(aws, name)
+    with pytest.raises(ClientError) as refused:
+        client.update_alias(
+            FunctionName=name,
+            Name="live",
+            FunctionVersion=version,
+            RoutingConfig={"AdditionalVersionWeights": weights},
+        )
+    assert refused.value.response["Error"]["Code"] in (code, "ValidationException")

@@ -43,7 +43,7 @@ MACHINES = {
     "codedeploy": "deployments to EC2 instances, in place and blue/green, and to Lambda and ECS as "
     "moving weights, with their rollbacks",
     "lambda": "no code runs; an invocation answers what the function's environment variable "
-    f"`{functions.ANSWER}` says, and `null` without one",
+    f"`{functions.ANSWER}` says, and `null` without one; an alias changes against its revision",
     "route53": "changes become INSYNC; five requests a second for an account",
     "cloudwatch": "alarms and composites evaluated every second; percentiles; exact dimensions; "
     "every change of a state is an event on EventBridge's default bus (LocalStack's own)",
