@@ -23,7 +23,7 @@ record! {
         /// Weighted records of Route 53.
         "route53" route53: Choice Route53Form,
         /// The alias of a Lambda function.
-        "lambda" lambda: Choice LambdaForm,
+        "lambda" lambda: Choice AliasForm,
     }
 }
 
@@ -137,7 +137,7 @@ record! {
 record! {
     /// The alias of a Lambda function, whose requests are split between two published versions. At the end it points to
     /// the candidate alone.
-    LambdaForm, "a lambda route" {
+    AliasForm, "a lambda route" {
         /// The name of the function.
         "function" function: Required String,
         /// The alias that its callers use.

@@ -7,11 +7,11 @@ use crate::plan::{
     model::{Alias, Fleet, Route, RouteKind, Sides},
     names::{FleetName, Member, RouteName},
     problem::Problem,
-    route_form::{LambdaForm, Serving},
+    route_form::{AliasForm, Serving},
     span::{Span, Spanned},
 };
 
-pub(super) fn lambda(form: &Spanned<LambdaForm>, problems: &mut Vec<Problem>) -> Option<Route> {
+pub(super) fn lambda(form: &Spanned<AliasForm>, problems: &mut Vec<Problem>) -> Option<Route> {
     let form = &form.value;
     let function = form.function.given().and_then(|name| named(name, "function", 64, problems));
     let alias = form.alias.given().and_then(|name| named(name, "alias", 128, problems));
