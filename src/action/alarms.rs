@@ -186,7 +186,7 @@ struct Bake<'a> {
     step: &'a StepId,
 }
 
-impl<'a> Bake<'a> {
+impl Bake<'_> {
     fn shorter(self, other: Option<Self>) -> Self {
         let before = |other: &Self| (other.lasts, other.order) < (self.lasts, self.order);
         other.filter(before).unwrap_or(self)

@@ -186,10 +186,10 @@ fn in_virtual_time<T>(story: impl Future<Output = T>) -> T {
 /// Plays the plan on a disk with room for so many blocks beside the reserve: how it ended, and whether the world is as
 /// it was.
 async fn played(blocks: usize) -> Result<(State, Vec<Envelope>, bool, Vec<String>), Error> {
-    let stage = Stage::new(PLAN).await;
-    let (state, noted) = stage.run(blocks).await?;
-    let journal = stage.files.load(&run()).unwrap();
-    Ok((state, journal, stage.is_as_before().await, noted))
+    let scene = Stage::new(PLAN).await;
+    let (state, noted) = scene.run(blocks).await?;
+    let journal = scene.files.load(&run()).unwrap();
+    Ok((state, journal, scene.is_as_before().await, noted))
 }
 
 #[test]
@@ -218,21 +218,21 @@ fn a_disk_that_fills_at_any_moment_of_a_run_takes_it_back() {
 /// Where it stood in between.
 async fn taken_back(blocks: usize) -> Standing {
     // Every ten seconds of a bake are several writes.
-    let stage = Stage::new(&PLAN.replace("10m", "10s")).await;
-    let (state, _) = stage.run(400).await.unwrap();
+    let scene = Stage::new(&PLAN.replace("10m", "10s")).await;
+    let (state, _) = scene.run(400).await.unwrap();
     assert!(matches!(state.mode, Mode::Ended(Ending::Promoted)), "{:?}", state.mode);
     room::leave(blocks * BLOCK);
     let back = || Command::Rollback { reason: None };
-    let tried = stage.take_over(Some(back())).await;
-    let status = stage.status();
+    let tried = scene.take_over(Some(back())).await;
+    let status = scene.status();
     if tried.is_ok() {
-        assert!(stage.is_as_before().await, "{blocks} blocks");
+        assert!(scene.is_as_before().await, "{blocks} blocks");
         return status.standing;
     }
     room::leave(RESERVE + 400 * BLOCK);
     // Whoever begins another run is in nobody's way, or is told what to do with this one.
-    let another = RunId::new(&PlanName::new("shop"), stage.clock.now(), 1);
-    match (stage.files.acquire(&stage.claim(another)), status.standing) {
+    let another = RunId::new(&PlanName::new("shop"), scene.clock.now(), 1);
+    match (scene.files.acquire(&scene.claim(another)), status.standing) {
         (Ok(hold), Standing::Promoted) => hold.release().unwrap(),
         (Err(Error::Owned(held)), _) => assert_eq!(held.liveness, Liveness::Gone, "{held}"),
         (Ok(_), standing) => panic!("{blocks} blocks, {standing}: another may have what is its"),
@@ -241,9 +241,9 @@ async fn taken_back(blocks: usize) -> Standing {
     let offered = status.next.first().map(|next| next.command.clone());
     assert_eq!(offered, Some(format!("tidegate rollback {}", run())), "{blocks} blocks");
     let command = (status.standing == Standing::Promoted).then(back);
-    let state = stage.take_over(command).await.unwrap();
+    let state = scene.take_over(command).await.unwrap();
     let ended = matches!(state.mode, Mode::Ended(Ending::RolledBack));
-    assert!(ended && stage.is_as_before().await, "{blocks} blocks: {:?}", state.mode);
+    assert!(ended && scene.is_as_before().await, "{blocks} blocks: {:?}", state.mode);
     status.standing
 }
 
