@@ -17,7 +17,8 @@ import pytest
 from conftest import eventually
 from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.process.instance import Instance, Record, process_start
-from tidegate_localstack.worlds.seed import wipe
+from tidegate_localstack.worlds.seed import KINDS, wipe
+from tidegate_localstack.worlds.snapshot import Snapshot
 from tidegate_localstack.worlds.world import Clients, World
 
 Aws = Callable[[str], Any]
@@ -112,3 +113,16 @@ def test_a_retired_world_has_no_instances_and_alarms_and_others_keep_theirs(
 
     eventually(lambda: instances("tired") == 0)
     assert (alarms("tired"), alarms("tireless"), instances("tireless")) == (0, 2, 2)
+
+
+def test_worlds_are_seeded_and_described_by_the_process_as_by_the_commands(
+    localstack: Record,
+) -> None:
+    url = f"{localstack.endpoint}/_tidegate"
+    body = json.dumps({"kind": "nlb", "prefix": "within"}).encode()
+    with urllib.request.urlopen(f"{url}/seed", body, timeout=60) as seeded:
+        told = json.load(seeded)
+    clients = Clients.from_environment()
+    assert told == KINDS["nlb"](clients, "within").seed()
+    with urllib.request.urlopen(f"{url}/snapshot?prefix=within", timeout=60) as described:
+        assert json.load(described) == Snapshot(clients, "within").take()

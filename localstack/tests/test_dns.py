@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -181,11 +182,15 @@ def test_a_record_is_listed_as_it_was_given(zone: Zone) -> None:
 def test_more_than_five_requests_a_second_are_throttled(zone: Zone) -> None:
     hasty = boto3.client("route53", config=Config(retries={"total_max_attempts": 1}))
 
-    def burst() -> None:
-        for _ in range(20):
+    def refused(_number: int) -> tuple[str, int] | None:
+        try:
             hasty.get_hosted_zone(Id=zone.id)
+        except ClientError as error:
+            told = error.response
+            return told["Error"]["Code"], told["ResponseMetadata"]["HTTPStatusCode"]
+        return None
 
-    with pytest.raises(ClientError) as throttled:
-        burst()
-    assert throttled.value.response["Error"]["Code"] == "Throttling"
-    assert throttled.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    # A busy machine may need more than one try to be too fast.
+    with ThreadPoolExecutor(20) as at_once:
+        found = eventually(lambda: set(at_once.map(refused, range(20))) - {None}, within=60)
+    assert found == {("Throttling", 400)}

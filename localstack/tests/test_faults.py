@@ -12,6 +12,7 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from conftest import eventually
 from tidegate_localstack.process.instance import Record
 
 Aws = Callable[[str], Any]
@@ -89,16 +90,24 @@ def test_an_answer_lost_after_the_call_leaves_the_change_made(
 
 
 def test_a_delay_slows_a_call_and_ends_with_its_time(
-    inject: Inject, set_weight: Callable[[int], int]
+    localstack: Record, inject: Inject, set_weight: Callable[[int], int]
 ) -> None:
-    inject("elbv2.*", "delay", seconds=0.6, delay_seconds=0.4)
+    inject("elbv2.*", "delay", seconds=3.0, delay_seconds=0.4)
     started = time.monotonic()
     set_weight(1)
     assert time.monotonic() - started >= 0.4
-    time.sleep(0.3)
-    started = time.monotonic()
-    set_weight(1)
-    assert time.monotonic() - started < 0.4
+
+    def struck() -> int:
+        told = urllib3.request("GET", f"{localstack.endpoint}/_tidegate/faults").json()
+        return int(told["faults"][0]["struck"])
+
+    def is_over() -> bool:
+        before = struck()
+        set_weight(1)
+        return struck() == before
+
+    assert struck() == 1
+    eventually(is_over)
 
 
 def test_a_fault_leaves_other_worlds_and_operations_alone(

@@ -86,10 +86,14 @@ fn sampled() -> Sampled {
     let seed = match env::var("TIDEGATE_SWEEP").as_deref() {
         Ok("all") => return Sampled::All,
         Ok(seed) => seed.parse().expect("TIDEGATE_SWEEP is `all` or a number"),
-        Err(_) => SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() as usize % KINDS.len(),
+        Err(_) => now_in_seconds() % KINDS.len(),
     };
     println!("one of {} faults at each operation, TIDEGATE_SWEEP={seed}", KINDS.len());
     Sampled::By { seed }
+}
+
+fn now_in_seconds() -> usize {
+    usize::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
 }
 
 /// One run with one fault, and whether its end is told truly.

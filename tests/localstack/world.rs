@@ -9,6 +9,7 @@ use std::{
 
 use aws_sdk_cloudwatch::types::StateValue;
 use aws_sdk_elasticloadbalancingv2::types::{ForwardActionConfig, TargetGroupStickinessConfig};
+use serde_json::json;
 use tidegate::{
     aws::{Settings, connect},
     cloud::{AlarmValue, Calls, Cloud, Owned, Patience},
@@ -26,9 +27,8 @@ pub(crate) struct World {
     cloud: Cloud,
     runtime: tokio::runtime::Runtime,
     settings: aws_config::SdkConfig,
-    /// Of who seeded it.
-    #[expect(dead_code, reason = "it does its work when it is dropped")]
-    rest: Option<Rest>,
+    /// Of who seeded it; it does its work when it is dropped.
+    _rest: Option<Rest>,
 }
 
 fn repository() -> PathBuf {
@@ -50,11 +50,11 @@ impl World {
 
     /// Seeds a world of another kind.
     pub(crate) fn of_kind(kind: &str, prefix: &str) -> Self {
-        let seeded = tide_aws(&["seed", "--kind", kind, "--prefix", prefix]);
-        let talk = String::from_utf8_lossy(&seeded.stderr);
-        assert!(seeded.status.success(), "the world {prefix} could not be seeded: {talk}");
-        let seeded = serde_json::from_slice(&seeded.stdout).unwrap();
-        Self { seeded, rest: Some(Rest(prefix.to_owned())), ..Self::again(prefix) }
+        let world = Self::again(prefix);
+        let told = world.post("seed", json!({ "kind": kind, "prefix": prefix }).to_string());
+        let seeded = serde_json::from_str(&told)
+            .unwrap_or_else(|_| panic!("the world {prefix} could not be seeded: {told}"));
+        Self { seeded, _rest: Some(Rest(prefix.to_owned())), ..world }
     }
 
     /// A world that is there already, seen from a journal of its own.
@@ -66,7 +66,7 @@ impl World {
             .unwrap();
         let journal = tempfile::tempdir().unwrap();
         let seeded = serde_json::Value::Null;
-        Self { prefix: prefix.to_owned(), journal, seeded, cloud, runtime, settings, rest: None }
+        Self { prefix: prefix.to_owned(), journal, seeded, cloud, runtime, settings, _rest: None }
     }
 
     /// The same world, with a journal in which nothing stands yet.
@@ -176,10 +176,10 @@ impl World {
 
     /// Every resource that a rollout may change, as AWS describes it, in one document.
     pub(crate) fn described(&self) -> String {
-        let taken = tide_aws(&["snapshot", "--prefix", &self.prefix]);
-        let talk = String::from_utf8_lossy(&taken.stderr);
-        assert!(taken.status.success(), "no snapshot of {}: {talk}", self.prefix);
-        String::from_utf8_lossy(&taken.stdout).into_owned()
+        let path = format!("snapshot?prefix={}", self.prefix);
+        let taken = self.control(reqwest::Method::GET, &path, String::new());
+        assert!(taken.starts_with('{'), "no snapshot of {}: {taken}", self.prefix);
+        taken
     }
 
     /// What a deployment group has deployed last with success. (A blue/green deployment leaves other instances behind.)

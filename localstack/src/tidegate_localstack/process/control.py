@@ -20,7 +20,7 @@ from moto.autoscaling.models import autoscaling_backends
 from moto.core.base_backend import BackendDict
 
 from tidegate_localstack.emulated import beside, engine, instances
-from tidegate_localstack.process import faults
+from tidegate_localstack.process import faults, seeding
 
 PREFIX = "/_tidegate"
 
@@ -109,3 +109,4 @@ def add_routes(router: Router[Any]) -> None:
     router.add(f"{PREFIX}/behaviour", endpoint=_behaviour, methods=["POST"])
     router.add(f"{PREFIX}/retire", endpoint=_retire, methods=["POST"])
     faults.install(router, PREFIX)
+    seeding.add_routes(router, PREFIX)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -41,8 +42,9 @@ READY_TIMEOUT_SECONDS = 30.0
 class Clients:
     """The AWS clients a seed needs, each made when first used."""
 
-    def __init__(self, endpoint: str | None) -> None:
-        self._endpoint = endpoint
+    def __init__(self, endpoint: str | None, session: Any = boto3) -> None:
+        self._endpoint, self._session = endpoint, session
+        self._making = threading.Lock()
 
     @staticmethod
     def at(endpoint: str | None) -> Clients:
@@ -58,9 +60,12 @@ class Clients:
         if service.startswith("_"):
             raise AttributeError(service)
         config = Config(retries={"max_attempts": 2}, tcp_keepalive=True)
-        client = boto3.client(service, endpoint_url=self._endpoint, config=config)
-        setattr(self, service, client)
-        return client
+        # Clients may be shared by threads, and may not be made by several at once.
+        with self._making:
+            if service not in vars(self):
+                made = self._session.client(service, endpoint_url=self._endpoint, config=config)
+                setattr(self, service, made)
+        return vars(self)[service]
 
 
 class World:
