@@ -9,7 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     plan::{FleetName, Member, PlanName, RouteName, Side, StepId, units::Weight},
-    rollout::{Actor, Capacity, Ending, Event, Picture, Purpose, Split, Target, Timestamp},
+    rollout::{Actor, Capacity, Ending, Event, Jump, Picture, Purpose, Split, Target, Timestamp},
 };
 
 trait Journal: Store + Locks {}
@@ -263,8 +263,9 @@ fn a_run_that_ended_and_was_only_looked_at_again_owns_nothing() {
             command: "abort".to_owned(),
             refusal: "the run has ended".to_owned(),
         };
-        let after =
-            [Event::RunEnded { ending: Ending::Promoted }, started("bob"), refused, started("cat")];
+        let jumped = || Event::ClockJumped { by: Jump::from_millis(-5_000) };
+        let ended = Event::RunEnded { ending: Ending::Promoted };
+        let after = [ended, started("bob"), refused, jumped(), started("cat"), jumped()];
         for (seq, event) in (2..).zip(after) {
             journal.append(&envelope(&run(1), seq, event)).unwrap();
         }

@@ -79,8 +79,14 @@ pub(super) fn is_unfinished(last: Option<&Envelope>) -> bool {
     last.is_some_and(|last| !matches!(last.event, Event::RunEnded { .. }))
 }
 
-/// Whether an event says where a run stands. That somebody takes it over, or asks what is refused, says nothing: a run
-/// that has ended is over until it goes back.
+/// Whether an event says where a run stands. That somebody takes it over, be it with another clock, asks what is refused,
+/// or allows what the next command is to do, says nothing: a run that has ended is over until it goes back.
 pub(super) fn tells(event: &Event) -> bool {
-    !matches!(event, Event::RunnerStarted { .. } | Event::CommandRefused { .. })
+    !matches!(
+        event,
+        Event::ClockJumped { .. }
+            | Event::RunnerStarted { .. }
+            | Event::CommandRefused { .. }
+            | Event::OverwriteAllowed { .. }
+    )
 }

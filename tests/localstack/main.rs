@@ -13,6 +13,7 @@
 mod fault_stories;
 mod faults;
 mod fleets;
+mod full_disk;
 mod gates;
 mod lambda;
 mod leads;
