@@ -10,12 +10,11 @@
 )]
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+use tokio::sync::watch;
 
 use crate::rollout::{Jump, Timestamp};
 
@@ -30,7 +29,7 @@ pub struct Clock(Arc<Face>);
 struct Face {
     hands: Hands,
     /// What the clock has followed of the machine's jumps, in milliseconds.
-    followed: AtomicI64,
+    followed: watch::Sender<i64>,
 }
 
 #[derive(Debug)]
@@ -62,11 +61,11 @@ impl Clock {
     }
 
     fn with(hands: Hands) -> Self {
-        Self(Arc::new(Face { hands, followed: AtomicI64::new(0) }))
+        Self(Arc::new(Face { hands, followed: watch::Sender::new(0) }))
     }
 
     pub fn now(&self) -> Timestamp {
-        self.undisturbed().moved(Jump::from_millis(self.0.followed.load(Ordering::Relaxed)))
+        self.undisturbed().moved(Jump::from_millis(*self.0.followed.borrow()))
     }
 
     /// The time as if no clock had been set since this one was made: what the simulated world goes by.
@@ -92,8 +91,13 @@ impl Clock {
         if jump.size() < NOTICED {
             return None;
         }
-        self.0.followed.fetch_add(jump.as_millis(), Ordering::Relaxed);
+        self.0.followed.send_modify(|followed| *followed += jump.as_millis());
         Some(jump)
+    }
+
+    /// Changes whenever a jump has been followed.
+    pub(super) fn jumps(&self) -> watch::Receiver<i64> {
+        self.0.followed.subscribe()
     }
 
     pub async fn sleep_until(&self, moment: Timestamp) {

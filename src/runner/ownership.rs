@@ -12,6 +12,10 @@
 //! that wrote at last sees nobody. That order is only for who gives way: with clocks that differ, or an owner that died
 //! in between, the one that stays sees the other's mark for longer than its patience, and is refused as well.
 //!
+//! **Whose owner slept** cannot be told from a dead one while its machine sleeps. Once awake it beats at once, before
+//! anybody else looks; and when its last beat was not fresh any more, it looks whether another run has begun meanwhile,
+//! and tells. Each of them finds what the other changes, and overwrites none of it.
+//!
 //! A lock in AWS it is not: where tags cannot be written or read, the run says so and begins all the same.
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
@@ -23,7 +27,7 @@ use tokio::{
 
 use super::Clock;
 use crate::{
-    cloud::{Cloud, Error, Mark, Operation, Owned},
+    cloud::{Cloud, Error, FRESH_FOR, Mark, Operation, Owned},
     rollout::Timestamp,
 };
 
@@ -165,6 +169,14 @@ pub struct Ownership {
     wanted: Wanted,
 }
 
+fn overtaken(rival: &Rival) -> String {
+    let Rival { on, mark: Mark { run, owner, since, journal, .. } } = rival;
+    format!(
+        "this run could not say in AWS that it lives, and run {run} has begun on {on} since {since}: {owner} is running it, \
+         its journal is {journal} there. Both go on, and each stops at what the other changes: abort one of them"
+    )
+}
+
 /// The same, while somebody drives the run: the marks beat beside the loop, which never waits for them. Dropped, the
 /// marks stay and beat no more.
 pub struct Beating {
@@ -176,16 +188,27 @@ impl Ownership {
     /// What goes wrong is told once, until it has gone right again; it is tried again at the next beat.
     pub fn beat(self, told: mpsc::UnboundedSender<String>) -> Beating {
         let (stop, mut stopped) = oneshot::channel();
+        let mut jumps = self.wanted.clock.jumps();
         let task = tokio::spawn(async move {
-            let mut is_well = true;
+            let (mut is_well, mut last) = (true, self.wanted.clock.now());
             loop {
                 tokio::select! {
                     biased;
                     _ = &mut stopped => return self,
+                    // The clock is this run's own, so there is somebody to say so.
+                    _ = jumps.changed() => {}
                     () = self.wanted.clock.sleep(BEAT_EVERY) => {}
                 }
                 // A beat that has begun is waited for: it must not land after the mark was removed.
-                let trouble = self.say(self.wanted.clock.now()).await;
+                let now = self.wanted.clock.now();
+                let trouble = self.say(now).await;
+                if now.since(last) >= FRESH_FOR {
+                    for rival in self.begun_meanwhile().await {
+                        let _ = told.send(overtaken(&rival));
+                    }
+                    last = now;
+                }
+                last = if trouble.is_none() { now } else { last };
                 if let Some(error) = trouble.as_ref().filter(|_| is_well) {
                     // Nobody listens when the loop has ended.
                     let _ = told.send(format!(
@@ -206,6 +229,14 @@ impl Ownership {
             trouble = trouble.or(bounded(wanted.cloud.marking.put(on, &mark)).await.err());
         }
         trouble
+    }
+
+    /// The runs, one by one, that have taken this one for dead.
+    async fn begun_meanwhile(&self) -> Vec<Rival> {
+        let mut fresh = self.wanted.look(&mut Met::default()).await.fresh;
+        fresh.sort_by(|a, b| a.mark.run.cmp(&b.mark.run));
+        fresh.dedup_by(|a, b| a.mark.run == b.mark.run);
+        fresh
     }
 
     /// Takes the marks back, because the run has ended. Why some could not be, if so.
@@ -232,7 +263,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloud::{FRESH_FOR, Marks, SetMarks},
+        cloud::{Marks, SetMarks},
+        rollout::Jump,
         simulation::{Scenario, World},
         testkit::{Fault, Faults, SAMPLE_RULE, draw, sample_plan},
     };
@@ -365,6 +397,49 @@ mod tests {
         assert_eq!(runs_on(&world, SAMPLE_RULE).await, ["second"]);
         assert_eq!(second.release().await, []);
         assert_eq!(runs_on(&world, "other").await, [""; 0]);
+    }
+
+    /// A run whose machine has slept for an hour after half a minute, and a machine that has not.
+    async fn asleep() -> (World, Beating, mpsc::UnboundedReceiver<String>, [Clock; 2]) {
+        let hour = |after| vec![(Duration::from_secs(after), Jump::from_millis(3_600_000))];
+        let sleeps = Clock::virtual_time(hour(30));
+        tokio::time::resume();
+        let awake = Clock::virtual_time(hour(0));
+        assert!(awake.follow().is_some(), "it is an hour later there, once the other wakes");
+        let world = world(&sleeps);
+        let first = wanted("first", world.flawless_cloud(), &sleeps).take().await;
+        let (told, heard) = mpsc::unbounded_channel();
+        let beating = first.ok().unwrap().0.beat(told);
+        sleeps.sleep(Duration::from_secs(31)).await;
+        (world, beating, heard, [sleeps, awake])
+    }
+
+    #[tokio::test]
+    async fn a_run_whose_machine_slept_is_not_taken_for_dead_once_it_goes_on() {
+        let (world, beating, mut heard, [slept, awake]) = asleep().await;
+        assert!(slept.follow().is_some(), "as the loop does within a second");
+        slept.sleep(Duration::from_millis(1)).await;
+        let refused = wanted("second", world.flawless_cloud(), &awake).take().await.err().unwrap();
+        assert_eq!(refused.mark.run, "first");
+        assert!(beating.end().await.is_some() && heard.try_recv().is_err(), "nobody was there");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_taken_for_dead_while_its_machine_slept_says_so_once_it_wakes() {
+        let (world, beating, mut heard, [slept, awake]) = asleep().await;
+        let (second, met) =
+            wanted("second", world.flawless_cloud(), &awake).take().await.ok().unwrap();
+        assert_eq!((met.gone.len(), runs_on(&world, "other").await.len()), (2, 1));
+        let (told, mut others) = mpsc::unbounded_channel();
+        let second = second.beat(told);
+        assert!(slept.follow().is_some());
+        slept.sleep(2 * FRESH_FOR).await;
+        let words = heard.try_recv().unwrap();
+        assert!(words.contains("run second has begun on arn:"), "{words}");
+        assert!(heard.try_recv().is_err(), "it is told once");
+        assert_eq!(runs_on(&world, SAMPLE_RULE).await.len(), 2, "both mark it");
+        assert!(beating.end().await.is_some() && second.end().await.is_some());
+        assert!(others.try_recv().is_err(), "who was never silent was not taken for dead");
     }
 
     #[tokio::test]
