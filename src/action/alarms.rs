@@ -1,7 +1,10 @@
 //! What preflight has to say about the alarms of a plan: whether they are there, whether they may be on already, and
 //! whether they could ever notice what they are meant to guard against.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    time::Duration,
+};
 
 use super::{
     absent::missing,
@@ -60,8 +63,13 @@ pub(super) async fn check_alarms(
         }
     };
     doubt_clock(alarms.iter().find_map(|alarm| alarm.told), notes);
+    let mut found: BTreeMap<&str, &Alarm> = BTreeMap::new();
+    for alarm in &alarms {
+        found.entry(&alarm.name).or_insert(alarm);
+    }
+    let guards = Guards::of(plan);
     for name in &named {
-        match alarms.iter().find(|alarm| alarm.name == *name) {
+        match found.get(name.as_str()) {
             None => {
                 let alarm = format!("alarm {name}");
                 let mut objection = missing(&alarm, (Kind::Alarm, name), reads).await;
@@ -72,14 +80,15 @@ pub(super) async fn check_alarms(
             }
             Some(alarm) => {
                 doubts(alarm, notes);
-                elsewhere(plan, alarm, bindings, notes);
+                elsewhere(&guards, alarm, bindings, notes);
             }
         }
     }
-    too_slow(plan, &alarms, notes);
+    too_slow(&guards, &alarms, notes);
     check_history(&alarms, reads, notes).await;
     let on = |name: &String| {
-        alarms.iter().find(|a| a.name == *name && a.value == AlarmValue::Alarm).cloned()
+        let alarm = *found.get(name.as_str())?;
+        (alarm.value == AlarmValue::Alarm).then(|| alarm.clone())
     };
     let mut excused = Vec::new();
     for (gate, alarms) in alarm_gates(plan) {
@@ -161,58 +170,106 @@ fn doubts(alarm: &Alarm, notes: &mut Notes) {
     }
 }
 
-/// A shift that an alarm guards.
+/// What gates guard.
+#[derive(Default)]
 struct Guarded<'a> {
-    step: &'a StepId,
-    route: &'a RouteName,
-    bake: Duration,
+    /// The shortest bake that is no shorter than any alarm could be, of several the first.
+    shortest: Option<Bake<'a>>,
+    routes: BTreeSet<&'a RouteName>,
 }
 
-fn guarded_by<'a>(plan: &'a Plan, alarm: &str) -> Vec<Guarded<'a>> {
-    let watches = |gate: &GateName| {
-        let alarms = plan.gates.get(gate).and_then(|gate| gate.kind.alarms());
-        alarms.is_some_and(|alarms| alarms.names.iter().any(|name| name == alarm))
-    };
-    let guarded = plan.steps().filter_map(|(_, step)| match &step.verb {
-        Verb::Shift { route, bake, gates, .. } if gates.iter().any(watches) => {
-            Some(Guarded { step: &step.id, route, bake: *bake })
+/// The bake of a shift; the order is that of the plan's steps.
+#[derive(Clone, Copy)]
+struct Bake<'a> {
+    lasts: Duration,
+    order: usize,
+    step: &'a StepId,
+}
+
+impl Bake<'_> {
+    fn shorter(self, other: Option<Self>) -> Self {
+        let before = |other: &Self| (other.lasts, other.order) < (self.lasts, self.order);
+        other.filter(before).unwrap_or(self)
+    }
+}
+
+/// What each alarm guards, through its gates. A plan may have thousands of alarms and of steps, so that each is looked at
+/// once.
+struct Guards<'a> {
+    by_gate: BTreeMap<&'a GateName, Guarded<'a>>,
+    gates: BTreeMap<&'a str, BTreeSet<&'a GateName>>,
+}
+
+impl<'a> Guards<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let mut by_gate: BTreeMap<&GateName, Guarded> = BTreeMap::new();
+        for (order, (_, step)) in plan.steps().enumerate() {
+            let Verb::Shift { route, bake, gates, .. } = &step.verb else { continue };
+            let bake = Bake { lasts: *bake, order, step: &step.id };
+            for gate in gates {
+                let guarded = by_gate.entry(gate).or_default();
+                guarded.routes.insert(route);
+                // Of bakes that are too short for any alarm the plan's own warnings tell already.
+                if bake.lasts >= SHORTEST_ALARM {
+                    guarded.shortest = Some(bake.shorter(guarded.shortest));
+                }
+            }
         }
-        _ => None,
-    });
-    guarded.collect()
+        let mut gates: BTreeMap<&str, BTreeSet<&GateName>> = BTreeMap::new();
+        for (gate, alarms) in alarm_gates(plan) {
+            for alarm in &alarms.names {
+                gates.entry(alarm).or_default().insert(gate);
+            }
+        }
+        Self { by_gate, gates }
+    }
+
+    fn guarded_by(&self, alarm: &str) -> impl Iterator<Item = &Guarded<'a>> {
+        let gates = self.gates.get(alarm).into_iter().flatten();
+        gates.filter_map(|gate| self.by_gate.get(gate))
+    }
+
+    fn shortest_bake(&self, alarm: &str) -> Option<Bake<'a>> {
+        let bakes = self.guarded_by(alarm).filter_map(|guarded| guarded.shortest);
+        bakes.reduce(|one, other| one.shorter(Some(other)))
+    }
+
+    fn routes(&self, alarm: &str) -> BTreeSet<&'a RouteName> {
+        self.guarded_by(alarm).flat_map(|guarded| guarded.routes.iter().copied()).collect()
+    }
 }
 
 /// The shortest bake stands for all, and one sentence for all alarms: the same ten times teaches nobody.
-fn too_slow(plan: &Plan, alarms: &[Alarm], notes: &mut Notes) {
+fn too_slow(guards: &Guards, alarms: &[Alarm], notes: &mut Notes) {
     let slow = alarms.iter().filter_map(|alarm| {
         let reacts_in = alarm.reacts_in?;
-        // Of bakes that are too short for any alarm the plan's own warnings tell already.
-        let shifts = guarded_by(plan, &alarm.name).into_iter();
-        let shifts = shifts.filter(|shift| shift.bake >= SHORTEST_ALARM);
-        let shortest = shifts.min_by_key(|shift| shift.bake)?;
-        (shortest.bake < reacts_in).then_some((alarm, reacts_in, shortest))
+        let shortest = guards.shortest_bake(&alarm.name)?;
+        (shortest.lasts < reacts_in).then_some((alarm, reacts_in, shortest))
     });
     let slow: Vec<_> = slow.collect();
-    let Some((_, _, shift)) = slow.iter().min_by_key(|(_, _, shift)| shift.bake) else { return };
+    let Some((_, _, bake)) = slow.iter().min_by_key(|(_, _, bake)| bake.lasts) else { return };
     let each: Vec<String> = slow
         .iter()
         .map(|(alarm, reacts_in, _)| format!("{} ({})", alarm.name, format_duration(*reacts_in)))
         .collect();
     notes.warnings.push(format!(
         "{} bakes {}, which can be over before an alarm goes off; so long these take to react: {}",
-        shift.step,
-        format_duration(shift.bake),
+        bake.step,
+        format_duration(bake.lasts),
         each.join(", ")
     ));
 }
 
 /// An alarm on the whole load balancer sees the candidate's errors thinned by everybody else's requests; one on another
 /// target group does not see them at all.
-fn elsewhere(plan: &Plan, alarm: &Alarm, bindings: &Bindings, notes: &mut Notes) {
+fn elsewhere(guards: &Guards, alarm: &Alarm, bindings: &Bindings, notes: &mut Notes) {
     let name = &alarm.name;
-    let routes: BTreeSet<&RouteName> =
-        guarded_by(plan, name).into_iter().map(|shift| shift.route).collect();
-    let routes = routes.into_iter().filter_map(|route| Some((route, bindings.routes.get(route)?)));
+    if alarm.target_groups.is_empty() && alarm.load_balancers.is_empty() {
+        return;
+    }
+    let watched: HashSet<&str> = alarm.target_groups.iter().map(String::as_str).collect();
+    let routes = guards.routes(name).into_iter();
+    let routes = routes.filter_map(|route| Some((route, bindings.routes.get(route)?)));
     // A record's side has a load balancer of its own, all of which is the side; its groups have names of their own.
     for (route, bound) in routes.filter(|(_, bound)| bound.medium == Medium::LoadBalancer) {
         let candidate = &bound.candidate;
@@ -223,7 +280,7 @@ fn elsewhere(plan: &Plan, alarm: &Alarm, bindings: &Bindings, notes: &mut Notes)
                      candidate of route {route}, are thinned by everybody else's requests"
                 ));
             }
-        } else if !alarm.target_groups.iter().any(|group| is_group(group, candidate, notes)) {
+        } else if !watches(&watched, candidate, notes) {
             notes.warnings.push(format!(
                 "alarm {name} watches {}, not {candidate}, the candidate of route {route}",
                 alarm.target_groups.join(", ")
@@ -232,9 +289,11 @@ fn elsewhere(plan: &Plan, alarm: &Alarm, bindings: &Bindings, notes: &mut Notes)
     }
 }
 
-/// Whether a dimension's value (`targetgroup/name/id`) stands for this target group.
-fn is_group(dimension: &str, group: &Member, notes: &Notes) -> bool {
-    notes.target_groups.get(group).is_some_and(|arn| arn.ends_with(&format!(":{dimension}")))
+/// Whether one of these values of a dimension (`targetgroup/name/id`, the end of an ARN) stands for this target group.
+fn watches(dimensions: &HashSet<&str>, group: &Member, notes: &Notes) -> bool {
+    let Some(arn) = notes.target_groups.get(group) else { return false };
+    let mut ends = arn.match_indices(':').filter_map(|(colon, _)| arn.get(colon + 1..));
+    ends.any(|end| dimensions.contains(end))
 }
 
 #[cfg(test)]
@@ -287,8 +346,9 @@ mod tests {
         let mut bindings = Bindings::default();
         bindings.routes.insert(RouteName::new("web"), bound);
         doubts(alarm, &mut notes);
-        too_slow(plan, std::slice::from_ref(alarm), &mut notes);
-        elsewhere(plan, alarm, &bindings, &mut notes);
+        let guards = Guards::of(plan);
+        too_slow(&guards, std::slice::from_ref(alarm), &mut notes);
+        elsewhere(&guards, alarm, &bindings, &mut notes);
         notes.warnings
     }
 

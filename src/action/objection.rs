@@ -40,7 +40,7 @@ pub struct Settled {
 }
 
 /// One reason not to start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Objection {
     pub problem: String,
     pub hint: String,

@@ -1,6 +1,8 @@
 //! Before a run starts: are these the right account and region, does everything the plan names exist, which side is
 //! which, may the first step begin? Only reads are made, and every refusal is collected, so that one attempt tells all.
 
+use std::collections::HashSet;
+
 use super::{
     alarms::{check_alarms, check_queues, doubt_clock},
     fleets::settle_fleet,
@@ -44,14 +46,10 @@ pub async fn preflight(plan: &Plan, reads: &Reads) -> Result<Settled, Vec<Object
 }
 
 /// What every call meets was noted by every one.
-fn each_once(objections: Vec<Objection>) -> Vec<Objection> {
-    let mut once: Vec<Objection> = Vec::new();
-    for objection in objections {
-        if !once.contains(&objection) {
-            once.push(objection);
-        }
-    }
-    once
+fn each_once(mut objections: Vec<Objection>) -> Vec<Objection> {
+    let mut known = HashSet::new();
+    objections.retain(|objection| known.insert(objection.clone()));
+    objections
 }
 
 /// A dry run asks for no permission but the one an invocation needs.

@@ -88,7 +88,10 @@ impl Landscape {
                 && gated.resource == resource
                 && gated.split.0.iter().all(|(name, weight)| to.weight(name) == *weight)
         });
-        for (name, patience) in gated.flat_map(|gated| &gated.alarms) {
+        let alarms = gated.flat_map(|gated| &gated.alarms);
+        let alarms =
+            alarms.flat_map(|(names, patience)| names.iter().map(move |it| (it, patience)));
+        for (name, patience) in alarms {
             let Some(alarm) = self.alarms.get(name) else { continue };
             let since = alarm.since().filter(|since| now.since(*since) > *patience);
             if let (AlarmValue::Alarm, Some(since)) = (alarm.value(), since) {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -350,12 +351,13 @@ impl Landscape {
     }
 
     fn add_alarms(&mut self, plan: &Plan) {
+        let routes_by_gate = routes_shifted_by_gate(plan);
         let mut routes_by_alarm: BTreeMap<String, BTreeSet<RouteName>> = BTreeMap::new();
         for (name, gate) in &plan.gates {
             if let GateKind::Alarms(alarms) = &gate.kind {
                 for alarm in &alarms.names {
                     let routes = routes_by_alarm.entry(alarm.clone()).or_default();
-                    routes.extend(routes_shifted_with(plan, name));
+                    routes.extend(routes_by_gate.get(name).into_iter().flatten().cloned());
                 }
             }
         }
@@ -400,30 +402,22 @@ impl Landscape {
     }
 
     fn note_gated_rises(&mut self, plan: &Plan) {
+        // A thousand shifts may watch one gate of a thousand alarms.
+        let counting = plan.gates.iter().filter_map(|(name, gate)| {
+            // Whether an excused alarm counts yet is not for the world to say.
+            let alarms = gate.kind.alarms().filter(|it| it.already == AlreadyInAlarm::Refuse)?;
+            // A run may have asked just before the alarm went off, and acts on that answer.
+            let patience = gate.every.saturating_mul(2) + Duration::from_secs(5);
+            Some((name, (alarms.names.clone().into(), patience)))
+        });
+        let counting: BTreeMap<&GateName, (Arc<[String]>, Duration)> = counting.collect();
         for (_, step) in plan.steps() {
             let Verb::Shift { route, candidate, gates, .. } = &step.verb else { continue };
             let Some((resources, sides)) = self.routes.get(route) else { continue };
             let Some(declared) = plan.routes.get(route) else { continue };
             let split = split_at(*candidate, declared, sides);
-            let gates = gates.iter().filter_map(|name| plan.gates.get(name));
-            let alarms = gates.flat_map(|gate| match &gate.kind {
-                // Whether an excused alarm counts yet is not for the world to say.
-                GateKind::Alarms(alarms) if alarms.already != AlreadyInAlarm::Refuse => Vec::new(),
-                GateKind::Alarms(alarms) => {
-                    // A run may have asked just before the alarm went off, and acts on that answer.
-                    let patience = gate.every.saturating_mul(2) + Duration::from_secs(5);
-                    alarms.names.iter().map(|name| (name.clone(), patience)).collect()
-                }
-                GateKind::Healthy { .. }
-                | GateKind::Http(_)
-                | GateKind::Metric(_)
-                | GateKind::Compare(_)
-                | GateKind::ErrorBudget(_)
-                | GateKind::Command(_)
-                | GateKind::Lambda(_)
-                | GateKind::Window(_) => Vec::new(),
-            });
-            let alarms: Vec<(String, Duration)> = alarms.collect();
+            let alarms = gates.iter().filter_map(|name| counting.get(name).cloned());
+            let alarms: Vec<(Arc<[String]>, Duration)> = alarms.collect();
             self.gated_rises.extend(resources.iter().map(|resource| GatedRise {
                 resource: resource.clone(),
                 split: split.clone(),
@@ -454,22 +448,27 @@ fn split_at(share: Percent, route: &Route, sides: &Standing) -> Split {
     Split::default().shifted(members, share, route.kind.scale())
 }
 
-fn routes_shifted_with(plan: &Plan, gate: &GateName) -> Vec<RouteName> {
-    let shifts = plan.steps().filter_map(|(_, step)| match &step.verb {
-        Verb::Shift { route, gates, .. } if gates.contains(gate) => Some(route.clone()),
-        Verb::Replace(replace) if replace.gates.contains(gate) => {
-            Some(RouteName::new(format!("software of {}", replace.fleet)))
+/// The routes that are shifted with each gate, or stand for what is replaced with it.
+fn routes_shifted_by_gate(plan: &Plan) -> BTreeMap<&GateName, BTreeSet<RouteName>> {
+    let mut by_gate: BTreeMap<&GateName, BTreeSet<RouteName>> = BTreeMap::new();
+    for (_, step) in plan.steps() {
+        let (route, gates) = match &step.verb {
+            Verb::Shift { route, gates, .. } => (route.clone(), gates),
+            Verb::Replace(replace) => {
+                (RouteName::new(format!("software of {}", replace.fleet)), &replace.gates)
+            }
+            Verb::Scale { .. }
+            | Verb::TestRoute { .. }
+            | Verb::Wait { .. }
+            | Verb::Probe { .. }
+            | Verb::Approve { .. }
+            | Verb::Pause { .. } => continue,
+        };
+        for gate in gates {
+            by_gate.entry(gate).or_default().insert(route.clone());
         }
-        Verb::Shift { .. }
-        | Verb::Replace(_)
-        | Verb::Scale { .. }
-        | Verb::TestRoute { .. }
-        | Verb::Wait { .. }
-        | Verb::Probe { .. }
-        | Verb::Approve { .. }
-        | Verb::Pause { .. } => None,
-    });
-    shifts.collect()
+    }
+    by_gate
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -52,7 +53,7 @@ pub(super) struct GatedRise {
     /// Of the two sides, after the rise.
     pub(super) split: Split,
     /// Alarm names, and how long each may have been off before a run must have seen it.
-    pub(super) alarms: Vec<(String, Duration)>,
+    pub(super) alarms: Vec<(Arc<[String]>, Duration)>,
 }
 
 /// A rule that leads requests with a header to one group.

@@ -93,6 +93,12 @@ fn shapes() -> Vec<Shape> {
         shape("alarms of a gate", |n| {
             gated(&format!("alarms: {{ names: [{}] }}", many(n, |n| format!("a{n}, "))))
         }),
+        shape("alarms of a gate that many shifts watch", |n| {
+            let names = many(n / 2, |n| format!("a{n}, "));
+            let gates = format!("gates: {{ g: {{ alarms: {{ names: [{names}] }} }} }}\n");
+            let shift = "- shift: { route: web, candidate: 5%, bake: 1m, gates: [g] }\n";
+            format!("{HEAD}{gates}steps:\n{}", shift.repeat(n / 18 + 1))
+        }),
         shape("words of a command", |n| {
             gated(&format!("command: {{ run: [{}] }}", many(n, |n| format!("w{n}, "))))
         }),
