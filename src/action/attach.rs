@@ -139,6 +139,7 @@ mod tests {
             split: split.clone(),
             sticky_for: None,
             written: None,
+            rule: None,
         };
         let groups = [group("blue"), candidate];
         let (mut notes, route) = (Notes::default(), RouteName::new("web"));

@@ -89,11 +89,12 @@ fn written(standing: &Standing) -> BTreeMap<String, Written> {
         let arns: BTreeMap<Member, String> = arns.collect();
         forwards.iter().filter_map(move |forward| {
             let json = forward.written.clone()?;
-            Some((forward.resource.clone(), Written { json, arns: arns.clone() }))
+            let rule = forward.rule.clone();
+            Some((forward.resource.clone(), Written { json, rule, arns: arns.clone() }))
         })
     });
     let records = standing.records.iter().map(|json| {
-        let written = Written { json: json.clone(), arns: BTreeMap::new() };
+        let written = Written { json: json.clone(), rule: None, arns: BTreeMap::new() };
         (standing.resource.clone(), written)
     });
     rules.chain(records).collect()

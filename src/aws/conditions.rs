@@ -39,3 +39,17 @@ pub(super) fn values(of: &RuleCondition) -> Vec<String> {
     let configured: Vec<String> = configured.into_iter().flatten().flatten().collect();
     if configured.is_empty() { of.values().to_vec() } else { configured }
 }
+
+/// A condition is read with its values in an older field too, and refused when it is written with both.
+pub(super) fn writable(mut condition: RuleCondition) -> RuleCondition {
+    let has_config = condition.host_header_config.is_some()
+        || condition.path_pattern_config.is_some()
+        || condition.http_header_config.is_some()
+        || condition.query_string_config.is_some()
+        || condition.http_request_method_config.is_some()
+        || condition.source_ip_config.is_some();
+    if has_config {
+        condition.values = None;
+    }
+    condition
+}

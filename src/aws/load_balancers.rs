@@ -98,6 +98,7 @@ impl ElasticLoadBalancing {
             split: standing.split,
             sticky_for: standing.sticky_for,
             written: written::actions(actions),
+            rule: None,
             resource,
         })
     }
@@ -153,10 +154,14 @@ impl LoadBalancers for ElasticLoadBalancing {
                 Some(Place::Listener) | None => return self.forward(arn).await,
             },
         };
-        let arn = rule.rule_arn.unwrap_or_default();
+        let arn = rule.rule_arn().unwrap_or_default().to_owned();
+        let listener = arn::listener_of(&arn);
         // The default rule has an ARN, but only its listener can be modified.
-        let resource = if rule.is_default == Some(true) { arn::listener_of(&arn) } else { None };
-        self.forward_at(resource.unwrap_or(arn), &rule.actions.unwrap_or_default())
+        if let (Some(true), Some(listener)) = (rule.is_default, &listener) {
+            return self.forward_at(listener.clone(), rule.actions());
+        }
+        let beside = listener.and_then(|listener| written::beside_actions(&listener, &rule));
+        Ok(Forward { rule: beside, ..self.forward_at(arn, rule.actions())? })
     }
 
     async fn forward(&self, resource: &str) -> Result<Forward, Error> {

@@ -245,19 +245,5 @@ fn with_header(conditions: &[RuleCondition], header: &Header) -> Vec<RuleConditi
         .values(&header.value)
         .build();
     let asked = RuleCondition::builder().field(FIELD).http_header_config(config).build();
-    conditions.iter().cloned().map(writable).chain([asked]).collect()
-}
-
-/// A condition is read with its values in an older field too, and refused when it is written with both.
-fn writable(mut condition: RuleCondition) -> RuleCondition {
-    let has_config = condition.host_header_config.is_some()
-        || condition.path_pattern_config.is_some()
-        || condition.http_header_config.is_some()
-        || condition.query_string_config.is_some()
-        || condition.http_request_method_config.is_some()
-        || condition.source_ip_config.is_some();
-    if has_config {
-        condition.values = None;
-    }
-    condition
+    conditions.iter().cloned().map(conditions::writable).chain([asked]).collect()
 }

@@ -4,10 +4,12 @@
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, AuthenticateCognitoActionConfig, AuthenticateOidcActionConfig,
-    ForwardActionConfig, JwtValidationActionConfig, RuleCondition, TargetGroupTuple,
+    ForwardActionConfig, JwtValidationActionConfig, Rule, RuleCondition, TargetGroupTuple,
 };
 use aws_sdk_route53::types::ResourceRecordSet;
 use serde_json::{Map, Value, json};
+
+use super::conditions::writable;
 
 /// The actions of a rule or listener, for `aws elbv2 modify-rule --actions`.
 /// <https://docs.aws.amazon.com/cli/latest/reference/elbv2/modify-rule.html>
@@ -32,6 +34,19 @@ pub(super) fn rule(
         "Actions": actions,
     });
     Some(rule.to_string())
+}
+
+/// What a rule has beside its actions, for the same: its place and its conditions. Nothing of a rule that rewrites what it
+/// passes on: made again without that, it would do something else; and nothing of one that signs users in by OIDC, whose
+/// secret AWS does not tell.
+pub(super) fn beside_actions(listener: &str, rule: &Rule) -> Option<String> {
+    let priority: i32 = rule.priority()?.parse().ok()?;
+    let conditions = rule.conditions().iter().cloned().map(writable);
+    let conditions: Vec<Value> = conditions.map(|it| condition(&it)).collect();
+    let beside = json!({ "ListenerArn": listener, "Priority": priority, "Conditions": conditions });
+    let is_oidc = |a: &Action| a.r#type() == Some(&ActionTypeEnum::AuthenticateOidc);
+    let is_whole = rule.transforms().is_empty() && !rule.actions().iter().any(is_oidc);
+    is_whole.then(|| beside.to_string())
 }
 
 /// The weighted records of a name, for the change batch of `aws route53 change-resource-record-sets`.
@@ -216,7 +231,9 @@ fn record(record: &ResourceRecordSet) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_elasticloadbalancingv2::types::TargetGroupStickinessConfig;
+    use aws_sdk_elasticloadbalancingv2::types::{
+        PathPatternConditionConfig, RuleTransform, TargetGroupStickinessConfig, TransformTypeEnum,
+    };
     use aws_sdk_route53::types::{ResourceRecord, RrType};
 
     use super::*;
@@ -247,6 +264,25 @@ mod tests {
     fn a_list_with_an_action_that_is_not_known_is_not_told() {
         let unknown = Action::builder().r#type(ActionTypeEnum::from("conjure")).build();
         assert_eq!(actions(&[unknown]), None);
+    }
+
+    #[test]
+    fn a_rule_is_told_as_it_can_be_made_again_and_not_at_all_where_it_cannot() {
+        let path = PathPatternConditionConfig::builder().values("/api/*").build();
+        let condition = RuleCondition::builder().field("path-pattern").values("/api/*");
+        let rule = Rule::builder()
+            .priority("10")
+            .conditions(condition.path_pattern_config(path).build())
+            .build();
+        insta::assert_snapshot!(beside_actions("arn:l", &rule).unwrap(), @r#"{"Conditions":[{"Field":"path-pattern","PathPatternConfig":{"Values":["/api/*"]}}],"ListenerArn":"arn:l","Priority":10}"#);
+        let action = Action::builder().r#type(ActionTypeEnum::AuthenticateOidc).build();
+        let signs_in = Rule::builder().priority("10").actions(action).build();
+        let transform = RuleTransform::builder().r#type(TransformTypeEnum::UrlRewrite).build();
+        let rewrites = Rule::builder().priority("10").transforms(transform).build();
+        let default = Rule::builder().priority("default").build();
+        for rule in [signs_in, rewrites, default] {
+            assert_eq!(beside_actions("arn:l", &rule), None);
+        }
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub struct Forward {
     pub sticky_for: Option<Duration>,
     /// Its list of actions as JSON that the AWS CLI takes; None where it has one that is not known here.
     pub written: Option<String>,
+    /// What a rule has beside them, as JSON that the AWS CLI takes. None for a listener, and where a rule rewrites what it
+    /// passes on.
+    pub rule: Option<String>,
 }
 
 /// A target group as preflight wants to know it.

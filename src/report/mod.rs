@@ -1,6 +1,8 @@
 //! What people and programs get to see of a run. Timeline, status page and JSON fold the same events of the journal,
 //! so they cannot tell different stories. Pure: nothing here prints or asks for the time.
 
+mod aws_command;
+mod by_hand;
 mod history;
 mod next;
 mod page;
@@ -16,14 +18,16 @@ mod sentence;
 mod standing;
 mod style;
 mod timeline;
+mod typed;
 mod view;
 mod words;
 mod wrap;
 
+pub use aws_command::*;
 pub use history::*;
 pub use next::*;
 pub use page::*;
-pub use paste::{AwsCommand, before};
+pub use paste::before;
 pub use progress::*;
 pub use run::{RunFold, traffic, traffic_in};
 pub use standing::*;

@@ -2,9 +2,9 @@
 //! why and where the traffic is.
 
 use super::{
-    AwsCommand, ComponentView, RouteView, RunView, SideView, Standing, StepStanding, StepView,
-    Style,
+    ComponentView, RouteView, RunView, SideView, Standing, StepStanding, StepView, Style,
     style::{Sign, Tone},
+    typed::typed,
     words::{clock, evidence, printable, span, target},
 };
 use crate::{plan::units::Weight, rollout::Timestamp};
@@ -15,7 +15,7 @@ pub fn ending(view: &RunView, style: Style) -> String {
     page.headline(view);
     page.section("why", &reasons(view));
     page.facts(view);
-    page.pastes(view);
+    page.lines.extend(typed(view));
     page.finish()
 }
 
@@ -33,7 +33,7 @@ pub fn status(view: &RunView, style: Style) -> String {
     page.section("refused", &refusals(view));
     page.facts(view);
     page.section("driver", &driver(view));
-    page.pastes(view);
+    page.lines.extend(typed(view));
     page.finish()
 }
 
@@ -221,32 +221,6 @@ impl Page {
         let lines =
             view.next.iter().flat_map(|next| [next.command.clone(), format!("  {}", next.effect)]);
         self.section("next", &lines.collect::<Vec<_>>());
-    }
-
-    /// What to type to the AWS CLI, from the first column on, so that it can be copied.
-    fn pastes(&mut self, view: &RunView) {
-        let drift = view.drifts.last().filter(|_| view.standing == Standing::Drift);
-        if let Some(drift) = drift {
-            let name = target(&drift.target);
-            self.paste(&format!("{name}, as the run wants it:"), &drift.wanted);
-            self.paste(&format!("{name}, as it was before the run:"), &drift.before);
-        }
-        if view.standing == Standing::NeedsAttention {
-            for item in &view.attention {
-                let name = target(&item.target);
-                self.paste(&format!("{name}, as it was before the run:"), &item.before);
-            }
-        }
-    }
-
-    fn paste(&mut self, what: &str, commands: &[AwsCommand]) {
-        if commands.is_empty() {
-            return;
-        }
-        self.blank();
-        self.lines.push(format!("  {what}"));
-        let lines = commands.iter().flat_map(AwsCommand::lines);
-        self.lines.extend(lines.map(|line| printable(&line)));
     }
 
     /// What holds for every page: the traffic, the capacity, what needs a person.

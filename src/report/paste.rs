@@ -2,145 +2,16 @@
 //! balancer's rule is replaced as a whole, so each command carries all that stood there when the run began, with other
 //! weights. Where that is not known there is no command, rather than half of one.
 
-use std::fmt;
-
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::words;
+use super::{AwsCommand, words};
 use crate::{
     journal::Envelope,
-    plan::{Header, Member, Revision, Side},
+    plan::{Member, Revision, RouteName, Side},
     rollout::{
         Bindings, Bound, Event, Medium, Picture, Software, Split, Target, TestRoute, Written,
     },
 };
-
-/// As wide as a terminal is at the least.
-const WIDTH: usize = 80;
-
-/// One command of the AWS CLI.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AwsCommand {
-    /// `elbv2 modify-rule`.
-    operation: &'static str,
-    options: Vec<(&'static str, Word)>,
-}
-
-/// What an option says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Word {
-    Known(String),
-    /// What another command answers: the name of a thing that AWS has chosen.
-    Answer(AwsCommand),
-}
-
-impl AwsCommand {
-    fn new(operation: &'static str) -> Self {
-        Self { operation, options: Vec::new() }
-    }
-
-    fn with(mut self, option: &'static str, value: impl fmt::Display) -> Self {
-        self.options.push((option, Word::Known(value.to_string())));
-        self
-    }
-
-    fn with_answer(mut self, option: &'static str, command: Self) -> Self {
-        self.options.push((option, Word::Answer(command)));
-        self
-    }
-
-    /// Route 53 is the same in every region.
-    fn within(mut self, region: &str) -> Self {
-        for (_, word) in &mut self.options {
-            if let Word::Answer(command) = word {
-                *command = command.clone().within(region);
-            }
-        }
-        if self.operation.starts_with("route53 ") { self } else { self.with("region", region) }
-    }
-
-    /// The same command over several lines, none wider than a terminal unless a word alone is. A shell reads them as one.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("aws {}", self.operation)];
-        for (option, word) in &self.options {
-            if let Some(last) = lines.last_mut() {
-                last.push_str(" \\");
-            }
-            match word {
-                Word::Known(value) => {
-                    let text = format!("  --{option} {}", quoted(value));
-                    if text.chars().count() + 2 > WIDTH && value.starts_with(['[', '{']) {
-                        lines.push(format!("  --{option} \\"));
-                        lines.extend(folded(&quoted(value)));
-                    } else {
-                        lines.push(text);
-                    }
-                }
-                Word::Answer(command) => {
-                    lines.push(format!("  --{option} \\"));
-                    let answer = format!("\"$({})\"", command.lines().join("\n"));
-                    lines.extend(answer.lines().map(|line| format!("    {line}")));
-                }
-            }
-        }
-        lines
-    }
-}
-
-impl fmt::Display for AwsCommand {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "aws {}", self.operation)?;
-        self.options.iter().try_for_each(|(option, word)| match word {
-            Word::Known(value) => write!(f, " --{option} {}", quoted(value)),
-            Word::Answer(command) => write!(f, " --{option} \"$({command})\""),
-        })
-    }
-}
-
-impl Serialize for AwsCommand {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// As a shell takes a word, whatever is in it.
-fn quoted(value: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
-    if !value.is_empty() && value.chars().all(is_plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
-}
-
-/// JSON may be broken after a comma that is not in a string.
-fn folded(json: &str) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    let (mut in_string, mut is_escaped) = (false, false);
-    for c in json.chars() {
-        if let Some(piece) = pieces.last_mut() {
-            piece.push(c);
-        }
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' if in_string => is_escaped = true,
-            '"' => in_string = !in_string,
-            ',' if !in_string => pieces.push(String::new()),
-            _ => {}
-        }
-    }
-    let mut lines: Vec<String> = Vec::new();
-    for piece in pieces {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + piece.chars().count() <= WIDTH - 2 => {
-                line.push_str(&piece);
-            }
-            _ => lines.push(format!("    {piece}")),
-        }
-    }
-    lines
-}
 
 /// The commands that make a target look like this; none when that cannot be said.
 pub(super) fn commands(
@@ -168,11 +39,13 @@ pub(super) fn commands(
             .get(fleet)
             .and_then(|bound| replacement(bound.member(Side::Stable), software))
             .map(|command| vec![command]),
-        (Target::TestRoute(route), Picture::TestRoute(test)) => bindings
+        (Target::TestRoute(route), Picture::TestRoute(TestRoute::Present { .. })) => bindings
             .test_rules
             .get(route)
-            .and_then(|rule| test_rule(rule, bindings.tests.get(route)?, test))
-            .map(|command| vec![command]),
+            .map(|rule| vec![AwsCommand::new("elbv2 create-rule").with("cli-input-json", rule)]),
+        (Target::TestRoute(route), Picture::TestRoute(TestRoute::Absent)) => {
+            without_test_route(bindings, route).map(|command| vec![command])
+        }
         (
             Target::Route(_) | Target::Fleet { .. } | Target::Software(_) | Target::TestRoute(_),
             Picture::Split(_)
@@ -182,11 +55,16 @@ pub(super) fn commands(
             | Picture::TestRoute(_),
         ) => None,
     };
+    in_region(region, all.unwrap_or_default())
+}
+
+/// Commands that mean this region, whatever the shell's own is.
+pub(super) fn in_region(region: Option<&str>, commands: Vec<AwsCommand>) -> Vec<AwsCommand> {
     let place = |command: AwsCommand| match region {
         Some(region) => command.within(region),
         None => command,
     };
-    all.unwrap_or_default().into_iter().map(place).collect()
+    commands.into_iter().map(place).collect()
 }
 
 /// All places of a route, or none.
@@ -216,7 +94,7 @@ fn weights(bindings: &Bindings, bound: &Bound, picture: &Picture) -> Option<Vec<
 }
 
 /// The whole list of actions, with these weights where it forwards.
-fn actions(written: &Written, split: &Split) -> Option<Value> {
+pub(super) fn actions(written: &Written, split: &Split) -> Option<Value> {
     let mut actions: Value = serde_json::from_str(&written.json).ok()?;
     let groups: Option<Vec<Value>> = split
         .0
@@ -264,39 +142,35 @@ fn upserts(written: &Written, split: &Split) -> Option<Vec<Value>> {
     split.0.iter().map(change).collect()
 }
 
-/// What makes a test route, or takes it away. What its rule is called is for AWS to choose, so it is asked: by the header,
-/// and the group it leads to.
-fn test_rule(rule: &str, header: &Header, test: &TestRoute) -> Option<AwsCommand> {
-    match test {
-        TestRoute::Present { .. } => {
-            Some(AwsCommand::new("elbv2 create-rule").with("cli-input-json", rule))
-        }
-        TestRoute::Absent => {
-            let rule: Value = serde_json::from_str(rule).ok()?;
-            let group = rule.get("Actions").and_then(group_in)?;
-            // Between backticks JMESPath takes JSON, in which a backtick has to be escaped.
-            let literal = |value: Value| format!("`{}`", value.to_string().replace('`', "\\`"));
-            let query = format!(
-                "Rules[?contains(to_string(Actions),{}) && Conditions[?HttpHeaderConfig.HttpHeaderName=={} && \
-                 HttpHeaderConfig.Values=={}]].RuleArn|[0]",
-                literal(json!(group)),
-                literal(json!(header.name)),
-                literal(json!([header.value])),
-            );
-            let asked = AwsCommand::new("elbv2 describe-rules")
-                .with("listener-arn", rule.get("ListenerArn")?.as_str()?)
-                .with("query", query)
-                .with("output", "text");
-            Some(AwsCommand::new("elbv2 delete-rule").with_answer("rule-arn", asked))
-        }
-    }
+/// What takes a test route away. What its rule is called is for AWS to choose, so it is asked: by the header, and the
+/// group it leads to.
+fn without_test_route(bindings: &Bindings, route: &RouteName) -> Option<AwsCommand> {
+    let (bound, header) = (bindings.routes.get(route)?, bindings.tests.get(route)?);
+    let group = bindings.written.get(&bound.resource)?.arns.get(&bound.candidate)?;
+    // Between backticks JMESPath takes JSON, in which a backtick has to be escaped.
+    let literal = |value: Value| format!("`{}`", value.to_string().replace('`', "\\`"));
+    let query = format!(
+        "Rules[?contains(to_string(Actions),{}) && Conditions[?HttpHeaderConfig.HttpHeaderName=={} && \
+         HttpHeaderConfig.Values=={}]].RuleArn|[0]",
+        literal(json!(group)),
+        literal(json!(header.name)),
+        literal(json!([header.value])),
+    );
+    let asked = AwsCommand::new("elbv2 describe-rules")
+        .with("listener-arn", listener(&bound.resource))
+        .with("query", query)
+        .with("output", "text");
+    Some(AwsCommand::new("elbv2 delete-rule").with_answer("rule-arn", asked))
 }
 
-/// The first target group that actions lead to.
-fn group_in(actions: &Value) -> Option<&str> {
-    let configs = actions.as_array()?.iter().filter_map(|action| action.get("ForwardConfig"));
-    let mut groups = configs.filter_map(|config| config.get("TargetGroups")?.get(0));
-    groups.next()?.get("TargetGroupArn")?.as_str()
+/// The listener of a rule's ARN; a listener's own is that.
+pub(super) fn listener(place: &str) -> String {
+    match place.rsplit_once('/') {
+        Some((of, _)) if place.contains(":listener-rule/") => {
+            of.replacen(":listener-rule/", ":listener/", 1)
+        }
+        Some(_) | None => place.to_owned(),
+    }
 }
 
 /// Another replacement, to a version.
@@ -361,7 +235,7 @@ pub fn before(envelopes: &[Envelope]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::{
-        plan::{FleetName, RouteName},
+        plan::{FleetName, Header},
         report::sample::{Story, app, split, web},
         rollout::{Capacity, Flow, Operation, Phase, Version},
     };
@@ -408,7 +282,9 @@ mod tests {
         let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
         (bound.resource, bound.medium) = (zone.into(), Medium::Dns { ttl: 30 });
         let json = r#"[{"Name":"www.example.com.","Type":"A","SetIdentifier":"blue","TTL":30,"ResourceRecords":[{"Value":"192.0.2.1"}],"Weight":255},{"Name":"www.example.com.","Type":"A","SetIdentifier":"green","TTL":30,"ResourceRecords":[{"Value":"192.0.2.2"}],"Weight":0}]"#;
-        bindings.written.insert(zone.into(), Written { json: json.into(), arns: [].into() });
+        bindings
+            .written
+            .insert(zone.into(), Written { json: json.into(), rule: None, arns: [].into() });
         let mut all = vec![told(&bindings, &web(), &split(242, 13))];
         let capacity = Picture::Capacity(Capacity { min: 2, max: 6, desired: 3 });
         all.push(told(&bindings, &app(Side::Stable), &capacity));
@@ -501,12 +377,5 @@ mod tests {
               --region eu-west-1)" \
           --region eu-west-1
         "#);
-    }
-
-    #[test]
-    fn a_shell_reads_a_word_whatever_is_in_it() {
-        assert_eq!(quoted("arn:aws:x/y_1"), "arn:aws:x/y_1");
-        assert_eq!(quoted("$(rm) it's"), r"'$(rm) it'\''s'");
-        assert_eq!(quoted(""), "''");
     }
 }

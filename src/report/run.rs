@@ -1,15 +1,15 @@
 //! The fold of a journal into a [`RunView`]: the rollout's own state for where things stand, and beside it what that
 //! state forgets and a page wants to know (who approved, when a step ended, what was refused).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ApprovalView, AttentionView, AwsCommand, BakeView, ComponentView, DriftView, DriverView,
-    FleetView, GateView, Presence, RefusedView, RouteView, RunView, ServesView, SideView, Standing,
+    ApprovalView, AttentionView, BakeView, ComponentView, DriftView, DriverView, FleetView,
+    GateView, Presence, RefusedView, RouteView, RunView, ServesView, SideView, Standing,
     StepStanding, StepView, Watch,
+    by_hand::{ByHand, Left},
     next::{Situation, next},
     page::route_line,
-    paste::commands,
     standing::approvals_awaited,
     words::{self, describe, share},
 };
@@ -108,6 +108,8 @@ pub struct RunFold {
     cause: Option<String>,
     /// As everything was before.
     found: BTreeMap<Target, Picture>,
+    /// What somebody has deleted.
+    gone: BTreeSet<Target>,
     region: Option<String>,
     driver: Option<DriverView>,
     unwatched_since: Option<Timestamp>,
@@ -155,15 +157,21 @@ impl RunFold {
         if self.unwatched_since.is_some() { Watch::Nobody } else { Watch::Somebody }
     }
 
-    /// What to type to make a target look like this.
-    fn commands(&self, target: &Target, picture: &Picture) -> Vec<AwsCommand> {
-        commands(&self.state.bindings, self.region.as_deref(), target, picture)
+    /// How a target stood before the run.
+    fn before(&self, target: &Target) -> Option<&Picture> {
+        let origin = self.state.trails.get(target).map(|trail| &trail.origin);
+        origin.or_else(|| self.found.get(target))
     }
 
-    fn commands_back(&self, target: &Target) -> Vec<AwsCommand> {
-        let origin = self.state.trails.get(target).map(|trail| &trail.origin);
-        let before = origin.or_else(|| self.found.get(target));
-        before.map(|before| self.commands(target, before)).unwrap_or_default()
+    /// What a person would have to put right about a target, if it came to that.
+    fn by_hand<'a>(&'a self, target: &'a Target) -> ByHand<'a> {
+        ByHand {
+            bindings: &self.state.bindings,
+            region: self.region.as_deref(),
+            target,
+            before: self.before(target),
+            left: if self.gone.contains(target) { Left::Gone } else { Left::There },
+        }
     }
 
     /// The next event.
@@ -201,14 +209,8 @@ impl RunFold {
             }
             Event::DriftFound { target, expected, found } => {
                 self.seen.insert(target.clone(), (found.clone(), at));
-                self.drifts.push(DriftView {
-                    target: target.clone(),
-                    expected: words::picture(&self.state.bindings, target, expected),
-                    found: words::picture(&self.state.bindings, target, found),
-                    at,
-                    wanted: self.commands(target, expected),
-                    before: self.commands_back(target),
-                });
+                let drift = self.by_hand(target).drift((expected, found), at);
+                self.drifts.push(drift);
             }
             Event::Observed { target, live: seen }
             | Event::ChangeConfirmed { target, live: seen }
@@ -243,15 +245,15 @@ impl RunFold {
                     self.seen.insert(target.clone(), (found.clone(), at));
                 }
                 self.end_steps_of(target, at);
-                let (problem, hint) = (problem.clone(), hint.clone());
-                let before = self.commands_back(target);
-                let view = AttentionView { target: target.clone(), problem, hint, at, before };
+                let view = self.by_hand(target).attention((problem, hint), at);
                 self.attention.insert(target.clone(), view);
+            }
+            Event::Vanished { target, .. } => {
+                self.gone.insert(target.clone());
             }
             Event::RunEnded { .. } => self.ended = Some(at),
             Event::RunnerStarted { .. }
             | Event::ClockJumped { .. }
-            | Event::Vanished { .. }
             | Event::StepCleared { .. }
             | Event::Read { .. }
             | Event::CallReturned { .. }

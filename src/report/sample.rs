@@ -110,6 +110,10 @@ impl Story {
         let arn = |name: &str| format!("{GROUPS}/{name}/0123456789abcdef");
         let written = Written {
             json: r#"[{"Type":"forward","Order":1,"ForwardConfig":{"TargetGroups":[]}}]"#.into(),
+            rule: Some(format!(
+                r#"{{"ListenerArn":"{}","Priority":10,"Conditions":[{{"Field":"path-pattern","PathPatternConfig":{{"Values":["/api/*"]}}}}]}}"#,
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/50dc6c49/f2f7dc8e"
+            )),
             arns: ["blue", "green"].map(|name| (Member::new(name), arn(name))).into(),
         };
         let bindings = Bindings {

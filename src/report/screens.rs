@@ -8,8 +8,10 @@ use super::{
 };
 use crate::{
     journal::{Envelope, Held, Liveness, LockInfo, Look, Looks},
-    plan::{GateName, Plan, Side},
-    rollout::{Check, Ending, Event, Outcome, Purpose, Reading, Signal},
+    plan::{GateName, Header, Member, Plan, RouteName, Side},
+    rollout::{
+        Cause, Check, Ending, Event, Outcome, Picture, Purpose, Reading, Signal, Target, TestRoute,
+    },
     testkit::sample_plan,
 };
 
@@ -150,4 +152,50 @@ fn what_is_allowed_to_be_written_over_is_told_with_who_allowed_it() {
     let mut timeline = super::Timeline::new(&sample_plan(), Style::PLAIN);
     let told: Vec<String> = story.told().iter().flat_map(|e| timeline.lines(e)).collect();
     insta::assert_snapshot!(told.last().unwrap(), @"15:48:22Z  +3m20s    ! web: ann lets blue 500, green 500 (50%) be written over");
+}
+
+#[test]
+fn a_rule_that_somebody_deleted_is_told_with_what_makes_it_again() {
+    let words = "the rule of web does not exist".to_owned();
+    let story = Story::failing()
+        .at(160, Event::RestoreStarted { target: web(), to: split(999, 0) })
+        .at(161, Event::Vanished { target: web(), words: words.clone() })
+        .at(
+            161,
+            Event::AttentionNeeded {
+                target: web(),
+                problem: format!("it is not there any more: {words}"),
+                hint: "before this run it was blue 999, green 0; make it again like that".into(),
+                found: None,
+            },
+        )
+        .at(162, Event::RunEnded { ending: Ending::NeedsAttention });
+    screen("rule_deleted", &sample_plan(), &story.told(), &Presence::default(), "rollback");
+}
+
+#[test]
+fn a_test_route_that_somebody_changed_and_no_command_makes_is_told_in_words() {
+    let header = Header { name: "x-canary".into(), value: "yes".into() };
+    let test = |group: &str| {
+        Picture::TestRoute(TestRoute::Present { header: header.clone(), group: Member::new(group) })
+    };
+    let target = Target::TestRoute(RouteName::new("web"));
+    let cause = Cause::Drift { target: target.clone() };
+    let drift =
+        Event::DriftFound { target: target.clone(), expected: test("green"), found: test("blue") };
+    let found = Picture::TestRoute(TestRoute::Absent);
+    let story = Story::canary()
+        .at(
+            150,
+            Event::ChangeIntended {
+                purpose: Purpose::Step(step(3, "shift")),
+                target,
+                before: found,
+                after: test("green"),
+            },
+        )
+        .at(160, drift)
+        .at(160, Event::StepFailed { step: step(3, "shift"), cause: cause.clone() })
+        .at(160, Event::Held { cause });
+    screen("test_route_changed", &sample_plan(), &story.told(), &gone(), "resume");
 }

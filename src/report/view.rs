@@ -201,6 +201,12 @@ pub struct DriftView {
     pub wanted: Vec<AwsCommand>,
     /// What to type to make it as it was before the run.
     pub before: Vec<AwsCommand>,
+    /// What to do where there is no such command.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<String>,
+    /// What to type to see how it stands, where something is to be done by hand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub look: Vec<AwsCommand>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -212,6 +218,12 @@ pub struct AttentionView {
     pub at: Timestamp,
     /// What to type to make it as it was before the run.
     pub before: Vec<AwsCommand>,
+    /// What to do where there is no such command.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<String>,
+    /// What to type to see how it stands, where something is to be done by hand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub look: Vec<AwsCommand>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -222,6 +222,10 @@ pub struct Bindings {
 pub struct Written {
     /// JSON: the list of actions of a rule or listener, or the list of records of a name.
     pub json: String,
+    /// JSON: the listener, priority and conditions of a rule, for whoever has to make it again. None where that is not known
+    /// as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// The ARNs of target groups that may be given a weight there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub arns: BTreeMap<Member, String>,

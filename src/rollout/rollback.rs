@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{
-    Check, Doubt, Ending, Event, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
+    Check, Doubt, Ending, Event, Medium, Outcome, Picture, Poll, Progress, Purpose, Restore, State,
     Subject, Target, Timestamp, Trail,
     change::{self, Seen},
     decide::called_problem,
@@ -229,15 +229,25 @@ pub(super) fn vanished(state: &State, target: &Target, words: &str) -> Vec<Event
     else {
         return Vec::new();
     };
+    let names_itself = match target {
+        // AWS gives another rule, or listener, another name.
+        Target::Route(route) => {
+            let bound = state.bindings.routes.get(route);
+            bound.is_none_or(|bound| bound.medium != Medium::LoadBalancer)
+        }
+        Target::Fleet { .. } | Target::Software(_) | Target::TestRoute(_) => true,
+    };
+    let then = if names_itself {
+        ", then `tidegate rollback`"
+    } else {
+        "; what is new is none of this run's, which has nothing more to do there"
+    };
     vec![
         Event::Vanished { target: target.clone(), words: words.to_owned() },
         Event::AttentionNeeded {
             target: target.clone(),
             problem: format!("it is not there any more: {words}"),
-            hint: format!(
-                "before this run it was {}; make it again like that, then `tidegate rollback`",
-                trail.origin
-            ),
+            hint: format!("before this run it was {}; make it again like that{then}", trail.origin),
             found: None,
         },
     ]

@@ -128,6 +128,7 @@ mod tests {
             split: split(999),
             sticky_for: None,
             written: None,
+            rule: None,
         };
         let place = Place::Rule(ListenerRule::Rule(forward.resource.clone()));
         let mut rule = SimulatedRule::new(place, forward);

@@ -191,6 +191,7 @@ impl Landscape {
                 split: split.clone(),
                 sticky_for: self.scenario.stickiness,
                 written: Some(FORWARDS.to_owned()),
+                rule: None,
             };
             self.rules
                 .entry(resource.clone())
@@ -317,6 +318,7 @@ impl Landscape {
                     split: Split(BTreeMap::from([(member.clone(), script.weight)])),
                     sticky_for: None,
                     written: None,
+                    rule: None,
                     resource,
                 };
                 let rule = SimulatedRule::new(place, forward);

@@ -52,6 +52,7 @@ fn run(journal: &Path, number: u16, ending: Option<Ending>) -> RunId {
         Split([(Member::new("blue"), weight(999)), (Member::new("green"), weight(0))].into());
     let written = Written {
         json: r#"[{"Type":"forward","ForwardConfig":{}}]"#.into(),
+        rule: None,
         arns: ["blue", "green"].map(|name| (Member::new(name), format!("arn:tg/{name}"))).into(),
     };
     let started = Event::RunStarted {
