@@ -19,6 +19,9 @@ const LONGEST_MATCHED: usize = 4_096;
 /// Bytes of a pattern as it is matched.
 const LARGEST_PATTERN: usize = 256 * 1024;
 
+/// How many characters tell one brace of a text from another.
+const BEGUN: usize = 20;
+
 /// Every declared parameter with its value; one whose value is missing or wrong has been reported.
 type Values = BTreeMap<String, Option<String>>;
 
@@ -240,9 +243,11 @@ impl Filler<'_> {
             }
             result.push_str(before);
             let Some((name, after)) = after.split_once('}') else {
+                let more = if after.chars().nth(BEGUN).is_some() { "…" } else { "" };
+                let begun: String = after.chars().take(BEGUN).collect();
                 self.problems.push(
                     Problem::error("plan::param", "this parameter is not closed")
-                        .at(span, "`${` without `}`")
+                        .at(span, format!("`${{{begun}{more}` without `}}`"))
                         .help("write `${name}`, or `$${` for the characters themselves"),
                 );
                 return None;
@@ -287,7 +292,10 @@ impl Filler<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::source::parse;
+    use crate::plan::{
+        sample::{CANARY, read_with},
+        source::parse,
+    };
 
     fn filled(text: &str, given: &[(&str, &str)]) -> (Node, Vec<&'static str>) {
         let mut problems = Vec::new();
@@ -325,6 +333,17 @@ mod tests {
     #[test]
     fn a_doubled_dollar_stands_for_itself() {
         assert_eq!(text_of(&filled("a: $${b} $5\n", &[]).0, "a"), "${b} $5");
+    }
+
+    #[test]
+    fn of_several_parameters_in_a_text_the_one_that_is_not_closed_is_named() {
+        let told = |text: &str| {
+            let plan = CANARY.replacen("${app}-5xx", text, 1);
+            let problems = read_with(&plan, &[]).unwrap_err();
+            problems.iter().next().unwrap().labels[0].text.clone()
+        };
+        assert_eq!(told("${app}-${app-5xx"), "`${app-5xx` without `}`");
+        assert_eq!(told("${a-very-long-name-and-more"), "`${a-very-long-name-and…` without `}`");
     }
 
     #[test]

@@ -328,11 +328,19 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let near = candidates.into_iter().take(LIKELY);
     let mut alike: Vec<(f64, &str)> = near
         .filter(|candidate| word.len().max(candidate.len()) <= LONGEST_WORD)
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .map(|candidate| (likeness(word, candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.78)
         .collect();
     alike.sort_by(|a, b| b.0.total_cmp(&a.0));
     alike.into_iter().map(|(_, candidate)| candidate).collect()
+}
+
+/// Of short words Jaro-Winkler sees no swapped letters: `wbe` would be nothing like `web`.
+fn likeness(word: &str, candidate: &str) -> f64 {
+    let likeness = strsim::jaro_winkler(word, candidate);
+    let is_short = (3..=6).contains(&word.chars().count());
+    let is_a_slip = is_short && strsim::osa_distance(word, candidate) == 1;
+    if is_a_slip { likeness.max(0.8) } else { likeness }
 }
 
 /// `a, b and c`, for sentences.

@@ -147,3 +147,23 @@ pub(super) fn filled(slot: &Slot<String>, problems: &mut Vec<Problem>) -> Option
     }
     Some(given.value.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::sample::{HEAD, read_with};
+
+    #[test]
+    fn whatever_is_named_and_not_declared_is_answered_with_the_nearest_name() {
+        let steps = "steps: [shift: { route: wbe, candidate: 5%, bake: 1m, gates: [erorrs] }, \
+             scale: { fleet: ap, side: candidate, to: 1 }]";
+        let plan = format!(
+            "{HEAD}components:\n  first: {{ {steps} }}\n  second: {{ needs: [frist], steps: [pause: 1m] }}\n"
+        );
+        let problems = read_with(&plan, &[]).unwrap_err();
+        let helps: Vec<&str> = problems.iter().filter_map(|it| it.help.as_deref()).collect();
+        for meant in ["web", "errors", "app", "first"] {
+            let asked = format!("did you mean `{meant}`? declared are ");
+            assert!(helps.iter().any(|help| help.starts_with(&asked)), "{meant}: {helps:?}");
+        }
+    }
+}
