@@ -10,6 +10,7 @@
     reason = "a test says what went wrong by panicking, and prepares its own files"
 )]
 
+mod cases;
 mod fault_stories;
 mod faults;
 mod fleets;
