@@ -103,11 +103,14 @@ impl From<journal::Error> for Failure {
 
 impl From<runner::Error> for Failure {
     fn from(error: runner::Error) -> Self {
-        let exit = match &error {
-            runner::Error::LostOwnership { .. } => Exit::Owned,
-            runner::Error::Journal { .. } => Exit::Trouble,
+        let (exit, hint) = match &error {
+            runner::Error::LostOwnership { .. } => (Exit::Owned, None),
+            // On a full disk it says what to do first.
+            runner::Error::Journal { source, .. } => (Exit::Trouble, source.hint()),
         };
-        let hint = "`tidegate status` shows who runs it now and where it stands".to_owned();
+        let hint = hint.unwrap_or_else(|| {
+            "`tidegate status` shows who runs it now and where it stands".to_owned()
+        });
         Self { exit, error: error.into(), hint: Some(hint) }
     }
 }

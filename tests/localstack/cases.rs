@@ -109,7 +109,7 @@ fn twins(world: &World) -> [String; 2] {
             let call = client.create_hosted_zone().name("castwin.test.").caller_reference(kind);
             let call = if kind == private {
                 let vpc = Vpc::builder().vpc_region(VpcRegion::EuWest1).vpc_id(&vpc).build();
-                let config = HostedZoneConfig::builder().private_zone(true).build();
+                let config = HostedZoneConfig::builder().private_zone(true).comment(kind).build();
                 call.vpc(vpc).hosted_zone_config(config)
             } else {
                 call
