@@ -9,11 +9,14 @@ those few places are mended instead of installing everything again.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tidegate_localstack.errors import LocalAwsError
@@ -134,6 +137,23 @@ def _is_new_enough(interpreter: str) -> bool:
 
 def install() -> bool:
     """Bring the environment up to date; returns whether anything had to be done."""
+    if is_installed() and is_at_home():
+        return False
+    with _alone():
+        return _install()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process install at a time: stages of CI that need the environment begin together."""
+    lock = home().with_name(home().name + ".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _install() -> bool:
     if is_installed() and is_at_home():
         return False
     if is_installed() and settle():
