@@ -440,6 +440,7 @@ mod tests {
             for problem in &problems {
                 prop_assert!(!problem.labels.is_empty(), "{problem:?}");
                 prop_assert!(problem.help.is_some(), "{problem:?}");
+                prop_assert!(problem.code != "plan::internal", "{problem:?}");
                 for label in &problem.labels {
                     prop_assert!(file.text().get(label.span.start..label.span.end).is_some());
                 }

@@ -11,8 +11,9 @@ use super::{
     alarm::{AlarmSetting, SimulatedAlarm},
     alarm_script::AlarmScript,
     forward_rule::{Place, SimulatedRule},
+    home::{Home, load_balancer},
     installation::{Kind, SimulatedInstallation},
-    landscape::{GatedRise, Landscape, OtherRule},
+    landscape::{GatedRise, Landscape},
     meter::Meter,
     scaling_group::{Pace, SimulatedGroup},
     scenario::Scenario,
@@ -22,14 +23,13 @@ use super::{
     traffic::Ledger,
 };
 use crate::{
-    cloud::{Forward, TargetGroup},
+    cloud::Forward,
     plan::{
-        Aim, Alias, AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind,
-        GateName, ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName, Side, Sides,
+        Aim, AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind, GateName,
+        ListenerRule, Member, Plan, Route, RouteKind, RouteName, Side, Sides,
         units::{Percent, Scale, Weight},
     },
     rollout::{Capacity, Split, Timestamp},
-    testkit::draw,
 };
 
 const SIDES: [Side; 2] = [Side::Stable, Side::Candidate];
@@ -39,68 +39,6 @@ const FOREIGN_TARGETS: u32 = 2;
 
 /// The actions of a simulated rule, to which whoever sets weights adds them.
 const FORWARDS: &str = r#"[{"Type":"forward","ForwardConfig":{}}]"#;
-
-/// The account and region a plan is simulated in.
-#[derive(Clone, Debug)]
-pub(super) struct Home {
-    pub(super) account: String,
-    pub(super) region: String,
-}
-
-impl Home {
-    pub(super) fn of(plan: &Plan) -> Self {
-        Self {
-            account: plan.aws.account.clone().unwrap_or_else(|| "000000000000".into()),
-            region: plan.aws.region.clone().unwrap_or_else(|| "us-east-1".into()),
-        }
-    }
-
-    fn arn(&self, resource: &str) -> String {
-        format!("arn:aws:elasticloadbalancing:{}:{}:{resource}", self.region, self.account)
-    }
-
-    /// `name/id` as AWS ends its ARNs with.
-    fn with_id(name: &str) -> String {
-        let hash = name.bytes().fold(7, |hash, byte| draw(hash, u64::from(byte)));
-        format!("{name}/{hash:016x}")
-    }
-
-    fn records(at: &RecordSet) -> String {
-        format!("hostedzone/{}/{}/{}", at.zone, at.name, at.kind)
-    }
-
-    fn alias_arn(&self, at: &Alias) -> String {
-        format!("arn:aws:lambda:{}:{}:function:{at}", self.region, self.account)
-    }
-
-    fn rule_arn(&self, family: Family, place: &ListenerRule) -> String {
-        match place {
-            ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => arn.clone(),
-            ListenerRule::Named { load_balancer, port, priority } => {
-                let load_balancer = Self::with_id(load_balancer);
-                let listener = draw(u64::from(*port), 0);
-                let family = family.in_arns();
-                match priority {
-                    None => self.arn(&format!("listener/{family}/{load_balancer}/{listener:016x}")),
-                    Some(priority) => {
-                        let rule = draw(listener, u64::from(*priority));
-                        let end = format!("{load_balancer}/{listener:016x}/{rule:016x}");
-                        self.arn(&format!("listener-rule/{family}/{end}"))
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `app/name/id` within the ARN of a rule or listener.
-fn load_balancer(resource: &str) -> String {
-    let mut parts = resource.split('/').skip(1);
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(kind), Some(name), Some(id)) => format!("{kind}/{name}/{id}"),
-        _ => "app/simulated/0000000000000000".into(),
-    }
-}
 
 /// With a pair, whichever has all the weight is stable: here the first. What an alias serves is the version before.
 fn standing(sides: &Sides) -> Standing {
@@ -197,8 +135,10 @@ impl Landscape {
                     split.0.insert(member.clone(), weight);
                 }
             }
-            let mut group =
-                SimulatedTargetGroup::new(self.target_group(home, &route.kind, member), side);
+            let mut group = SimulatedTargetGroup::new(
+                home.target_group(&route.kind, member, self.scenario.deregistration_delay),
+                side,
+            );
             if !self.scenario.sides.of(side).checked {
                 group.switch_checks_off();
             }
@@ -222,31 +162,9 @@ impl Landscape {
         self.routes.insert(name.clone(), (resources, sides));
     }
 
-    fn target_group(&self, home: &Home, kind: &RouteKind, member: &Member) -> TargetGroup {
-        let arn = if member.as_str().starts_with("arn:") {
-            member.to_string()
-        } else {
-            home.arn(&format!("targetgroup/{}", Home::with_id(member.as_str())))
-        };
-        let deregistration_delay = self.scenario.deregistration_delay;
-        let protocol = match kind {
-            RouteKind::Alb(_) | RouteKind::Route53(_) | RouteKind::Lambda(_) => "HTTP",
-            RouteKind::Nlb(_) => "TCP",
-        };
-        TargetGroup {
-            name: member.clone(),
-            arn,
-            deregistration_delay,
-            // Told by the rules whenever somebody asks.
-            load_balancers: Vec::new(),
-            protocol: Some(protocol.to_owned()),
-            vpc: Some("vpc-simulated".to_owned()),
-        }
-    }
-
     /// A group that somebody has started with what serves today.
     fn add_baseline(&mut self, home: &Home, kind: &RouteKind, member: &Member) {
-        let described = self.target_group(home, kind, member);
+        let described = home.target_group(kind, member, self.scenario.deregistration_delay);
         let mut group = SimulatedTargetGroup::new(described, Side::Stable);
         for number in 0..FOREIGN_TARGETS {
             group.register_healthy(&format!("i-{number:017x}"));
@@ -319,44 +237,6 @@ impl Landscape {
         let mut installation = SimulatedInstallation::new(version, stands, kind, script);
         installation.suspended.clone_from(&self.scenario.sides.candidate.suspended);
         self.installations.insert(member.clone(), installation);
-    }
-
-    /// The rules and records of others; those that are there from the beginning at once.
-    fn add_others(&mut self, home: &Home, plan: &Plan) {
-        for (number, script) in self.scenario.other_rules.clone().into_iter().enumerate() {
-            let named =
-                |name: &RouteName| script.route.as_ref().is_none_or(|wanted| wanted == name);
-            for (name, route) in plan.routes.iter().filter(|(name, _)| named(name)) {
-                let Some((resources, sides)) = self.routes.get(name) else { continue };
-                let (Some(beside), side) = (resources.first(), sides.member(script.side).clone())
-                else {
-                    continue;
-                };
-                let (resource, place) = other_place(&route.kind, beside, number);
-                let member = script.through.clone().unwrap_or_else(|| side.clone());
-                let forward = Forward {
-                    load_balancer: load_balancer(&resource),
-                    split: Split(BTreeMap::from([(member.clone(), script.weight)])),
-                    sticky_for: None,
-                    written: None,
-                    rule: None,
-                    resource,
-                };
-                let rule = SimulatedRule::new(place, forward);
-                self.others.push(OtherRule { from: script.at, until: script.until, rule });
-                if script.through.is_some() {
-                    let described = self.target_group(home, &route.kind, &member);
-                    let mut group = SimulatedTargetGroup::new(described, script.side);
-                    for fleet in self.groups.values_mut() {
-                        if fleet.target_groups.contains(&side) {
-                            fleet.register_with(&member, &mut group);
-                        }
-                    }
-                    self.target_groups.entry(member).or_insert(group);
-                }
-            }
-        }
-        self.let_others_lead(self.start);
     }
 
     fn add_foreign_targets(&mut self, plan: &Plan) {
@@ -447,26 +327,6 @@ impl Landscape {
                 split: split.clone(),
                 alarms: alarms.clone(),
             }));
-        }
-    }
-}
-
-/// Where somebody else's rule or record stands: beside a route's own, on the same load balancer or in the same zone.
-fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (String, Place) {
-    match kind {
-        RouteKind::Alb(_) | RouteKind::Nlb(_) => {
-            let listener = beside.replacen(":listener/", ":listener-rule/", 1);
-            let resource = format!("{listener}/other-{number}");
-            (resource.clone(), Place::Rule(ListenerRule::Rule(resource)))
-        }
-        RouteKind::Route53(at) => {
-            let other = RecordSet { name: format!("other-{number}.{}", at.name), ..at.clone() };
-            (Home::records(&other), Place::Records(other))
-        }
-        RouteKind::Lambda(at) => {
-            let other = Alias { name: format!("other-{number}"), ..at.clone() };
-            let (start, _) = beside.rsplit_once(':').unwrap_or((beside, ""));
-            (format!("{start}:{}", other.name), Place::Alias(other))
         }
     }
 }

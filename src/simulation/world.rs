@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    from_plan::Home, landscape::Landscape, phrases::Moment, scenario::Scenario,
-    scripts::DriftScript, traffic::Ledger, violation::Violation,
+    home::Home, landscape::Landscape, phrases::Moment, scenario::Scenario, scripts::DriftScript,
+    traffic::Ledger, violation::Violation,
 };
 use crate::{
     cloud::{Calls, Operation},

@@ -23,7 +23,10 @@ fn three_errors_in_a_hundred_at_a_twentieth_of_the_traffic_are_taken_back_by_com
     let world = World::new("slight");
     world.release(&["--version", "2", "--error-rate", "0.03"]);
     let before = world.described();
-    let plan = judged(&world, "5%", |text| text);
+    // How quickly a busy machine answers is for another gate.
+    let plan = judged(&world, "5%", |text| {
+        text.replace("gates: [alarms, latency, judge]", "gates: [alarms, judge]")
+    });
     let load = Load::start(&world.prefix, 150);
     let ended = world.run(&["run", &plan]);
     let seen = load.stop_after(2);

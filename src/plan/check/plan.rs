@@ -47,8 +47,15 @@ pub(in crate::plan) fn check(
     shares::check(&drafts, &routes, problems);
     test_route::check(&drafts, &routes, &fleets, problems);
     let names = keys(&form.components);
+    let whole = [
+        ("routes", keys(&form.routes).len() == routes.len()),
+        ("fleets", keys(&form.fleets).len() == fleets.len()),
+        ("gates", keys(&form.gates).len() == gates.len()),
+        ("steps", drafts.iter().all(|component| !component.gaps)),
+    ];
     let drafts = graph::in_order(drafts, &names, problems);
     let roll_back_for = positive(&form.roll_back_for, ROLL_BACK_FOR, problems);
+    own_up(&whole, root, problems);
     if problems.iter().any(Problem::is_error) {
         return None;
     }
@@ -68,6 +75,23 @@ pub(in crate::plan) fn check(
     };
     plan.digest = digest(&plan);
     Some(plan)
+}
+
+/// What was written and came to nothing has been told of: a plan that is silently without one of its steps or gates is the
+/// worst that could be run. Should a kind be read and not checked, this is an error of ours, and said as one.
+fn own_up(parts: &[(&str, bool)], root: Span, problems: &mut Vec<Problem>) {
+    if problems.iter().any(Problem::is_error) {
+        return;
+    }
+    for (what, _) in parts.iter().filter(|(_, is_whole)| !is_whole) {
+        problems.push(
+            Problem::error("plan::internal", format!("some of the {what} came to nothing"))
+                .at(root, "of this plan")
+                .help(
+                    "this is a fault of tidegate, not of the plan: please report it with the plan",
+                ),
+        );
+    }
 }
 
 fn aws(form: &Slot<AwsForm>, problems: &mut Vec<Problem>) -> AwsTarget {
@@ -179,4 +203,20 @@ fn numbered(draft: DraftComponent) -> Component {
     };
     let steps = draft.steps.into_iter().enumerate().map(step).collect();
     Component { steps, needs: draft.needs.into_iter().map(|need| need.value).collect(), name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_to_nothing_without_a_word_is_an_error_of_ours() {
+        let told = |mut problems: Vec<Problem>| {
+            own_up(&[("routes", true), ("steps", false)], Span::default(), &mut problems);
+            problems.iter().map(|problem| problem.code).collect::<Vec<_>>()
+        };
+        assert_eq!(told(Vec::new()), ["plan::internal"]);
+        let said = Problem::error("plan::blank", "no steps").at(Span::default(), "here").help("");
+        assert_eq!(told(vec![said]), ["plan::blank"], "it has been told of");
+    }
 }

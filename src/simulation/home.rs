@@ -1,0 +1,98 @@
+//! The account and region a plan is simulated in, and what things are called there.
+
+use std::time::Duration;
+
+use crate::{
+    cloud::TargetGroup,
+    plan::{Alias, Family, ListenerRule, Member, Plan, RecordSet, RouteKind},
+    testkit::draw,
+};
+
+/// The account and region a plan is simulated in.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    pub(super) account: String,
+    pub(super) region: String,
+}
+
+impl Home {
+    pub(super) fn of(plan: &Plan) -> Self {
+        Self {
+            account: plan.aws.account.clone().unwrap_or_else(|| "000000000000".into()),
+            region: plan.aws.region.clone().unwrap_or_else(|| "us-east-1".into()),
+        }
+    }
+
+    fn arn(&self, resource: &str) -> String {
+        format!("arn:aws:elasticloadbalancing:{}:{}:{resource}", self.region, self.account)
+    }
+
+    /// `name/id` as AWS ends its ARNs with.
+    fn with_id(name: &str) -> String {
+        let hash = name.bytes().fold(7, |hash, byte| draw(hash, u64::from(byte)));
+        format!("{name}/{hash:016x}")
+    }
+
+    pub(super) fn records(at: &RecordSet) -> String {
+        format!("hostedzone/{}/{}/{}", at.zone, at.name, at.kind)
+    }
+
+    pub(super) fn alias_arn(&self, at: &Alias) -> String {
+        format!("arn:aws:lambda:{}:{}:function:{at}", self.region, self.account)
+    }
+
+    pub(super) fn rule_arn(&self, family: Family, place: &ListenerRule) -> String {
+        match place {
+            ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => arn.clone(),
+            ListenerRule::Named { load_balancer, port, priority } => {
+                let load_balancer = Self::with_id(load_balancer);
+                let listener = draw(u64::from(*port), 0);
+                let family = family.in_arns();
+                match priority {
+                    None => self.arn(&format!("listener/{family}/{load_balancer}/{listener:016x}")),
+                    Some(priority) => {
+                        let rule = draw(listener, u64::from(*priority));
+                        let end = format!("{load_balancer}/{listener:016x}/{rule:016x}");
+                        self.arn(&format!("listener-rule/{family}/{end}"))
+                    }
+                }
+            }
+        }
+    }
+
+    /// A group of targets for a member of such a route.
+    pub(super) fn target_group(
+        &self,
+        kind: &RouteKind,
+        member: &Member,
+        deregistration_delay: Duration,
+    ) -> TargetGroup {
+        let arn = if member.as_str().starts_with("arn:") {
+            member.to_string()
+        } else {
+            self.arn(&format!("targetgroup/{}", Self::with_id(member.as_str())))
+        };
+        let protocol = match kind {
+            RouteKind::Alb(_) | RouteKind::Route53(_) | RouteKind::Lambda(_) => "HTTP",
+            RouteKind::Nlb(_) => "TCP",
+        };
+        TargetGroup {
+            name: member.clone(),
+            arn,
+            deregistration_delay,
+            // Told by the rules whenever somebody asks.
+            load_balancers: Vec::new(),
+            protocol: Some(protocol.to_owned()),
+            vpc: Some("vpc-simulated".to_owned()),
+        }
+    }
+}
+
+/// `app/name/id` within the ARN of a rule or listener.
+pub(super) fn load_balancer(resource: &str) -> String {
+    let mut parts = resource.split('/').skip(1);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(kind), Some(name), Some(id)) => format!("{kind}/{name}/{id}"),
+        _ => "app/simulated/0000000000000000".into(),
+    }
+}
