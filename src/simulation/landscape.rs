@@ -10,7 +10,7 @@ use std::{
 use super::{
     alarm::SimulatedAlarm,
     alarm_script::AlarmScript,
-    forward_rule::{Author, SimulatedRule},
+    forward_rule::{Author, Place, SimulatedRule},
     installation::{SimulatedInstallation, Soundness},
     meter::Meter,
     metric::Figures,
@@ -112,6 +112,19 @@ pub(super) struct Landscape {
     pub(super) losing: BTreeSet<(String, Option<Member>)>,
 }
 
+/// Versions behind an alias, which are ready whether or not it leads to them.
+fn versions<'a>(
+    routes: &'a BTreeMap<RouteName, (Vec<String>, Standing)>,
+    rules: &BTreeMap<String, SimulatedRule>,
+) -> impl Iterator<Item = &'a Member> {
+    let is_alias = |resource: &String| {
+        let place = rules.get(resource).map(|rule| &rule.place);
+        matches!(place, Some(Place::Alias(_)))
+    };
+    let aliases = routes.values().filter(move |(at, _)| at.iter().any(is_alias));
+    aliases.flat_map(|(_, sides)| [&sides.stable, &sides.candidate])
+}
+
 impl Landscape {
     /// Moves the world on to `now`; a moment that has passed already changes nothing.
     pub(super) fn advance(&mut self, now: Timestamp) {
@@ -192,8 +205,9 @@ impl Landscape {
             Side::Candidate => candidate,
         };
         let split = self.rules.values().flat_map(|rule| rule.forward.split.0.keys());
+        let tested = self.test_routes.iter().map(|rule| &rule.group);
         let used: BTreeSet<&Member> =
-            split.chain(self.test_routes.iter().map(|rule| &rule.group)).collect();
+            split.chain(tested).chain(versions(&self.routes, &self.rules)).collect();
         for (name, group) in &mut self.target_groups {
             let attachment =
                 if used.contains(name) { Attachment::Used } else { Attachment::Unused };
