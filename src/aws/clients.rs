@@ -102,11 +102,18 @@ async fn load(settings: &Settings, patience: Patience) -> Result<SdkConfig, Erro
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
+    let names = SERVICES.iter().map(|service| format!("AWS_ENDPOINT_URL_{service}"));
+    let mut set = std::iter::once("AWS_ENDPOINT_URL".to_owned()).chain(names);
+    let is_empty = |name: String| Env::real().get(&name).is_ok_and(|url| url.trim().is_empty());
+    let in_profile = profile::says(profiles.as_ref(), asked, "endpoint_url");
+    let is_told = settings.endpoint_url.is_some();
+    if !is_told && (set.any(is_empty) || in_profile.is_some_and(|url| url.trim().is_empty())) {
+        connection::check_endpoint("")?;
+    }
     let config = loader.load().await;
-    let of_service = SERVICES.iter().filter_map(|service| {
-        let url = Env::real().get(&format!("AWS_ENDPOINT_URL_{service}")).ok()?;
-        (!url.is_empty()).then_some(url)
-    });
+    let of_service = SERVICES
+        .iter()
+        .filter_map(|service| Env::real().get(&format!("AWS_ENDPOINT_URL_{service}")).ok());
     for url in config.endpoint_url().map(str::to_owned).into_iter().chain(of_service) {
         connection::check_endpoint(&url)?;
     }

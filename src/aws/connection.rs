@@ -29,7 +29,10 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use crate::cloud::{Error, Operation, Patience, check_authorities};
+use crate::{
+    cloud::{Error, Operation, Patience, check_authorities},
+    printable,
+};
 
 /// The client for all services. `bundle` is the profile's `ca_bundle`; as with the CLI, `AWS_CA_BUNDLE` comes before it,
 /// and either replaces what the machine trusts.
@@ -154,6 +157,8 @@ fn named(endpoint: String, error: ConnectorError, is_new: bool) -> ConnectorErro
 fn endpoint_of(uri: &str) -> String {
     let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
+    // Who calls is nobody's business who reads of it.
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     format!("{scheme}://{host}")
 }
 
@@ -219,19 +224,32 @@ fn deepest(error: &(dyn StdError + 'static)) -> String {
 /// Whether an endpoint can be called at all. The SDK finds out with the first request, and says so 500 characters later.
 pub(super) fn check_endpoint(url: &str) -> Result<(), Error> {
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let told = printable::masked_url(url);
     match host {
-        Some(host) if !host.trim_start_matches('/').is_empty() => Ok(()),
+        // The SDK panics where one is set and empty.
+        None if url.trim().is_empty() => Err(Error::Unfit {
+            problem: "an endpoint is set, and empty".to_owned(),
+            hint: "unset AWS_ENDPOINT_URL and what else sets one (AWS_ENDPOINT_URL_…, `endpoint_url` of the profile, \
+                   `--endpoint-url`), or write http://localhost:4566"
+                .to_owned(),
+        }),
+        Some(host) if !host.trim_start_matches('/').is_empty() => {
+            reqwest::Url::parse(url).map(|_| ()).map_err(|error| Error::Unfit {
+                problem: format!("endpoint `{told}` is no URL: {error}"),
+                hint: "write http://localhost:4566, or leave it out for AWS".to_owned(),
+            })
+        }
         Some(_) => Err(Error::Unfit {
-            problem: format!("endpoint `{url}` has no host"),
+            problem: format!("endpoint `{told}` has no host"),
             hint: "write http://localhost:4566, or leave it out for AWS".to_owned(),
         }),
         None => {
             let bare = url.split_once("://").map_or(url, |(_, host)| host);
             Err(Error::Unfit {
                 problem: match url.split_once("://") {
-                    None => format!("endpoint `{url}` has no scheme"),
+                    None => format!("endpoint `{told}` has no scheme"),
                     Some((scheme, _)) => {
-                        format!("endpoint `{url}` has the unknown scheme {scheme}")
+                        format!("endpoint `{told}` has the unknown scheme {scheme}")
                     }
                 },
                 hint: format!("write http://{bare}, or https://{bare}"),
@@ -254,11 +272,19 @@ mod tests {
         assert!(hint.starts_with("write http://localhost:4566,"), "{hint}");
         assert!(told("ftp://x").unwrap_err().0.ends_with("unknown scheme ftp"));
         assert!(told("http://").unwrap_err().0.ends_with("has no host"));
+        for empty in ["", " "] {
+            assert_eq!(told(empty).unwrap_err().0, "an endpoint is set, and empty");
+        }
+        for wrong in ["http://[::1", "http://ex ample", "http://host:99999"] {
+            let (problem, _) = told(wrong).unwrap_err();
+            assert!(problem.contains("is no URL"), "{wrong}: {problem}");
+        }
     }
 
     #[test]
     fn an_endpoint_is_what_stands_before_the_path() {
         assert_eq!(endpoint_of("http://localhost:1/a/b?c"), "http://localhost:1");
+        assert_eq!(endpoint_of("http://ann:secret@localhost:1/a"), "http://localhost:1");
         assert_eq!(
             endpoint_of("https://sts.eu-west-1.amazonaws.com/"),
             "https://sts.eu-west-1.amazonaws.com"

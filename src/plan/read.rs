@@ -296,6 +296,9 @@ mod tests {
         let ratio = "ratio: { of: HTTPCode_Target_2XX_Count, to: RequestCount }, above: 99%";
         assert_eq!(metric(ratio), [""; 0]);
         assert_eq!(metric(p99), ["plan::limit"]);
+        let errors = "ratio: { of: HTTPCode_Target_5XX_Count, to: RequestCount }";
+        assert_eq!(metric(&format!("{errors}, below: 2")), ["plan::limit"], "2 is 200%");
+        assert_eq!(metric(&format!("{errors}, below: 0.02")), [""; 0]);
         let budget =
             |rest: &str| gate(&format!("error-budget: {{ route: web, side: stable, {rest} }}"));
         assert_eq!(budget("objective: 99.9%"), [""; 0]);

@@ -166,6 +166,7 @@ fn what_is_no_plain_file_is_not_opened() {
         fs::create_dir(folder.path().join("locks")).unwrap();
         make(&folder.path().join("locks/.guard"));
         assert!(files.acquire(&claim()).err().unwrap().to_string().contains(what));
+        assert!(files.held().err().unwrap().to_string().contains(what), "nor to look");
     }
     let (_folder, files) = journal();
     fs::create_dir_all(files.folder(&run()).join("inbox/000001-ab.json/x")).unwrap();

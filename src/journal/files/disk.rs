@@ -313,10 +313,10 @@ pub(super) fn is_locked(path: &Path) -> Result<bool, Error> {
 }
 
 fn open_to_look(path: &Path) -> Result<Option<File>, Error> {
-    match File::open(path) {
+    match open_plain(path, File::options().read(true)) {
         Ok(file) => Ok(Some(file)),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(failed("open", path)(e)),
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

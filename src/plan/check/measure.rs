@@ -50,6 +50,18 @@ pub(super) fn published(
             | GateKind::Window(_) => continue,
         };
         let Some((Route { kind, .. }, declared)) = routes.get(route) else { continue };
+        if let GateKind::Metric(gate) = &gate.kind
+            && let Measure::Ratio { of, to } = &gate.measure
+            && kind.published().is_some_and(|published| published.requests == *to)
+            && gate.bound == Bound::Below
+            && gate.limit.get() >= 1.0
+        {
+            problems.push(
+                Problem::error("plan::limit", format!("gate `{name}` can never fail"))
+                    .at(*at, format!("no share of {to} is above {}", gate.limit))
+                    .help(format!("write a share of {to} with its unit, such as `below: 2%`; {of} counts some of them")),
+            );
+        }
         let behind = match kind {
             RouteKind::Alb(rules) if one_load_balancer(rules) => continue,
             RouteKind::Alb(_) => "several load balancers, whose counts are not added up",
