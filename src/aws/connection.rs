@@ -30,7 +30,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::{
-    cloud::{Error, Operation, Patience, check_authorities},
+    cloud::{Error, Operation, Patience, check_authorities, check_url},
     printable,
 };
 
@@ -234,7 +234,7 @@ pub(super) fn check_endpoint(url: &str) -> Result<(), Error> {
                 .to_owned(),
         }),
         Some(host) if !host.trim_start_matches('/').is_empty() => {
-            reqwest::Url::parse(url).map(|_| ()).map_err(|error| Error::Unfit {
+            check_url(url).map_err(|error| Error::Unfit {
                 problem: format!("endpoint `{told}` is no URL: {error}"),
                 hint: "write http://localhost:4566, or leave it out for AWS".to_owned(),
             })

@@ -109,6 +109,15 @@ fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
     words
 }
 
+/// Whether this is a URL that could be asked at all.
+///
+/// # Errors
+///
+/// The words for what is wrong with it.
+pub fn check_url(url: &str) -> Result<(), String> {
+    reqwest::Url::parse(url).map(|_| ()).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
