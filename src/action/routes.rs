@@ -1,5 +1,7 @@
 //! What preflight settles about a route: whether its place is there, which side is which, and whether its sides can take
 //! the traffic.
+//!
+//! A fifth of the file is tests, which need what is private here.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,6 +1,8 @@
 //! A plan that has been checked. Everything here is resolved and in range: names refer to things that exist, a shift
 //! names a route, percentages and durations carry their units. `check.rs` is the only way to make one from a file,
 //! and nothing downstream asks again whether a plan makes sense.
+//!
+//! Its length is that of the language: these are types with next to no logic, which refer to one another and are read as one.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 

@@ -1,5 +1,7 @@
 //! A plan written back as YAML: parameters filled in, strategies as steps, every default spelled out. It reads back
 //! as the same plan; what `plan --expand` prints and what the digest is taken over are this one text.
+//!
+//! Its length is that of the language: a short function for each form, none of which is of use by itself.
 
 use std::{
     fmt::{Display, Write},

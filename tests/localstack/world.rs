@@ -1,4 +1,6 @@
 //! A world of its own for each test (load balancer, groups, alarms under a prefix), and the binary to run in it.
+//!
+//! All that these tests ask of a world goes through this one type, a few lines a question; hence its length.
 
 use std::{
     collections::BTreeMap,
