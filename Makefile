@@ -6,8 +6,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test build build-rest unit suite model localstack faults python sweep core lint format clippy fmt schema bench deny check
 
-# Backtraces of panicking tests cost more time than the tests do.
-export RUST_BACKTRACE ?= 0
+# Backtraces of panicking tests cost more time than the tests do, and bury what these say; whoever wants one sets TRACE.
+export RUST_BACKTRACE := $(or $(TRACE),0)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,8 @@ format:
 
 clippy:
 	@cargo clippy --quiet --all-targets -- -D warnings
+	# Left out of `cargo test`, it is left out of all targets too.
+	cargo clippy --quiet --test localstack -- -D warnings
 	cargo clippy --quiet --all-targets --no-default-features -- -D warnings
 
 fmt:

@@ -49,6 +49,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
     saved = dict(os.environ)
     # A deployment goes through 13 events on each instance, and what they are is not about time.
     os.environ["TIDEGATE_LIFECYCLE_EVENT_SECONDS"] = "0.1"
+    os.environ["TIDEGATE_FUNCTION_MINUTE_SECONDS"] = "0.4"
     record, _ = instance.up(0)
     os.environ.update(aws_environment(record))
     try:

@@ -25,7 +25,7 @@ WORDS = (
     "arn:aws:iam::000000000000:role/a", "AAAA", "aa", "arn:aws:a:::a", "1.0", "0-0", "d-1", "*",
 )  # fmt: skip
 """Text that fits the patterns there are."""
-MISFITS = ("*", " ", ":", "\x01", "!" * 5, "!" * 36)
+MISFITS = ("*", " ", ":", "\x01", "!" * 5, "!" * 36, "\n")
 """Text that fits hardly any."""
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 CONTROL = "[\\u0020-\\uD7FF\\uE000-\\uFFFD"
@@ -106,7 +106,7 @@ def _text(rules: dict[str, Any]) -> str:
         return str(rules["enum"][0])
     low, high = rules.get("min", 1), rules.get("max", 10_000)
     for word in WORDS:
-        for text in (word, word * low):
+        for text in (word, word * max(1, low)):
             if low <= len(text) <= high and _fits(text, rules.get("pattern")):
                 return text
     raise AssertionError(f"nothing fits {rules}")
@@ -176,8 +176,9 @@ def _broken_itself(shape: Shape, path: str) -> Iterator[_Broken]:
             yield path, "enum value set", "no-such-word"[: high or None]
         if "pattern" in rules:
             fitting = (m for m in MISFITS if (low or 0) <= len(m) <= (high or 10_000))
-            misfit = next(m for m in fitting if not _fits(m, rules["pattern"]))
-            yield path, "regular expression pattern", misfit
+            misfit = next((m for m in fitting if not _fits(m, rules["pattern"])), None)
+            if misfit is not None:
+                yield path, "regular expression pattern", misfit
 
 
 def _worded(member: str) -> str:

@@ -47,9 +47,17 @@ class Green:
 
 def test_a_raised_group_launches_registers_and_becomes_healthy(green: Green) -> None:
     green.update(DesiredCapacity=3)
-    eventually(lambda: green.lifecycle() == ["Pending"] * 3)
-    assert green.health() == []
-    eventually(lambda: green.lifecycle() == ["InService"] * 3)
+    seen = []
+
+    def launched() -> bool:
+        # Asked first: who is pending afterwards was so before, however busy the machine is.
+        registered, lifecycle = green.health(), green.lifecycle()
+        seen.append((registered, lifecycle))
+        return lifecycle == ["InService"] * 3
+
+    eventually(launched)
+    assert ([], ["Pending"] * 3) in seen
+    assert all(registered == [] for registered, lifecycle in seen if lifecycle == ["Pending"] * 3)
     eventually(lambda: green.health() == ["healthy"] * 3)
 
 
@@ -57,9 +65,18 @@ def test_a_lowered_group_drains_before_it_terminates(green: Green) -> None:
     green.update(DesiredCapacity=1)
     eventually(lambda: green.health() == ["healthy"])
     green.update(DesiredCapacity=0)
-    eventually(lambda: green.health() == ["draining"])
-    assert green.lifecycle() == ["Terminating"]
-    eventually(lambda: green.health() == [])
+    seen = []
+
+    def drained() -> bool:
+        # Who drains before and after is there in between.
+        before, lifecycle, after = green.health(), green.lifecycle(), green.health()
+        seen.append((before, lifecycle, after))
+        return after == []
+
+    eventually(drained)
+    draining = [lifecycle for before, lifecycle, after in seen if before == after == ["draining"]]
+    assert draining
+    assert all(lifecycle == ["Terminating"] for lifecycle in draining)
     eventually(lambda: green.lifecycle() == [])
 
 

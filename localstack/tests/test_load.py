@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tidegate_localstack.worlds.load import Cookies, Tally, _version
+from tidegate_localstack.worlds.load import Cookies, _version
+from tidegate_localstack.worlds.tally import FLOWING, Tally
 
 
 def test_answers_are_counted_by_version_and_errors_apart() -> None:
@@ -13,6 +14,15 @@ def test_answers_are_counted_by_version_and_errors_apart() -> None:
     assert sum(tally.by_minute.values()) == 3
     assert dict(tally.errors) == {"2": 1}
     assert tally.first_bad is not None
+
+
+def test_users_flow_when_every_one_has_been_answered() -> None:
+    tally = Tally()
+    for _ in range(FLOWING - 1):
+        tally.count("1", good=True)
+    assert not tally.flowing.is_set()
+    tally.count("1", good=False)
+    assert tally.flowing.is_set()
 
 
 def test_an_answer_that_names_no_version_came_from_nobody() -> None:

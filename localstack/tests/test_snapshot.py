@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from conftest import eventually
+from tidegate_localstack.worlds.api import ApiWorld
 from tidegate_localstack.worlds.codedeploy import CodeDeployWorld
 from tidegate_localstack.worlds.dns import DnsWorld
+from tidegate_localstack.worlds.events import EventWorld
 from tidegate_localstack.worlds.shift import EcsWorld, LambdaWorld
 from tidegate_localstack.worlds.snapshot import Snapshot
 from tidegate_localstack.worlds.world import Clients
@@ -110,3 +112,43 @@ def test_zones_and_deployment_groups_have_marks_too(aws: Aws) -> None:
     arn = f"arn:aws:codedeploy:{region}:{account}:deploymentgroup:markdeploy/in-place"
     aws("codedeploy").tag_resource(ResourceArn=arn, Tags=[{"Key": mark, "Value": "x"}])
     assert take("markdeploy")["marks"] == {"markdeploy/in-place": [mark]}
+
+
+def test_it_shows_what_reads_events_and_which_rules_send_them(aws: Aws, localstack: Any) -> None:
+    assert localstack.endpoint
+    world = EventWorld(Clients.from_environment(), "snap-events").seed()
+    before = take("snap-events")
+    (mapping,) = before["event_source_mappings"].values()
+    assert (mapping["state"], mapping["BatchSize"]) == ("Enabled", 5)
+    aws("lambda").update_event_source_mapping(UUID=world["event_source_mapping"], Enabled=False)
+    rule = {"Name": "snap-events-orders", "EventBusName": "snap-events"}
+    aws("events").disable_rule(**rule)
+
+    def states() -> set[str]:
+        taken = take("snap-events")
+        described = (*taken["event_source_mappings"].values(), *taken["bus_rules"].values())
+        return {each["state"] for each in described}
+
+    eventually(lambda: states() == {"Disabled", "DISABLED"})
+    aws("lambda").update_event_source_mapping(UUID=world["event_source_mapping"], Enabled=True)
+    aws("events").enable_rule(**rule)
+    eventually(lambda: take("snap-events") == before)
+
+
+def test_it_shows_a_stage_and_its_canary(aws: Aws, localstack: Any) -> None:
+    assert localstack.endpoint
+    world = ApiWorld(Clients.from_environment(), "snap-api").seed()
+    before = take("snap-api")
+    assert before["stages"] == {
+        "snap-api/prod": {
+            "deployment": world["deployment"],
+            "variables": {"alias": "live"},
+            "canary": None,
+        }
+    }
+    at = {"restApiId": world["api"], "stageName": "prod"}
+    aws("apigateway").create_deployment(**at, canarySettings={"percentTraffic": 5.0})
+    assert take("snap-api")["stages"]["snap-api/prod"]["canary"]["percentTraffic"] == 5.0
+    removed = [{"op": "remove", "path": "/canarySettings"}]
+    aws("apigateway").update_stage(**at, patchOperations=removed)
+    assert take("snap-api") == before

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import urllib3
 
 from conftest import eventually
+from tidegate_localstack.emulated import instances
 from tidegate_localstack.process.instance import Instance, Record
 from tidegate_localstack.worlds.world import Clients, World
 
@@ -148,6 +150,34 @@ def test_errors_of_a_bad_version_fire_the_alarm(balancer: Balancer) -> None:
         return value
 
     eventually(lambda: state() == "ALARM", within=6)
+
+
+def test_a_response_takes_as_long_as_its_program_and_not_as_the_machine(
+    balancer: Balancer,
+) -> None:
+    balancer.launch_green(latency_ms=30)
+    balancer.weigh(0, 1)
+    # Many at once wait for each other, which is not the target's doing.
+    assert balancer.many(100) == {(200, "2"): 100}
+    assert instances.TOOK not in balancer.get().headers
+
+    name = balancer.world["load_balancer"].partition(":loadbalancer/")[2]
+
+    def worst() -> float | None:
+        now = datetime.now(UTC)
+        points = balancer.aws("cloudwatch").get_metric_statistics(
+            Namespace="AWS/ApplicationELB",
+            MetricName="TargetResponseTime",
+            Dimensions=[{"Name": "LoadBalancer", "Value": name}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=1),
+            Period=60,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        return max((point["Maximum"] for point in points), default=None)
+
+    # What one program needs besides its latency is far below a hundredth of a second of CPU.
+    assert 0.03 <= eventually(worst) < 0.04
 
 
 def test_scaling_in_under_load_loses_no_request(balancer: Balancer) -> None:

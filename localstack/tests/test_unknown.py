@@ -38,6 +38,16 @@ MADE = {
 """What is made by the operation that names it, or is nothing that exists for itself."""
 
 
+OTHERWISE = {
+    ("CreateEventSourceMapping", "EventSourceArn"),
+    ("CreateEventSourceMapping", "FunctionName"),
+    ("CreateEventSourceMapping", "KMSKeyArn"),
+    ("UpdateEventSourceMapping", "KMSKeyArn"),
+    ("ListEventSourceMappings", "EventSourceArn"),
+}
+"""Where AWS has other words, as `InvalidParameterValueException`, or a key is not looked for."""
+
+
 def listed_for(service: str, operation: str, member: str) -> str | None:
     """The error an operation lists for a member that names what there is not."""
     codes = {
@@ -64,7 +74,7 @@ def cases() -> Iterator[tuple[str, str, str, str]]:
             for member in shape.members if shape is not None else ():
                 named = member.endswith(("Arn", "Arns", "Name", "Id"))
                 code = listed_for(source.service, operation, member) if named else None
-                if code and (operation, member) not in MADE:
+                if code and (operation, member) not in MADE | OTHERWISE:
                     yield source.service, operation, member, code
 
 

@@ -11,26 +11,35 @@ use super::{
     objection::{Notes, Objection},
 };
 use crate::{
-    cloud::{Alarm, AlarmValue, Error, Kind, Reads, Told},
+    cloud::{Alarm, AlarmValue, Error, Kind, Places, Reads, Told},
     plan::{
-        Aim, AlarmsGate, AlreadyInAlarm, Ends, GateName, Member, Plan, Queue, RouteName,
+        Aim, AlarmsGate, AlreadyInAlarm, Ends, GateName, Member, Place, Plan, Queue, RouteName,
         SHORTEST_ALARM, StepId, units::format_duration,
     },
-    rollout::{Bindings, Excused, ExcusedUntil, Medium},
+    rollout::{Bindings, Excused, ExcusedUntil, RouteService},
 };
 
-fn alarm_gates(plan: &Plan) -> impl Iterator<Item = (&GateName, &AlarmsGate)> {
-    plan.gates.iter().filter_map(|(name, gate)| Some((name, gate.kind.alarms()?)))
+fn alarm_gates(plan: &Plan) -> impl Iterator<Item = (&Place, &GateName, &AlarmsGate)> {
+    plan.gates.iter().filter_map(|(name, gate)| Some((&gate.place, name, gate.kind.alarms()?)))
+}
+
+/// Those that look at alarms in this place.
+fn alarm_gates_in<'a>(
+    plan: &'a Plan,
+    place: &'a Place,
+) -> impl Iterator<Item = (&'a GateName, &'a AlarmsGate)> {
+    alarm_gates(plan).filter(move |(at, ..)| *at == place).map(|(_, name, gate)| (name, gate))
 }
 
 /// The queues in which news of alarms is to arrive.
-pub(super) fn queues(plan: &Plan) -> BTreeSet<&Queue> {
-    alarm_gates(plan).filter_map(|(_, gate)| gate.listen.as_ref()).collect()
+pub(super) fn queues(plan: &Plan) -> BTreeSet<(&Place, &Queue)> {
+    alarm_gates(plan).filter_map(|(place, _, gate)| Some((place, gate.listen.as_ref()?))).collect()
 }
 
 /// Whether the queues are there. Nobody can see from here whether a rule fills them.
-pub(super) async fn check_queues(plan: &Plan, reads: &Reads, notes: &mut Notes) {
-    for queue in queues(plan) {
+pub(super) async fn check_queues(plan: &Plan, places: &Places<Reads>, notes: &mut Notes) {
+    for (place, queue) in queues(plan) {
+        let Ok(reads) = places.at(place) else { continue };
         let Err(error) = reads.queues.find(queue).await else { continue };
         let mut objection = Objection::error("`listen`", &error);
         if let Error::Absent { .. } = error {
@@ -42,18 +51,31 @@ pub(super) async fn check_queues(plan: &Plan, reads: &Reads, notes: &mut Notes) 
     }
 }
 
-/// Looks at every alarm with one question. Returns those that are in `ALARM` and may be.
+/// Looks at every alarm with one question for each place. Returns those that are in `ALARM` and may be.
 pub(super) async fn check_alarms(
     plan: &Plan,
-    reads: &Reads,
+    places: &Places<Reads>,
+    bindings: &Bindings,
+    notes: &mut Notes,
+) -> Vec<Excused> {
+    let mut excused = Vec::new();
+    let used: BTreeSet<&Place> = alarm_gates(plan).map(|(place, ..)| place).collect();
+    for place in used {
+        if let Ok(reads) = places.at(place) {
+            excused.extend(check_alarms_in(plan, (place, reads), bindings, notes).await);
+        }
+    }
+    excused
+}
+
+async fn check_alarms_in(
+    plan: &Plan,
+    (place, reads): (&Place, &Reads),
     bindings: &Bindings,
     notes: &mut Notes,
 ) -> Vec<Excused> {
     let named: BTreeSet<String> =
-        alarm_gates(plan).flat_map(|(_, gate)| gate.names.iter().cloned()).collect();
-    if named.is_empty() {
-        return Vec::new();
-    }
+        alarm_gates_in(plan, place).flat_map(|(_, gate)| gate.names.iter().cloned()).collect();
     let asked: Vec<String> = named.iter().cloned().collect();
     let alarms = match reads.alarms.alarms(&asked).await {
         Ok(alarms) => alarms,
@@ -67,7 +89,7 @@ pub(super) async fn check_alarms(
     for alarm in &alarms {
         found.entry(&alarm.name).or_insert(alarm);
     }
-    let guards = Guards::of(plan);
+    let guards = Guards::of(plan, place);
     for name in &named {
         match found.get(name.as_str()) {
             None => {
@@ -91,7 +113,7 @@ pub(super) async fn check_alarms(
         (alarm.value == AlarmValue::Alarm).then(|| alarm.clone())
     };
     let mut excused = Vec::new();
-    for (gate, alarms) in alarm_gates(plan) {
+    for (gate, alarms) in alarm_gates_in(plan, place) {
         for alarm in alarms.names.iter().filter_map(on) {
             excused.extend(already(gate, alarms.already, alarm, notes));
         }
@@ -201,7 +223,7 @@ struct Guards<'a> {
 }
 
 impl<'a> Guards<'a> {
-    fn of(plan: &'a Plan) -> Self {
+    fn of(plan: &'a Plan, place: &'a Place) -> Self {
         let mut by_gate: BTreeMap<&GateName, Guarded> = BTreeMap::new();
         for (order, (_, step)) in plan.steps().enumerate() {
             let conduct = step.conduct();
@@ -221,7 +243,7 @@ impl<'a> Guards<'a> {
             }
         }
         let mut gates: BTreeMap<&str, BTreeSet<&GateName>> = BTreeMap::new();
-        for (gate, alarms) in alarm_gates(plan) {
+        for (gate, alarms) in alarm_gates_in(plan, place) {
             for alarm in &alarms.names {
                 gates.entry(alarm).or_default().insert(gate);
             }
@@ -276,8 +298,10 @@ fn elsewhere(guards: &Guards, alarm: &Alarm, bindings: &Bindings, notes: &mut No
     let routes = guards.routes(name).into_iter();
     let routes = routes.filter_map(|route| Some((route, bindings.routes.get(route)?)));
     // A record's side has a load balancer of its own, all of which is the side; its groups have names of their own.
-    for (route, bound) in routes.filter(|(_, bound)| bound.medium == Medium::LoadBalancer) {
-        let candidate = &bound.candidate;
+    for (route, bound) in
+        routes.filter(|(_, bound)| bound.service == RouteService::ElasticLoadBalancing)
+    {
+        let Some(candidate) = &bound.candidate else { continue };
         if alarm.target_groups.is_empty() {
             if let Some(balancer) = alarm.load_balancers.first() {
                 notes.warnings.push(format!(
@@ -285,7 +309,7 @@ fn elsewhere(guards: &Guards, alarm: &Alarm, bindings: &Bindings, notes: &mut No
                      candidate of route {route}, are thinned by everybody else's requests"
                 ));
             }
-        } else if !watches(&watched, candidate, notes) {
+        } else if !watches(&watched, (&bound.place, candidate), notes) {
             notes.warnings.push(format!(
                 "alarm {name} watches {}, not {candidate}, the candidate of route {route}",
                 alarm.target_groups.join(", ")
@@ -295,8 +319,8 @@ fn elsewhere(guards: &Guards, alarm: &Alarm, bindings: &Bindings, notes: &mut No
 }
 
 /// Whether one of these values of a dimension (`targetgroup/name/id`, the end of an ARN) stands for this target group.
-fn watches(dimensions: &HashSet<&str>, group: &Member, notes: &Notes) -> bool {
-    let Some(arn) = notes.target_groups.get(group) else { return false };
+fn watches(dimensions: &HashSet<&str>, (place, group): (&Place, &Member), notes: &Notes) -> bool {
+    let Some(arn) = notes.target_groups.get(&(place.clone(), group.clone())) else { return false };
     let mut ends = arn.match_indices(':').filter_map(|(colon, _)| arn.get(colon + 1..));
     ends.any(|end| dimensions.contains(end))
 }
@@ -306,8 +330,8 @@ mod tests {
     use super::*;
     use crate::plan::Verb;
     use crate::{
-        rollout::{Bound, Timestamp},
-        testkit::{SAMPLE_RULE, sample_plan},
+        rollout::{RouteBound, Timestamp},
+        testkit::{SAMPLE_RULE, rule_bound, sample_plan},
     };
 
     fn alarm() -> Alarm {
@@ -328,31 +352,24 @@ mod tests {
 
     /// The warnings about an alarm of the sample plan, whose shifts bake five minutes.
     fn warnings(alarm: &Alarm) -> Vec<String> {
-        warnings_at(alarm, Medium::LoadBalancer)
+        warnings_at(alarm, RouteService::ElasticLoadBalancing)
     }
 
-    fn warnings_at(alarm: &Alarm, medium: Medium) -> Vec<String> {
-        warnings_of(&sample_plan(), alarm, medium)
+    fn warnings_at(alarm: &Alarm, service: RouteService) -> Vec<String> {
+        warnings_of(&sample_plan(), alarm, service)
     }
 
-    fn warnings_of(plan: &Plan, alarm: &Alarm, medium: Medium) -> Vec<String> {
+    fn warnings_of(plan: &Plan, alarm: &Alarm, service: RouteService) -> Vec<String> {
         let mut notes = Notes::default();
         for member in ["blue", "green"] {
             let arn = format!("arn:aws:elasticloadbalancing:x:1:targetgroup/{member}/1");
-            notes.target_groups.insert(Member::new(member), arn);
+            notes.target_groups.insert((Place::default(), Member::new(member)), arn);
         }
-        let bound = Bound {
-            resource: SAMPLE_RULE.into(),
-            stable: Member::new("blue"),
-            candidate: Member::new("green"),
-            baseline: None,
-            others: Vec::new(),
-            medium,
-        };
+        let bound = RouteBound { service, ..rule_bound(SAMPLE_RULE, "blue", "green") };
         let mut bindings = Bindings::default();
         bindings.routes.insert(RouteName::new("web"), bound);
         doubts(alarm, &mut notes);
-        let guards = Guards::of(plan);
+        let guards = Guards::of(plan, &plan.aws);
         too_slow(&guards, std::slice::from_ref(alarm), &mut notes);
         elsewhere(&guards, alarm, &bindings, &mut notes);
         notes.warnings
@@ -367,7 +384,7 @@ mod tests {
             }
         }
         let slow = Alarm { reacts_in: Some(Duration::from_mins(6)), ..alarm() };
-        assert_eq!(warnings_of(&plan, &slow, Medium::LoadBalancer), [""; 0]);
+        assert_eq!(warnings_of(&plan, &slow, RouteService::ElasticLoadBalancing), [""; 0]);
     }
 
     #[test]
@@ -396,9 +413,8 @@ mod tests {
     fn alarms_on_the_load_balancer_of_a_record_watch_what_they_should() {
         let own = Alarm { target_groups: vec!["targetgroup/app/1".into()], ..alarm() };
         let whole = Alarm { target_groups: Vec::new(), ..alarm() };
-        let dns = Medium::Dns { ttl: 60 };
         for alarm in [own, whole] {
-            assert_eq!(warnings_at(&alarm, dns), [""; 0]);
+            assert_eq!(warnings_at(&alarm, RouteService::Route53), [""; 0]);
         }
     }
 

@@ -7,13 +7,10 @@ use super::{
     standing::Standing,
 };
 use crate::{
-    cloud::{FunctionVersion, Reads, VersionState},
-    plan::{Alias, Member, Route, RouteName, Sides},
-    rollout::{Medium, Split},
+    cloud::{FunctionVersion, Reads, UNPUBLISHED, VersionState},
+    plan::{Alias, CodeDigest, Member, Route, RouteName, Sides},
+    rollout::{Nature, RouteService, Split},
 };
-
-/// What code is being written in, not a version; an alias that serves it cannot be split.
-const UNPUBLISHED: &str = "$LATEST";
 
 pub(super) async fn find_alias(
     name: &RouteName,
@@ -40,7 +37,9 @@ pub(super) async fn find_alias(
         return None;
     }
     let mut versions = Vec::new();
-    let [_, candidate] = route.sides.members();
+    // What is uploaded stands for the version that will be published of it.
+    let unpublished = Member::new(UNPUBLISHED);
+    let candidate = route.sides.candidate().unwrap_or(&unpublished);
     for version in found.split.0.keys().chain([candidate]) {
         match reads.aliases.version(&found.resource, version).await {
             Ok(standing) => versions.push((version, standing)),
@@ -51,15 +50,60 @@ pub(super) async fn find_alias(
         }
     }
     notes.objections.extend(objections(name, candidate, &versions));
+    let uploaded = if is_made(route) { Some(uploaded(name, at, &versions, notes)?) } else { None };
     let (resource, split) = (found.resource, found.split);
     Some(Standing {
         resource,
         others: Vec::new(),
         split,
-        medium: Medium::Function,
+        service: RouteService::Lambda,
+        nature: Nature::ALIAS,
         rules: None,
         records: None,
+        uploaded,
     })
+}
+
+const fn is_made(route: &Route) -> bool {
+    matches!(route.sides, Sides::Made { .. })
+}
+
+/// The code that a version will be published of.
+fn uploaded(
+    name: &RouteName,
+    at: &Alias,
+    versions: &[(&Member, FunctionVersion)],
+    notes: &mut Notes,
+) -> Option<CodeDigest> {
+    let is_published = |version: &Member| version.as_str() != UNPUBLISHED;
+    let code = versions.iter().find(|(version, _)| !is_published(version))?.1.code.clone();
+    let Some(code) = code else {
+        notes.objections.push(Objection::new(
+            format!("route {name}: AWS tells no digest of what is uploaded to {}", at.function),
+            "publish it yourself, and name that version as `candidate`",
+        ));
+        return None;
+    };
+    let same = |(version, standing): &&(&Member, FunctionVersion)| {
+        is_published(version) && standing.code.as_ref() == Some(&code)
+    };
+    notes.warnings.extend(versions.iter().filter(same).map(|(version, _)| {
+        format!(
+            "route {name}: the uploaded code is that of version {version}, which serves; unless the configuration has \
+             changed, there is nothing new to publish"
+        )
+    }));
+    Some(code)
+}
+
+/// Why what is uploaded is not what the plan is to publish.
+pub(super) fn other_code(name: &RouteName, wanted: &CodeDigest, found: &CodeDigest) -> Objection {
+    Objection::new(
+        format!(
+            "route {name}: the uploaded code is {found}, and not {wanted}, which the plan publishes"
+        ),
+        "upload the package that belongs to the plan, or correct its `code-sha256`",
+    )
 }
 
 /// Why requests could not be split between these versions.
@@ -111,18 +155,29 @@ pub(super) fn serving(
     route: &Route,
     split: &Split,
     notes: &mut Notes,
-) -> Option<(Member, Member)> {
-    let Sides::Serving { candidate } = &route.sides else { return None };
+) -> Option<(Member, Option<Member>)> {
+    let (wanted, candidate) = match &route.sides {
+        Sides::Serving { candidate } => (None, Some(candidate)),
+        Sides::Made { stable } => (stable.as_ref(), None),
+        Sides::Fixed { .. } | Sides::Pair(_) | Sides::Single(_) => return None,
+    };
     let mut versions = split.0.keys();
     match (versions.next(), versions.next()) {
-        (Some(only), None) if only != candidate => Some((only.clone(), candidate.clone())),
-        (Some(_), None) => {
+        (Some(only), None) if Some(only) == candidate => {
             notes.objections.push(Objection::new(
-                format!("route {name} serves version {candidate} already"),
+                format!("route {name} serves version {only} already"),
                 "name a newer version as `candidate`; to go back, name the older one",
             ));
             None
         }
+        (Some(only), None) if wanted.is_some_and(|wanted| wanted != only) => {
+            notes.objections.push(Objection::new(
+                format!("route {name} serves version {only}, which is not the one that the plan calls stable"),
+                "correct `stable`, or write `stable: alias` for whatever serves",
+            ));
+            None
+        }
+        (Some(only), None) => Some((only.clone(), candidate.cloned())),
         (None, _) | (Some(_), Some(_)) => {
             notes.objections.push(Objection::new(
                 format!("route {name} is split between several versions ({split})"),
@@ -139,7 +194,7 @@ mod tests {
 
     fn version(role: &str, state: VersionState) -> FunctionVersion {
         let role = Some(role.to_owned());
-        FunctionVersion { state, reason: "Creating".into(), role, dead_letters: None }
+        FunctionVersion { state, reason: "Creating".into(), role, dead_letters: None, code: None }
     }
 
     fn told(old: FunctionVersion, new: FunctionVersion) -> Vec<String> {
@@ -171,6 +226,7 @@ mod tests {
             sides: Sides::Serving { candidate: Member::new(candidate) },
             baseline: None,
             settle: std::time::Duration::ZERO,
+            place: crate::plan::Place::default(),
         };
         let split = |versions: &[(&str, u16)]| {
             let weight = |weight| crate::plan::units::Weight::new(weight).unwrap();

@@ -64,7 +64,7 @@ mod tests {
         let scenario: Scenario = serde_saphyr::from_str(&format!("sides: {{ {side} }}")).unwrap();
         let world = World::for_plan(&sample_plan(), &scenario, Arc::new(Timestamp::default));
         let reads = faults.around_reads(&world.flawless_cloud().reads);
-        preflight(&sample_plan(), &reads).await.unwrap().warnings
+        preflight(&sample_plan(), &reads.into()).await.unwrap().warnings
     }
 
     #[tokio::test]

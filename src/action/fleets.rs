@@ -1,19 +1,19 @@
 //! What preflight settles about a fleet: which group stands on which side, and whether scaling it or replacing its
 //! software would have its effect.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     absent::refusal,
     automation,
     objection::{Notes, Objection, Settled},
-    replacement::{self, kind_name},
+    replacement,
     versions::{Standing, check_empty_stable, check_version, settle_versions},
 };
 use crate::{
     cloud::{Error, Group, Kind, Obstacle, Reads},
     plan::{Aim, Fleet, FleetKind, FleetName, How, Member, Plan, Side, Sides},
-    rollout::{Bound, Flow, Found, Medium, Picture, Target, Version, goal},
+    rollout::{FleetBound, Flow, Found, Picture, RouteBound, RouteService, Target, Version, goal},
 };
 
 pub(super) async fn settle_fleet(
@@ -35,22 +35,22 @@ pub(super) async fn settle_fleet(
     let (stable, candidate) = match (&fleet.sides, &route) {
         (Sides::Fixed { stable, candidate }, _) => (stable.clone(), candidate.clone()),
         (Sides::Pair([first, second]), Some((route, bound))) => {
-            if route.sides.members()[0] == &bound.stable {
+            if route.sides.members().first() == Some(&&bound.stable) {
                 (first.clone(), second.clone())
             } else {
                 (second.clone(), first.clone())
             }
         }
         // The route it stands behind could not be settled, which has been said already.
-        (Sides::Pair(_), None) | (Sides::Single(_) | Sides::Serving { .. }, _) => return,
+        (Sides::Pair(_), None)
+        | (Sides::Single(_) | Sides::Serving { .. } | Sides::Made { .. }, _) => return,
     };
-    let bound = Bound {
-        resource: kind_name(fleet.kind).to_owned(),
+    let mut bound = FleetBound {
+        service: fleet.kind,
+        place: notes.place(&fleet.place),
         stable,
         candidate,
-        baseline: None,
-        others: Vec::new(),
-        medium: Medium::LoadBalancer,
+        versions: BTreeMap::new(),
     };
     let mut groups = Vec::new();
     for side in [Side::Stable, Side::Candidate] {
@@ -65,19 +65,21 @@ pub(super) async fn settle_fleet(
             }
         }
     }
-    let target_groups = route.as_ref().and_then(|(_, route)| match route.medium {
-        Medium::LoadBalancer => Some(route),
-        // What a record leads to is not registered anywhere we could look.
-        Medium::Dns { .. } | Medium::Function => None,
-    });
+    // What a record leads to is not registered anywhere we could look.
+    let target_groups = route.as_ref().map(|(_, route)| route);
+    let target_groups =
+        target_groups.filter(|route| route.service == RouteService::ElasticLoadBalancing);
     let swapped = target_groups.and_then(|route| swapped(name, &groups, route));
     let registers = swapped.is_none();
     notes.objections.extend(swapped);
     for (side, group) in groups {
-        let target_group = target_groups.filter(|_| registers).map(|route| route.member(side));
+        let target_group = target_groups.filter(|_| registers).and_then(|route| route.member(side));
         check_group(plan, name, &group, target_group, notes);
         let standing = Standing { name, fleet, side, group: &group };
-        settle_versions(plan, &standing, reads, &mut settled.bindings, notes).await;
+        let bindings = &mut settled.bindings;
+        if let Some(launches) = settle_versions(plan, &standing, reads, bindings, notes).await {
+            bound.versions.insert(group.name.clone(), launches);
+        }
         if side == Side::Stable {
             check_empty_stable(plan, name, &group, notes);
         }
@@ -94,26 +96,26 @@ pub(super) async fn settle_fleet(
 
 /// Whether each group registers with the target group of the other side. Attaching them as the plan has it would put
 /// both versions on both sides, so that is not what anybody is told.
-fn swapped(name: &FleetName, groups: &[(Side, Group)], route: &Bound) -> Option<Objection> {
+fn swapped(name: &FleetName, groups: &[(Side, Group)], route: &RouteBound) -> Option<Objection> {
     let [(Side::Stable, stable), (Side::Candidate, candidate)] = groups else { return None };
     let is = |group: &Group, with: Side, without: Side| {
-        group.target_groups.contains(route.member(with))
-            && !group.target_groups.contains(route.member(without))
+        let registers =
+            |side| route.member(side).is_some_and(|it| group.target_groups.contains(it));
+        registers(with) && !registers(without)
     };
     let is_swapped =
         is(stable, Side::Candidate, Side::Stable) && is(candidate, Side::Stable, Side::Candidate);
-    is_swapped.then(|| {
-        Objection::new(
-            format!(
-                "the two groups of fleet {name} are swapped: {} registers with {}, and {} with {}",
-                stable.name, route.candidate, candidate.name, route.stable
-            ),
-            format!(
-                "change the places of {} and {} in the fleet's `pair`, or `stable` and `candidate`; attach nothing",
-                stable.name, candidate.name
-            ),
-        )
-    })
+    let theirs = route.candidate.as_ref().filter(|_| is_swapped)?;
+    Some(Objection::new(
+        format!(
+            "the two groups of fleet {name} are swapped: {} registers with {theirs}, and {} with {}",
+            stable.name, candidate.name, route.stable
+        ),
+        format!(
+            "change the places of {} and {} in the fleet's `pair`, or `stable` and `candidate`; attach nothing",
+            stable.name, candidate.name
+        ),
+    ))
 }
 
 /// A fleet whose software is replaced where it stands.
@@ -125,13 +127,12 @@ async fn settle_replaced(
     settled: &mut Settled,
     notes: &mut Notes,
 ) {
-    let bound = Bound {
-        resource: kind_name(fleet.kind).to_owned(),
+    let bound = FleetBound {
+        service: fleet.kind,
+        place: notes.place(&fleet.place),
         stable: member.clone(),
         candidate: member.clone(),
-        baseline: None,
-        others: Vec::new(),
-        medium: Medium::LoadBalancer,
+        versions: BTreeMap::new(),
     };
     let installation = match replacement::reads(reads, &bound).installation(member).await {
         Ok(installation) => installation,
@@ -243,7 +244,7 @@ mod tests {
     async fn objections(plan: &Plan, there: &Plan) -> Vec<Objection> {
         let now = Arc::new(|| Timestamp::from_millis(60_000));
         let world = World::for_plan(there, &Scenario::default(), now);
-        preflight(plan, &world.flawless_cloud().reads).await.err().unwrap_or_default()
+        preflight(plan, &world.flawless_cloud().reads.into()).await.err().unwrap_or_default()
     }
 
     #[tokio::test]
@@ -256,7 +257,7 @@ mod tests {
                 Sides::Fixed { stable, candidate } => {
                     Sides::Fixed { stable: candidate, candidate: stable }
                 }
-                other @ (Sides::Single(_) | Sides::Serving { .. }) => other,
+                other @ (Sides::Single(_) | Sides::Serving { .. } | Sides::Made { .. }) => other,
             };
         }
         let told = objections(&plan, &there).await;

@@ -9,9 +9,9 @@ use super::{
     preview::{Planned, preview},
 };
 use crate::{
-    cloud::{self, Error, Group, Lead, Reads, in_words},
+    cloud::{self, Error, Group, Lead, Places, Reads, in_words},
     plan::{FleetKind, FleetName, Member, Plan, RouteName, Side, Sides},
-    rollout::{Bindings, Bound, Picture, Target, settled},
+    rollout::{Bindings, FleetBound, Picture, RouteBound, Target, settled},
 };
 
 const SIDES: [Side; 2] = [Side::Stable, Side::Candidate];
@@ -19,7 +19,7 @@ const SIDES: [Side; 2] = [Side::Stable, Side::Candidate];
 /// Looks at both sides of every route, and at fleets behind none. A plan without steps harms nobody.
 pub(super) async fn check_leads(
     plan: &Plan,
-    reads: &Reads,
+    places: &Places<Reads>,
     found: &mut Settled,
     notes: &mut Notes,
 ) {
@@ -28,7 +28,7 @@ pub(super) async fn check_leads(
     }
     let calls = preview(&settled(plan, &found.bindings), found);
     for (side, fleets) in sides(plan, &found.bindings) {
-        let leads = match side.leads(plan, reads, &found.bindings, &fleets).await {
+        let leads = match side.leads(plan, places, &found.bindings, &fleets).await {
             Ok(leads) => leads,
             Err(error) => {
                 let what = format!("what leads to {}", side.member);
@@ -85,12 +85,13 @@ struct OneSide<'a> {
 fn sides<'a>(
     plan: &'a Plan,
     bindings: &'a Bindings,
-) -> Vec<(OneSide<'a>, Vec<(&'a FleetName, &'a Bound)>)> {
+) -> Vec<(OneSide<'a>, Vec<(&'a FleetName, &'a FleetBound)>)> {
     let bound = |name: &'a FleetName| Some((name, bindings.fleets.get(name)?));
     let routes = bindings.routes.iter().flat_map(|(name, route)| {
         let fleets: Vec<_> = plan.fleets_behind(name).filter_map(bound).collect();
-        SIDES.map(|side| {
-            (OneSide { route: Some(name), side, member: route.member(side) }, fleets.clone())
+        SIDES.into_iter().filter_map(move |side| {
+            let member = route.member(side)?;
+            Some((OneSide { route: Some(name), side, member }, fleets.clone()))
         })
     });
     let alone = plan.fleets.iter().filter(|(_, fleet)| {
@@ -110,27 +111,35 @@ impl OneSide<'_> {
     async fn leads(
         &self,
         plan: &Plan,
-        reads: &Reads,
+        places: &Places<Reads>,
         bindings: &Bindings,
-        fleets: &[(&FleetName, &Bound)],
+        fleets: &[(&FleetName, &FleetBound)],
     ) -> Result<Vec<Lead>, Error> {
         let mut groups: Vec<Group> = Vec::new();
         for (name, fleet) in fleets {
             if plan.fleets.get(*name).is_some_and(|fleet| fleet.kind == FleetKind::AutoScaling) {
+                let reads = places.at(&fleet.place)?;
                 groups.push(reads.groups.group(fleet.member(self.side)).await?);
             }
         }
-        let mut leads = match self.route.and_then(|name| Some((name, bindings.routes.get(name)?))) {
-            Some((name, bound)) => {
-                let test = bindings.tests.get(name);
-                cloud::leads(reads, (bound, self.side), test, &groups).await?
-            }
-            None => cloud::leads_to_groups(reads, None, None, &groups).await?,
+        let route = self.route.and_then(|name| Some((name, bindings.routes.get(name)?)));
+        let mut leads = if let Some((name, bound)) = route {
+            let (reads, test) = (places.at(&bound.place)?, bindings.tests.get(name));
+            cloud::leads(reads, (bound, self.side), test, &groups).await?
+        } else {
+            let (_, fleet) = fleets.first().ok_or_else(nobody)?;
+            cloud::leads_to_groups(places.at(&fleet.place)?, None, None, &groups).await?
         };
-        let moved: BTreeSet<&String> = bindings.routes.values().flat_map(Bound::places).collect();
+        let moved: BTreeSet<&String> =
+            bindings.routes.values().flat_map(RouteBound::places).collect();
         leads.retain(|lead| !moved.contains(&lead.place));
         Ok(leads)
     }
+}
+
+/// A side is that of a route or of a fleet.
+fn nobody() -> Error {
+    Error::Absent { what: "a fleet on this side".to_owned() }
 }
 
 /// A change of a fleet's size, in instances.
@@ -140,7 +149,11 @@ struct Resize<'a> {
     to: u32,
 }
 
-fn resize<'a>(call: &'a Planned, fleets: &[(&FleetName, &Bound)], of: Side) -> Option<Resize<'a>> {
+fn resize<'a>(
+    call: &'a Planned,
+    fleets: &[(&FleetName, &FleetBound)],
+    of: Side,
+) -> Option<Resize<'a>> {
     match (&call.target, &call.before, &call.after) {
         (Target::Fleet { fleet, side }, Picture::Capacity(from), Picture::Capacity(to))
             if *side == of
@@ -188,7 +201,7 @@ mod tests {
     async fn settled(plan: &Plan, scenario: &str) -> Result<Settled, Vec<Objection>> {
         let scenario: Scenario = serde_saphyr::from_str(scenario).unwrap();
         let world = World::for_plan(plan, &scenario, Arc::new(Timestamp::default));
-        preflight(plan, &world.flawless_cloud().reads).await
+        preflight(plan, &world.flawless_cloud().reads.into()).await
     }
 
     async fn refusals(plan: &Plan, scenario: &str) -> Vec<String> {
@@ -229,10 +242,11 @@ mod tests {
         let scenario: Scenario = serde_saphyr::from_str(through).unwrap();
         let world = World::for_plan(&plan, &scenario, Arc::new(Timestamp::default));
         for fleet in plan.fleets.values_mut() {
-            let [stable, candidate] = fleet.sides.members().map(Member::clone);
+            let sides = fleet.sides.members();
+            let (stable, candidate) = (sides[0].clone(), sides[1].clone());
             (fleet.behind, fleet.sides) = (None, Sides::Fixed { stable, candidate });
         }
-        let all = preflight(&plan, &world.flawless_cloud().reads).await.unwrap_err();
+        let all = preflight(&plan, &world.flawless_cloud().reads.into()).await.unwrap_err();
         assert!(all[0].problem.starts_with("the plan scales stable of fleet app"), "{all:?}");
     }
 

@@ -4,11 +4,11 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use crate::{
-    cloud::{Cloud, Error, Operation, Reads, setting},
+    cloud::{Cloud, Error, Operation, Places, Reads, UNPUBLISHED, VersionState, setting},
     plan::{Header, Member, Plan, RouteName},
     rollout::{
-        Bindings, Bound, Call, CallProblem, Flow, Move, Picture, ProblemKind, Software, Split,
-        Target, TestRoute,
+        Bindings, Call, CallProblem, FleetBound, Flow, Made, Move, Picture, ProblemKind, Readiness,
+        Release, RouteBound, Software, Split, Target, TestRoute,
     },
 };
 
@@ -16,10 +16,11 @@ use super::replacement;
 
 /// What the target looks like now.
 pub async fn observe(
-    reads: &Reads,
+    places: &Places<Reads>,
     bindings: &Bindings,
     target: &Target,
 ) -> Result<Picture, Error> {
+    let reads = places.at(bindings.place(target).ok_or_else(|| unbound(target))?)?;
     match target {
         Target::Route(name) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
@@ -32,8 +33,14 @@ pub async fn observe(
         Target::TestRoute(name) => {
             let (bound, header) = tested(bindings, name).ok_or_else(|| unbound(target))?;
             let port = &reads.load_balancers;
-            let test = port.test_route(&bound.resource, header, &bound.candidate).await?;
+            let candidate = bound.candidate.as_ref().ok_or_else(|| unbound(target))?;
+            let test = port.test_route(&bound.resource, header, candidate).await?;
             Ok(Picture::TestRoute(test))
+        }
+        Target::Candidate(name) => {
+            let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
+            let mark = bindings.made_by.as_deref().ok_or_else(|| unbound(target))?;
+            release(reads, bound, mark).await.map(Picture::Release)
         }
         Target::Software(_) => {
             let bound = fleet_of(bindings, target)?;
@@ -47,10 +54,29 @@ pub async fn observe(
 /// from before nor the one wanted belongs to somebody else, and the call is not made.
 pub async fn call(
     plan: &Plan,
-    cloud: &Cloud,
+    places: &Places<Cloud>,
     bindings: &Bindings,
     call: &Call,
-) -> Result<(), Error> {
+) -> Result<Option<Made>, Error> {
+    let cloud = places.at(bindings.place(&call.target).ok_or_else(|| unbound(&call.target))?)?;
+    if let (Target::Candidate(name), Picture::Release(before), Picture::Release(_)) =
+        (&call.target, &call.before, &call.after)
+    {
+        let bound = bindings.routes.get(name).ok_or_else(|| unbound(&call.target))?;
+        let mark = bindings.made_by.as_deref().ok_or_else(|| unbound(&call.target))?;
+        return match before {
+            Release::Uploaded { code } => {
+                cloud.publishing.publish(&bound.resource, code, mark).await.map(Some)
+            }
+            // It is there, and becomes ready by itself.
+            Release::Version { .. } | Release::Published => Ok(None),
+        };
+    }
+    change(plan, cloud, bindings, call).await.map(|()| None)
+}
+
+/// A call that makes nothing new.
+async fn change(plan: &Plan, cloud: &Cloud, bindings: &Bindings, call: &Call) -> Result<(), Error> {
     match (&call.target, &call.before, &call.after) {
         (Target::Route(name), before, Picture::Split(after)) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(&call.target))?;
@@ -88,7 +114,9 @@ pub async fn call(
                     cloud.test_routes.add(&bound.resource, header, group).await
                 }
                 TestRoute::Absent => {
-                    cloud.test_routes.remove(&bound.resource, header, &bound.candidate).await
+                    let candidate = bound.candidate.as_ref();
+                    let candidate = candidate.ok_or_else(|| unbound(&call.target))?;
+                    cloud.test_routes.remove(&bound.resource, header, candidate).await
                 }
             }
         }
@@ -110,10 +138,37 @@ fn is_released(before: &Software, after: &Software, first: &Move) -> bool {
         }
 }
 
-async fn route(reads: &Reads, bound: &Bound) -> Result<Picture, Error> {
+/// How far a candidate is that a step publishes. Whoever has not learned its number yet looks for what this run made.
+async fn release(reads: &Reads, bound: &RouteBound, mark: &str) -> Result<Release, Error> {
+    let place = &bound.resource;
+    let number = match &bound.candidate {
+        Some(number) => Some(number.clone()),
+        None => reads.releases.made(place, mark).await?,
+    };
+    let Some(number) = number else {
+        let uploaded = reads.aliases.version(place, &Member::new(UNPUBLISHED)).await?;
+        let what = || Error::Absent { what: format!("a digest of what is uploaded for {place}") };
+        return Ok(Release::Uploaded { code: uploaded.code.ok_or_else(what)? });
+    };
+    let readiness = match reads.aliases.version(place, &number).await {
+        Ok(version) => match version.state {
+            VersionState::Active => Readiness::Ready,
+            VersionState::Pending | VersionState::Inactive => {
+                Readiness::Pending { reason: version.reason }
+            }
+            VersionState::Failed => Readiness::Failed { reason: version.reason },
+        },
+        // What was published a moment ago need not be known everywhere.
+        Err(Error::Absent { what }) => Readiness::Pending { reason: format!("no {what} yet") },
+        Err(error) => return Err(error),
+    };
+    Ok(Release::Version { number, readiness })
+}
+
+async fn route(reads: &Reads, bound: &RouteBound) -> Result<Picture, Error> {
     let mut parts = BTreeMap::new();
     for place in bound.places() {
-        parts.insert(place.clone(), reads.weights.of(bound.medium).split(place).await?);
+        parts.insert(place.clone(), reads.weights.of(bound.service).split(place).await?);
     }
     Ok(Picture::of_rules(parts))
 }
@@ -122,12 +177,12 @@ async fn route(reads: &Reads, bound: &Bound) -> Result<Picture, Error> {
 /// looked at once more when its turn comes.
 async fn set_weights(
     cloud: &Cloud,
-    bound: &Bound,
+    bound: &RouteBound,
     before: &Picture,
     after: &Split,
 ) -> Result<(), Error> {
     let conflict = |place: &str, live: &dyn Display| Error::Conflict {
-        operation: setting(bound.medium),
+        operation: setting(bound.service),
         message: format!("{place} is at {live}, not at {before}"),
     };
     if !bound.others.is_empty() {
@@ -141,7 +196,7 @@ async fn set_weights(
     }
     for place in bound.places() {
         let expected = before.part(place).ok_or_else(|| conflict(place, &"another place"))?;
-        cloud.weights.of(bound.medium).set_weights(place, expected, after).await?;
+        cloud.weights.of(bound.service).set_weights(place, expected, after).await?;
     }
     Ok(())
 }
@@ -149,20 +204,22 @@ async fn set_weights(
 fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, Error> {
     match target {
         Target::Fleet { side, .. } => fleet_of(bindings, target).map(|bound| bound.member(*side)),
-        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) => Err(unbound(target)),
+        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => {
+            Err(unbound(target))
+        }
     }
 }
 
-fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Bound, Error> {
+fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a FleetBound, Error> {
     match target {
         Target::Fleet { fleet, .. } | Target::Software(fleet) => bindings.fleets.get(fleet),
-        Target::Route(_) | Target::TestRoute(_) => None,
+        Target::Route(_) | Target::TestRoute(_) | Target::Candidate(_) => None,
     }
     .ok_or_else(|| unbound(target))
 }
 
 /// The route that is tested, and the header of its tests.
-fn tested<'a>(bindings: &'a Bindings, route: &RouteName) -> Option<(&'a Bound, &'a Header)> {
+fn tested<'a>(bindings: &'a Bindings, route: &RouteName) -> Option<(&'a RouteBound, &'a Header)> {
     Some((bindings.routes.get(route)?, bindings.tests.get(route)?))
 }
 

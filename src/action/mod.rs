@@ -13,13 +13,16 @@ mod objection;
 mod permissions;
 mod preflight;
 mod preview;
+mod queues;
 mod replacement;
 mod routes;
+mod sides;
+mod stages;
 mod standing;
 mod versions;
 
 pub use live::*;
-pub use objection::{LedTo, Objection, Settled};
+pub use objection::{LedTo, Objection, Settled, Unsettled};
 pub use permissions::*;
 pub use preflight::*;
 pub use preview::*;

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::{
     cloud::{Error, Lead},
-    plan::{Member, Plan, RouteName, Side},
-    rollout::{Bindings, Excused, Found},
+    plan::{Member, Place, Plan, RouteName, Side},
+    rollout::{Bindings, Excused, Found, RouteBound},
 };
 
 /// A side to which more leads than the plan moves.
@@ -37,6 +37,14 @@ pub struct Settled {
     pub leads: Vec<LedTo>,
     /// Sentences worth knowing that stop nothing.
     pub warnings: Vec<String>,
+}
+
+/// What speaks against a run, and what was found of the world all the same.
+#[derive(Clone, Debug)]
+pub struct Unsettled {
+    pub objections: Vec<Objection>,
+    /// The places that the plan means, as far as they are there; which side of them serves may be open.
+    pub bindings: Bindings,
 }
 
 /// One reason not to start.
@@ -69,6 +77,16 @@ impl From<&Error> for Objection {
 pub(super) struct Notes {
     pub(super) objections: Vec<Objection>,
     pub(super) warnings: Vec<String>,
-    /// The ARNs of the target groups that were found.
-    pub(super) target_groups: BTreeMap<Member, String>,
+    /// The ARNs of the target groups that were found, by where.
+    pub(super) target_groups: BTreeMap<(Place, Member), String>,
+    /// Where each place that the plan names is, as far as that turned out.
+    pub(super) places: BTreeMap<Place, Place>,
+    /// Routes that are there, and of whose sides it cannot be told which serves.
+    pub(super) unsettled: BTreeMap<RouteName, RouteBound>,
+}
+
+impl Notes {
+    pub(super) fn place(&self, said: &Place) -> Place {
+        self.places.get(said).unwrap_or(said).clone()
+    }
 }

@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 
 use super::alarms::queues;
 use crate::{
-    cloud::Operation,
-    plan::{Aim, Ends, FleetKind, Gate, GateKind, How, Plan, Replace, RouteKind, Step},
+    cloud::{Operation, operations_of},
+    plan::{Aim, Ends, FleetKind, Gate, GateKind, How, Plan, QueueGate, Replace, Route, Step},
 };
 
 /// Actions in the form `service:Operation`, sorted.
 pub fn permissions(plan: &Plan) -> Vec<String> {
     let mut actions = BTreeSet::new();
-    if plan.aws.account.is_some() {
+    if plan.places().iter().any(|place| place.account.is_some()) {
         actions.insert(Operation::GetCallerIdentity);
     }
-    to_read_routes(plan, &mut actions);
+    if plan.places().iter().any(|place| place.role.is_some()) {
+        actions.insert(Operation::AssumeRole);
+    }
+    let looking = |route: &Route| operations_of(&route.kind).looking;
+    actions.extend(plan.routes.values().flat_map(looking));
     if plan.fleets.values().any(|fleet| fleet.kind == FleetKind::AutoScaling) {
         actions.insert(Operation::DescribeAutoScalingGroups);
     }
@@ -36,17 +40,10 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                     Operation::DescribeLaunchTemplateVersions,
                 ]);
             }
-            Aim::Weights { route, .. } => match plan.routes.get(route).map(|route| &route.kind) {
-                Some(RouteKind::Alb(_)) => {
-                    actions.extend([Operation::ModifyListener, Operation::ModifyRule]);
-                }
-                Some(RouteKind::Nlb(_)) => actions.extend([Operation::ModifyListener]),
-                Some(RouteKind::Route53(_)) => {
-                    actions.extend([Operation::ChangeResourceRecordSets, Operation::GetChange]);
-                }
-                Some(RouteKind::Lambda(_)) => actions.extend([Operation::UpdateAlias]),
-                None => {}
-            },
+            Aim::Weights { route, .. } => {
+                let route = plan.routes.get(route);
+                actions.extend(route.iter().flat_map(|route| operations_of(&route.kind).moving));
+            }
             Aim::TestRoute { .. } => actions.extend([
                 Operation::CreateRule,
                 Operation::DeleteRule,
@@ -74,35 +71,13 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 Operation::RegisterApplicationRevision,
                 Operation::StopDeployment,
             ]),
+            Aim::Release { .. } => {
+                actions.extend([Operation::ListVersionsByFunction, Operation::PublishVersion]);
+            }
             Aim::Nothing => {}
         }
     }
-    if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Alarms(_))) {
-        actions.insert(Operation::DescribeAlarms);
-        actions.insert(Operation::DescribeAlarmHistory);
-    }
-    for queue in queues(plan) {
-        let finding =
-            if queue.is_url() { Operation::GetQueueAttributes } else { Operation::GetQueueUrl };
-        actions.extend([Operation::DeleteMessageBatch, Operation::ReceiveMessage, finding]);
-    }
-    let measures = |gate: &Gate| match gate.kind {
-        GateKind::Metric(_) | GateKind::Compare(_) | GateKind::ErrorBudget(_) => true,
-        GateKind::Alarms(_)
-        | GateKind::Healthy { .. }
-        | GateKind::Http(_)
-        | GateKind::Command(_)
-        | GateKind::Lambda(_)
-        | GateKind::Window(_) => false,
-    };
-    if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Lambda(_))) {
-        actions.insert(Operation::Invoke);
-    }
-    let counts =
-        |step: &Step| matches!(step.conduct().ends, Ends::AfterBake { min_requests: Some(_), .. });
-    if plan.gates.values().any(measures) || plan.steps().any(|(_, step)| counts(step)) {
-        actions.insert(Operation::GetMetricData);
-    }
+    to_read_gates(plan, &mut actions);
     in_words(actions)
 }
 
@@ -112,32 +87,44 @@ fn in_words(operations: BTreeSet<Operation>) -> Vec<String> {
     actions.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn to_read_routes(plan: &Plan, actions: &mut BTreeSet<Operation>) {
-    for route in plan.routes.values() {
-        match &route.kind {
-            RouteKind::Alb(_) | RouteKind::Nlb(_) => {}
-            RouteKind::Route53(_) => {
-                actions.extend([
-                    Operation::GetHealthCheckStatus,
-                    Operation::ListHostedZonesByName,
-                    Operation::ListResourceRecordSets,
-                ]);
-                continue;
-            }
-            RouteKind::Lambda(_) => {
-                actions.extend([Operation::GetAlias, Operation::GetFunctionConfiguration]);
-                continue;
-            }
+fn to_read_gates(plan: &Plan, actions: &mut BTreeSet<Operation>) {
+    if plan.gates.values().any(|gate| matches!(gate.kind, GateKind::Alarms(_))) {
+        actions.insert(Operation::DescribeAlarms);
+        actions.insert(Operation::DescribeAlarmHistory);
+    }
+    for (_, queue) in queues(plan) {
+        let finding =
+            if queue.is_url() { Operation::GetQueueAttributes } else { Operation::GetQueueUrl };
+        actions.extend([Operation::DeleteMessageBatch, Operation::ReceiveMessage, finding]);
+    }
+    let measures = |gate: &Gate| match gate.kind {
+        GateKind::Metric(_)
+        | GateKind::Compare(_)
+        | GateKind::ErrorBudget(_)
+        | GateKind::Queue(_)
+        | GateKind::Stream(_) => true,
+        GateKind::Alarms(_)
+        | GateKind::Healthy { .. }
+        | GateKind::Http(_)
+        | GateKind::Command(_)
+        | GateKind::Lambda(_)
+        | GateKind::Invoke(_)
+        | GateKind::Window(_) => false,
+    };
+    let invokes = |gate: &Gate| matches!(gate.kind, GateKind::Lambda(_) | GateKind::Invoke(_));
+    if plan.gates.values().any(invokes) {
+        actions.insert(Operation::Invoke);
+    }
+    for gate in plan.gates.values() {
+        if let GateKind::Queue(QueueGate { queue, .. }) = &gate.kind {
+            actions.insert(Operation::GetQueueAttributes);
+            actions.extend((!queue.is_url()).then_some(Operation::GetQueueUrl));
         }
-        actions.extend([
-            Operation::DescribeListeners,
-            Operation::DescribeLoadBalancers,
-            // Of any load balancer that a side's target groups stand behind.
-            Operation::DescribeRules,
-            Operation::DescribeTargetGroupAttributes,
-            Operation::DescribeTargetGroups,
-            Operation::DescribeTargetHealth,
-        ]);
+    }
+    let counts =
+        |step: &Step| matches!(step.conduct().ends, Ends::AfterBake { min_requests: Some(_), .. });
+    if plan.gates.values().any(measures) || plan.steps().any(|(_, step)| counts(step)) {
+        actions.insert(Operation::GetMetricData);
     }
 }
 
@@ -145,20 +132,11 @@ fn to_read_routes(plan: &Plan, actions: &mut BTreeSet<Operation>) {
 /// them says so and goes on.
 pub fn optional_permissions(plan: &Plan) -> Vec<String> {
     let mut actions = BTreeSet::new();
-    if plan.aws.account.is_none() {
+    if plan.places().iter().all(|place| place.account.is_none()) {
         actions.insert(Operation::GetCallerIdentity);
     }
-    for route in plan.routes.values() {
-        actions.extend(match &route.kind {
-            RouteKind::Alb(_) | RouteKind::Nlb(_) => {
-                [Operation::AddTags, Operation::DescribeTags, Operation::RemoveTags].as_slice()
-            }
-            RouteKind::Route53(_) => &[Operation::ChangeTagsForResource, Operation::ListZoneTags],
-            RouteKind::Lambda(_) => {
-                &[Operation::ListFunctionTags, Operation::TagFunction, Operation::UntagFunction]
-            }
-        });
-    }
+    let marking = |route: &Route| operations_of(&route.kind).marking;
+    actions.extend(plan.routes.values().flat_map(marking));
     for fleet in plan.fleets.values() {
         actions.extend(match fleet.kind {
             FleetKind::AutoScaling => {
@@ -196,5 +174,23 @@ mod tests {
         assert_eq!(needs(Some("news")), by_name);
         let by_url = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
         assert_eq!(needs(Some("https://sqs/1/news")), by_url);
+    }
+
+    #[test]
+    fn a_watched_queue_is_read_and_its_past_too_and_nothing_is_taken_out_of_it() {
+        let mut plan = sample_plan();
+        for gate in plan.gates.values_mut() {
+            gate.kind = GateKind::Queue(QueueGate {
+                queue: Queue::new("orders"),
+                age: None,
+                depth: None,
+                dead_letters: Some(0),
+            });
+        }
+        let actions = permissions(&plan).into_iter();
+        let actions: Vec<_> =
+            actions.filter(|a| a.starts_with("sqs:") || a.starts_with("cloudwatch:")).collect();
+        let expected = ["cloudwatch:GetMetricData", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"];
+        assert_eq!(actions, expected);
     }
 }

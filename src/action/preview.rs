@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use super::Settled;
 use crate::{
-    plan::{Plan, StepId},
-    rollout::{Actor, Event, Picture, Stage, State, StepState, Target, Timestamp, change_of},
+    plan::{Member, Plan, StepId},
+    rollout::{
+        Actor, Event, Making, Picture, Stage, State, StepState, Target, Timestamp, change_of,
+    },
 };
 
 /// One call a run would make, if everything goes well.
@@ -19,6 +21,9 @@ pub struct Planned {
     pub before: Picture,
     pub after: Picture,
 }
+
+/// Stands for the version that a run will publish, as it does in a plan: what AWS will call it is not known yet.
+const TO_BE_PUBLISHED: &str = "published";
 
 /// Every call, in the order of the steps. A step that changes nothing makes none.
 pub fn preview(plan: &Plan, settled: &Settled) -> Vec<Planned> {
@@ -48,6 +53,10 @@ pub fn preview(plan: &Plan, settled: &Settled) -> Vec<Planned> {
             continue;
         }
         state.apply(&Event::Observed { target: target.clone(), live: after.clone() }, now);
+        if let Target::Candidate(route) = &target {
+            let (route, member) = (route.clone(), Member::new(TO_BE_PUBLISHED));
+            state.apply(&Event::Learned { route, member, making: Making::New }, now);
+        }
         live.insert(target.clone(), after.clone());
         calls.push(Planned { step: step.id.clone(), target, before, after });
     }

@@ -3,27 +3,21 @@
 use crate::{
     cloud::{Cloud, Installations, Pace, Reads, Replacing},
     plan::{Extent, FleetKind, FleetName, Plan, Replace},
-    rollout::Bound,
+    rollout::FleetBound,
 };
 
-/// How a fleet's kind is written in a journal.
-pub(super) const fn kind_name(kind: FleetKind) -> &'static str {
-    match kind {
-        FleetKind::AutoScaling => "autoscaling group",
-        FleetKind::CodeDeploy => "codedeploy group",
+pub(super) fn reads<'a>(reads: &'a Reads, bound: &FleetBound) -> &'a dyn Installations {
+    match bound.service {
+        FleetKind::AutoScaling => reads.refreshes.as_ref(),
+        FleetKind::CodeDeploy => reads.deployments.as_ref(),
     }
 }
 
-fn is_deployed(bound: &Bound) -> bool {
-    bound.resource == kind_name(FleetKind::CodeDeploy)
-}
-
-pub(super) fn reads<'a>(reads: &'a Reads, bound: &Bound) -> &'a dyn Installations {
-    if is_deployed(bound) { reads.deployments.as_ref() } else { reads.refreshes.as_ref() }
-}
-
-pub(super) fn writes<'a>(cloud: &'a Cloud, bound: &Bound) -> &'a dyn Replacing {
-    if is_deployed(bound) { cloud.deploying.as_ref() } else { cloud.refreshing.as_ref() }
+pub(super) fn writes<'a>(cloud: &'a Cloud, bound: &FleetBound) -> &'a dyn Replacing {
+    match bound.service {
+        FleetKind::AutoScaling => cloud.refreshing.as_ref(),
+        FleetKind::CodeDeploy => cloud.deploying.as_ref(),
+    }
 }
 
 /// The pace the plan sets for a fleet; when it goes back, the one it went forward with.

@@ -7,18 +7,20 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     absent::refusal,
-    aliases::{find_alias, serving},
+    aliases::{find_alias, other_code},
     attach::{check_attachable, uses},
     objection::{Notes, Objection, Settled},
+    sides::settle_sides,
+    stages::find_stage,
     standing::Standing,
 };
 use crate::{
-    cloud::{Error, Forward, Health, HealthState, Kind, Reads},
+    cloud::{Error, Forward, Health, HealthState, Kind, Places, Reads},
     plan::{
-        Aim, Family, Header, ListenerRule, Member, Plan, RecordSet, Route, RouteKind, RouteName,
-        Sides, Step, units::Weight, units::format_duration,
+        Aim, CodeDigest, Family, Header, ListenerRule, Member, Plan, RecordSet, Route, RouteKind,
+        RouteName, Step, units::format_duration,
     },
-    rollout::{Bound, Found, Medium, Picture, Split, Target, TestRoute, Written},
+    rollout::{Found, Nature, Picture, Release, RouteService, Split, Target, TestRoute, Written},
 };
 
 /// With a longer TTL the wait for clients outlasts what one expects of a roll-back.
@@ -27,11 +29,13 @@ const LONG_TTL: Duration = Duration::from_mins(5);
 /// Looks at every route of the plan, and at what its tests need.
 pub(super) async fn settle_routes(
     plan: &Plan,
-    reads: &Reads,
+    places: &Places<Reads>,
     settled: &mut Settled,
     notes: &mut Notes,
 ) {
     for (name, route) in &plan.routes {
+        // Of a place that nothing reaches has been told.
+        let Ok(reads) = places.at(&route.place) else { continue };
         let found = match &route.kind {
             RouteKind::Alb(rules) => {
                 find_rules(name, (Family::Application, rules), route, reads, notes).await
@@ -41,11 +45,20 @@ pub(super) async fn settle_routes(
             }
             RouteKind::Route53(at) => find_records(name, at, route, reads, notes).await,
             RouteKind::Lambda(at) => find_alias(name, at, route, reads, notes).await,
+            RouteKind::ApiGateway(at) => find_stage(name, at, route, reads, notes).await,
         };
         let Some(standing) = found else { continue };
-        if let Some((stable, candidate)) =
-            settle_sides(name, route, (&standing.split, standing.medium), notes)
-        {
+        let sides = settle_sides(name, route, (&standing.split, standing.service), notes);
+        if sides.is_none() {
+            // Which of them serves cannot be told; the place is the same.
+            let members = route.sides.members();
+            if let (Some(first), second) = (members.first(), members.get(1)) {
+                let sides = ((*first).clone(), second.map(|member| (*member).clone()));
+                let bound = standing.bound(sides, route, notes.place(&route.place));
+                notes.unsettled.insert(name.clone(), bound);
+            }
+        }
+        if let Some((stable, candidate)) = sides {
             check_baseline(plan, (name, route), &standing.split, reads, notes).await;
             if uses(plan, name) {
                 if let Some((forwards, groups)) = &standing.rules
@@ -55,24 +68,42 @@ pub(super) async fn settle_routes(
                     check_attachable(name, there, (groups, &stable), notes);
                     settled.bindings.attaches.insert(name.clone());
                 }
-                if standing.medium == Medium::LoadBalancer {
-                    note_unchecked(name, [&stable, &candidate], reads, notes).await;
+                if standing.service == RouteService::ElasticLoadBalancing {
+                    let sides: Vec<&Member> = std::iter::once(&stable).chain(&candidate).collect();
+                    note_unchecked(name, &sides, reads, notes).await;
                 }
             }
             settled.bindings.written.extend(written(&standing));
-            let Standing { resource, others, split, medium, .. } = standing;
+            if let Some(found) = &standing.uploaded {
+                let other = published(plan, name).filter(|wanted| *wanted != found);
+                notes.objections.extend(other.map(|wanted| other_code(name, wanted, found)));
+                let picture = Picture::Release(Release::Uploaded { code: found.clone() });
+                settled.found.push(Found { target: Target::Candidate(name.clone()), picture });
+            }
+            let place = notes.place(&route.place);
+            let bound = standing.bound((stable, candidate), route, place);
+            settled.bindings.routes.insert(name.clone(), bound);
             settled.found.push(Found {
                 target: Target::Route(name.clone()),
-                picture: Picture::Split(split),
+                picture: Picture::Split(standing.split),
             });
-            let baseline = route.baseline.clone();
-            let bound = Bound { resource, stable, candidate, baseline, others, medium };
-            settled.bindings.routes.insert(name.clone(), bound);
         }
     }
     for (name, header) in tests(plan) {
+        let Some(Ok(reads)) = plan.routes.get(name).map(|route| places.at(&route.place)) else {
+            continue;
+        };
         settle_test(name, header, reads, settled, notes).await;
     }
+}
+
+/// What the plan says a route's candidate is published of, if it says so.
+fn published<'a>(plan: &'a Plan, of: &RouteName) -> Option<&'a CodeDigest> {
+    let mut codes = plan.steps().filter_map(|(_, step)| match step.conduct().aim {
+        Aim::Release { route, code } if route == of => code,
+        _ => None,
+    });
+    codes.next()
 }
 
 /// What a person needs to set the weights of a route by hand.
@@ -129,9 +160,18 @@ async fn find_records(
             format_duration(records.ttl)
         ));
     }
-    let medium = Medium::Dns { ttl: records.ttl.as_secs() };
+    let nature = Nature::records(records.ttl.as_secs());
     let (resource, split, records) = (records.resource, records.split, records.written);
-    Some(Standing { resource, others: Vec::new(), split, medium, rules: None, records })
+    Some(Standing {
+        resource,
+        others: Vec::new(),
+        split,
+        service: RouteService::Route53,
+        nature,
+        rules: None,
+        records,
+        uploaded: None,
+    })
 }
 
 async fn find_rules(
@@ -175,7 +215,8 @@ async fn find_rules(
     for member in route.sides.members().into_iter().chain(&route.baseline) {
         match reads.load_balancers.target_group(member).await {
             Ok(group) => {
-                notes.target_groups.insert(member.clone(), group.arn.clone());
+                let key = (notes.place(&route.place), member.clone());
+                notes.target_groups.insert(key, group.arn.clone());
                 groups.push(group);
             }
             Err(error) => {
@@ -197,8 +238,10 @@ async fn find_rules(
         resource: first.resource.clone(),
         others: forwards.iter().skip(1).map(|other| other.resource.clone()).collect(),
         split: first.split.clone(),
-        medium: Medium::LoadBalancer,
+        service: RouteService::ElasticLoadBalancing,
+        nature: Nature::LOAD_BALANCER,
         rules: Some((forwards.clone(), groups)),
+        uploaded: None,
         records: None,
     })
 }
@@ -222,93 +265,6 @@ fn one_split<'a>(
         "give all of them the same weights first; a run moves them together",
     ));
     None
-}
-
-/// Which member is stable and which the candidate.
-fn settle_sides(
-    name: &RouteName,
-    route: &Route,
-    (split, medium): (&Split, Medium),
-    notes: &mut Notes,
-) -> Option<(Member, Member)> {
-    if matches!(medium, Medium::Dns { .. }) && split.0.values().all(|w| *w == Weight::ZERO) {
-        notes.objections.push(Objection::new(
-            format!("route {name}: {}", all_alike(split)),
-            "give the record that serves today a weight first, such as 255, and leave the other at 0",
-        ));
-        return None;
-    }
-    if matches!(route.sides, Sides::Serving { .. }) {
-        return serving(name, route, split, notes);
-    }
-    let is_ours = |member: &Member| {
-        route.sides.members().contains(&member) || route.baseline.as_ref() == Some(member)
-    };
-    let strangers: Vec<String> = split
-        .0
-        .iter()
-        .filter(|(member, weight)| **weight != Weight::ZERO && !is_ours(member))
-        .map(|(member, weight)| format!("{member} ({weight})"))
-        .collect();
-    if !strangers.is_empty() {
-        notes.objections.push(Objection::new(
-            format!("route {name} also sends traffic to {}", strangers.join(", ")),
-            "set their weights to 0 first; a run moves traffic between its own groups only",
-        ));
-        return None;
-    }
-    let bound = |stable: &Member, candidate: &Member| (stable.clone(), candidate.clone());
-    let weight = |member: &Member| split.weight(member);
-    match &route.sides {
-        Sides::Fixed { stable, candidate } => {
-            if weight(stable) == Weight::ZERO {
-                notes.objections.push(Objection::new(
-                    format!("route {name} sends nothing to {stable}, its stable side"),
-                    "swap `stable` and `candidate`, or use `pair`, which finds out by itself",
-                ));
-                return None;
-            }
-            if weight(candidate) != Weight::ZERO {
-                notes
-                    .warnings
-                    .push(format!("route {name} sends traffic to {candidate} already: {split}"));
-            }
-            Some(bound(stable, candidate))
-        }
-        // A route has two sides; `check` makes sure of it. What serves has been asked above.
-        Sides::Single(_) | Sides::Serving { .. } => None,
-        Sides::Pair([first, second]) => match (weight(first), weight(second)) {
-            (Weight::ZERO, Weight::ZERO) => {
-                notes.objections.push(Objection::new(
-                    format!("route {name} sends traffic to neither {first} nor {second}"),
-                    "give the side that serves today all the weight",
-                ));
-                None
-            }
-            (_, Weight::ZERO) => Some(bound(first, second)),
-            (Weight::ZERO, _) => Some(bound(second, first)),
-            _ => {
-                notes.objections.push(Objection::new(
-                    format!("route {name} is split between both sides ({split})"),
-                    "finish or roll back what split it, or name `stable` and `candidate` instead \
-                     of a `pair`",
-                ));
-                None
-            }
-        },
-    }
-}
-
-/// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-values-weighted.html>
-fn all_alike(split: &Split) -> String {
-    let members: Vec<&str> = split.0.keys().map(Member::as_str).collect();
-    let (members, each) = match members.as_slice() {
-        [first, second] => (format!("{first} and {second}"), "half".to_owned()),
-        several => (several.join(", "), format!("one of {} answers", several.len())),
-    };
-    format!(
-        "all weights are 0, so Route 53 answers with every record alike: {members} each get {each}"
-    )
 }
 
 /// No run scales a baseline group, so whoever runs it has to have started it.
@@ -342,7 +298,7 @@ async fn check_baseline(
 }
 
 /// Where health checks are switched off there is nobody to ask whether a side may be given traffic.
-async fn note_unchecked(name: &RouteName, members: [&Member; 2], reads: &Reads, notes: &mut Notes) {
+async fn note_unchecked(name: &RouteName, members: &[&Member], reads: &Reads, notes: &mut Notes) {
     for member in members {
         match reads.load_balancers.health(member).await {
             Ok(health) if health.iter().any(Health::is_never_checked) => {
@@ -376,10 +332,11 @@ async fn settle_test(
 ) {
     // A route that could not be settled has been told of already.
     let Some(bound) = settled.bindings.routes.get(name) else { return };
-    match reads.load_balancers.test_route(&bound.resource, header, &bound.candidate).await {
+    let Some(candidate) = &bound.candidate else { return };
+    match reads.load_balancers.test_route(&bound.resource, header, candidate).await {
         Ok(TestRoute::Absent) => {
             let port = &reads.load_balancers;
-            match port.draw_test_route(&bound.resource, header, &bound.candidate).await {
+            match port.draw_test_route(&bound.resource, header, candidate).await {
                 Ok(drawn) => {
                     let drawn = drawn.map(|rule| (name.clone(), rule));
                     settled.bindings.test_rules.extend(drawn);
@@ -414,9 +371,9 @@ mod tests {
     };
 
     use super::*;
-    use crate::plan::Verb;
+    use crate::plan::{Sides, Verb};
     use crate::{
-        action::preflight,
+        action::{preflight, settle},
         rollout::Timestamp,
         simulation::{Scenario, World},
         testkit::sample_plan,
@@ -435,7 +392,7 @@ mod tests {
         let now = Arc::new(move || Timestamp::from_millis(read.load(Ordering::Relaxed)));
         let world = World::for_plan(plan, &scenario, now);
         clock.store(60_000, Ordering::Relaxed);
-        preflight(plan, &world.flawless_cloud().reads).await
+        preflight(plan, &world.flawless_cloud().reads.into()).await
     }
 
     #[tokio::test]
@@ -452,24 +409,23 @@ mod tests {
         assert_eq!(objections(&plan, NOBODY).await, [""; 0], "it shifts nothing");
     }
 
-    #[test]
-    fn records_that_all_have_weight_0_are_answered_alike() {
+    #[tokio::test]
+    async fn a_pair_that_is_split_is_refused_and_its_place_known_all_the_same() {
         let mut plan = sample_plan();
-        let route = plan.routes.remove("web").unwrap();
-        let refused = |names: &[&str], medium| {
-            let mut notes = Notes::default();
-            let split = names.iter().map(|name| (Member::new(*name), Weight::ZERO)).collect();
-            settle_sides(&RouteName::new("web"), &route, (&Split(split), medium), &mut notes);
-            notes.objections.into_iter().map(|o| o.problem).collect::<Vec<_>>().join("; ")
-        };
-        let dns = Medium::Dns { ttl: 60 };
-        let alike = "route web: all weights are 0, so Route 53 answers with every record alike: ";
-        let half = format!("{alike}blue and green each get half");
-        assert_eq!(refused(&["blue", "green"], dns), half);
-        let third = format!("{alike}blue, green, red each get one of 3 answers");
-        assert_eq!(refused(&["blue", "green", "red"], dns), third);
-        let nobody = "route web sends traffic to neither blue nor green";
-        assert_eq!(refused(&["blue", "green"], Medium::LoadBalancer), nobody);
+        let now = Arc::new(|| Timestamp::from_millis(0));
+        let world = World::for_plan(&plan, &Scenario::default(), now);
+        let reads = world.flawless_cloud().reads.into();
+        let resources =
+            settle(&plan, &reads).await.unwrap().bindings.routes["web"].resource.clone();
+        for route in plan.routes.values_mut() {
+            // In AWS both have a weight; here a side without any is named as the one that serves.
+            let sides = route.sides.members();
+            let (stable, candidate) = (sides[0], sides[1]);
+            route.sides = Sides::Fixed { stable: candidate.clone(), candidate: stable.clone() };
+        }
+        let unsettled = settle(&plan, &reads).await.unwrap_err();
+        assert!(!unsettled.objections.is_empty());
+        assert_eq!(unsettled.bindings.routes["web"].resource, resources);
     }
 
     const DETACHED: &str = "sides: { candidate: { attached: false } }";

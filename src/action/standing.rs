@@ -3,7 +3,8 @@
 
 use crate::{
     cloud::{Forward, TargetGroup},
-    rollout::{Medium, Split},
+    plan::{CodeDigest, Member, Place, Route},
+    rollout::{Nature, RouteBound, RouteService, Split},
 };
 
 /// Where a route's weights stand, and how.
@@ -11,9 +12,33 @@ pub(super) struct Standing {
     pub(super) resource: String,
     pub(super) others: Vec<String>,
     pub(super) split: Split,
-    pub(super) medium: Medium,
+    pub(super) service: RouteService,
+    pub(super) nature: Nature,
     /// The places of a load balancer's, and the target groups of the route's members.
     pub(super) rules: Option<(Vec<Forward>, Vec<TargetGroup>)>,
     /// The records, as the AWS CLI takes them.
     pub(super) records: Option<String>,
+    /// What a candidate is to be published of, where a step does that.
+    pub(super) uploaded: Option<CodeDigest>,
+}
+
+impl Standing {
+    /// What a route stands for once it is known which side is which.
+    pub(super) fn bound(
+        &self,
+        (stable, candidate): (Member, Option<Member>),
+        route: &Route,
+        place: Place,
+    ) -> RouteBound {
+        RouteBound {
+            service: self.service,
+            place,
+            resource: self.resource.clone(),
+            others: self.others.clone(),
+            stable,
+            candidate,
+            baseline: route.baseline.clone(),
+            nature: self.nature,
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub(super) async fn settle_versions(
     reads: &Reads,
     bindings: &mut Bindings,
     notes: &mut Notes,
-) {
+) -> Option<Vec<Version>> {
     let Standing { name, side, group, .. } = standing;
     let member = &group.name;
     let launches = match reads.groups.launches(member).await {
@@ -37,7 +37,7 @@ pub(super) async fn settle_versions(
                 &format!("fleet {name}: cannot tell which version group {member} launches"),
                 &error,
             ));
-            return;
+            return None;
         }
     };
     if grows(plan, name, *side) {
@@ -46,7 +46,7 @@ pub(super) async fn settle_versions(
         }
     }
     judge_running(plan, standing, &launches, bindings, notes);
-    bindings.versions.insert(member.clone(), launches);
+    Some(launches)
 }
 
 /// Asks for a version that is to be launched. That asking is not allowed stops nothing.
@@ -217,7 +217,7 @@ mod tests {
     ) -> Result<Settled, Vec<Objection>> {
         let scenario: Scenario = serde_saphyr::from_str(scenario).unwrap();
         let world = World::for_plan(plan, &scenario, Arc::new(Timestamp::default));
-        preflight(plan, &faults.around_reads(&world.flawless_cloud().reads)).await
+        preflight(plan, &faults.around_reads(&world.flawless_cloud().reads).into()).await
     }
 
     async fn refused(plan: &Plan, scenario: &str) -> String {
@@ -269,7 +269,7 @@ mod tests {
         let [told] = &settled.warnings[..] else { panic!("{:?}", settled.warnings) };
         assert!(told.contains("2 instances of app-green run what the group launches"), "{told}");
         assert_eq!(
-            settled.bindings.versions["app-green"],
+            settled.bindings.fleets["app"].versions["app-green"],
             [Version::new("lt-0123456789abcdef0:2")]
         );
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use aws_sdk_lambda::{
     operation::{get_alias::GetAliasOutput, update_alias::UpdateAliasError},
-    types::{AliasRoutingConfiguration, DeadLetterConfig, State},
+    types::{AliasRoutingConfiguration, DeadLetterConfig, LastUpdateStatus, State},
 };
 
 use super::{error::classed, lambda::Lambda};
@@ -17,7 +17,7 @@ use crate::{
         Weights,
     },
     plan::{
-        Alias, Member,
+        Alias, CodeDigest, Member,
         units::{Scale, Weight},
     },
     rollout::Split,
@@ -99,7 +99,7 @@ fn routing(live: &str, to: &Split) -> Option<(String, AliasRoutingConfiguration)
 }
 
 /// The function and the alias of an alias's ARN, as calls take them.
-fn parts(arn: &str) -> Result<(&str, &str), Error> {
+pub(super) fn parts(arn: &str) -> Result<(&str, &str), Error> {
     arn.rsplit_once(':').ok_or_else(|| Error::Absent { what: format!("alias {arn}") })
 }
 
@@ -120,7 +120,12 @@ impl Aliases for Lambda {
         let answer = call.qualifier(version.as_str()).send().await;
         let what = format!("version {version} of function {name}");
         let answer = answer.map_err(classed(Operation::GetFunctionConfiguration, &what))?;
+        let update = answer.last_update_status;
         let state = match answer.state {
+            Some(State::Active) if update == Some(LastUpdateStatus::InProgress) => {
+                VersionState::Pending
+            }
+            Some(State::Active) if update == Some(LastUpdateStatus::Failed) => VersionState::Failed,
             Some(State::Active) => VersionState::Active,
             Some(State::Inactive) => VersionState::Inactive,
             Some(State::Failed) => VersionState::Failed,
@@ -130,13 +135,15 @@ impl Aliases for Lambda {
         let reason = match state {
             VersionState::Active => String::new(),
             VersionState::Pending | VersionState::Inactive | VersionState::Failed => {
-                answer.state_reason.unwrap_or_else(|| "AWS gives no reason".to_owned())
+                let update = answer.last_update_status_reason;
+                answer.state_reason.or(update).unwrap_or_else(|| "AWS gives no reason".to_owned())
             }
         };
         let dead_letters = answer
             .dead_letter_config
             .and_then(|config: DeadLetterConfig| config.target_arn.filter(|arn| !arn.is_empty()));
-        Ok(FunctionVersion { state, reason, role: answer.role, dead_letters })
+        let code = answer.code_sha256.filter(|code| !code.is_empty()).map(CodeDigest::new);
+        Ok(FunctionVersion { state, reason, role: answer.role, dead_letters, code })
     }
 }
 

@@ -15,6 +15,7 @@ use aws_credential_types::Credentials;
 
 use super::{
     clients::Services,
+    settings::Settings,
     tally::LARGEST,
     wire::{Wire, xml},
 };
@@ -65,7 +66,7 @@ async fn a_server_that_answers_400_mb_is_hung_up_on() {
         .endpoint_url(url)
         .load()
         .await;
-    let services = Services::new(&config, &Calls::default());
+    let services = Services::new(&config, &Settings::default(), &Calls::default());
     let error = services.identity.caller().await.unwrap_err();
     assert!(error.to_string().contains("the answer is larger than 16 MiB"), "{error}");
     // What the kernel's buffers took is not read by anybody.

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, default_provider::credentials::DefaultCredentialsChain,
-    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
+    provider_config::ProviderConfig, retry::RetryConfig, sts::AssumeRoleProvider,
+    timeout::TimeoutConfig,
 };
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::os_shim_internal::Env;
@@ -26,10 +27,11 @@ use super::{
     renewal::{Renewable, Source},
     route53::Route53,
     settings::Settings,
+    stages::ApiGateway,
     tally::Tally,
 };
 use crate::cloud::{
-    ByMedium, Calls, Cloud, Error, LocalCommands, Patience, Reads, SetWeights, WebProbe, Weights,
+    ByService, Calls, Cloud, Error, LocalCommands, Patience, Reads, SetWeights, WebProbe, Weights,
 };
 
 /// Clients that read and write. Attempts are counted into `calls`. `Unfit` when no region is known; credentials
@@ -39,24 +41,37 @@ pub async fn connect(
     calls: &Calls,
     patience: Patience,
 ) -> Result<Cloud, Error> {
-    let services = Services::new(&load(settings, patience).await?, calls);
-    let weights = ByMedium {
+    let config = Box::pin(load(settings, patience)).await?;
+    let services = Services::new(&config, settings, calls);
+    let weights = ByService {
         load_balancers: services.load_balancing.clone() as Arc<dyn SetWeights>,
         dns: services.route53.clone(),
         functions: services.lambda.clone(),
+        gateways: services.api_gateway.clone(),
     };
     let test_routes = services.load_balancing.clone();
     let sizes = services.auto_scaling.clone();
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
     let news = services.queues.clone();
-    let marking = services.tags();
+    let (marking, publishing) = (services.tags(), services.lambda.clone());
     let reads = services.reads()?;
-    Ok(Cloud { reads, weights, test_routes, sizes, refreshing, deploying, marking, news })
+    Ok(Cloud {
+        reads,
+        weights,
+        test_routes,
+        sizes,
+        refreshing,
+        deploying,
+        publishing,
+        marking,
+        news,
+    })
 }
 
 /// Clients for a preview: there is no way from these to a call that changes something.
 pub async fn read_only(settings: &Settings, calls: &Calls) -> Result<Reads, Error> {
-    Services::new(&load(settings, Patience::Forward).await?, calls).reads()
+    let config = Box::pin(load(settings, Patience::Forward)).await?;
+    Services::new(&config, settings, calls).reads()
 }
 
 /// Going forward one attempt may take 10 s and a call with its retries a minute: longer than any answer that is still
@@ -98,7 +113,7 @@ async fn load(settings: &Settings, patience: Patience) -> Result<SdkConfig, Erro
         SharedCredentialsProvider::new(chain.build().await)
     };
     let source = Source::of(asked, &Env::real(), profiles.as_ref());
-    loader = loader.credentials_provider(Renewable::new(credentials, source));
+    loader = loader.credentials_provider(Renewable::new(credentials, source.clone()));
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
@@ -114,15 +129,45 @@ async fn load(settings: &Settings, patience: Patience) -> Result<SdkConfig, Erro
     let of_service = SERVICES
         .iter()
         .filter_map(|service| Env::real().get(&format!("AWS_ENDPOINT_URL_{service}")).ok());
-    for url in config.endpoint_url().map(str::to_owned).into_iter().chain(of_service) {
+    let of_all = Env::real().get("AWS_ENDPOINT_URL").ok().filter(|_| !is_told);
+    let told = config.endpoint_url().map(str::to_owned).into_iter();
+    for url in told.chain(of_all).chain(of_service) {
         connection::check_endpoint(&url)?;
     }
-    Ok(config)
+    Ok(match &settings.role {
+        None => config,
+        Some(role) => assuming(role, &settings.session, source, config).await?,
+    })
+}
+
+/// The most characters of a session's name; of a longer one the end tells it from others.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+const SESSION: usize = 64;
+
+/// The same, acting as a role; never as whoever would assume it.
+async fn assuming(
+    role: &str,
+    session: &str,
+    from: Source,
+    config: SdkConfig,
+) -> Result<SdkConfig, Error> {
+    let skipped = session.chars().count().saturating_sub(SESSION);
+    let session: String = session.chars().skip(skipped).collect();
+    let base = config.credentials_provider().ok_or_else(|| Error::Unfit {
+        problem: format!("there are no credentials to assume {role} with"),
+        hint: "name a profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
+    })?;
+    let provider = AssumeRoleProvider::builder(role).session_name(session).configure(&config);
+    let provider = SharedCredentialsProvider::new(provider.build_from_provider(base).await);
+    let source = Source::Role { arn: role.to_owned(), from: Box::new(from) };
+    let renewable = SharedCredentialsProvider::new(Renewable::new(provider, source));
+    Ok(config.into_builder().credentials_provider(renewable).build())
 }
 
 /// As endpoints of single services are named in the environment.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
+    "API_GATEWAY",
     "AUTO_SCALING",
     "CLOUDWATCH",
     "CODEDEPLOY",
@@ -144,11 +189,13 @@ pub(super) struct Services {
     pub(super) queues: Arc<SimpleQueues>,
     pub(super) identity: Arc<SecurityTokens>,
     pub(super) lambda: Arc<Lambda>,
+    pub(super) api_gateway: Arc<ApiGateway>,
     region: Option<String>,
+    role: Option<String>,
 }
 
 impl Services {
-    pub(super) fn new(config: &SdkConfig, calls: &Calls) -> Self {
+    pub(super) fn new(config: &SdkConfig, settings: &Settings, calls: &Calls) -> Self {
         let tally = Tally(calls.clone());
         let load_balancing = aws_sdk_elasticloadbalancingv2::Client::from_conf(
             aws_sdk_elasticloadbalancingv2::config::Builder::from(config)
@@ -174,6 +221,9 @@ impl Services {
         let lambda = aws_sdk_lambda::Client::from_conf(
             aws_sdk_lambda::config::Builder::from(config).interceptor(tally.clone()).build(),
         );
+        let api_gateway = aws_sdk_apigateway::Client::from_conf(
+            aws_sdk_apigateway::config::Builder::from(config).interceptor(tally.clone()).build(),
+        );
         let queues = aws_sdk_sqs::Client::from_conf(
             patient(aws_sdk_sqs::config::Builder::from(config)).interceptor(tally.clone()).build(),
         );
@@ -189,7 +239,12 @@ impl Services {
             queues: Arc::new(SimpleQueues::new(queues)),
             identity: Arc::new(SecurityTokens::new(identity)),
             lambda: Arc::new(Lambda::new(lambda)),
+            api_gateway: Arc::new(ApiGateway::new(
+                api_gateway,
+                config.region().map(ToString::to_string).unwrap_or_default(),
+            )),
             region: config.region().map(ToString::to_string),
+            role: settings.role.clone(),
         }
     }
 
@@ -200,6 +255,7 @@ impl Services {
             route53: self.route53.clone(),
             code_deploy: self.code_deploy.clone(),
             lambda: self.lambda.clone(),
+            api_gateway: self.api_gateway.clone(),
             identity: self.identity.clone(),
             region: self.region.clone().unwrap_or_default(),
         })
@@ -224,14 +280,17 @@ impl Services {
             hint: "write `aws: { region: eu-west-1 }` into the plan, or give `--region`".to_owned(),
         })?;
         Ok(Reads {
-            weights: ByMedium {
+            weights: ByService {
                 load_balancers: self.load_balancing.clone() as Arc<dyn Weights>,
                 dns: self.route53.clone(),
                 functions: self.lambda.clone(),
+                gateways: self.api_gateway.clone(),
             },
             load_balancers: self.load_balancing,
             dns: self.route53,
             aliases: self.lambda.clone(),
+            releases: self.lambda.clone(),
+            stages: self.api_gateway,
             groups: self.auto_scaling.clone(),
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,
@@ -245,6 +304,7 @@ impl Services {
             functions: self.lambda,
             marks,
             region,
+            role: self.role,
         })
     }
 }

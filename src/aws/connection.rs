@@ -3,10 +3,11 @@
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     error::Error as StdError,
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use aws_smithy_http_client::{
@@ -21,16 +22,17 @@ use aws_smithy_runtime_api::{
             HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
             SharedHttpClient, SharedHttpConnector,
         },
-        orchestrator::HttpRequest,
+        orchestrator::{HttpRequest, HttpResponse},
         result::ConnectorError,
         runtime_components::{RuntimeComponents, RuntimeComponentsBuilder},
     },
 };
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::os_shim_internal::{Env, Fs};
+use tokio::time::Instant;
 
 use crate::{
-    cloud::{Error, Operation, Patience, check_authorities, check_url},
+    cloud::{Error, Operation, Patience, Proxies, check_authorities, check_url},
     printable,
 };
 
@@ -62,7 +64,8 @@ pub(super) async fn client(
             .build()
     };
     let inner = aws_smithy_http_client::Builder::new().build_with_connector_fn(connector);
-    Ok(SharedHttpClient::new(Named { inner, patience, answered: Arc::default() }))
+    let proxies = Arc::new(Proxies::of_environment());
+    Ok(SharedHttpClient::new(Named { inner, patience, proxies, met: Acquaintances::default() }))
 }
 
 /// Reads a bundle, and makes sure that there are certificates in it: the SDK panics where there are not.
@@ -77,13 +80,21 @@ async fn authorities(path: &str) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+/// How long the first answer of an endpoint is waited for by one call. What AWS has to say takes a second; what comes
+/// later than this, the first time, mostly never comes.
+const FIRST_ANSWER: Duration = Duration::from_secs(8);
+/// After so long without any answer an endpoint is given up: by the second call that waits in vain.
+const GIVEN_UP: Duration = Duration::from_secs(15);
+/// For how long that is told to every call at once. Whoever goes on by himself asks again after it.
+const BELIEVED: Duration = Duration::from_secs(30);
+
 /// Says of every failure which endpoint it is about.
 #[derive(Debug)]
 struct Named {
     inner: SharedHttpClient,
     patience: Patience,
-    /// Those that have ever answered.
-    answered: Arc<Mutex<BTreeSet<String>>>,
+    proxies: Arc<Proxies>,
+    met: Acquaintances,
 }
 
 impl HttpClient for Named {
@@ -92,10 +103,14 @@ impl HttpClient for Named {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
+        // Long polls and functions take their time, and say so.
+        let takes_its_time = settings.read_timeout().is_some() || self.patience == Patience::Back;
         SharedHttpConnector::new(NamedConnector {
             inner: self.inner.http_connector(settings, components),
             patience: self.patience,
-            answered: Arc::clone(&self.answered),
+            first_answer: (!takes_its_time).then_some(FIRST_ANSWER),
+            proxies: Arc::clone(&self.proxies),
+            met: self.met.clone(),
         })
     }
 
@@ -112,45 +127,145 @@ impl HttpClient for Named {
 struct NamedConnector {
     inner: SharedHttpConnector,
     patience: Patience,
-    answered: Arc<Mutex<BTreeSet<String>>>,
+    first_answer: Option<Duration>,
+    proxies: Arc<Proxies>,
+    met: Acquaintances,
 }
 
 impl HttpConnector for NamedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let endpoint = endpoint_of(request.uri());
-        let (patience, answered) = (self.patience, Arc::clone(&self.answered));
+        let proxy = self.proxies.to(request.uri());
+        let (patience, first_answer, met) = (self.patience, self.first_answer, self.met.clone());
         let call = self.inner.call(request);
         HttpConnectorFuture::new(async move {
-            match call.await {
+            let acquaintance = met.meet(&endpoint);
+            let answer = match (acquaintance, first_answer) {
+                (Acquaintance::Silent(_), Some(_)) => Err(silence()),
+                (Acquaintance::Asked(_), Some(limit)) => {
+                    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(silence()))
+                }
+                _ => call.await,
+            };
+            let is_new = !matches!(acquaintance, Acquaintance::Answered);
+            let answer = match answer {
+                Ok(response) if is_new && is_web_page(&response) => {
+                    Err(ConnectorError::user(Page(response.status().as_u16()).into()))
+                }
+                answer => answer,
+            };
+            match answer {
                 Ok(response) => {
-                    let mut answered = answered.lock().unwrap_or_else(PoisonError::into_inner);
-                    if !answered.contains(&endpoint) {
-                        answered.insert(endpoint);
-                    }
+                    met.heard(&endpoint);
                     Ok(response)
                 }
-                Err(error) => {
-                    let known = answered.lock().unwrap_or_else(PoisonError::into_inner);
-                    let is_new = !known.contains(&endpoint) && patience == Patience::Forward;
-                    Err(named(endpoint, error, is_new))
+                Err(source) => {
+                    let found = AtEndpoint { endpoint, proxy, source };
+                    let is_final = found.is_untrusted()
+                        || found.is_page()
+                        || (found.is_silent() && met.gives_up(&found.endpoint))
+                        || (is_new && patience == Patience::Forward && found.is_unconnected());
+                    Err(named(found, if is_final { Ending::Final } else { Ending::MayPass }))
                 }
             }
         })
     }
 }
 
-/// An endpoint that has never answered is not asked five times over: it is mistyped, or not to be reached from here.
-fn named(endpoint: String, error: ConnectorError, is_new: bool) -> ConnectorError {
-    let (is_io, is_timeout, other) = (error.is_io(), error.is_timeout(), error.as_other());
-    let source = AtEndpoint { endpoint, source: error };
-    let final_now = is_new && source.is_unconnected() || source.is_untrusted();
-    let source: BoxError = Box::new(source);
-    match (final_now, is_io, is_timeout) {
-        (true, _, _) => ConnectorError::user(source),
-        (false, true, _) => ConnectorError::io(source),
-        (false, _, true) => ConnectorError::timeout(source),
-        (false, false, false) => ConnectorError::other(source, other),
+/// What an endpoint has done so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acquaintance {
+    /// It was first asked then, and has not answered yet.
+    Asked(Instant),
+    Answered,
+    /// It was given up then.
+    Silent(Instant),
+}
+
+/// All endpoints that were asked.
+#[derive(Clone, Debug, Default)]
+struct Acquaintances(Arc<Mutex<BTreeMap<String, Acquaintance>>>);
+
+impl Acquaintances {
+    /// How an endpoint stands that is about to be asked.
+    fn meet(&self, endpoint: &str) -> Acquaintance {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(endpoint) {
+            Some(Acquaintance::Silent(at)) if at.elapsed() > BELIEVED => {}
+            Some(known) => return *known,
+            None => {}
+        }
+        let asked = Acquaintance::Asked(Instant::now());
+        all.insert(endpoint.to_owned(), asked);
+        asked
     }
+
+    fn heard(&self, endpoint: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.get(endpoint) != Some(&Acquaintance::Answered) {
+            all.insert(endpoint.to_owned(), Acquaintance::Answered);
+        }
+    }
+
+    /// Whether a silence was one too many.
+    fn gives_up(&self, endpoint: &str) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(endpoint) {
+            Some(Acquaintance::Asked(at)) if at.elapsed() >= GIVEN_UP => {
+                all.insert(endpoint.to_owned(), Acquaintance::Silent(Instant::now()));
+                true
+            }
+            Some(Acquaintance::Silent(_)) => true,
+            Some(Acquaintance::Asked(_) | Acquaintance::Answered) | None => false,
+        }
+    }
+}
+
+/// Whether the same request may come to something at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Final,
+    MayPass,
+}
+
+/// What is final is not asked five times over: the endpoint is mistyped, or not to be reached from here.
+fn named(found: AtEndpoint, ending: Ending) -> ConnectorError {
+    let error = &found.source;
+    let (is_io, is_timeout, other) = (error.is_io(), error.is_timeout(), error.as_other());
+    let source: BoxError = Box::new(found);
+    match (ending, is_io, is_timeout) {
+        (Ending::Final, _, _) => ConnectorError::user(source),
+        (Ending::MayPass, true, _) => ConnectorError::io(source),
+        (Ending::MayPass, false, true) => ConnectorError::timeout(source),
+        (Ending::MayPass, false, false) => ConnectorError::other(source, other),
+    }
+}
+
+/// That somebody takes connections there, and says nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("it takes connections and does not answer")]
+struct Silence;
+
+fn silence() -> ConnectorError {
+    ConnectorError::timeout(Silence.into())
+}
+
+/// A page for people where AWS would answer a program.
+#[derive(Debug, thiserror::Error)]
+#[error("a web server answers there with a page (status {0})")]
+struct Page(u16);
+
+/// What an endpoint that does not know the operation answers; asking again will not teach it.
+pub(super) const NOT_IMPLEMENTED: u16 = 501;
+
+/// Gateways on the way to AWS have pages for when they cannot reach it; those pass.
+fn is_web_page(response: &HttpResponse) -> bool {
+    let status = response.status().as_u16();
+    let is_html = response
+        .headers()
+        .get("content-type")
+        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
+    is_html && (status < 500 || status == NOT_IMPLEMENTED)
 }
 
 /// `https://host:port` of a request's address.
@@ -166,6 +281,8 @@ fn endpoint_of(uri: &str) -> String {
 #[derive(Debug)]
 pub(super) struct AtEndpoint {
     endpoint: String,
+    /// The proxy that the environment names for it.
+    proxy: Option<String>,
     source: ConnectorError,
 }
 
@@ -186,12 +303,37 @@ impl AtEndpoint {
         self.says(&["invalid peer certificate"])
     }
 
+    fn is_silent(&self) -> bool {
+        chain(&self.source).any(<dyn StdError>::is::<Silence>)
+    }
+
+    fn is_page(&self) -> bool {
+        chain(&self.source).any(<dyn StdError>::is::<Page>)
+    }
+
+    /// What helps against a certificate that is not taken.
+    fn remedy(&self) -> &'static str {
+        if self.says(&["not valid for name"]) {
+            "the certificate is for another host: call the endpoint by a name that it names, or correct \
+             `--endpoint-url` and AWS_ENDPOINT_URL"
+        } else if self.says(&["certificate expired", "Expired", "not valid yet", "NotValidYet"]) {
+            "the certificate is out of date, or this machine's clock is wrong: check `date` first"
+        } else {
+            "name the file with the certificate authority in AWS_CA_BUNDLE, or as `ca_bundle` in the profile"
+        }
+    }
+
     pub(super) fn class(&self, operation: Operation) -> Error {
         let (endpoint, message) = (self.endpoint.clone(), deepest(&self.source));
         if self.is_untrusted() {
-            Error::Untrusted { endpoint, message }
-        } else if self.is_unconnected() {
-            Error::Unreachable { endpoint, message }
+            Error::Untrusted { endpoint, message, remedy: self.remedy().to_owned() }
+        } else if self.is_page() {
+            Error::Stranger { endpoint, message }
+        } else if self.is_unconnected() || self.is_silent() {
+            match self.proxy.clone() {
+                Some(proxy) => Error::Proxy { proxy, message },
+                None => Error::Unreachable { endpoint, message },
+            }
         } else {
             Error::Transient { operation, message: format!("{endpoint}: {message}") }
         }
@@ -291,15 +433,52 @@ mod tests {
         );
     }
 
+    fn at_end(error: ConnectorError, ending: Ending) -> ConnectorError {
+        let endpoint = "http://localhost:1".to_owned();
+        named(AtEndpoint { endpoint, proxy: None, source: error }, ending)
+    }
+
     #[test]
-    fn only_what_never_answered_is_not_asked_again_at_once() {
+    fn only_what_is_final_is_not_asked_again_at_once() {
         let refused = || ConnectorError::io("client error (Connect)".into());
-        let at = || "http://localhost:1".to_owned();
-        assert!(named(at(), refused(), true).is_user());
-        assert!(named(at(), refused(), false).is_io());
-        let broken = ConnectorError::io("connection reset by peer".into());
-        assert!(named(at(), broken, true).is_io());
-        let stranger = ConnectorError::io("invalid peer certificate: UnknownIssuer".into());
-        assert!(named(at(), stranger, false).is_user());
+        assert!(at_end(refused(), Ending::Final).is_user());
+        assert!(at_end(refused(), Ending::MayPass).is_io());
+        assert!(at_end(silence(), Ending::MayPass).is_timeout());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_never_answered_is_given_up_by_the_second_call_and_asked_again_later()
+    {
+        let met = Acquaintances::default();
+        let at = "http://localhost:1";
+        assert!(matches!(met.meet(at), Acquaintance::Asked(_)));
+        tokio::time::advance(FIRST_ANSWER).await;
+        assert!(!met.gives_up(at), "it may have been slow");
+        assert!(matches!(met.meet(at), Acquaintance::Asked(_)));
+        tokio::time::advance(FIRST_ANSWER).await;
+        assert!(met.gives_up(at));
+        assert!(matches!(met.meet(at), Acquaintance::Silent(_)));
+        assert!(matches!(met.meet("http://localhost:2"), Acquaintance::Asked(_)));
+        tokio::time::advance(BELIEVED * 2).await;
+        assert!(matches!(met.meet(at), Acquaintance::Asked(_)));
+        met.heard(at);
+        tokio::time::advance(BELIEVED * 2).await;
+        assert!(!met.gives_up(at), "whoever has answered is waited for");
+        assert_eq!(met.meet(at), Acquaintance::Answered);
+    }
+
+    #[test]
+    fn each_fault_of_a_certificate_has_its_own_remedy() {
+        let remedy = |words: &str| {
+            let source = ConnectorError::io(format!("invalid peer certificate: {words}").into());
+            let found = AtEndpoint { endpoint: "https://a".to_owned(), proxy: None, source };
+            match found.class(Operation::ModifyRule) {
+                Error::Untrusted { remedy, .. } => remedy,
+                other => panic!("{other}"),
+            }
+        };
+        assert!(remedy("UnknownIssuer").contains("AWS_CA_BUNDLE"));
+        assert!(remedy("certificate not valid for name \"a\"").contains("another host"));
+        assert!(remedy("certificate expired: verified at").contains("clock"));
     }
 }

@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{
-    connection::{AtEndpoint, chain},
+    connection::{AtEndpoint, NOT_IMPLEMENTED, chain},
     renewal::NoCredentials,
 };
 use crate::cloud::{Error, Operation};
@@ -47,7 +47,7 @@ fn no_call(operation: Operation, error: &(dyn StdError + 'static)) -> Error {
     let lacking = chain(error).find_map(|link| link.downcast_ref::<NoCredentials>());
     let at = chain(error).find_map(|link| link.downcast_ref::<AtEndpoint>());
     match (lacking, at) {
-        (Some(NoCredentials { is_machine: false, .. }) | None, Some(at)) => at.class(operation),
+        (Some(NoCredentials { is_near: false, .. }) | None, Some(at)) => at.class(operation),
         (Some(lacking), _) if lacking.passes => {
             Error::Transient { operation, message: lacking.words.clone() }
         }
@@ -202,9 +202,6 @@ fn excerpt(body: &[u8]) -> String {
 /// Of such a body, in bytes.
 const EXCERPT: usize = 200;
 
-/// What an endpoint that does not know the operation answers; asking again will not teach it.
-const NOT_IMPLEMENTED: u16 = 501;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,9 +252,11 @@ mod tests {
                 Error::Conflict { .. } => "conflict",
                 Error::Transient { .. } => "transient",
                 Error::Rejected { .. } => "rejected",
-                Error::Unreachable { .. } | Error::Untrusted { .. } | Error::Unfit { .. } => {
-                    "no answer of AWS"
-                }
+                Error::Unreachable { .. }
+                | Error::Proxy { .. }
+                | Error::Stranger { .. }
+                | Error::Untrusted { .. }
+                | Error::Unfit { .. } => "no answer of AWS",
             };
             assert_eq!(class, expected, "{code} with status {status}");
         }

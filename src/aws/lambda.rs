@@ -11,15 +11,13 @@ use aws_sdk_lambda::{
     primitives::Blob,
     types::InvocationType,
 };
+use tokio::time::Instant;
 
 use super::{error::classed, pace::Pace};
 use crate::{
     cloud::{Error, Functions, Invoked, Operation},
     plan::FunctionName,
 };
-
-/// Of the answer, in bytes: more than a reading could need.
-const KEPT: usize = 64 * 1024;
 
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -58,6 +56,7 @@ impl Functions for Lambda {
         // In place of the time-outs of every other call, which a function may well outlast.
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
+            .read_timeout(timeout)
             .operation_attempt_timeout(timeout)
             .operation_timeout(timeout)
             .build();
@@ -70,15 +69,18 @@ impl Functions for Lambda {
             .payload(Blob::new(payload))
             .customize()
             .config_override(Builder::new().timeout_config(timeouts));
+        let asked = Instant::now();
         let answer = call.send().await;
+        let took = asked.elapsed();
         let answer = answer.map_err(classed(Operation::Invoke, &format!("function {function}")))?;
         let request = answer.request_id().map(str::to_owned);
         let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
-        let kept = payload.get(..KEPT).unwrap_or(&payload);
+        let kept = payload.get(..Invoked::MOST).unwrap_or(&payload);
         Ok(Invoked {
             request,
             error: answer.function_error,
             payload: String::from_utf8_lossy(kept).into_owned(),
+            took,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Marks as tags, with the five services whose things a run owns. Each has operations and limits of its own: a hosted
+//! Marks as tags, with the six services whose things a run owns. Each has operations and limits of its own: a hosted
 //! zone takes ten tags, everything else fifty; a deployment group is named by an ARN, which nothing tells but the
 //! caller's account.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AddTags.html>
@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeTagsForResource.html>
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TagResource.html>
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_TagResource.html>
+//! <https://docs.aws.amazon.com/apigateway/latest/api/API_TagResource.html>
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use aws_sdk_route53::types::{ResourceTagSet, Tag as ZoneTag, TagResourceType};
 use super::{
     auto_scaling::AutoScaling, balancing::ElasticLoadBalancing, codedeploy::CodeDeploy,
     error::classed, identity::SecurityTokens, lambda::Lambda, records::Address, route53::Route53,
+    stages::ApiGateway,
 };
 use crate::{
     cloud::{Error, Identity, Mark, Marks, Operation, Owned, SetMarks},
@@ -35,6 +37,7 @@ pub(super) struct Tags {
     pub(super) route53: Arc<Route53>,
     pub(super) code_deploy: Arc<CodeDeploy>,
     pub(super) lambda: Arc<Lambda>,
+    pub(super) api_gateway: Arc<ApiGateway>,
     pub(super) identity: Arc<SecurityTokens>,
     pub(super) region: String,
 }
@@ -69,6 +72,12 @@ impl Tags {
                 let call = self.lambda.client.list_tags().resource(function_of(arn));
                 let answer = call.send().await;
                 let answer = answer.map_err(classed(Operation::ListFunctionTags, &what))?;
+                answer.tags.unwrap_or_default().into_iter().collect()
+            }
+            Owned::Stage(arn) => {
+                self.api_gateway.pace.turn().await;
+                let answer = self.api_gateway.client.get_tags().resource_arn(arn).send().await;
+                let answer = answer.map_err(classed(Operation::GetStageTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
             }
             Owned::AutoScalingGroup(group) => {
@@ -134,6 +143,12 @@ impl SetMarks for Tags {
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagFunction, &what))
             }
+            Owned::Stage(arn) => {
+                self.api_gateway.pace.turn().await;
+                let call = self.api_gateway.client.tag_resource().resource_arn(arn);
+                let sent = call.tags(key, value).send().await;
+                sent.map(|_| ()).map_err(classed(Operation::TagStage, &what))
+            }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
                 let tag = group_tag(group, key).value(value).propagate_at_launch(false).build();
@@ -174,6 +189,12 @@ impl SetMarks for Tags {
                 let call = self.lambda.client.untag_resource().resource(function_of(arn));
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagFunction, &what))
+            }
+            Owned::Stage(arn) => {
+                self.api_gateway.pace.turn().await;
+                let call = self.api_gateway.client.untag_resource().resource_arn(arn);
+                let sent = call.tag_keys(key).send().await;
+                sent.map(|_| ()).map_err(classed(Operation::UntagStage, &what))
             }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;

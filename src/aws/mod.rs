@@ -45,11 +45,15 @@ mod on_the_wire;
 mod pace;
 mod profile;
 mod records;
+mod releases;
 mod renewal;
 mod route53;
 #[cfg(test)]
 mod route53_on_the_wire;
 mod settings;
+mod stages;
+#[cfg(test)]
+mod stages_on_the_wire;
 mod tally;
 mod test_route;
 #[cfg(test)]

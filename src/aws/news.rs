@@ -1,8 +1,8 @@
-//! News of alarms from an SQS queue that an EventBridge rule fills.
+//! Queues of SQS: how they stand, and news of alarms from one that an EventBridge rule fills.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html>
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::error::classed;
 use crate::{
-    cloud::{AlarmNews, Error, News, Operation, Queues},
+    cloud::{AlarmNews, Error, News, Operation, QueueStanding, Queues},
     plan::Queue,
 };
 
@@ -38,6 +38,7 @@ pub(super) struct SimpleQueues {
 pub(super) fn patient(builder: Builder) -> Builder {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(30))
         .operation_attempt_timeout(Duration::from_secs(30))
         .operation_timeout(Duration::from_mins(1));
     builder
@@ -81,6 +82,15 @@ impl Queues for SimpleQueues {
         }
         Ok(())
     }
+
+    async fn standing(&self, queue: &Queue) -> Result<QueueStanding, Error> {
+        let call = self.client.get_queue_attributes().queue_url(self.url(queue).await?);
+        let call = call.set_attribute_names(Some(STANDING.to_vec())).send();
+        let answer = call.await;
+        let answer = answer.map_err(classed(Operation::GetQueueAttributes, &named(queue)))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        standing(queue, &attributes)
+    }
 }
 
 #[async_trait]
@@ -116,6 +126,52 @@ impl AlarmNews for SimpleQueues {
         // One that could not be deleted comes again, which costs a question.
         call.send().await.map(|_| ()).map_err(classed(Operation::DeleteMessageBatch, &named(queue)))
     }
+}
+
+/// What a queue is asked to tell of how it stands.
+const STANDING: [QueueAttributeName; 3] = [
+    QueueAttributeName::ApproximateNumberOfMessages,
+    QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    QueueAttributeName::RedrivePolicy,
+];
+
+/// A number that is not told is not 0.
+fn standing(
+    queue: &Queue,
+    attributes: &HashMap<QueueAttributeName, String>,
+) -> Result<QueueStanding, Error> {
+    let unusable = |name: &QueueAttributeName| Error::Transient {
+        operation: Operation::GetQueueAttributes,
+        message: format!("{} came without its {name}, or with one that is none", named(queue)),
+    };
+    let count = |name: QueueAttributeName| {
+        let told = attributes.get(&name).and_then(|count| count.parse().ok());
+        told.ok_or_else(|| unusable(&name))
+    };
+    let policy = QueueAttributeName::RedrivePolicy;
+    let dead_letters = match attributes.get(&policy).filter(|policy| !policy.is_empty()) {
+        None => None,
+        Some(told) => {
+            let policy: RedrivePolicy =
+                serde_json::from_str(told).map_err(|_| unusable(&policy))?;
+            let name = policy.dead_letter_target_arn;
+            // It has to be in the same account and region.
+            Some(queue.beside(name.rsplit(':').next().unwrap_or(&name)))
+        }
+    };
+    Ok(QueueStanding {
+        visible: count(QueueAttributeName::ApproximateNumberOfMessages)?,
+        hidden: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)?,
+        dead_letters,
+    })
+}
+
+/// Where messages go that are received too often.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RedrivePolicy {
+    dead_letter_target_arn: String,
 }
 
 /// What matters of an event: whose state changed. The rule that sent it need not have left the rest in it.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::wire::Wire;
 use crate::{
-    cloud::{AlarmNews, Error, Queues},
+    cloud::{AlarmNews, Error, QueueStanding, Queues},
     plan::Queue,
 };
 
@@ -67,6 +67,62 @@ async fn a_url_is_taken_as_it_is_and_looked_at_before_a_run() {
     wire.services.queues.find(&Queue::new(URL)).await.unwrap();
     let asked = json!({ "QueueUrl": URL, "AttributeNames": ["QueueArn"] });
     assert_eq!(bodies(&wire), [("GetQueueAttributes".to_owned(), asked)]);
+}
+
+/// How a queue stands that answers with these attributes.
+async fn standing(queue: Queue, attributes: Value) -> (Wire, Result<QueueStanding, Error>) {
+    let wire = Wire::new(move |sent| {
+        let answer = match sent.operation.as_str() {
+            "GetQueueUrl" => json!({ "QueueUrl": URL }),
+            _ => json!({ "Attributes": attributes }),
+        };
+        (200, answer.to_string().into_bytes())
+    });
+    let found = wire.services.queues.standing(&queue).await;
+    (wire, found)
+}
+
+#[tokio::test]
+async fn a_queue_tells_how_many_messages_it_has_and_where_those_go_that_are_given_up() {
+    let policy = json!({
+        "deadLetterTargetArn": "arn:aws:sqs:eu-west-1:111122223333:orders-dead", "maxReceiveCount": "3",
+    });
+    let attributes = json!({
+        "ApproximateNumberOfMessages": "12", "ApproximateNumberOfMessagesNotVisible": "3",
+        "RedrivePolicy": policy.to_string(),
+    });
+    let (wire, found) = standing(by_name(), attributes.clone()).await;
+    let dead_letters = Some(Queue::new("orders-dead"));
+    assert_eq!(found.unwrap(), QueueStanding { visible: 12, hidden: 3, dead_letters });
+    let [_, (operation, body)] = &bodies(&wire)[..] else { panic!("a name is looked up") };
+    assert_eq!(operation, "GetQueueAttributes");
+    let names =
+        ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "RedrivePolicy"];
+    assert_eq!(body["AttributeNames"], json!(names));
+    let (_, by_url) = standing(Queue::new(URL), attributes).await;
+    let beside = "https://sqs.eu-west-1.amazonaws.com/111122223333/orders-dead";
+    assert_eq!(by_url.unwrap().dead_letters, Some(Queue::new(beside)));
+}
+
+#[tokio::test]
+async fn a_count_that_is_not_told_is_not_0_and_a_policy_that_is_none_is_no_answer() {
+    let both = json!({
+        "ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0",
+    });
+    let (_, found) = standing(by_name(), both.clone()).await;
+    assert_eq!(found.unwrap(), QueueStanding { visible: 0, hidden: 0, dead_letters: None });
+    for missing in ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] {
+        let mut attributes = both.clone();
+        attributes.as_object_mut().unwrap().remove(missing);
+        let (_, found) = standing(by_name(), attributes).await;
+        let error = found.unwrap_err();
+        assert!(error.is_passing(), "{error:?}");
+        assert!(error.to_string().contains(&format!("came without its {missing},")), "{error}");
+    }
+    let mut attributes = both;
+    attributes["RedrivePolicy"] = json!("{}");
+    let (_, found) = standing(by_name(), attributes).await;
+    assert!(found.unwrap_err().to_string().contains("came without its RedrivePolicy,"));
 }
 
 #[tokio::test]

@@ -57,6 +57,13 @@ impl Pace {
         Self::new(5, 10)
     }
 
+    /// All calls that manage API Gateway, of everybody in the account and region, may be 10 a second together, with 40 at
+    /// once, which cannot be raised.
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
+    pub(super) fn api_gateway() -> Self {
+        Self::new(3, 10)
+    }
+
     /// `CodeDeploy` publishes no rate.
     pub(super) fn code_deploy() -> Self {
         Self::new(3, 6)

@@ -4,6 +4,7 @@
 use std::{
     error::Error as StdError,
     fmt,
+    path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -175,7 +176,9 @@ impl Renewable {
     fn lack(&self, error: CredentialsError) -> CredentialsError {
         let words = match &self.source {
             Source::Machine { profile, .. } => format!(
-                "there are none in the environment nor in profile {profile}, and this machine has no role"
+                "there are none in the environment nor in profile {profile}, and this machine has no role{}{}",
+                missing_files(),
+                half_set()
             ),
             Source::Keys
             | Source::Sso { .. }
@@ -186,15 +189,39 @@ impl Renewable {
             | Source::Container => in_words(&error),
         };
         let passes = self.had.load(Ordering::Relaxed) && self.source.recovers();
-        let is_machine = matches!(self.source, Source::Machine { .. });
+        let is_near = matches!(self.source, Source::Machine { .. } | Source::Container);
         CredentialsError::provider_error(NoCredentials {
             words,
             renew: self.source.renew(),
             passes,
-            is_machine,
+            is_near,
             source: error,
         })
     }
+}
+
+/// Files that are named and not there, which the CLI passes over in silence.
+fn missing_files() -> String {
+    let env = Env::real();
+    let missing =
+        ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"].into_iter().filter_map(|key| {
+            let path = env.get(key).ok().filter(|path| !path.is_empty())?;
+            (!Path::new(&path).is_file()).then(|| format!("; {key} names {path}, which is no file"))
+        });
+    missing.collect()
+}
+
+/// Half of what gives credentials, which the CLI passes over in silence too.
+fn half_set() -> String {
+    let env = Env::real();
+    let is_set = |key: &str| env.get(key).is_ok_and(|value| !value.is_empty());
+    let halves = [
+        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    ];
+    let halves = halves.into_iter().filter(|(half, other)| is_set(half) && !is_set(other));
+    let told = halves.map(|(half, other)| format!("; {half} is set, and {other} is not"));
+    told.collect::<Vec<_>>().concat()
 }
 
 /// Without the outermost link, which only says that credentials could not be loaded.
@@ -237,8 +264,9 @@ pub(super) struct NoCredentials {
     pub(super) renew: String,
     /// Whether they may come back by themselves.
     pub(super) passes: bool,
-    /// Whether nothing was configured, so that not reaching the machine's metadata says nothing.
-    pub(super) is_machine: bool,
+    /// Whether whoever gives them is no part of AWS: not reaching the machine's or the task's own metadata says nothing of
+    /// AWS's endpoints.
+    pub(super) is_near: bool,
     source: CredentialsError,
 }
 

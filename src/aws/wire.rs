@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 
-use super::clients::Services;
+use super::{clients::Services, settings::Settings};
 use crate::cloud::Calls;
 
 /// One request as it was sent.
@@ -87,7 +87,7 @@ impl Wire {
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
         let calls = Calls::default();
-        Self { services: Services::new(&config, &calls), calls, sent }
+        Self { services: Services::new(&config, &Settings::default(), &calls), calls, sent }
     }
 
     /// Takes what was sent since the last time.

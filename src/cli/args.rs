@@ -6,9 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::complete;
-use crate::rollout::Command;
-
-use crate::plan::units::{Percent, PercentError};
+use crate::{
+    plan::{
+        check_region,
+        units::{Percent, PercentError},
+    },
+    rollout::Command,
+};
 
 /// Progressive delivery for AWS without Kubernetes.
 ///
@@ -38,7 +42,7 @@ Exit codes:
   130  interrupted (SIGINT), 143 terminated (SIGTERM, SIGQUIT, or SIGHUP of a closed
        terminal): journaled, resumable; before the run began, nothing was touched";
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Global {
     /// Where journals are kept
     #[arg(
@@ -64,14 +68,27 @@ pub(super) struct Global {
 #[command(next_help_heading = "AWS")]
 pub(super) struct Aws {
     /// Region; otherwise the plan's, then AWS's ordinary configuration
-    #[arg(long, global = true, value_name = "REGION")]
+    #[arg(long, global = true, value_name = "REGION", value_parser = region)]
     pub region: Option<String>,
     /// Profile of AWS's configuration files; before any keys in the environment
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = profile)]
     pub profile: Option<String>,
     /// Send every call here, to LocalStack say
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
+}
+
+fn region(text: &str) -> Result<String, String> {
+    check_region(text)
+        .map(|()| text.to_owned())
+        .map_err(|instead| format!("that is not the name of a region; {instead}"))
+}
+
+fn profile(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("a profile has a name; leave the option out for the one in use".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A folder, from its root on, because what is said of it is read elsewhere. A URL would become a folder named `s3:`.

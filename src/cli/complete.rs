@@ -10,7 +10,10 @@ use crate::journal::{Files, Store};
 
 pub(super) fn runs(begun: &OsStr) -> Vec<CompletionCandidate> {
     let Some(begun) = begun.to_str() else { return Vec::new() };
-    let runs = Files::new(settings::journal_typed()).runs().unwrap_or_default();
+    let store = Store::new(Files::new(settings::journal_typed()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runs = runtime.map(|runtime| runtime.block_on(store.runs()).unwrap_or_default());
+    let runs = runs.unwrap_or_default();
     let fitting = runs.iter().rev().filter(|run| run.as_str().starts_with(begun));
     fitting
         .enumerate()

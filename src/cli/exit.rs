@@ -4,9 +4,12 @@
 use std::process::{ExitCode, Termination};
 
 use anyhow::anyhow;
+use serde::Serialize;
 
 use crate::{
-    cloud, journal,
+    cloud,
+    journal::{self, RunId},
+    report::Standing,
     rollout::{Cause, Ending, Mode, Signal, State},
     runner,
 };
@@ -75,17 +78,50 @@ pub(super) struct Failure {
     pub exit: Exit,
     pub error: anyhow::Error,
     pub hint: Option<String>,
+    pub below: Below,
+}
+
+/// What stands below a hint, each line on its own so that it can be pasted.
+#[derive(Debug, Default)]
+pub(super) enum Below {
+    #[default]
+    Nothing,
+    /// Lines for a shell.
+    Commands(Vec<String>),
+    /// Things to choose from.
+    Choices(Vec<Choice>),
+}
+
+/// One run of several that may be meant, with the command that means it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Choice {
+    pub run: RunId,
+    pub command: String,
+    /// Where it stands; nothing where its journal cannot be read.
+    pub standing: Option<Standing>,
+    /// How it has left the traffic of each route.
+    pub traffic: Vec<String>,
 }
 
 impl Failure {
+    pub(super) fn new(exit: Exit, error: anyhow::Error, hint: Option<String>) -> Self {
+        Self { exit, error, hint, below: Below::Nothing }
+    }
+
     pub(super) fn usage(words: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, error: anyhow!(words.into()), hint: Some(hint.into()) }
+        Self::new(Exit::Usage, anyhow!(words.into()), Some(hint.into()))
+    }
+
+    #[must_use]
+    pub(super) fn with(self, below: Below) -> Self {
+        Self { below, ..self }
     }
 }
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self { exit: Exit::Trouble, error, hint: None }
+        Self::new(Exit::Trouble, error, None)
     }
 }
 
@@ -97,7 +133,8 @@ impl From<journal::Error> for Failure {
             _ if error.is_fence() => Exit::Owned,
             _ => Exit::Trouble,
         };
-        Self { exit, hint: error.hint(), error: error.into() }
+        let hint = error.hint();
+        Self::new(exit, error.into(), hint)
     }
 }
 
@@ -107,16 +144,18 @@ impl From<runner::Error> for Failure {
             runner::Error::LostOwnership { .. } => (Exit::Owned, None),
             // On a full disk it says what to do first.
             runner::Error::Journal { source, .. } => (Exit::Trouble, source.hint()),
+            runner::Error::Interrupted { signal, .. } => (Exit::by(*signal), None),
         };
         let hint = hint.unwrap_or_else(|| {
             "`tidegate status` shows who runs it now and where it stands".to_owned()
         });
-        Self { exit, error: error.into(), hint: Some(hint) }
+        Self::new(exit, error.into(), Some(hint))
     }
 }
 
 impl From<cloud::Error> for Failure {
     fn from(error: cloud::Error) -> Self {
-        Self { exit: Exit::Refused, hint: Some(error.hint()), error: error.into() }
+        let hint = error.hint();
+        Self::new(Exit::Refused, error.into(), Some(hint))
     }
 }

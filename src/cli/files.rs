@@ -27,21 +27,27 @@ pub(super) fn at_hangup() -> Hangup {
     }
 }
 
-/// A plan or scenario, or `-` for standard input. Reading stops a little above what any plan may have, so that a wrong
-/// file name does not fill the memory; the language then says that it is too large.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// A plan or scenario, or `-` for standard input. It may be a pipe into which nobody ever writes, so it is read beside
+/// everything else, and whoever waits for it can be interrupted.
+pub(super) async fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let from = path.to_owned();
+    let bytes = tokio::task::spawn_blocking(move || bounded(&from)).await;
+    let bytes = bytes.unwrap_or_else(|stopped| Err(io::Error::other(stopped)));
+    bytes.with_context(|| format!("cannot read {}", path.display())).map_err(|error| {
+        let hint = "check the path; `-` reads standard input".to_owned();
+        Failure::new(Exit::Usage, error, Some(hint))
+    })
+}
+
+/// Reading stops a little above what any plan may have, so that a wrong file name does not fill the memory; the language
+/// then says that it is too large.
+fn bounded(path: &Path) -> io::Result<Vec<u8>> {
     const ENOUGH: u64 = 2 * 1024 * 1024;
     let mut bytes = Vec::new();
-    let result = if path == Path::new("-") {
-        io::stdin().take(ENOUGH).read_to_end(&mut bytes)
+    if path == Path::new("-") {
+        io::stdin().take(ENOUGH).read_to_end(&mut bytes)?;
     } else {
-        File::open(path).and_then(|file| file.take(ENOUGH).read_to_end(&mut bytes))
-    };
-    result.with_context(|| format!("cannot read {}", path.display())).map(|_| bytes).map_err(
-        |error| Failure {
-            exit: Exit::Usage,
-            error,
-            hint: Some("check the path; `-` reads standard input".to_owned()),
-        },
-    )
+        File::open(path)?.take(ENOUGH).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }

@@ -3,11 +3,12 @@
 //! is full or nobody reads any more, stops nothing: a run goes on with its gates watched, and its journal has the story.
 
 use std::{
-    cell::Cell,
     error::Error,
     fmt,
     io::{self, IsTerminal, Write},
     os::fd::AsFd,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,11 +16,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     args::{Colour, Format},
-    exit::Failure,
+    exit::{Below, Choice, Failure},
 };
 use crate::{
     printable,
-    report::{self, Signs, Style},
+    report::{self, Offers, Signs, Style},
 };
 
 /// Bytes of what is said in one line.
@@ -28,6 +29,7 @@ const LONGEST: usize = 8_000;
 /// How far the further parts of a broken line of talk are indented.
 const HANG: usize = 6;
 
+#[derive(Clone)]
 struct Widths {
     data: Option<usize>,
     talk: Option<usize>,
@@ -45,6 +47,8 @@ fn broken(text: &str, width: Option<usize>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Clones are the same output.
+#[derive(Clone)]
 pub(super) struct Output {
     pub format: Format,
     pub style: Style,
@@ -53,8 +57,19 @@ pub(super) struct Output {
     /// Whether talk goes to a terminal.
     is_watched: bool,
     bar: Option<ProgressBar>,
-    /// Whether it was said already that standard output cannot be written.
-    deaf: Cell<bool>,
+    reach: Arc<Mutex<Reach>>,
+    /// The folder of journals, where commands that are told do not find it by themselves.
+    journal: Option<String>,
+}
+
+/// What becomes of standard output. That it cannot be written is said once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    Written,
+    /// Whoever read it has seen enough.
+    Unread,
+    /// Something is missing there that somebody may rely on.
+    Lost,
 }
 
 impl Output {
@@ -69,7 +84,30 @@ impl Output {
         let style = Style { colour: report::Colour::Ansi, signs: Signs::Unicode };
         let widths = Widths { data: width_of(&io::stdout()), talk: width_of(&io::stderr()) };
         let is_watched = io::stderr().is_terminal();
-        Self { format, style, widths, is_watched, bar: None, deaf: Cell::new(false) }
+        Self {
+            format,
+            style,
+            widths,
+            is_watched,
+            bar: None,
+            reach: Arc::new(Mutex::new(Reach::Written)),
+            journal: None,
+        }
+    }
+
+    /// The same, where journals are in a folder that has to be named.
+    pub(super) fn within(self, journal: Option<&Path>) -> Self {
+        let journal = journal.map(|folder| report::quoted(&folder.display().to_string()));
+        Self { journal, ..self }
+    }
+
+    /// Commands that are told act on the runs of the same folder.
+    pub(super) fn offers(&self) -> Offers {
+        self.journal.clone().map_or(Offers::Plain, Offers::Within)
+    }
+
+    fn located(&self, text: &str) -> String {
+        self.offers().located(text)
     }
 
     /// Columns of the terminal that data goes to, if it goes to one.
@@ -112,7 +150,7 @@ impl Output {
 
     /// The talk around it.
     pub(super) fn talk(&self, text: &str) {
-        self.write_talk(&broken(&printable::lines(text), self.widths.talk));
+        self.write_talk(&broken(&printable::lines(&self.located(text)), self.widths.talk));
     }
 
     /// One line of talk about something foreign, which cannot begin another.
@@ -138,6 +176,32 @@ impl Output {
         if let Some(hint) = &failure.hint {
             self.say("  hint", hint);
         }
+        self.below(&failure.below);
+    }
+
+    /// Each line as it is, because a command that is broken or joined cannot be pasted.
+    fn below(&self, below: &Below) {
+        let line = |line: &str| self.write_talk(&printable::line(line));
+        match below {
+            Below::Nothing => {}
+            Below::Commands(lines) => lines.iter().for_each(|text| line(text)),
+            Below::Choices(choices) if self.format == Format::Json => {
+                for choice in choices {
+                    let command = self.located(&choice.command);
+                    self.json(&Choice { command, ..choice.clone() });
+                }
+            }
+            Below::Choices(choices) => {
+                for Choice { command, standing, traffic, run: _ } in choices {
+                    let standing = standing.map(|standing| standing.to_string());
+                    let standing = standing.as_deref().unwrap_or("cannot be read");
+                    line(&format!("  {}  # {standing}", self.located(command)));
+                    for of in traffic {
+                        line(&format!("      {of}"));
+                    }
+                }
+            }
+        }
     }
 
     /// Talk that was coloured after what is foreign in it was made printable.
@@ -154,11 +218,22 @@ impl Output {
             Some(bar) => bar.suspend(print),
             None => print(),
         };
-        if let Err(error) = written
-            && !self.deaf.replace(true)
-        {
+        let Err(error) = written else { return };
+        let reach = match error.kind() {
+            io::ErrorKind::BrokenPipe => Reach::Unread,
+            _ => Reach::Lost,
+        };
+        let before = {
+            let mut known = self.reach.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *known, reach)
+        };
+        if before == Reach::Written {
             self.say("note", &unwritten(&error));
         }
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        *self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// If talk cannot be written, there is nobody to be told.

@@ -35,13 +35,17 @@ pub(super) fn actor() -> Actor {
 /// the words so far, before anything has parsed them.
 pub(super) fn journal_typed() -> PathBuf {
     let words: Vec<String> = env::args_os().filter_map(|word| word.into_string().ok()).collect();
-    let by_variable = env::var_os("TIDEGATE_JOURNAL").map(PathBuf::from);
     let typed = journal_in(&words).map(|typed| match typed.strip_prefix("~/") {
         // The shell has not replaced it yet.
         Some(rest) => env::home_dir().unwrap_or_default().join(rest),
         None => PathBuf::from(typed),
     });
-    typed.or(by_variable).unwrap_or_else(|| PathBuf::from(".tidegate"))
+    typed.unwrap_or_else(journal_untyped)
+}
+
+/// The folder of journals that is meant where none is typed.
+pub(super) fn journal_untyped() -> PathBuf {
+    env::var_os("TIDEGATE_JOURNAL").map_or_else(|| PathBuf::from(".tidegate"), PathBuf::from)
 }
 
 /// What `--journal` says in these words; the last counts, because a shell's own may come first.

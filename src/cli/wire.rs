@@ -1,6 +1,6 @@
 //! Puts adapters behind ports: the real cloud, or the simulated one. A preview is given ports that can only read.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     args::{Aws, Global, Simulation},
@@ -8,20 +8,20 @@ use super::{
     files,
 };
 use crate::{
-    cloud::{Caller, Calls, Cloud, Patience, Reads},
-    journal::{Files, Locks, Memory, Store},
-    plan::{self, Plan, SourceFile},
+    cloud::{Caller, Calls, Cloud, Patience, Places, Reads, Spot},
+    journal::{Files, Locks, Memory, RunId, Store},
+    plan::{self, Place, Plan, SourceFile},
     runner::{Clock, WhenAwaiting},
     simulation::{Operators, Scenario, World},
 };
 
 /// All that a run needs of the outside.
 pub(super) struct Wiring {
-    pub cloud: Cloud,
+    pub cloud: Places<Cloud>,
     /// The same, whose calls may take longer: for going back.
-    pub patient: Cloud,
+    pub patient: Places<Cloud>,
     pub calls: Calls,
-    pub store: Arc<dyn Store>,
+    pub store: Store,
     pub locks: Arc<dyn Locks>,
     pub clock: Clock,
     pub simulated: Option<Simulated>,
@@ -49,24 +49,51 @@ pub(super) async fn run(
     plan: &Plan,
     global: &Global,
     simulation: &Simulation,
+    session: Option<&RunId>,
 ) -> Result<Wiring, Failure> {
     if simulation.simulate {
-        return simulated(plan, simulation);
+        return simulated(plan, simulation).await;
     }
     let calls = Calls::default();
-    let region = plan.aws.region.as_deref();
-    let cloud = connect(region, &global.aws, &calls, Patience::Forward).await?;
-    let patient = connect(region, &global.aws, &calls, Patience::Back).await?;
+    let session = session.map_or("tidegate", RunId::as_str);
+    let of = async |patience| {
+        let connect = async |place: &Place| {
+            let cloud = connect(place, &global.aws, session, &calls, patience).await?;
+            Ok((cloud.reads.spot(), cloud))
+        };
+        everywhere(plan, &global.aws, connect).await
+    };
+    let (cloud, patient) = (of(Patience::Forward).await?, of(Patience::Back).await?);
     let files = files_of(global);
     Ok(Wiring {
         cloud,
         patient,
         calls,
-        store: files.clone(),
-        locks: files,
+        store: Store::new(files.clone()),
+        locks: Arc::new(files),
         clock: Clock::system(),
         simulated: None,
     })
+}
+
+/// Something for each place of a plan. Where a place leaves the region open, it is that of the plan's own.
+async fn everywhere<T>(
+    plan: &Plan,
+    aws: &Aws,
+    connect: impl AsyncFn(&Place) -> Result<(Spot, T), Failure>,
+) -> Result<Places<T>, Failure> {
+    let region = aws.region.clone().or_else(|| plan.aws.region.clone());
+    let (spot, home) = connect(&Place { region, ..plan.aws.clone() }).await?;
+    let mut others = BTreeMap::new();
+    for place in plan.places() {
+        let region = place.region.clone().unwrap_or_else(|| spot.region.clone());
+        let there = Spot { region: region.clone(), role: place.role.clone() };
+        if there != spot && !others.contains_key(&there) {
+            let place = Place { region: Some(region), ..place.clone() };
+            others.insert(there, connect(&place).await?.1);
+        }
+    }
+    Ok(Places::new(spot, home, others))
 }
 
 /// Ports that can only read, for previews.
@@ -74,11 +101,15 @@ pub(super) async fn reads(
     plan: &Plan,
     global: &Global,
     simulation: &Simulation,
-) -> Result<Reads, Failure> {
+) -> Result<Places<Reads>, Failure> {
     if simulation.simulate {
-        return Ok(simulated(plan, simulation)?.cloud.reads);
+        return Ok(simulated(plan, simulation).await?.cloud.reads());
     }
-    read_only(plan.aws.region.as_deref(), &global.aws).await
+    let connect = async |place: &Place| {
+        let reads = read_only(place, &global.aws).await?;
+        Ok((reads.spot(), reads))
+    };
+    everywhere(plan, &global.aws, connect).await
 }
 
 /// The same, with the clock they go by.
@@ -86,32 +117,38 @@ pub(super) async fn reads_and_clock(
     plan: &Plan,
     global: &Global,
     simulation: &Simulation,
-) -> Result<(Reads, Clock), Failure> {
+) -> Result<(Places<Reads>, Clock), Failure> {
     if simulation.simulate {
-        let wiring = simulated(plan, simulation)?;
-        return Ok((wiring.cloud.reads, wiring.clock));
+        let wiring = simulated(plan, simulation).await?;
+        return Ok((wiring.cloud.reads(), wiring.clock));
     }
     Ok((reads(plan, global, simulation).await?, Clock::system()))
 }
 
 /// Whose credentials these are.
 pub(super) async fn identity(plan: &Plan, global: &Global) -> Result<Caller, Failure> {
-    let reads = read_only(plan.aws.region.as_deref(), &global.aws).await?;
+    let region = global.aws.region.clone().or_else(|| plan.aws.region.clone());
+    let place = Place { region, ..plan.aws.clone() };
+    let reads = read_only(&place, &global.aws).await?;
     Ok(reads.identity.caller().await?)
 }
 
-pub(super) fn files_of(global: &Global) -> Arc<Files> {
-    Arc::new(Files::new(&global.journal))
+pub(super) fn files_of(global: &Global) -> Files {
+    Files::new(&global.journal)
 }
 
-fn simulated(plan: &Plan, simulation: &Simulation) -> Result<Wiring, Failure> {
+async fn simulated(plan: &Plan, simulation: &Simulation) -> Result<Wiring, Failure> {
     let scenario = match &simulation.scenario {
         None => Scenario::default(),
         Some(path) => {
             let name = path.display().to_string();
-            let source = SourceFile::new(name.clone(), files::read(path)?);
-            let scenario: Scenario = plan::read_document(&source)
-                .map_err(|problems| super::command::invalid(&problems))?;
+            let source = SourceFile::new(name.clone(), files::read(path).await?);
+            let scenario: Scenario = plan::read_document(&source).map_err(|problems| {
+                let is_plan = source.text().lines().any(|line| line.starts_with("tidegate:"));
+                let hint = "this is a plan, not a scenario: what goes on in the simulated cloud is in plans/scenarios/";
+                let failure = super::command::invalid(&problems);
+                Failure { hint: is_plan.then(|| hint.to_owned()), ..failure }
+            })?;
             let problems = scenario.problems(plan);
             if !problems.is_empty() {
                 return Err(Failure::usage(
@@ -127,12 +164,12 @@ fn simulated(plan: &Plan, simulation: &Simulation) -> Result<Wiring, Failure> {
     let world = World::for_plan(plan, &scenario, Arc::new(move || now.undisturbed()));
     let memory = Memory::default();
     let operators = Operators::new(&scenario, &world);
-    let cloud = world.cloud();
+    let cloud = world.placed(plan, &world.cloud());
     Ok(Wiring {
         patient: cloud.clone(),
         cloud,
         calls: world.calls(),
-        store: Arc::new(memory.clone()),
+        store: Store::new(memory.clone()),
         locks: Arc::new(memory),
         clock,
         simulated: Some(Simulated { world, operators }),
@@ -141,32 +178,40 @@ fn simulated(plan: &Plan, simulation: &Simulation) -> Result<Wiring, Failure> {
 
 #[cfg(feature = "aws")]
 async fn connect(
-    region: Option<&str>,
+    place: &Place,
     aws: &Aws,
+    session: &str,
     calls: &Calls,
     patience: Patience,
 ) -> Result<Cloud, Failure> {
-    Ok(crate::aws::connect(&settings(region, aws).await?, calls, patience).await?)
+    Ok(crate::aws::connect(&settings(place, aws, session).await?, calls, patience).await?)
 }
 
 #[cfg(feature = "aws")]
-async fn read_only(region: Option<&str>, aws: &Aws) -> Result<Reads, Failure> {
-    Ok(crate::aws::read_only(&settings(region, aws).await?, &Calls::default()).await?)
+async fn read_only(place: &Place, aws: &Aws) -> Result<Reads, Failure> {
+    let settings = settings(place, aws, "tidegate").await?;
+    Ok(crate::aws::read_only(&settings, &Calls::default()).await?)
 }
 
-/// A profile that does not exist is refused before anything is called: what would be used instead is another account's.
+/// What cannot be meant is refused before anything is called: what would be used instead is another account's.
 #[cfg(feature = "aws")]
-async fn settings(region: Option<&str>, aws: &Aws) -> Result<crate::aws::Settings, Failure> {
+async fn settings(
+    place: &Place,
+    aws: &Aws,
+    session: &str,
+) -> Result<crate::aws::Settings, Failure> {
     let settings = crate::aws::Settings {
-        region: aws.region.clone().or_else(|| region.map(str::to_owned)),
+        region: place.region.clone(),
+        role: place.role.clone(),
+        session: session.to_owned(),
         profile: aws.profile.clone(),
         endpoint_url: aws.endpoint_url.clone(),
     };
-    match crate::aws::check_profile(&settings).await {
+    match crate::aws::check_settings(&settings).await {
         Ok(()) => Ok(settings),
         Err(error) => {
             let hint = Some(error.hint());
-            Err(Failure { exit: super::exit::Exit::Usage, error: error.into(), hint })
+            Err(Failure::new(super::exit::Exit::Usage, error.into(), hint))
         }
     }
 }
@@ -174,8 +219,9 @@ async fn settings(region: Option<&str>, aws: &Aws) -> Result<crate::aws::Setting
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "stands in for the one that connects")]
 async fn connect(
-    _region: Option<&str>,
+    _place: &Place,
     _aws: &Aws,
+    _session: &str,
     _calls: &Calls,
     _patience: Patience,
 ) -> Result<Cloud, Failure> {
@@ -184,7 +230,7 @@ async fn connect(
 
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "stands in for the one that connects")]
-async fn read_only(_region: Option<&str>, _aws: &Aws) -> Result<Reads, Failure> {
+async fn read_only(_place: &Place, _aws: &Aws) -> Result<Reads, Failure> {
     Err(without_aws())
 }
 

@@ -3,10 +3,10 @@
 
 use async_trait::async_trait;
 
-use super::Error;
+use super::{Error, Operation};
 use crate::{
-    plan::{Alias, Member},
-    rollout::Split,
+    plan::{Alias, CodeDigest, FunctionName, Member},
+    rollout::{RouteBound, Split},
 };
 
 /// An alias as it is found.
@@ -40,15 +40,33 @@ pub struct FunctionVersion {
     pub role: Option<String>,
     /// The ARN of its dead-letter queue or topic.
     pub dead_letters: Option<String>,
+    /// What tells its code from another, where it has a package.
+    pub code: Option<CodeDigest>,
 }
+
+/// What code is being written in: what is uploaded, and no version.
+pub const UNPUBLISHED: &str = "$LATEST";
 
 #[async_trait]
 pub trait Aliases: Send + Sync {
     /// Finds the alias a plan names. `Absent` when there is none.
     async fn find(&self, at: &Alias) -> Result<AliasStanding, Error>;
 
-    /// A version of the function whose alias has this ARN. `Absent` when it was not published, or deleted.
+    /// A version of the function whose alias has this ARN, or [`UNPUBLISHED`], which is pending while an upload takes
+    /// effect. `Absent` when it was not published, or deleted.
     async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error>;
+}
+
+/// The version that the alias of a route brings, as a function that can be invoked.
+pub fn candidate_function(bound: &RouteBound) -> Result<FunctionName, Error> {
+    let (name, _) = names_of_alias(&bound.resource).ok_or_else(|| Error::Rejected {
+        operation: Operation::Invoke,
+        message: format!("{} is no alias of a function", bound.resource),
+    })?;
+    let version = bound.candidate.as_ref().ok_or_else(|| Error::Absent {
+        what: format!("a candidate of {}, which no step has published yet", bound.resource),
+    })?;
+    Ok(FunctionName { name: name.to_owned(), qualifier: Some(version.to_string()) })
 }
 
 /// The function's name and the alias's, of an alias's ARN: `arn:aws:lambda:region:account:function:name:alias`.

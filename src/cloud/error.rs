@@ -16,9 +16,15 @@ pub enum Error {
     /// Nobody answers there, or nobody that can be understood: the network, a wrong endpoint, a service that is down.
     #[error("cannot reach {endpoint}: {message}")]
     Unreachable { endpoint: String, message: String },
+    /// The proxy that the environment names is down, or lets nothing through.
+    #[error("the proxy {proxy} leads nowhere: {message}")]
+    Proxy { proxy: String, message: String },
+    /// Somebody answers there who is not AWS, nor anything like it.
+    #[error("{endpoint} is not AWS: {message}")]
+    Stranger { endpoint: String, message: String },
     /// Somebody answers there whose certificate nobody vouches for; asking again changes nothing.
     #[error("{endpoint} shows a certificate that is not trusted: {message}")]
-    Untrusted { endpoint: String, message: String },
+    Untrusted { endpoint: String, message: String, remedy: String },
     #[error("{what} does not exist")]
     Absent { what: String },
     /// The world is not as the call assumed (someone else was faster), or another activity is in the way.
@@ -42,9 +48,11 @@ impl Error {
             Self::Throttled { .. }
             | Self::Transient { .. }
             | Self::Conflict { .. }
-            | Self::Unreachable { .. } => true,
+            | Self::Unreachable { .. }
+            | Self::Proxy { .. } => true,
             Self::Denied { .. }
             | Self::Unauthenticated { .. }
+            | Self::Stranger { .. }
             | Self::Untrusted { .. }
             | Self::Absent { .. }
             | Self::Rejected { .. }
@@ -55,9 +63,11 @@ impl Error {
     /// Whether it says nothing about what was asked for, because every question meets it: it is told once.
     pub fn is_of_every_call(&self) -> bool {
         match self {
-            Self::Unauthenticated { .. } | Self::Unreachable { .. } | Self::Untrusted { .. } => {
-                true
-            }
+            Self::Unauthenticated { .. }
+            | Self::Unreachable { .. }
+            | Self::Proxy { .. }
+            | Self::Stranger { .. }
+            | Self::Untrusted { .. } => true,
             Self::Throttled { .. }
             | Self::Transient { .. }
             | Self::Conflict { .. }
@@ -79,10 +89,16 @@ impl Error {
                 "`curl -sv {endpoint}` must be answered; check the region's name, `--endpoint-url`, AWS_ENDPOINT_URL, \
                  HTTPS_PROXY and the network"
             ),
-            Self::Untrusted { .. } => {
-                "name the file with the certificate authority in AWS_CA_BUNDLE, or as `ca_bundle` in the profile"
+            Self::Proxy { proxy, .. } => format!(
+                "correct or unset HTTPS_PROXY (HTTP_PROXY, ALL_PROXY), or name the host in NO_PROXY; \
+                 `curl -sv --proxy {proxy} https://aws.amazon.com` must be answered"
+            ),
+            Self::Stranger { .. } => {
+                "correct `--endpoint-url`, AWS_ENDPOINT_URL or `endpoint_url` of the profile, or leave them out for AWS; \
+                 a proxy or a login page may be in between"
                     .to_owned()
             }
+            Self::Untrusted { remedy, .. } => remedy.clone(),
             Self::Throttled { .. } => {
                 "another client uses up this account's request rate; try again later".to_owned()
             }
@@ -115,7 +131,9 @@ mod tests {
             Error::Denied { action: words(), resource: words(), said: words() },
             Error::Unauthenticated { message: words(), renew: words() },
             Error::Unreachable { endpoint: words(), message: words() },
-            Error::Untrusted { endpoint: words(), message: words() },
+            Error::Proxy { proxy: words(), message: words() },
+            Error::Stranger { endpoint: words(), message: words() },
+            Error::Untrusted { endpoint: words(), message: words(), remedy: "other".to_owned() },
             Error::Absent { what: words() },
             Error::Conflict { operation, message: words() },
             Error::Transient { operation, message: words() },

@@ -15,7 +15,24 @@ pub struct WebProbe {
     /// Goes straight to the target.
     direct: reqwest::Client,
     /// What the client goes by, to be told.
-    proxies: Arc<Matcher>,
+    proxies: Arc<Proxies>,
+}
+
+/// Which proxy leads to a URL.
+#[derive(Debug)]
+pub struct Proxies(Matcher);
+
+impl Proxies {
+    /// As the environment's variables say.
+    pub fn of_environment() -> Self {
+        Self(Matcher::from_env())
+    }
+
+    /// The proxy, without what may be a secret in it.
+    pub fn to(&self, url: &str) -> Option<String> {
+        let intercept = self.0.intercept(&url.parse().ok()?)?;
+        Some(masked_url(&intercept.uri().to_string()))
+    }
 }
 
 impl WebProbe {
@@ -30,7 +47,7 @@ impl WebProbe {
         Ok(Self {
             client: build(Self::client())?,
             direct: build(Self::client().no_proxy())?,
-            proxies: Arc::new(Matcher::from_system()),
+            proxies: Arc::new(Proxies(Matcher::from_system())),
         })
     }
 
@@ -70,8 +87,7 @@ impl Http for WebProbe {
     }
 
     fn proxy_to(&self, url: &str) -> Option<String> {
-        let intercept = self.proxies.intercept(&url.parse().ok()?)?;
-        Some(masked_url(&intercept.uri().to_string()))
+        self.proxies.to(url)
     }
 }
 
@@ -192,7 +208,7 @@ mod tests {
                 .proxy(reqwest::Proxy::http(&proxy).unwrap())
                 .build()
                 .unwrap(),
-            proxies: Arc::new(Matcher::builder().http(&proxy).build()),
+            proxies: Arc::new(Proxies(Matcher::builder().http(&proxy).build())),
             ..WebProbe::new().unwrap()
         };
         let target = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::{Error, Group, Lead, LoadBalancers, OwnTest, Reads};
 use crate::{
     plan::{Header, Member, Side, units::Weight},
-    rollout::{Bound, Medium},
+    rollout::{RouteBound, RouteService},
 };
 
 /// All that leads to a side of a route, the route's own places and the run's own test route left out. `groups` are the
@@ -22,17 +22,19 @@ use crate::{
 /// Whatever an answer fails with; not being able to look is not the same as nothing being there.
 pub async fn leads(
     reads: &Reads,
-    (bound, side): (&Bound, Side),
+    (bound, side): (&RouteBound, Side),
     test: Option<&Header>,
     groups: &[Group],
 ) -> Result<Vec<Lead>, Error> {
-    let member = bound.member(side);
-    match bound.medium {
+    // Nothing leads to what is not made yet.
+    let Some(member) = bound.member(side) else { return Ok(Vec::new()) };
+    match bound.service {
         // A record leads to a load balancer, whose rules are part of the way and no other one.
-        Medium::Dns { .. } => reads.dns.leads(&bound.resource, member).await,
-        // A version is there for whoever asks for it: none is ever taken away from under other aliases.
-        Medium::Function => Ok(Vec::new()),
-        Medium::LoadBalancer => {
+        RouteService::Route53 => reads.dns.leads(&bound.resource, member).await,
+        // A version is there for whoever asks for it, as is a deployment: none is ever taken away from under other aliases
+        // or stages.
+        RouteService::Lambda | RouteService::ApiGateway => Ok(Vec::new()),
+        RouteService::ElasticLoadBalancing => {
             let own = test.filter(|_| side == Side::Candidate);
             let own = own.map(|header| (bound.resource.as_str(), header));
             let mut found = leads_to_groups(reads, Some(member), own, groups).await?;

@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use crate::{
-    plan::{FleetKind, Member, Plan},
-    rollout::{Bindings, Medium, Timestamp},
+    plan::{FleetKind, Member, Place},
+    rollout::{Bindings, RouteService, Timestamp},
 };
 
 /// A mark is fresh for so long after its last beat: three beats may be lost.
@@ -37,38 +37,57 @@ pub enum Owned {
     Records(String),
     /// The ARN of an alias. Only its function has tags.
     Alias(String),
+    /// The ARN of a stage.
+    Stage(String),
     AutoScalingGroup(Member),
     /// `application/group`.
     DeploymentGroup(Member),
 }
 
-impl Owned {
-    /// Everything in [`Bindings::resources`], by what it is.
-    pub fn of(plan: &Plan, bindings: &Bindings) -> BTreeSet<Self> {
-        let places = bindings.routes.values().flat_map(|bound| {
-            bound.places().map(|place| match bound.medium {
-                Medium::LoadBalancer => Self::Forward(place.clone()),
-                Medium::Dns { .. } => Self::Records(place.clone()),
-                Medium::Function => Self::Alias(place.clone()),
-            })
-        });
-        let members = bindings.fleets.iter().flat_map(|(name, bound)| {
-            let kind = plan.fleets.get(name).map(|fleet| fleet.kind);
-            [&bound.stable, &bound.candidate].into_iter().filter_map(move |member| match kind? {
-                FleetKind::AutoScaling => Some(Self::AutoScalingGroup(member.clone())),
-                FleetKind::CodeDeploy => Some(Self::DeploymentGroup(member.clone())),
-            })
-        });
-        places.chain(members).collect()
-    }
+/// A thing that a run owns, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Placed {
+    pub place: Place,
+    pub on: Owned,
+}
 
+impl Placed {
+    /// Everything in [`Bindings::resources`], by what it is.
+    pub fn of(bindings: &Bindings) -> BTreeSet<Self> {
+        let routes = bindings.routes.values().flat_map(|bound| {
+            bound.owned().map(|resource| {
+                let resource = resource.to_owned();
+                let on = match bound.service {
+                    RouteService::ElasticLoadBalancing => Owned::Forward(resource),
+                    RouteService::Route53 => Owned::Records(resource),
+                    RouteService::Lambda => Owned::Alias(resource),
+                    RouteService::ApiGateway => Owned::Stage(resource),
+                };
+                Self { place: bound.place.clone(), on }
+            })
+        });
+        let fleets = bindings.fleets.values().flat_map(|bound| {
+            [&bound.stable, &bound.candidate].map(|member| {
+                let on = match bound.service {
+                    FleetKind::AutoScaling => Owned::AutoScalingGroup(member.clone()),
+                    FleetKind::CodeDeploy => Owned::DeploymentGroup(member.clone()),
+                };
+                Self { place: bound.place.clone(), on }
+            })
+        });
+        routes.chain(fleets).collect()
+    }
+}
+
+impl Owned {
     /// What every key of a mark on it begins with. A zone has the marks of all its records, and a function those of all its
     /// aliases, told apart by a digest.
     fn prefix(&self) -> String {
         match self {
-            Self::Forward(_) | Self::AutoScalingGroup(_) | Self::DeploymentGroup(_) => {
-                "tidegate:run:".to_owned()
-            }
+            Self::Forward(_)
+            | Self::Stage(_)
+            | Self::AutoScalingGroup(_)
+            | Self::DeploymentGroup(_) => "tidegate:run:".to_owned(),
             Self::Records(place) | Self::Alias(place) => {
                 let mut prefix = "tidegate:".to_owned();
                 for byte in Sha256::digest(place.as_bytes()).iter().take(6) {
@@ -94,7 +113,7 @@ impl Owned {
 impl fmt::Display for Owned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Forward(arn) => f.write_str(arn),
+            Self::Forward(arn) | Self::Stage(arn) => f.write_str(arn),
             Self::Records(records) => write!(f, "records {records}"),
             Self::Alias(arn) => write!(f, "alias {arn}"),
             Self::AutoScalingGroup(group) => write!(f, "Auto Scaling group {group}"),
@@ -208,8 +227,8 @@ mod tests {
     use super::*;
     use crate::{
         plan::{FleetName, RouteName},
-        rollout::Bound,
-        testkit::{SAMPLE_RULE, sample_plan},
+        rollout::RouteBound,
+        testkit::{SAMPLE_RULE, groups_bound, rule_bound},
     };
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -252,21 +271,14 @@ mod tests {
 
     #[test]
     fn all_that_a_run_owns_can_be_marked() {
-        let bound = |resource: &str, stable: &str, candidate: &str| Bound {
-            resource: resource.into(),
-            stable: Member::new(stable),
-            candidate: Member::new(candidate),
-            baseline: None,
-            others: Vec::new(),
-            medium: Medium::LoadBalancer,
-        };
         let mut bindings = Bindings::default();
-        let route = Bound { others: vec!["other".into()], ..bound(SAMPLE_RULE, "blue", "green") };
+        let route =
+            RouteBound { others: vec!["other".into()], ..rule_bound(SAMPLE_RULE, "blue", "green") };
         bindings.routes.insert(RouteName::new("web"), route);
-        let fleet = bound("Auto Scaling group", "app-blue", "app-green");
+        let fleet = groups_bound("app-blue", "app-green");
         bindings.fleets.insert(FleetName::new("app"), fleet);
-        let owned = Owned::of(&sample_plan(), &bindings);
-        let named: BTreeSet<String> = owned.iter().map(ToString::to_string).collect();
+        let owned = Placed::of(&bindings);
+        let named: BTreeSet<String> = owned.iter().map(|placed| placed.on.to_string()).collect();
         assert_eq!(named, bindings.resources());
     }
 }

@@ -18,12 +18,6 @@ pub struct News {
 }
 
 #[async_trait]
-pub trait Queues: Send + Sync {
-    /// `Absent` when there is no such queue.
-    async fn find(&self, queue: &Queue) -> Result<(), Error>;
-}
-
-#[async_trait]
 pub trait AlarmNews: Send + Sync {
     /// Waits for news, for 20 seconds at most; none is fine. What was heard comes again unless it is forgotten soon.
     async fn hear(&self, queue: &Queue) -> Result<News, Error>;

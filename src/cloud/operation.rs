@@ -71,6 +71,14 @@ macro_rules! named {
 }
 
 operations! {
+    "apigateway" {
+        GetStage => "GET" Reads,
+        GetApiDeployment = "GetDeployment" => "GET" Reads,
+        UpdateStage => "PATCH" Writes,
+        GetStageTags = "GetTags" => "GET" Reads,
+        TagStage = "TagResource" => "PUT" Writes,
+        UntagStage = "UntagResource" => "DELETE" Writes,
+    }
     "autoscaling" {
         DescribeAutoScalingGroups Reads,
         DescribePolicies Reads,
@@ -131,6 +139,8 @@ operations! {
         GetAlias Reads,
         GetFunctionConfiguration Reads,
         UpdateAlias Writes,
+        ListVersionsByFunction Reads,
+        PublishVersion Writes,
         ListFunctionTags = "ListTags" Reads,
         TagFunction = "TagResource" Writes,
         UntagFunction = "UntagResource" Writes,
@@ -152,6 +162,7 @@ operations! {
     }
     "sts" {
         GetCallerIdentity Reads,
+        AssumeRole Writes,
     }
     "tidegate" {
         HttpGet Reads,
@@ -163,10 +174,15 @@ operations! {
 }
 
 impl Operation {
-    /// Whether tidegate calls it. What it does not, AWS's services call in the name of whoever deploys or refreshes.
+    /// Whether tidegate calls it. What it does not, AWS's services call in the name of whoever deploys or refreshes, or its
+    /// SDK when it needs credentials.
     pub fn is_called(self) -> bool {
-        let by_others =
-            [Self::GetApplicationRevision, Self::RegisterApplicationRevision, Self::RunInstances];
+        let by_others = [
+            Self::GetApplicationRevision,
+            Self::RegisterApplicationRevision,
+            Self::RunInstances,
+            Self::AssumeRole,
+        ];
         !by_others.contains(&self)
     }
 

@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    AlarmNews, Aliases, ByMedium, Error, Installations, Lead, Marks, Metrics, Names, OwnTest,
-    Queues, Replacing, SetMarks, SetWeights, Weights,
+    AlarmNews, Aliases, ByService, Error, Installations, Lead, Marks, Metrics, Names, OwnTest,
+    Places, Publishing, Queues, Releases, Replacing, SetMarks, SetWeights, Spot, Stages, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -385,6 +385,13 @@ pub struct Invoked {
     pub error: Option<String>,
     /// The beginning of what it answered.
     pub payload: String,
+    /// From asking to the answer.
+    pub took: Duration,
+}
+
+impl Invoked {
+    /// So much of an answer is kept, in bytes: more than a reading could need.
+    pub const MOST: usize = 64 * 1_024;
 }
 
 /// Lambda functions of a plan's own. Like commands they are meant to look and not to touch.
@@ -405,10 +412,12 @@ pub trait Functions: Send + Sync {
 /// All that can be read.
 #[derive(Clone)]
 pub struct Reads {
-    pub weights: ByMedium<dyn Weights>,
+    pub weights: ByService<dyn Weights>,
     pub load_balancers: Arc<dyn LoadBalancers>,
     pub dns: Arc<dyn Dns>,
     pub aliases: Arc<dyn Aliases>,
+    pub releases: Arc<dyn Releases>,
+    pub stages: Arc<dyn Stages>,
     pub groups: Arc<dyn Groups>,
     /// Auto Scaling groups whose instances are replaced.
     pub refreshes: Arc<dyn Installations>,
@@ -425,6 +434,15 @@ pub struct Reads {
     pub marks: Arc<dyn Marks>,
     /// The region the clients are bound to.
     pub region: String,
+    /// The role that they have assumed.
+    pub role: Option<String>,
+}
+
+impl Reads {
+    /// Where it is read, as far as the clients know.
+    pub fn spot(&self) -> Spot {
+        Spot { region: self.region.clone(), role: self.role.clone() }
+    }
 }
 
 /// How long calls may take.
@@ -436,15 +454,23 @@ pub enum Patience {
     Back,
 }
 
+impl Places<Cloud> {
+    /// What can be read of each.
+    pub fn reads(&self) -> Places<Reads> {
+        self.map(|cloud| cloud.reads.clone())
+    }
+}
+
 /// All that can be read, and the few things that can be changed.
 #[derive(Clone)]
 pub struct Cloud {
     pub reads: Reads,
-    pub weights: ByMedium<dyn SetWeights>,
+    pub weights: ByService<dyn SetWeights>,
     pub test_routes: Arc<dyn SetTestRoutes>,
     pub sizes: Arc<dyn ResizeGroups>,
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,
+    pub publishing: Arc<dyn Publishing>,
     pub marking: Arc<dyn SetMarks>,
     /// Whoever hears a message takes it away from the others.
     pub news: Arc<dyn AlarmNews>,

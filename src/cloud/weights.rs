@@ -1,17 +1,17 @@
 //! Weights, whatever carries them: how traffic is split at a place, and how that is changed. What splits it (rules of a
-//! load balancer, records, the alias of a function) is one port each, found by a route's medium, so that whoever reads or
+//! load balancer, records, the alias of a function, the stage of an API) is one port each, found by a route's service, so that whoever reads or
 //! moves a split does not ask what kind of thing it is.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Error, Operation};
-use crate::rollout::{Medium, Split};
+use super::Error;
+use crate::rollout::{RouteService, Split};
 
 #[async_trait]
 pub trait Weights: Send + Sync {
-    /// How traffic is split at a place: the ARN of a rule, listener or alias, or the zone, name and type of records.
+    /// How traffic is split at a place: the ARN of a rule, listener, alias or stage, or the zone, name and type of records.
     async fn split(&self, place: &str) -> Result<Split, Error>;
 }
 
@@ -23,60 +23,46 @@ pub trait SetWeights: Send + Sync {
     async fn set_weights(&self, place: &str, expected: &Split, to: &Split) -> Result<(), Error>;
 }
 
-/// A port for each medium.
-pub struct ByMedium<Port: ?Sized> {
+/// A port for each service that splits traffic.
+pub struct ByService<Port: ?Sized> {
     pub load_balancers: Arc<Port>,
     pub dns: Arc<Port>,
     pub functions: Arc<Port>,
+    pub gateways: Arc<Port>,
 }
 
-impl<Port: ?Sized> ByMedium<Port> {
+impl<Port: ?Sized> ByService<Port> {
     /// The port that a route's weights are reached by.
-    pub fn of(&self, medium: Medium) -> &Port {
-        match medium {
-            Medium::LoadBalancer => self.load_balancers.as_ref(),
-            Medium::Dns { .. } => self.dns.as_ref(),
-            Medium::Function => self.functions.as_ref(),
+    pub fn of(&self, service: RouteService) -> &Port {
+        match service {
+            RouteService::ElasticLoadBalancing => self.load_balancers.as_ref(),
+            RouteService::Route53 => self.dns.as_ref(),
+            RouteService::Lambda => self.functions.as_ref(),
+            RouteService::ApiGateway => self.gateways.as_ref(),
         }
     }
 
     /// The same with something around each port.
     pub fn wrapped<Around: ?Sized>(
         &self,
-        wrap: impl Fn(&Arc<Port>, Medium) -> Arc<Around>,
-    ) -> ByMedium<Around> {
-        ByMedium {
-            load_balancers: wrap(&self.load_balancers, Medium::LoadBalancer),
-            dns: wrap(&self.dns, Medium::Dns { ttl: 0 }),
-            functions: wrap(&self.functions, Medium::Function),
+        wrap: impl Fn(&Arc<Port>, RouteService) -> Arc<Around>,
+    ) -> ByService<Around> {
+        ByService {
+            load_balancers: wrap(&self.load_balancers, RouteService::ElasticLoadBalancing),
+            dns: wrap(&self.dns, RouteService::Route53),
+            functions: wrap(&self.functions, RouteService::Lambda),
+            gateways: wrap(&self.gateways, RouteService::ApiGateway),
         }
     }
 }
 
-impl<Port: ?Sized> Clone for ByMedium<Port> {
+impl<Port: ?Sized> Clone for ByService<Port> {
     fn clone(&self) -> Self {
         Self {
             load_balancers: Arc::clone(&self.load_balancers),
             dns: Arc::clone(&self.dns),
             functions: Arc::clone(&self.functions),
+            gateways: Arc::clone(&self.gateways),
         }
-    }
-}
-
-/// What reading weights is called.
-pub const fn reading(medium: Medium) -> Operation {
-    match medium {
-        Medium::LoadBalancer => Operation::DescribeRules,
-        Medium::Dns { .. } => Operation::ListResourceRecordSets,
-        Medium::Function => Operation::GetAlias,
-    }
-}
-
-/// What a change of weights is called.
-pub const fn setting(medium: Medium) -> Operation {
-    match medium {
-        Medium::LoadBalancer => Operation::ModifyRule,
-        Medium::Dns { .. } => Operation::ChangeResourceRecordSets,
-        Medium::Function => Operation::UpdateAlias,
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     cloud::{Error, Operation, Reads, Series},
     judge::{self, Arm, Calibration, Minute, Row, calibrate},
     plan::{CompareGate, Side, units::Percent},
-    rollout::{Bound, Timestamp},
+    rollout::{RouteBound, Timestamp},
 };
 
 /// In basis points, beside the gate's own: thresholds one might choose instead.
@@ -51,7 +51,7 @@ pub enum Choice {
 pub async fn calibrate_compare(
     reads: &Reads,
     gate: &CompareGate,
-    bound: &Bound,
+    bound: &RouteBound,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Calibrated, Error> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::measured::{Source, attributed, lacking, last_whole};
+use super::measured::{Source, attributed, lacking, last_whole, standing};
 use crate::{
     cloud::{Error, Query, Reads, Series},
     judge::{
@@ -13,10 +13,10 @@ use crate::{
         Minutes, Pace, Problem, Report, Row, Share, SplitFinding, Standard, Step, Verdict,
     },
     plan::{
-        Allowance, Baseline, CompareGate, Comparison, LatencyAbove, Member,
+        Allowance, Baseline, CompareGate, Comparison, LatencyAbove, Member, Side,
         units::{Weight, format_duration},
     },
-    rollout::{Attempts, Bound, Carried, Outcome, Reading, Split, Timestamp},
+    rollout::{Attempts, Carried, Outcome, Reading, RouteBound, Split, Timestamp},
 };
 
 pub(super) const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
@@ -26,13 +26,16 @@ const ERRORS: &str = "errors";
 pub async fn poll_compare(
     reads: &Reads,
     gate: &CompareGate,
-    bound: &Bound,
+    bound: &RouteBound,
     (splits, attempts): (&[(Timestamp, Split)], Option<&Attempts>),
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let baseline = baseline_of(gate, bound)?;
     let Some(seen) = Seen::of(bound, baseline, splits) else {
-        let waits = format!("{} has had no traffic yet", bound.candidate);
+        let waits = format!(
+            "the candidate, {}, has had no traffic yet beside the baseline, {baseline}",
+            standing(bound, Side::Candidate)?
+        );
         return Ok(Reading::new(Outcome::Wait, at, waits));
     };
     let (from, to) = (start_of(seen.exposure.began()), last_whole(at, MINUTE));
@@ -48,11 +51,14 @@ pub async fn poll_compare(
 }
 
 /// The group that the candidate is compared with.
-pub(super) fn baseline_of<'a>(gate: &CompareGate, bound: &'a Bound) -> Result<&'a Member, Error> {
+pub(super) fn baseline_of<'a>(
+    gate: &CompareGate,
+    bound: &'a RouteBound,
+) -> Result<&'a Member, Error> {
     match gate.baseline {
         Baseline::Stable => Ok(&bound.stable),
         Baseline::Paired => bound.baseline.as_ref().ok_or_else(|| Error::Absent {
-            what: format!("baseline group beside {}", bound.candidate),
+            what: format!("baseline group beside {}", bound.stable),
         }),
     }
 }
@@ -80,11 +86,11 @@ impl OfBoth {
 pub(super) async fn counts_of_both(
     reads: &Reads,
     gate: &CompareGate,
-    bound: &Bound,
+    bound: &RouteBound,
     (from, to): (Timestamp, Timestamp),
 ) -> Result<OfBoth, Error> {
     let mut queries = Vec::new();
-    for group in [baseline_of(gate, bound)?, &bound.candidate] {
+    for group in [baseline_of(gate, bound)?, standing(bound, Side::Candidate)?] {
         queries.extend(counts(&Source::of_member(reads, bound, group).await?, gate));
     }
     let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
@@ -136,10 +142,15 @@ impl Seen {
     }
 
     /// From the splits of a route, oldest first; `None` while the candidate has no traffic.
-    pub fn of(bound: &Bound, baseline: &Member, splits: &[(Timestamp, Split)]) -> Option<Self> {
+    pub fn of(
+        bound: &RouteBound,
+        baseline: &Member,
+        splits: &[(Timestamp, Split)],
+    ) -> Option<Self> {
         let mut seen: Option<Self> = None;
         for (at, split) in splits {
-            let (baseline, candidate) = (split.weight(baseline), split.weight(&bound.candidate));
+            let (baseline, candidate) =
+                (split.weight(baseline), bound.weight(split, Side::Candidate));
             let at = minute_of(*at);
             if candidate == Weight::ZERO {
                 seen = None;
@@ -371,18 +382,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::testkit::sample_compare;
+    use crate::testkit::{rule_bound, sample_compare};
 
-    fn bound() -> Bound {
-        let member = Member::new;
-        Bound {
-            resource: String::new(),
-            stable: member("blue"),
-            candidate: member("green"),
-            baseline: None,
-            others: Vec::new(),
-            medium: crate::rollout::Medium::LoadBalancer,
-        }
+    fn bound() -> RouteBound {
+        rule_bound("", "blue", "green")
     }
 
     fn at(minutes: i64) -> Timestamp {
@@ -391,8 +394,8 @@ mod tests {
 
     fn split(stable: u16, candidate: u16) -> Split {
         let weight = |w| Weight::new(w).unwrap();
-        Split::default()
-            .with((&bound().stable, weight(stable)), (&bound().candidate, weight(candidate)))
+        let (blue, green) = (Member::new("blue"), Member::new("green"));
+        Split::default().with((&blue, weight(stable)), (&green, weight(candidate)))
     }
 
     fn seen(splits: &[(i64, u16, u16)]) -> Option<Seen> {
@@ -486,10 +489,11 @@ mod tests {
         let paired = CompareGate { baseline: Baseline::Paired, ..sample_compare() };
         assert!(baseline_of(&paired, &bound()).is_err(), "the stable side would not do instead");
         let fresh = Member::new("fresh");
-        let bound = Bound { baseline: Some(fresh.clone()), ..bound() };
+        let bound = RouteBound { baseline: Some(fresh.clone()), ..bound() };
         assert_eq!(baseline_of(&paired, &bound).unwrap(), &fresh);
         assert_eq!(baseline_of(&sample_compare(), &bound).unwrap(), &bound.stable);
-        let at_share = |share: &str| bound.shifted(&Split::default(), share.parse().unwrap());
+        let at_share =
+            |share: &str| bound.shifted(&Split::default(), share.parse().unwrap()).unwrap();
         let shares = ["5%", "50%", "100%"].map(at_share);
         let splits: Vec<_> =
             (0..).zip(shares).map(|(hour, split)| (at(hour * 60), split)).collect();

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cloud::{Error, Reads},
     plan::{Burn, ErrorBudgetGate, Side, Statistic, units::format_duration},
-    rollout::{Bound, Outcome, Reading, Timestamp},
+    rollout::{Outcome, Reading, RouteBound, Timestamp},
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -21,7 +21,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub async fn poll_error_budget(
     reads: &Reads,
     gate: &ErrorBudgetGate,
-    bound: &Bound,
+    bound: &RouteBound,
     began: Timestamp,
     at: Timestamp,
 ) -> Result<Reading, Error> {

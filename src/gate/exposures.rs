@@ -9,7 +9,7 @@ use super::{
     compare::{
         MINUTE, Seen, baseline_of, counts_of_both, judge_compare, judge_config, minute_of, start_of,
     },
-    measured::last_whole,
+    measured::{last_whole, standing},
 };
 use crate::{
     cloud::{Error, Operation, Reads},
@@ -18,7 +18,7 @@ use crate::{
         Step, Verdict,
     },
     plan::{CompareGate, Member, Side},
-    rollout::{Bound, Outcome, Reading, Timestamp},
+    rollout::{Outcome, Reading, RouteBound, Timestamp},
 };
 
 /// A spell in which both sides had requests, and what the gate would have said of it.
@@ -46,7 +46,7 @@ impl PastExposure {
 pub async fn past_exposures(
     reads: &Reads,
     gate: &CompareGate,
-    bound: &Bound,
+    bound: &RouteBound,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Vec<PastExposure>, Error> {
@@ -59,7 +59,7 @@ pub async fn past_exposures(
     let counts =
         counts_of_both(reads, gate, bound, (from, to)).await?.rows(gate).map_err(refused)?;
     let config = judge_config(gate).map_err(|problem| refused(problem.to_string()))?;
-    let groups = (baseline_of(gate, bound)?, &bound.candidate);
+    let groups = (baseline_of(gate, bound)?, standing(bound, Side::Candidate)?);
     Ok(exposures(gate, &config, groups, &counts, minute_of(to)))
 }
 

@@ -42,7 +42,7 @@ fn payload(plan: &Plan, name: &GateName, gate: &LambdaGate, bindings: &Bindings)
 
 /// Only an outcome the function says itself counts.
 pub fn judge_function(gate: &LambdaGate, answer: Result<Invoked, Error>, at: Timestamp) -> Reading {
-    let Invoked { request, error, payload } = match answer {
+    let Invoked { request, error, payload, took: _ } = match answer {
         Ok(invoked) => invoked,
         Err(error) => return unknown(&error, at),
     };
@@ -71,9 +71,8 @@ mod tests {
     use super::*;
     use crate::cloud::Operation;
     use crate::{
-        plan::{FunctionName, Member, RouteName},
-        rollout::{Bound, Medium},
-        testkit::sample_plan,
+        plan::{FunctionName, RouteName},
+        testkit::{rule_bound, sample_plan},
     };
 
     fn gate() -> LambdaGate {
@@ -91,6 +90,7 @@ mod tests {
             request: Some("0a1b".into()),
             error: error.map(str::to_owned),
             payload: payload.into(),
+            took: Duration::from_millis(20),
         }))
     }
 
@@ -142,14 +142,7 @@ mod tests {
     #[test]
     fn it_is_told_which_side_is_new_beside_what_the_plan_gives() {
         let mut bindings = Bindings::default();
-        let bound = Bound {
-            resource: "rule".into(),
-            stable: Member::new("green"),
-            candidate: Member::new("blue"),
-            baseline: None,
-            others: Vec::new(),
-            medium: Medium::LoadBalancer,
-        };
+        let bound = rule_bound("rule", "green", "blue");
         bindings.routes.insert(RouteName::new("web"), bound);
         let plan = sample_plan();
         let sent = payload(&plan, &GateName::new("verify"), &gate(), &bindings);

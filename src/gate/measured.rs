@@ -5,9 +5,16 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     cloud::{Completeness, Error, Operation, Query, Reads, Series, names_of_alias},
-    plan::{Member, Published, Side, Statistic},
-    rollout::{Bound, Medium, Reading, Timestamp},
+    plan::{Member, OF_VERSIONS, Published, Side, Statistic},
+    rollout::{Reading, RouteBound, Timestamp},
 };
+
+/// What stands on a side of a route, by the name that it is asked about with.
+pub(super) fn standing(bound: &RouteBound, side: Side) -> Result<&Member, Error> {
+    bound.member(side).ok_or_else(|| Error::Absent {
+        what: format!("{side} side of {}, which no step has made yet", bound.resource),
+    })
+}
 
 /// The metrics of one side: those of a target group behind one Application Load Balancer, or of a version behind an
 /// alias.
@@ -18,39 +25,35 @@ pub(super) struct Source {
 
 impl Source {
     /// `Rejected` where nobody counts the requests of a route's sides.
-    pub(super) async fn of(reads: &Reads, bound: &Bound, side: Side) -> Result<Self, Error> {
-        Self::of_member(reads, bound, bound.member(side)).await
+    pub(super) async fn of(reads: &Reads, bound: &RouteBound, side: Side) -> Result<Self, Error> {
+        Self::of_member(reads, bound, standing(bound, side)?).await
     }
 
     /// Of anything that the route sends traffic to.
     pub(super) async fn of_member(
         reads: &Reads,
-        bound: &Bound,
+        bound: &RouteBound,
         member: &Member,
     ) -> Result<Self, Error> {
         let nobody = |whose: &str| Error::Rejected {
             operation: Operation::GetMetricData,
             message: format!("{} belongs to no {whose}", bound.resource),
         };
-        let published = bound.medium.published().ok_or_else(|| nobody("load balancer"))?;
-        let dimensions = match bound.medium {
-            Medium::LoadBalancer | Medium::Dns { .. } => {
-                let load_balancer = load_balancer(&bound.resource);
-                let load_balancer =
-                    load_balancer.ok_or_else(|| nobody("Application Load Balancer"))?;
-                let group = reads.load_balancers.target_group(member).await?;
-                let group = group.arn.rsplit(':').next().unwrap_or_default().to_owned();
-                vec![("LoadBalancer", load_balancer.to_owned()), ("TargetGroup", group)]
-            }
-            Medium::Function => {
-                let names = names_of_alias(&bound.resource);
-                let (function, alias) = names.ok_or_else(|| nobody("function"))?;
-                vec![
-                    ("FunctionName", function.to_owned()),
-                    ("Resource", format!("{function}:{alias}")),
-                    ("ExecutedVersion", member.to_string()),
-                ]
-            }
+        let published = bound.service.published().ok_or_else(|| nobody("load balancer"))?;
+        let dimensions = if *published == OF_VERSIONS {
+            let names = names_of_alias(&bound.resource);
+            let (function, alias) = names.ok_or_else(|| nobody("function"))?;
+            vec![
+                ("FunctionName", function.to_owned()),
+                ("Resource", format!("{function}:{alias}")),
+                ("ExecutedVersion", member.to_string()),
+            ]
+        } else {
+            let load_balancer = load_balancer(&bound.resource);
+            let load_balancer = load_balancer.ok_or_else(|| nobody("Application Load Balancer"))?;
+            let group = reads.load_balancers.target_group(member).await?;
+            let group = group.arn.rsplit(':').next().unwrap_or_default().to_owned();
+            vec![("LoadBalancer", load_balancer.to_owned()), ("TargetGroup", group)]
         };
         let dimensions = dimensions.into_iter().map(|(name, value)| (name.to_owned(), value));
         Ok(Self { published, dimensions: dimensions.collect() })

@@ -7,7 +7,7 @@ use super::measured::{Source, attributed, lacking, last_whole};
 use crate::{
     cloud::{Error, Query, Reads, Series},
     plan::{Bound as Limited, Limit, Measure, MetricGate, Published, Statistic},
-    rollout::{Bound, Outcome, Reading, Timestamp},
+    rollout::{Outcome, Reading, RouteBound, Timestamp},
 };
 
 /// One period of one side.
@@ -25,7 +25,7 @@ pub struct Row {
 pub async fn poll_metric(
     reads: &Reads,
     gate: &MetricGate,
-    bound: &Bound,
+    bound: &RouteBound,
     began: Timestamp,
     at: Timestamp,
 ) -> Result<Reading, Error> {

@@ -2,83 +2,28 @@
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
 use super::{
-    invoke, judge_health, judge_record, judge_version, poll_compare, poll_error_budget,
-    poll_metric, poll_requests, probe, run_command, unknown,
+    invoke, judge_deployment, judge_health, judge_record, judge_version, measured::standing,
+    poll_compare, poll_error_budget, poll_invoke, poll_metric, poll_queue, poll_requests,
+    poll_stream, probe, run_command, unknown,
 };
 use crate::{
-    cloud::{self, Error, Group, Reads},
-    plan::{GateKind, Plan, RouteName, Side, units::Percent, units::Weight},
+    cloud::{self, Error, Group, Places, Reads},
+    plan::{Gate, GateKind, GateName, Plan, RouteName, Side, units::Percent, units::Weight},
     rollout::{
-        Bindings, Bound, Check, Medium, Outcome, Reading, Splits, Timestamp, told_versions,
-        window_reading,
+        Bindings, Check, FleetBound, Outcome, Reading, RouteBound, RouteService, Splits, Timestamp,
+        told_versions, window_reading,
     },
 };
 
 /// The answer to a check that is not an alarm gate. `splits` is how the run's traffic was split so far.
 pub async fn poll(
     plan: &Plan,
-    reads: &Reads,
-    (bindings, splits): (&Bindings, &Splits),
+    places: &Places<Reads>,
+    run: (&Bindings, &Splits),
     check: &Check,
     at: Timestamp,
 ) -> Reading {
-    let answer = match check {
-        Check::Gate(name) => match plan.gates.get(name).map(|gate| &gate.kind) {
-            Some(GateKind::Http(gate)) => Ok(probe(reads.http.as_ref(), gate, at).await),
-            Some(GateKind::Healthy { route, side, at_least }) => {
-                health(plan, reads, bindings, (route, *side), *at_least, at).await
-            }
-            Some(GateKind::Metric(gate)) => match bound_to(bindings, &gate.route) {
-                Ok(bound) => poll_metric(reads, gate, bound, splits.began, at).await,
-                Err(error) => Err(error),
-            },
-            Some(GateKind::Compare(gate)) => match bound_to(bindings, &gate.route) {
-                Ok(bound) => {
-                    let past = (splits.of(&gate.route), splits.attempts(name));
-                    poll_compare(reads, gate, bound, past, at).await
-                }
-                Err(error) => Err(error),
-            },
-            Some(GateKind::ErrorBudget(gate)) => match bound_to(bindings, &gate.route) {
-                Ok(bound) => poll_error_budget(reads, gate, bound, splits.began, at).await,
-                Err(error) => Err(error),
-            },
-            Some(GateKind::Command(gate)) => {
-                Ok(run_command(reads.commands.as_ref(), gate, at).await)
-            }
-            Some(GateKind::Lambda(gate)) => {
-                Ok(invoke(reads.functions.as_ref(), (plan, name, gate), bindings, at).await)
-            }
-            Some(GateKind::Window(window)) => Ok(window_reading(window, at)),
-            Some(GateKind::Alarms(_)) | None => {
-                Ok(Reading::new(Outcome::Unknown, at, format!("gate {name} cannot be polled")))
-            }
-        },
-        Check::Healthy { route, side, at_least } => {
-            health(plan, reads, bindings, (route, *side), *at_least, at).await
-        }
-        Check::BaselineHealthy { route, at_least } => {
-            baseline_health(reads, bindings, route, *at_least, at).await
-        }
-        Check::Served { route } => {
-            let side = (route, Side::Candidate);
-            serving(plan, reads, bindings, side, Percent::ZERO, at)
-                .await
-                .map(|(reading, _)| reading)
-        }
-        Check::Drained { route, side } => drained(plan, reads, bindings, (route, *side), at).await,
-        Check::Requests { route, since, at_least } => match bound_to(bindings, route) {
-            Ok(bound) => {
-                let split = splits.of(route).last().map(|(_, split)| split);
-                poll_requests(reads, bound, split, (*since, *at_least), at).await
-            }
-            Err(error) => Err(error),
-        },
-        Check::Stands(target) => {
-            Ok(Reading::new(Outcome::Unknown, at, format!("{target} is observed, not polled")))
-        }
-    };
-    match answer {
+    match ask(plan, places, run, check, at).await {
         Ok(reading) => reading,
         Err(error @ Error::Absent { .. }) if check.asks_after_targets() => {
             let words = error.to_string();
@@ -88,20 +33,99 @@ pub async fn poll(
     }
 }
 
-fn bound_to<'a>(bindings: &'a Bindings, route: &RouteName) -> Result<&'a Bound, Error> {
+async fn ask(
+    plan: &Plan,
+    places: &Places<Reads>,
+    (bindings, splits): (&Bindings, &Splits),
+    check: &Check,
+    at: Timestamp,
+) -> Result<Reading, Error> {
+    match check {
+        Check::Gate(name) => match plan.gates.get(name) {
+            Some(gate) => ask_gate(plan, places, (bindings, splits), (name, gate), at).await,
+            None => Ok(Reading::new(Outcome::Unknown, at, format!("there is no gate {name}"))),
+        },
+        Check::Healthy { route, side, at_least } => {
+            health(plan, places, bindings, (route, *side), *at_least, at).await
+        }
+        Check::BaselineHealthy { route, at_least } => {
+            baseline_health(places, bindings, route, *at_least, at).await
+        }
+        Check::Served { route } => {
+            let side = (route, Side::Candidate);
+            let (reading, _) = serving(plan, places, bindings, side, Percent::ZERO, at).await?;
+            Ok(reading)
+        }
+        Check::Drained { route, side } => drained(plan, places, bindings, (route, *side), at).await,
+        Check::Requests { route, since, at_least } => {
+            let bound = bound_to(bindings, route)?;
+            let split = splits.of(route).last().map(|(_, split)| split);
+            poll_requests(places.at(&bound.place)?, bound, split, (*since, *at_least), at).await
+        }
+        Check::Stands(target) => {
+            Ok(Reading::new(Outcome::Unknown, at, format!("{target} is observed, not polled")))
+        }
+    }
+}
+
+/// The answer to a gate, from where it looks.
+async fn ask_gate(
+    plan: &Plan,
+    places: &Places<Reads>,
+    (bindings, splits): (&Bindings, &Splits),
+    (name, gate): (&GateName, &Gate),
+    at: Timestamp,
+) -> Result<Reading, Error> {
+    let reads = places.at(&gate.place)?;
+    match &gate.kind {
+        GateKind::Http(gate) => Ok(probe(reads.http.as_ref(), gate, at).await),
+        GateKind::Healthy { route, side, at_least } => {
+            health(plan, places, bindings, (route, *side), *at_least, at).await
+        }
+        GateKind::Metric(gate) => {
+            poll_metric(reads, gate, bound_to(bindings, &gate.route)?, splits.began, at).await
+        }
+        GateKind::Compare(gate) => {
+            let past = (splits.of(&gate.route), splits.attempts(name));
+            poll_compare(reads, gate, bound_to(bindings, &gate.route)?, past, at).await
+        }
+        GateKind::ErrorBudget(gate) => {
+            poll_error_budget(reads, gate, bound_to(bindings, &gate.route)?, splits.began, at).await
+        }
+        GateKind::Command(gate) => Ok(run_command(reads.commands.as_ref(), gate, at).await),
+        GateKind::Lambda(gate) => {
+            Ok(invoke(reads.functions.as_ref(), (plan, name, gate), bindings, at).await)
+        }
+        GateKind::Queue(gate) => {
+            let dead = bindings.dead_letters.get(name);
+            Ok(poll_queue(reads, gate, dead, splits.began, at).await)
+        }
+        GateKind::Stream(gate) => poll_stream(reads, gate, at).await,
+        GateKind::Invoke(gate) => {
+            let bound = bound_to(bindings, &gate.route)?;
+            poll_invoke(reads.functions.as_ref(), gate, bound, at).await
+        }
+        GateKind::Window(window) => Ok(window_reading(window, at)),
+        GateKind::Alarms(_) => {
+            Ok(Reading::new(Outcome::Unknown, at, format!("gate {name} cannot be polled")))
+        }
+    }
+}
+
+fn bound_to<'a>(bindings: &'a Bindings, route: &RouteName) -> Result<&'a RouteBound, Error> {
     let what = || format!("route {route} in this run's journal");
     bindings.routes.get(route).ok_or_else(|| Error::Absent { what: what() })
 }
 
 async fn health(
     plan: &Plan,
-    reads: &Reads,
+    places: &Places<Reads>,
     bindings: &Bindings,
     (route, side): (&RouteName, Side),
     at_least: Percent,
     at: Timestamp,
 ) -> Result<Reading, Error> {
-    let (reading, strangers) = serving(plan, reads, bindings, (route, side), at_least, at).await?;
+    let (reading, strangers) = serving(plan, places, bindings, (route, side), at_least, at).await?;
     Ok(match strangers {
         // Healthy or not, it is not what the run was started to bring.
         Some(because) if reading.outcome == Outcome::Pass => {
@@ -114,7 +138,7 @@ async fn health(
 /// Whether enough of a side serve, and who of them is not what the run was started to bring.
 async fn serving(
     plan: &Plan,
-    reads: &Reads,
+    places: &Places<Reads>,
     bindings: &Bindings,
     (route, side): (&RouteName, Side),
     at_least: Percent,
@@ -124,19 +148,20 @@ async fn serving(
     let (mut desired, mut in_service, mut strangers) = (0, 0, None);
     for fleet in plan.fleets_behind(route) {
         if let Some(bound) = bindings.fleets.get(fleet) {
-            let group = reads.groups.group(bound.member(side)).await?;
+            let group = places.at(&bound.place)?.groups.group(bound.member(side)).await?;
             desired += group.capacity.desired;
             in_service += group.in_service;
-            strangers = strangers.or_else(|| other_versions(bindings, side, &group));
+            strangers = strangers.or_else(|| other_versions(bound, side, &group));
         }
     }
-    let reading = match bound.medium {
-        Medium::LoadBalancer => {
-            let health = reads.load_balancers.health(bound.member(side)).await?;
+    let reads = places.at(&bound.place)?;
+    let reading = match bound.service {
+        RouteService::ElasticLoadBalancing => {
+            let health = reads.load_balancers.health(standing(bound, side)?).await?;
             judge_health(&health, desired, at_least, at)
         }
-        Medium::Dns { .. } => {
-            let member = bound.member(side);
+        RouteService::Route53 => {
+            let member = standing(bound, side)?;
             let records = reads.dns.records(&bound.resource).await?;
             let checkers = match records.health_checks.get(member) {
                 Some(check) => Some(reads.dns.checkers(check).await?),
@@ -145,9 +170,14 @@ async fn serving(
             let needed = at_least.of_rounded_up(desired);
             judge_record(member, checkers, (in_service, needed), at)
         }
-        Medium::Function => {
-            let member = bound.member(side);
+        RouteService::Lambda => {
+            let member = standing(bound, side)?;
             judge_version(member, &reads.aliases.version(&bound.resource, member).await?, at)
+        }
+        RouteService::ApiGateway => {
+            let member = standing(bound, side)?;
+            reads.stages.deployment(&bound.resource, member).await?;
+            judge_deployment(member, at)
         }
     };
     Ok((reading, strangers))
@@ -155,11 +185,11 @@ async fn serving(
 
 /// Which of a candidate's instances run another version than its group launched when the run began. What serves today
 /// may be a mixture.
-fn other_versions(bindings: &Bindings, side: Side, group: &Group) -> Option<String> {
+fn other_versions(bound: &FleetBound, side: Side, group: &Group) -> Option<String> {
     match side {
         Side::Stable => None,
         Side::Candidate => {
-            let launched = bindings.versions.get(&group.name)?;
+            let launched = bound.versions.get(&group.name)?;
             told_versions(&group.name, &group.running, launched)
         }
     }
@@ -167,14 +197,15 @@ fn other_versions(bindings: &Bindings, side: Side, group: &Group) -> Option<Stri
 
 /// How many there should be is for whoever runs them to know.
 async fn baseline_health(
-    reads: &Reads,
+    places: &Places<Reads>,
     bindings: &Bindings,
     route: &RouteName,
     at_least: Percent,
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let what = || Error::Absent { what: format!("baseline group of route {route}") };
-    let group = bound_to(bindings, route)?.baseline.as_ref().ok_or_else(what)?;
+    let bound = bound_to(bindings, route)?;
+    let (group, reads) = (bound.baseline.as_ref().ok_or_else(what)?, places.at(&bound.place)?);
     Ok(judge_health(&reads.load_balancers.health(group).await?, 0, at_least, at))
 }
 
@@ -182,16 +213,17 @@ async fn baseline_health(
 /// test route is left out, since the core knows whether that stands.
 async fn drained(
     plan: &Plan,
-    reads: &Reads,
+    places: &Places<Reads>,
     bindings: &Bindings,
     (route, side): (&RouteName, Side),
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let bound = bound_to(bindings, route)?;
-    let member = bound.member(side);
+    let reads = places.at(&bound.place)?;
+    let member = standing(bound, side)?;
     let mut weight = Weight::ZERO;
     for place in bound.places() {
-        let split = reads.weights.of(bound.medium).split(place).await;
+        let split = reads.weights.of(bound.service).split(place).await;
         match split {
             Ok(split) => weight = weight.max(split.weight(member)),
             // A place that is gone leads nowhere.
@@ -204,7 +236,7 @@ async fn drained(
     }
     let mut groups = Vec::new();
     for fleet in plan.fleets_behind(route).filter_map(|fleet| bindings.fleets.get(fleet)) {
-        match reads.groups.group(fleet.member(side)).await {
+        match places.at(&fleet.place)?.groups.group(fleet.member(side)).await {
             Ok(group) => groups.push(group),
             Err(Error::Absent { .. }) => {}
             Err(error) => return Err(error),
@@ -233,24 +265,13 @@ mod tests {
         plan::{FleetName, Header, Member},
         rollout::{Split, TestRoute},
         simulation::{Scenario, World},
-        testkit::{SAMPLE_RULE, sample_plan},
+        testkit::{SAMPLE_RULE, groups_bound, rule_bound, sample_plan},
     };
-
-    fn bound(resource: &str, stable: &str, candidate: &str) -> Bound {
-        Bound {
-            resource: resource.into(),
-            stable: Member::new(stable),
-            candidate: Member::new(candidate),
-            baseline: None,
-            others: Vec::new(),
-            medium: Medium::LoadBalancer,
-        }
-    }
 
     fn bindings() -> Bindings {
         Bindings {
-            routes: [(RouteName::new("web"), bound(SAMPLE_RULE, "blue", "green"))].into(),
-            fleets: [(FleetName::new("app"), bound("group", "app-blue", "app-green"))].into(),
+            routes: [(RouteName::new("web"), rule_bound(SAMPLE_RULE, "blue", "green"))].into(),
+            fleets: [(FleetName::new("app"), groups_bound("app-blue", "app-green"))].into(),
             tests: [(RouteName::new("web"), header())].into(),
             ..Bindings::default()
         }
@@ -260,7 +281,7 @@ mod tests {
         Header { name: "x-canary".into(), value: "1".into() }
     }
 
-    async fn asked(reads: &Reads, side: Side, bindings: &Bindings) -> (Outcome, String) {
+    async fn asked(reads: &Places<Reads>, side: Side, bindings: &Bindings) -> (Outcome, String) {
         let check = Check::Drained { route: RouteName::new("web"), side };
         let splits = Splits::default();
         let at = Timestamp::default();
@@ -277,7 +298,7 @@ mod tests {
         let now = Arc::new(move || Timestamp::from_millis(read.load(Ordering::Relaxed)));
         let world = World::for_plan(&sample_plan(), &scenario, now);
         let (cloud, bindings) = (world.flawless_cloud(), bindings());
-        let asked = async || asked(&cloud.reads, Side::Stable, &bindings).await;
+        let asked = async || asked(&cloud.reads.clone().into(), Side::Stable, &bindings).await;
         assert_eq!(asked().await, (Outcome::Wait, "blue has weight 999".into()));
         let live = cloud.reads.load_balancers.forward(SAMPLE_RULE).await.unwrap().split;
         let (blue, green) = (Member::new("blue"), Member::new("green"));
@@ -299,7 +320,7 @@ mod tests {
         let scenario = Scenario::default();
         let world = World::for_plan(&sample_plan(), &scenario, Arc::new(Timestamp::default));
         let (cloud, bindings) = (world.flawless_cloud(), bindings());
-        let asked = async || asked(&cloud.reads, Side::Candidate, &bindings).await.0;
+        let asked = async || asked(&cloud.reads.clone().into(), Side::Candidate, &bindings).await.0;
         let (port, green) = (&cloud.test_routes, Member::new("green"));
         port.add(SAMPLE_RULE, &header(), &green).await.unwrap();
         let reads = &cloud.reads.load_balancers;
@@ -316,9 +337,9 @@ mod tests {
         let scenario = Scenario::default();
         let world = World::for_plan(&sample_plan(), &scenario, Arc::new(Timestamp::default));
         let mut bindings = bindings();
-        bindings.routes.insert(RouteName::new("web"), bound("gone", "blue", "green"));
+        bindings.routes.insert(RouteName::new("web"), rule_bound("gone", "blue", "green"));
         let (outcome, because) =
-            asked(&world.flawless_cloud().reads, Side::Candidate, &bindings).await;
+            asked(&world.flawless_cloud().reads.into(), Side::Candidate, &bindings).await;
         assert_eq!(outcome, Outcome::Pass, "{because}");
     }
 }

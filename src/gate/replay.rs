@@ -78,6 +78,9 @@ pub async fn past_readings(
         | GateKind::Compare(_)
         | GateKind::Command(_)
         | GateKind::Lambda(_)
+        | GateKind::Queue(_)
+        | GateKind::Stream(_)
+        | GateKind::Invoke(_)
         | GateKind::Window(_) => None,
     })
 }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::measured::{Source, attributed, lacking, last_whole};
+use super::measured::{Source, attributed, lacking, last_whole, standing};
 use crate::{
     cloud::{Error, Reads, Series},
-    plan::Member,
-    rollout::{Bound, Outcome, Reading, Split, Timestamp},
+    plan::{Member, Side},
+    rollout::{Outcome, Reading, RouteBound, Split, Timestamp},
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -19,7 +19,7 @@ const SLACK: f64 = 0.005;
 /// Counts the requests of every group of the route in the whole minutes since a shift, with one call.
 pub async fn poll_requests(
     reads: &Reads,
-    bound: &Bound,
+    bound: &RouteBound,
     split: Option<&Split>,
     (since, at_least): (Timestamp, u32),
     at: Timestamp,
@@ -29,7 +29,8 @@ pub async fn poll_requests(
         return Ok(Reading::new(Outcome::Wait, at, "no whole minute has passed since the shift"));
     }
     let mut queries = Vec::new();
-    for group in std::iter::once(&bound.candidate).chain(beside(bound)) {
+    let candidate = standing(bound, Side::Candidate)?;
+    for group in std::iter::once(candidate).chain(beside(bound)) {
         queries.push(Source::of_member(reads, bound, group).await?.requests());
     }
     let answers = reads.metrics.series(&queries, from, to, MINUTE).await?;
@@ -46,8 +47,8 @@ pub async fn poll_requests(
 }
 
 /// Whoever shares the requests with the candidate.
-fn beside(bound: &Bound) -> impl Iterator<Item = &Member> {
-    bound.members().filter(|member| **member != bound.candidate)
+fn beside(bound: &RouteBound) -> impl Iterator<Item = &Member> {
+    bound.members().filter(|member| Some(*member) != bound.candidate.as_ref())
 }
 
 fn first_whole(since: Timestamp) -> Timestamp {
@@ -56,10 +57,10 @@ fn first_whole(since: Timestamp) -> Timestamp {
 }
 
 /// The candidate's share by its weight.
-fn expected(split: &Split, bound: &Bound) -> Option<f64> {
+fn expected(split: &Split, bound: &RouteBound) -> Option<f64> {
     let weight = |member| f64::from(split.weight(member).get());
     let all: f64 = bound.members().map(weight).sum();
-    (all > 0.0).then(|| weight(&bound.candidate) / all)
+    (all > 0.0).then(|| f64::from(bound.weight(split, Side::Candidate).get()) / all)
 }
 
 /// Passes with enough requests to the candidate. A share that is off stops nothing, but is said.
@@ -97,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{plan::units::Percent, rollout::Medium};
+    use crate::{plan::units::Percent, testkit::rule_bound};
 
     fn read(candidate: f64, stable: f64, expected: f64) -> Reading {
         judge_requests(candidate, stable, Some(expected), 500, Timestamp::default())
@@ -121,17 +122,13 @@ mod tests {
 
     #[test]
     fn a_share_is_of_all_requests_those_to_a_baseline_included() {
-        let bound = |baseline: Option<&str>| Bound {
-            resource: String::new(),
-            stable: Member::new("blue"),
-            candidate: Member::new("green"),
+        let bound = |baseline: Option<&str>| RouteBound {
             baseline: baseline.map(Member::new),
-            others: Vec::new(),
-            medium: Medium::LoadBalancer,
+            ..rule_bound("", "blue", "green")
         };
         let share: Percent = "10%".parse().unwrap();
         for bound in [bound(None), bound(Some("fresh"))] {
-            let split = bound.shifted(&Split::default(), share);
+            let split = bound.shifted(&Split::default(), share).unwrap();
             assert_eq!(expected(&split, &bound), Some(0.1), "{split}");
             let others: u32 = beside(&bound).map(|group| split.share(group)).sum();
             assert_eq!(others, 9_000, "{split}");

@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, FORMAT, RunId, Seq, WRITER};
+use super::{
+    Error, FORMAT, RunId, Seq, WRITER,
+    upcast::{from_first, is_known},
+};
 use crate::{
     printable,
     rollout::{Event, Timestamp},
@@ -51,7 +54,7 @@ impl Envelope {
         Ok(printable::json(&line))
     }
 
-    /// Reads what `to_line` wrote. `file` is where the text was found, for the error.
+    /// Reads what `to_line` wrote, or its forerunners did. `file` is where the text was found, for the error.
     pub fn from_line(text: &str, file: &str) -> Result<Self, Error> {
         /// What every format is promised to have, whatever else it changes.
         #[derive(Deserialize)]
@@ -64,11 +67,15 @@ impl Envelope {
         let corrupt =
             |e: serde_json::Error| Error::Corrupt { file: file.to_owned(), problem: e.to_string() };
         let Head { format, writer } = serde_json::from_str(text).map_err(corrupt)?;
-        if format != FORMAT {
-            return Err(Error::UnknownFormat { file: file.to_owned(), format, writer });
-        }
-        let Stored { format, seq, at, run, writer, event, .. } =
-            serde_json::from_str(text).map_err(corrupt)?;
+        let stored = match format {
+            FORMAT => serde_json::from_str(text),
+            older if is_known(older) => serde_json::from_str(text).and_then(|mut envelope| {
+                from_first(&mut envelope);
+                serde_json::from_value(envelope)
+            }),
+            _ => return Err(Error::UnknownFormat { file: file.to_owned(), format, writer }),
+        };
+        let Stored { format, seq, at, run, writer, event, .. } = stored.map_err(corrupt)?;
         Ok(Self { format, seq, at, run, writer, event })
     }
 }
@@ -110,7 +117,7 @@ mod tests {
         let envelope = Envelope::new(run, Seq::FIRST, at(), event);
         let line = envelope.to_line().unwrap();
         assert!(!line.contains('\n'));
-        insta::assert_snapshot!(line.replace(WRITER, "WRITER"), @r#"{"format":1,"seq":1,"at":1769874302123,"run":"checkout-20260131-154502-0001","writer":"WRITER","event":{"event":"runner-started","by":"ann\nbob"}}"#);
+        insta::assert_snapshot!(line.replace(WRITER, "WRITER"), @r#"{"format":2,"seq":1,"at":1769874302123,"run":"checkout-20260131-154502-0001","writer":"WRITER","event":{"event":"runner-started","by":"ann\nbob"}}"#);
         assert_eq!(Envelope::from_line(&line, "f").unwrap(), envelope);
     }
 
@@ -121,7 +128,7 @@ mod tests {
             "runs/x/events/000003.json",
         )
         .unwrap_err();
-        insta::assert_snapshot!(error.to_string().replace(WRITER, "tidegate X"), @"runs/x/events/000003.json has journal format 7, written by tidegate 9.1.0; this is tidegate X, which reads format 1");
+        insta::assert_snapshot!(error.to_string().replace(WRITER, "tidegate X"), @"runs/x/events/000003.json has journal format 7, written by tidegate 9.1.0; this is tidegate X, which reads formats 1 to 2");
     }
 
     #[test]

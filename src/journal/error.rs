@@ -18,12 +18,14 @@ pub enum Error {
     RunExists(RunId),
     #[error("the plan of run {run} is lost: {file} is missing")]
     PlanLost { run: RunId, file: String },
+    #[error("the events of run {run} are lost: {folder} {how}")]
+    EventsLost { run: RunId, folder: String, how: String },
     #[error("{file} is missing, though later events of its run exist")]
     Gap { file: String },
     #[error("{file} is not a journal entry: {problem}")]
     Corrupt { file: String, problem: String },
     #[error(
-        "{file} has journal format {format}, written by {}; this is {}, which reads format {}",
+        "{file} has journal format {format}, written by {}; this is {}, which reads formats 1 to {}",
         if writer.is_empty() { "an unknown program" } else { writer },
         super::WRITER,
         super::FORMAT
@@ -49,6 +51,7 @@ impl Error {
             Self::NoSuchRun(_)
             | Self::RunExists(_)
             | Self::PlanLost { .. }
+            | Self::EventsLost { .. }
             | Self::Gap { .. }
             | Self::Corrupt { .. }
             | Self::UnknownFormat { .. }
@@ -74,6 +77,9 @@ impl Error {
                 ),
             }),
             Self::PlanLost { .. } => Some("put the file back, from where the run was started say".into()),
+            Self::EventsLost { .. } => Some(
+                "put the folder back, from a backup say; if that cannot be, put right by hand what the run may have changed (its `plan.yaml` says what that is), then remove the run's folder".into(),
+            ),
             Self::Gap { .. } | Self::Corrupt { .. } => Some(
                 "the journal was changed from outside; restore the file, or put the routes right by hand".into(),
             ),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{plan::PlanName, rollout::Timestamp};
 
 /// The version of everything inside an envelope, events included. A change to either raises it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Who writes envelopes: this program with its version.
 pub const WRITER: &str = concat!("tidegate ", env!("CARGO_PKG_VERSION"));

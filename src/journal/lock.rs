@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Envelope, Error, Held, LockInfo, RunId};
+use async_trait::async_trait;
+
+use super::{Error, Held, LockInfo, RunId};
 use crate::rollout::{Event, Timestamp};
 
 /// What a runner asks for before it touches anything.
@@ -48,35 +50,31 @@ pub fn holder(user: &str) -> String {
     format!("{user}@{} pid {}", host.nodename().to_string_lossy(), std::process::id())
 }
 
-/// Grants and lists locks.
+/// Grants and lists locks. Beside the objects of a store, not made of them: what tells a dead process from a living one is
+/// the kernel on a disk, and would be a lease in S3.
+#[async_trait]
 pub trait Locks: Send + Sync {
     /// Locks everything in the claim, or nothing. `Owned` says which unfinished run has something of it.
-    fn acquire(&self, claim: &Claim) -> Result<Box<dyn Hold>, Error>;
+    async fn acquire(&self, claim: &Claim) -> Result<Box<dyn Hold>, Error>;
 
     /// The locks in force, by resource. A run is being run by a process exactly while one of its locks is `Alive`.
-    fn held(&self) -> Result<Vec<Held>, Error>;
+    async fn held(&self) -> Result<Vec<Held>, Error>;
 
     /// The lock of a run itself: who drives it, or did last. None when it was given up, as it is at a run's end.
-    fn driver(&self, run: &RunId) -> Result<Option<Held>, Error>;
+    async fn driver(&self, run: &RunId) -> Result<Option<Held>, Error>;
 }
 
 /// Locks held by this process. Dropping it is what dying does: the process lets go, the run keeps what it owns.
+#[async_trait]
 pub trait Hold: Send + Sync {
     /// `LockLost` when any of it was taken away. To be asked before each touch of the world.
-    fn still_ours(&self) -> Result<(), Error>;
+    async fn still_ours(&self) -> Result<(), Error>;
 
     /// Asks the same, and says that this process lives.
-    fn beat(&self, now: Timestamp) -> Result<(), Error>;
+    async fn beat(&self, now: Timestamp) -> Result<(), Error>;
 
     /// Gives the resources up, because the run has ended.
-    fn release(self: Box<Self>) -> Result<(), Error>;
-}
-
-/// Whether a run whose process is gone still owns what its locks name, judged by the last event that [`tells`]: it has
-/// done something and has not ended. (A run without events changed nothing; one that died between its last event and the
-/// release has ended all the same.)
-pub(super) fn is_unfinished(last: Option<&Envelope>) -> bool {
-    last.is_some_and(|last| !matches!(last.event, Event::RunEnded { .. }))
+    async fn release(self: Box<Self>) -> Result<(), Error>;
 }
 
 /// Whether an event says where a run stands. That somebody takes it over, be it with another clock, asks what is refused,

@@ -1,34 +1,28 @@
 //! The same contracts in memory, for simulations and tests: a clone is another process looking at the same disk.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use serde_json::Value;
+use async_trait::async_trait;
 
 use super::{
-    Claim, Envelope, Error, Held, Hold, Liveness, LockInfo, Locks, MOST_WAITING, Message, RunId,
-    Seq, Store, Ticket,
-    lock::{is_unfinished, of_run, tells},
+    Claim, Created, Error, Held, Hold, Liveness, LockInfo, Locks, Objects, RunId, Store,
+    lock::of_run,
 };
 use crate::rollout::Timestamp;
 
 /// A journal store without a disk.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Arc<Mutex<Inner>>);
+pub struct Memory(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    runs: BTreeMap<RunId, Run>,
-    locks: BTreeMap<String, Entry>,
-}
-
-#[derive(Debug, Default)]
-struct Run {
-    plan: String,
-    events: Vec<Envelope>,
-    inbox: BTreeMap<Ticket, Value>,
+    objects: Mutex<BTreeMap<String, String>>,
+    locks: Mutex<BTreeMap<String, Entry>>,
+    /// Whoever takes locks.
+    guard: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -46,101 +40,87 @@ impl Entry {
     }
 }
 
+fn opened<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Memory {
     /// Takes every lock away from whoever holds it, as an operator who deletes lock files would.
     pub fn break_locks(&self) {
-        self.inner().locks.clear();
+        self.locks().clear();
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn objects(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        opened(&self.0.objects)
+    }
+
+    fn locks(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        opened(&self.0.locks)
+    }
+
+    async fn in_force(&self, held: &Held) -> Result<bool, Error> {
+        Ok(held.liveness == Liveness::Alive
+            || Store::new(self.clone()).is_unfinished(&held.info.run).await?)
+    }
+
+    /// What a lock says, if it is in force.
+    async fn standing(&self, resource: &str) -> Result<Option<Held>, Error> {
+        let held = self.locks().get(resource).map(Entry::held);
+        let Some(held) = held else { return Ok(None) };
+        Ok(self.in_force(&held).await?.then_some(held))
     }
 }
 
-impl Inner {
-    fn run(&mut self, run: &RunId) -> Result<&mut Run, Error> {
-        self.runs.get_mut(run).ok_or_else(|| Error::NoSuchRun(run.clone()))
-    }
-
-    fn in_force(&self, held: &Held) -> bool {
-        let events = self.runs.get(&held.info.run).map_or(&[][..], |run| run.events.as_slice());
-        let last = events.iter().rfind(|envelope| tells(&envelope.event)).or(events.first());
-        held.liveness == Liveness::Alive || is_unfinished(last)
-    }
-}
-
-impl Store for Memory {
-    fn create(&self, run: &RunId, plan: &str) -> Result<(), Error> {
-        let mut inner = self.inner();
-        if inner.runs.contains_key(run) {
-            return Err(Error::RunExists(run.clone()));
+#[async_trait]
+impl Objects for Memory {
+    async fn put_absent(&self, key: &str, content: &str) -> Result<Created, Error> {
+        let mut objects = self.objects();
+        if objects.contains_key(key) {
+            return Ok(Created::ExistsAlready);
         }
-        inner.runs.insert(run.clone(), Run { plan: plan.to_owned(), ..Run::default() });
+        objects.insert(key.to_owned(), content.to_owned());
+        Ok(Created::Now)
+    }
+
+    async fn put(&self, key: &str, content: &str) -> Result<(), Error> {
+        self.objects().insert(key.to_owned(), content.to_owned());
         Ok(())
     }
 
-    fn plan(&self, run: &RunId) -> Result<String, Error> {
-        Ok(self.inner().run(run)?.plan.clone())
+    async fn get(&self, key: &str) -> Result<Option<String>, Error> {
+        Ok(self.objects().get(key).cloned())
     }
 
-    fn append(&self, envelope: &Envelope) -> Result<(), Error> {
-        let (run, seq) = (&envelope.run, envelope.seq);
-        let mut inner = self.inner();
-        let events = &mut inner.run(run)?.events;
-        let next = events.last().map_or(Seq::FIRST, |last| last.seq.next());
-        if seq != next {
-            return Err(Error::Fenced { run: run.clone(), seq, next });
-        }
-        events.push(envelope.clone());
+    async fn list(
+        &self,
+        folder: &str,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<String>, Error> {
+        let (folder, objects) = (format!("{folder}/"), self.objects());
+        let below = objects.range(folder.clone()..).map_while(|(key, _)| key.strip_prefix(&folder));
+        let names: BTreeSet<&str> = below.filter_map(|key| key.split('/').next()).collect();
+        let names = names.into_iter().filter(|name| after.is_none_or(|after| *name > after));
+        Ok(names.take(most).map(str::to_owned).collect())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Error> {
+        self.objects().remove(key);
         Ok(())
     }
 
-    fn load(&self, run: &RunId) -> Result<Vec<Envelope>, Error> {
-        Ok(self.inner().run(run)?.events.clone())
-    }
-
-    fn runs(&self) -> Result<Vec<RunId>, Error> {
-        let inner = self.inner();
-        let with_events = inner.runs.iter().filter(|(_, run)| !run.events.is_empty());
-        let mut runs: Vec<RunId> = with_events.map(|(id, _)| id.clone()).collect();
-        runs.sort_by(|a, b| a.moment().cmp(b.moment()));
-        Ok(runs)
-    }
-
-    fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, Error> {
-        let mut inner = self.inner();
-        let inbox = &mut inner.run(run)?.inbox;
-        let ticket = Ticket::after(inbox.keys().next_back(), id);
-        inbox.insert(ticket.clone(), message.clone());
-        Ok(ticket)
-    }
-
-    fn waiting(&self, run: &RunId) -> Result<Vec<Message>, Error> {
-        let mut inner = self.inner();
-        let message = |(ticket, content): (&Ticket, &Value)| Message {
-            ticket: ticket.clone(),
-            content: Ok(content.clone()),
-        };
-        Ok(inner.run(run)?.inbox.iter().take(MOST_WAITING).map(message).collect())
-    }
-
-    fn is_waiting(&self, run: &RunId, ticket: &Ticket) -> Result<bool, Error> {
-        Ok(self.inner().run(run)?.inbox.contains_key(ticket))
-    }
-
-    fn discard(&self, run: &RunId, ticket: &Ticket) -> Result<(), Error> {
-        self.inner().run(run)?.inbox.remove(ticket);
-        Ok(())
+    fn place(&self, key: &str) -> String {
+        key.to_owned()
     }
 }
 
+#[async_trait]
 impl Locks for Memory {
-    fn acquire(&self, claim: &Claim) -> Result<Box<dyn Hold>, Error> {
-        let mut inner = self.inner();
+    async fn acquire(&self, claim: &Claim) -> Result<Box<dyn Hold>, Error> {
+        let _guard = self.0.guard.lock().await;
         let mut wanted = Vec::new();
         for resource in claim.all() {
-            let held = inner.locks.get(&resource).map(Entry::held).filter(|h| inner.in_force(h));
-            let since = match held {
+            let since = match self.standing(&resource).await? {
                 Some(held) if held.liveness == Liveness::Gone && held.info.run == claim.run => {
                     held.info.since
                 }
@@ -152,18 +132,24 @@ impl Locks for Memory {
         let process = Arc::new(());
         for info in wanted {
             let entry = Entry { info, process: Arc::downgrade(&process) };
-            inner.locks.insert(entry.info.resource.clone(), entry);
+            self.locks().insert(entry.info.resource.clone(), entry);
         }
         Ok(Box::new(MemoryHold { memory: self.clone(), claim: claim.clone(), process }))
     }
 
-    fn held(&self) -> Result<Vec<Held>, Error> {
-        let inner = self.inner();
-        Ok(inner.locks.values().map(Entry::held).filter(|held| inner.in_force(held)).collect())
+    async fn held(&self) -> Result<Vec<Held>, Error> {
+        let all: Vec<Held> = self.locks().values().map(Entry::held).collect();
+        let mut in_force = Vec::new();
+        for held in all {
+            if self.in_force(&held).await? {
+                in_force.push(held);
+            }
+        }
+        Ok(in_force)
     }
 
-    fn driver(&self, run: &RunId) -> Result<Option<Held>, Error> {
-        Ok(self.inner().locks.get(&of_run(run)).map(Entry::held))
+    async fn driver(&self, run: &RunId) -> Result<Option<Held>, Error> {
+        Ok(self.locks().get(&of_run(run)).map(Entry::held))
     }
 }
 
@@ -174,11 +160,10 @@ struct MemoryHold {
     process: Arc<()>,
 }
 
-impl Hold for MemoryHold {
-    fn still_ours(&self) -> Result<(), Error> {
-        let inner = self.memory.inner();
+impl MemoryHold {
+    fn check(&self, locks: &BTreeMap<String, Entry>) -> Result<(), Error> {
         for resource in self.claim.all() {
-            let found = match inner.locks.get(&resource) {
+            let found = match locks.get(&resource) {
                 Some(entry) if Weak::as_ptr(&entry.process) == Arc::as_ptr(&self.process) => {
                     continue;
                 }
@@ -189,23 +174,30 @@ impl Hold for MemoryHold {
         }
         Ok(())
     }
+}
 
-    fn beat(&self, now: Timestamp) -> Result<(), Error> {
-        self.still_ours()?;
-        let mut inner = self.memory.inner();
+#[async_trait]
+impl Hold for MemoryHold {
+    async fn still_ours(&self) -> Result<(), Error> {
+        self.check(&self.memory.locks())
+    }
+
+    async fn beat(&self, now: Timestamp) -> Result<(), Error> {
+        let mut locks = self.memory.locks();
+        self.check(&locks)?;
         for resource in self.claim.all() {
-            if let Some(entry) = inner.locks.get_mut(&resource) {
+            if let Some(entry) = locks.get_mut(&resource) {
                 entry.info.heartbeat = now;
             }
         }
         Ok(())
     }
 
-    fn release(self: Box<Self>) -> Result<(), Error> {
-        self.still_ours()?;
-        let mut inner = self.memory.inner();
+    async fn release(self: Box<Self>) -> Result<(), Error> {
+        let mut locks = self.memory.locks();
+        self.check(&locks)?;
         for resource in self.claim.all() {
-            inner.locks.remove(&resource);
+            locks.remove(&resource);
         }
         Ok(())
     }

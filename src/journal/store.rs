@@ -1,181 +1,265 @@
-//! The contract of a journal store. It is what any store with "create if absent" can keep (a disk with link(2), S3
-//! with `If-None-Match`), and that one primitive is the whole fence: of two writers of event N, one succeeds.
+//! Runs, kept in objects: `runs/<run>/plan.yaml` and `runs/<run>/events/000001.json`. An event's name is its place, and
+//! creating it only if absent is the fence. Written once for every store; `inbox.rs` and `looks.rs` have what lies beside.
 
-use std::{fmt, str::FromStr};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use super::{
+    Created, Envelope, Error, Objects, RunId, Seq,
+    chain::{Link, linked},
+    lock::tells,
+    objects::names,
+};
+use crate::rollout::Event;
 
-use super::{Envelope, Error, RunId};
-use crate::rollout::{Actor, Check, Reading, Timestamp};
-
-/// Messages are taken in batches of so many, so that whoever reads an inbox can do something else in between.
-pub const MOST_WAITING: usize = 100;
+const RUNS: &str = "runs";
 
 /// Keeps journals, one per run, and beside each the text of its plan and an inbox for commands from outside.
-pub trait Store: Send + Sync {
+#[derive(Clone)]
+pub struct Store {
+    pub(super) objects: Arc<dyn Objects>,
+}
+
+/// What can be read of a journal.
+struct Legible {
+    events: Vec<Envelope>,
+    /// Why that is not all of it.
+    damage: Option<Error>,
+}
+
+/// Everything of a run is below this.
+pub(super) fn folder(run: &RunId) -> String {
+    format!("{RUNS}/{run}")
+}
+
+fn events(run: &RunId) -> String {
+    format!("{}/events", folder(run))
+}
+
+/// Six digits sort and read well; a longer run simply has longer names.
+fn name(seq: Seq) -> String {
+    format!("{:06}.json", seq.get())
+}
+
+fn seq_of(text: &str) -> Option<Seq> {
+    let seq = Seq::new(text.strip_suffix(".json")?.parse().ok()?)?;
+    (name(seq) == text).then_some(seq)
+}
+
+fn key(run: &RunId, seq: Seq) -> String {
+    format!("{}/{}", events(run), name(seq))
+}
+
+fn plan_of(run: &RunId) -> String {
+    format!("{}/plan.yaml", folder(run))
+}
+
+impl Store {
+    pub fn new(objects: impl Objects + 'static) -> Self {
+        Self { objects: Arc::new(objects) }
+    }
+
     /// Makes a run without events and keeps the plan's text with it. `RunExists` when the id is taken.
-    fn create(&self, run: &RunId, plan: &str) -> Result<(), Error>;
+    pub async fn create(&self, run: &RunId, plan: &str) -> Result<(), Error> {
+        match self.objects.put_absent(&plan_of(run), plan).await? {
+            Created::Now => self.objects.prepare(&folder(run)).await,
+            Created::ExistsAlready => Err(Error::RunExists(run.clone())),
+        }
+    }
 
     /// The text of the plan the run was created with. `PlanLost` when it is not there any more.
-    fn plan(&self, run: &RunId) -> Result<String, Error>;
+    pub async fn plan(&self, run: &RunId) -> Result<String, Error> {
+        let key = plan_of(run);
+        if let Some(text) = self.objects.get(&key).await? {
+            return Ok(text);
+        }
+        self.must_exist(run).await?;
+        Err(Error::PlanLost { run: run.clone(), file: self.objects.place(&key) })
+    }
 
     /// Appends an event; when this returns `Ok`, it is durable. `Fenced` unless its place is exactly the next one.
-    fn append(&self, envelope: &Envelope) -> Result<(), Error>;
+    pub async fn append(&self, envelope: &Envelope) -> Result<(), Error> {
+        let (run, seq) = (&envelope.run, envelope.seq);
+        // Events are never removed, so once the one before exists, "the next" can only be lost to another writer,
+        // which putting only what is absent finds out.
+        let end = match seq.previous() {
+            None => self.must_exist(run).await.map(|()| Some(String::new()))?,
+            Some(before) => {
+                let text = self.objects.get(&key(run, before)).await?;
+                text.map(|text| Link::of(&text).end())
+            }
+        };
+        if let Some(end) = end {
+            let line = linked(&envelope.to_line()?, &end) + "\n";
+            if self.objects.put_absent(&key(run, seq), &line).await? == Created::Now {
+                self.tend_room(run, &envelope.event).await;
+                return Ok(());
+            }
+        }
+        self.must_exist(run).await?;
+        let next = self.places(run).await?.into_iter().max().map_or(Seq::FIRST, Seq::next);
+        Err(Error::Fenced { run: run.clone(), seq, next })
+    }
+
+    /// Whoever takes a run over keeps room anew if it is gone and there is some again; what has ended needs none.
+    async fn tend_room(&self, run: &RunId, appended: &Event) {
+        // The event is durable, which is what was asked for; without that room the run is short, and that is seen.
+        let _ = match appended {
+            Event::RunnerStarted { .. } => self.objects.prepare(&folder(run)).await,
+            Event::RunEnded { .. } => self.objects.conclude(&folder(run)).await,
+            _ => Ok(()),
+        };
+    }
 
     /// All events of a run in order; none for a run that has just been created. `Gap`, `Corrupt` or `UnknownFormat`
     /// name the file that is not as it was written.
-    fn load(&self, run: &RunId) -> Result<Vec<Envelope>, Error>;
-
-    /// The events up to the first that cannot be read: all that is left of a damaged journal. Nobody may go on from them.
-    fn begun(&self, run: &RunId) -> Result<Vec<Envelope>, Error> {
-        self.load(run)
+    pub async fn load(&self, run: &RunId) -> Result<Vec<Envelope>, Error> {
+        let Legible { events, damage } = self.read(run).await?;
+        damage.map_or(Ok(events), Err)
     }
 
-    /// The runs that have at least one event, oldest first.
-    fn runs(&self) -> Result<Vec<RunId>, Error>;
+    /// The same, of a run that may have lost its last events, which nothing that follows shows: the runner has noted how many
+    /// there were. `EventsLost` says so.
+    pub async fn load_whole(&self, run: &RunId) -> Result<Vec<Envelope>, Error> {
+        // Asked first: whoever drives the run may append meanwhile.
+        let noted = self.noted(run).await.map_or(0, |looks| looks.events);
+        let journal = self.load(run).await?;
+        let last = journal.last().map_or(0, |last| last.seq.get());
+        if last >= noted {
+            return Ok(journal);
+        }
+        let how = format!("ends with event {last}, and {noted} were written");
+        let folder = self.objects.place(&events(run));
+        Err(Error::EventsLost { run: run.clone(), folder, how })
+    }
 
-    /// Puts a message into a run's inbox, behind all that are waiting there. `id` tells messages of the same moment
-    /// apart; see [`Ticket`].
-    fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, Error>;
+    /// The events up to the first that cannot be read: all that is left of a damaged journal. Nobody may go on from them.
+    pub async fn begun(&self, run: &RunId) -> Result<Vec<Envelope>, Error> {
+        Ok(self.read(run).await?.events)
+    }
 
-    /// The messages in the inbox, oldest first, at most [`MOST_WAITING`] of them. They stay there until they are discarded, which is done after what
-    /// came of them has been journaled: a crash in between delivers them again rather than losing an abort.
-    fn waiting(&self, run: &RunId) -> Result<Vec<Message>, Error>;
+    async fn read(&self, run: &RunId) -> Result<Legible, Error> {
+        let (mut events, mut before) = (Vec::new(), None::<String>);
+        // A listing taken while somebody appends may miss an event and show a later one; getting each by its name does
+        // not.
+        let Some(last) = self.places(run).await?.into_iter().max() else {
+            return self.must_exist(run).await.map(|()| Legible { events, damage: None });
+        };
+        for seq in (1..=last.get()).filter_map(Seq::new) {
+            match self.next_of(run, seq, before.as_deref()).await {
+                Ok((envelope, text)) => {
+                    events.push(envelope);
+                    before = Some(text);
+                }
+                Err(damage) => return Ok(Legible { events, damage: Some(damage) }),
+            }
+        }
+        Ok(Legible { events, damage: None })
+    }
 
-    /// Whether a message is in the inbox still.
-    fn is_waiting(&self, run: &RunId, ticket: &Ticket) -> Result<bool, Error> {
-        Ok(self.waiting(run)?.iter().any(|message| message.ticket == *ticket))
+    async fn next_of(
+        &self,
+        run: &RunId,
+        seq: Seq,
+        before: Option<&str>,
+    ) -> Result<(Envelope, String), Error> {
+        let text = self.text_of(run, seq).await?;
+        let envelope = self.parse(run, seq, &text)?;
+        if Link::of(&text).follows(before.map(Link::of).as_ref()) {
+            return Ok((envelope, text));
+        }
+        let problem = "it, or what it follows, was changed after it was written".to_owned();
+        Err(Error::Corrupt { file: self.objects.place(&key(run, seq)), problem })
+    }
+
+    /// What has been appended from this place on, for whoever has read what is before.
+    pub async fn from(&self, run: &RunId, mut seq: Seq) -> Result<Vec<Envelope>, Error> {
+        let mut events = Vec::new();
+        while let Some(text) = self.objects.get(&key(run, seq)).await? {
+            events.push(self.parse(run, seq, &text)?);
+            seq = seq.next();
+        }
+        Ok(events)
+    }
+
+    async fn text_of(&self, run: &RunId, seq: Seq) -> Result<String, Error> {
+        let key = key(run, seq);
+        let text = self.objects.get(&key).await?;
+        text.ok_or_else(|| Error::Gap { file: self.objects.place(&key) })
+    }
+
+    fn parse(&self, run: &RunId, seq: Seq, text: &str) -> Result<Envelope, Error> {
+        let file = self.objects.place(&key(run, seq));
+        let envelope = Envelope::from_line(text, &file)?;
+        if (envelope.seq, &envelope.run) == (seq, run) {
+            return Ok(envelope);
+        }
+        let problem = format!("it is event {} of run {}", envelope.seq, envelope.run);
+        Err(Error::Corrupt { file, problem })
+    }
+
+    /// The places of all events. Files that are not named like an event are none; where none is left of a run that has
+    /// begun, that is an error.
+    async fn places(&self, run: &RunId) -> Result<Vec<Seq>, Error> {
+        let folder = events(run);
+        let lost = |how| {
+            let folder = self.objects.place(&folder);
+            Err(Error::EventsLost { run: run.clone(), folder, how })
+        };
+        if let Some(how) = self.objects.damage(&folder).await? {
+            return lost(how);
+        }
+        let names = names(self.objects.as_ref(), &folder).await?;
+        let places: Vec<Seq> = names.iter().filter_map(|name| seq_of(name)).collect();
+        // Whoever drives a run notes what it looks at once its first event is written.
+        if places.is_empty() && self.has_looked(run).await {
+            return lost("is empty".to_owned());
+        }
+        Ok(places)
+    }
+
+    pub(super) async fn must_exist(&self, run: &RunId) -> Result<(), Error> {
+        let there = self.objects.list(&folder(run), None, 1).await?;
+        if there.is_empty() { Err(Error::NoSuchRun(run.clone())) } else { Ok(()) }
+    }
+
+    /// All runs, oldest first, those included that have no event yet. One listing, for whoever reads them all.
+    pub async fn created(&self) -> Result<Vec<RunId>, Error> {
+        let names = names(self.objects.as_ref(), RUNS).await?;
+        let mut runs: Vec<RunId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        runs.sort_by(|a, b| a.moment().cmp(b.moment()));
+        Ok(runs)
+    }
+
+    /// The runs that have at least one event, or had one, oldest first.
+    pub async fn runs(&self) -> Result<Vec<RunId>, Error> {
+        let mut runs = Vec::new();
+        for run in self.created().await? {
+            let places = self.places(&run).await;
+            if places.is_err() || places.is_ok_and(|places| !places.is_empty()) {
+                runs.push(run);
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Whether a run whose process is gone still owns what its locks name, judged by the last event that [`tells`]: it
+    /// has done something and has not ended. (A run without events changed nothing; one that died between its last event
+    /// and the release has ended all the same.)
+    pub(super) async fn is_unfinished(&self, run: &RunId) -> Result<bool, Error> {
+        let mut place = self.places(run).await?.into_iter().max();
+        while let Some(seq) = place {
+            let event = self.parse(run, seq, &self.text_of(run, seq).await?)?.event;
+            place = seq.previous();
+            if tells(&event) || place.is_none() {
+                return Ok(!matches!(event, Event::RunEnded { .. }));
+            }
+        }
+        Ok(false)
     }
 
     /// Whether only a little more can be appended: what was kept back for a roll-back is being used up. Whoever goes
     /// forward then takes back what was done while that can still be journaled.
-    fn is_short(&self, _run: &RunId) -> bool {
-        false
+    pub async fn is_short(&self, run: &RunId) -> bool {
+        self.objects.is_short(&folder(run)).await
     }
-
-    /// Notes what was looked at last, in the place of what was noted before. It is no fact of the run: nothing is decided
-    /// from it, and it may be lost.
-    fn note(&self, _run: &RunId, _looks: &Looks) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// What was noted last, as far as it can be read.
-    fn noted(&self, _run: &RunId) -> Option<Looks> {
-        None
-    }
-
-    /// Takes a message out of the inbox; nothing happens when it is not there.
-    fn discard(&self, run: &RunId, ticket: &Ticket) -> Result<(), Error>;
-}
-
-/// The last answer to each check, whether or not the journal keeps it: `status` tells by it when somebody last looked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Looks {
-    /// When the runner noted them, and so was there.
-    pub at: Timestamp,
-    /// In the order of the checks.
-    pub readings: Vec<Look>,
-}
-
-/// The last answer to one check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Look {
-    pub check: Check,
-    pub reading: Reading,
-}
-
-impl Looks {
-    /// Takes an answer in the place of the last one to the same check.
-    pub fn keep(&mut self, check: &Check, reading: &Reading) {
-        let look = Look { check: check.clone(), reading: reading.clone() };
-        match self.readings.binary_search_by(|look| look.check.cmp(check)) {
-            Ok(at) => {
-                if let Some(old) = self.readings.get_mut(at) {
-                    *old = look;
-                }
-            }
-            Err(at) => self.readings.insert(at, look),
-        }
-    }
-}
-
-/// A message in an inbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    pub ticket: Ticket,
-    /// Or the words for why it is not JSON.
-    pub content: Result<Value, String>,
-}
-
-/// Names a message in an inbox, `<number>-<id>`, in the order they are to be read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket {
-    number: u64,
-    id: String,
-}
-
-impl Ticket {
-    /// The ticket after `last`. What does not belong in a file name is left out of `id`.
-    pub(super) fn after(last: Option<&Self>, id: &str) -> Self {
-        let id = id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-        Self { number: last.map_or(0, |t| t.number).saturating_add(1), id }
-    }
-}
-
-impl fmt::Display for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:06}-{}", self.number, self.id)
-    }
-}
-
-impl FromStr for Ticket {
-    type Err = ();
-
-    /// Reads what `Display` writes and nothing else.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (number, id) = text.split_once('-').ok_or(())?;
-        let ticket = Self { number: number.parse().map_err(|_| ())?, id: id.to_owned() };
-        if ticket.to_string() == text { Ok(ticket) } else { Err(()) }
-    }
-}
-
-/// An operator's command on its way to the runner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Request<C> {
-    /// Tells requests of the same moment apart: letters and digits, made at random by the sender.
-    pub id: String,
-    pub by: Actor,
-    pub at: Timestamp,
-    pub command: C,
-}
-
-/// A request in an inbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting<C> {
-    pub ticket: Ticket,
-    /// Or the words for why it cannot be read; the runner says so and discards it.
-    pub request: Result<Request<C>, String>,
-}
-
-/// Puts a request into a run's inbox.
-pub fn send<C: Serialize>(
-    store: &dyn Store,
-    run: &RunId,
-    request: &Request<C>,
-) -> Result<Ticket, Error> {
-    let message = serde_json::to_value(request)
-        .map_err(|source| Error::Unwritable { what: format!("a command to run {run}"), source })?;
-    store.put(run, &request.id, &message)
-}
-
-/// The requests in a run's inbox, oldest first.
-pub fn requests<C: DeserializeOwned>(
-    store: &dyn Store,
-    run: &RunId,
-) -> Result<Vec<Waiting<C>>, Error> {
-    let read = |message| serde_json::from_value(message).map_err(|e| e.to_string());
-    let messages = store.waiting(run)?.into_iter();
-    Ok(messages.map(|m| Waiting { ticket: m.ticket, request: m.content.and_then(read) }).collect())
 }

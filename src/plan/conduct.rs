@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use super::{
-    model::{Approvers, Header, OnFailure, Size, Step, Until, Verb},
+    code_digest::CodeDigest,
+    model::{Approvers, Header, Size, Step, Until, Verb},
     names::{FleetName, GateName, RouteName, Side},
+    on_failure::OnFailure,
     replacement::Replace,
     units::Percent,
 };
@@ -38,6 +40,12 @@ pub enum Aim<'a> {
         to: Size,
     },
     Software(&'a Replace),
+    /// The candidate of a route, which is made.
+    Release {
+        route: &'a RouteName,
+        /// What it has to be made of, if that is told.
+        code: Option<&'a CodeDigest>,
+    },
     TestRoute {
         route: &'a RouteName,
         /// Without one, the test route is taken away.
@@ -53,7 +61,8 @@ impl<'a> Aim<'a> {
             Self::Nothing
             | Self::Weights { .. }
             | Self::Capacity { .. }
-            | Self::TestRoute { .. } => None,
+            | Self::TestRoute { .. }
+            | Self::Release { .. } => None,
         }
     }
 
@@ -61,9 +70,11 @@ impl<'a> Aim<'a> {
     pub fn reference(self) -> Option<(&'a FleetName, Side)> {
         match self {
             Self::Capacity { fleet, to, .. } => to.reference().map(|side| (fleet, side)),
-            Self::Nothing | Self::Weights { .. } | Self::Software(_) | Self::TestRoute { .. } => {
-                None
-            }
+            Self::Nothing
+            | Self::Weights { .. }
+            | Self::Software(_)
+            | Self::TestRoute { .. }
+            | Self::Release { .. } => None,
         }
     }
 }
@@ -138,6 +149,22 @@ pub enum TimeLimit {
     Of(Option<Duration>),
 }
 
+impl<'a> Conduct<'a> {
+    /// The route whose health the step waits for, if it does.
+    pub const fn waits_for(&self) -> Option<&'a RouteName> {
+        match self.ends {
+            Ends::WhenAllPass { until: Some(Until::Healthy { route, .. }) } => Some(route),
+            Ends::WhenAllPass { until: None }
+            | Ends::WhenChanged
+            | Ends::WhenSettled(_)
+            | Ends::AfterBake { .. }
+            | Ends::OnVotes(_)
+            | Ends::OnTime(_)
+            | Ends::OnWord => None,
+        }
+    }
+}
+
 impl Step {
     pub fn conduct(&self) -> Conduct<'_> {
         self.verb.conduct()
@@ -188,6 +215,13 @@ impl Verb {
                     Some(_) => Ends::WhenSettled(route),
                     None => Ends::WhenChanged,
                 },
+                limit: TimeLimit::Timeout,
+            },
+            Self::Publish { route, code } => Conduct {
+                aim: Aim::Release { route, code: code.as_ref() },
+                gates: &[],
+                clears: Clears::AtOnce,
+                ends: Ends::WhenChanged,
                 limit: TimeLimit::Timeout,
             },
             Self::Replace(replace) => Conduct {

@@ -35,3 +35,5 @@ pub(super) const fn replace_timeout(bake: Duration) -> Duration {
 pub(super) const fn shift_timeout(bake: Duration) -> Duration {
     bake.saturating_add(Duration::from_mins(30))
 }
+/// The name of the one component of a plan without components.
+pub(super) const ONLY: &str = "main";

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{
     defaults::{PATIENCE, PROBE_PATIENCE, replace_timeout, shift_timeout},
-    model::{Approvers, Header, OnFailure, Size, Step, Until, Verb},
+    model::{Approvers, Header, Size, Step, Until, Verb},
     names::{ComponentName, FleetName, GateName, RouteName, Side, StepId},
+    on_failure::OnFailure,
     replacement::{Extent, How, Refresh, Replace},
-    syntax::OldFleet,
     units::Percent,
 };
 
@@ -29,6 +29,15 @@ pub(super) struct Strategy {
     /// For every shift.
     pub min_requests: Option<u32>,
     pub old_fleet: OldFleet,
+}
+
+/// What becomes of the fleet that served before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OldFleet {
+    ScaleToZero,
+    Keep,
+    /// For so long, with the gates still armed; then it is scaled to zero.
+    KeepFor(Duration),
 }
 
 /// The step that a run puts ahead of a component's own when a side's group stands in no place of a route: at 0% the

@@ -1,14 +1,15 @@
-//! How the parts of a plan are read, each mistake reported and the reading gone on with, and how they look as JSON
-//! schema. One definition gives both: `record!` declares the keys of a mapping once, with type and description, so the
-//! schema an editor uses and what `check` accepts cannot drift apart. (serde would stop at the first mistake.)
+//! What can stand in a plan: how it is read, each mistake reported and the reading gone on with, how it is written back,
+//! and how it looks as JSON schema. (serde would stop at the first mistake.) Here are lists, mappings of names, and what
+//! stands under a key; mappings with keys of their own are declared by `record!`, single values are in `scalar.rs`.
 
 use serde_json::{Map, Value as Json, json};
 
 use super::{
     mismatch::{found, wrong_type},
-    problem::{Problem, did_you_mean, enough, listed},
+    problem::{Problem, enough},
     span::{Span, Spanned},
     tree::{Entry, Node, Value},
+    yaml::{self, Layout},
 };
 
 /// The named parts of a schema.
@@ -25,7 +26,25 @@ pub(super) trait Form: Sized {
     /// Reads as much as can be read; `None` if nothing can, which has been reported then.
     fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self>;
 
+    /// Whether all of it could be read that has to be there. Of what is not, a problem told when it was read.
+    fn is_whole(&self) -> bool {
+        true
+    }
+
+    /// As YAML on one line, which reads back as the same.
+    fn write(&self) -> String;
+
+    /// As it stands in a plan that is written for people: on one line, unless it is a large part of it.
+    fn lay_out(&self) -> Layout {
+        Layout::Line(self.write())
+    }
+
     fn schema(definitions: &mut Definitions) -> Json;
+}
+
+/// A list of what does not come from a file.
+pub(super) fn unplaced<T>(items: impl IntoIterator<Item = T>) -> List<T> {
+    items.into_iter().map(|item| Spanned::new(item, Span::default())).collect()
 }
 
 impl<T: Form> Form for Vec<Spanned<T>> {
@@ -69,6 +88,24 @@ impl<T: Form> Form for Vec<Spanned<T>> {
         }
     }
 
+    fn is_whole(&self) -> bool {
+        self.iter().all(|item| item.value.is_whole())
+    }
+
+    fn write(&self) -> String {
+        yaml::list(self.iter().map(|item| item.value.write()))
+    }
+
+    /// Items that take lines of their own stand below one another.
+    fn lay_out(&self) -> Layout {
+        let items: Vec<Layout> = self.iter().map(|item| item.value.lay_out()).collect();
+        if items.iter().any(|item| matches!(item, Layout::Lines(_))) {
+            Layout::Lines(items.into_iter().flat_map(Layout::item).collect())
+        } else {
+            Layout::Line(self.write())
+        }
+    }
+
     fn schema(definitions: &mut Definitions) -> Json {
         json!({ "type": "array", "items": T::schema(definitions) })
     }
@@ -97,6 +134,20 @@ pub(super) fn check_name(name: &Spanned<String>, problems: &mut Vec<Problem>) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named<T>(pub Vec<(Spanned<String>, Option<T>)>);
 
+impl<T> Named<T> {
+    /// Those that do not come from a file.
+    pub(super) fn of<N: AsRef<str>>(things: impl IntoIterator<Item = (N, T)>) -> Self {
+        let named = |(name, thing): (N, T)| {
+            (Spanned::new(name.as_ref().to_owned(), Span::default()), Some(thing))
+        };
+        Self(things.into_iter().map(named).collect())
+    }
+
+    fn read_ones(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.iter().filter_map(|(name, thing)| Some((name.value.as_str(), thing.as_ref()?)))
+    }
+}
+
 impl<T: Form> Form for Named<T> {
     const WHAT: &'static str = "a mapping of names";
 
@@ -111,6 +162,20 @@ impl<T: Form> Form for Named<T> {
             (entry.key.clone(), T::read(&entry.value, problems))
         };
         Some(Self(entries.iter().map(read).collect()))
+    }
+
+    fn is_whole(&self) -> bool {
+        self.0.iter().all(|(_, thing)| thing.as_ref().is_some_and(Form::is_whole))
+    }
+
+    /// Names go without quotes here, or digests would not stay what they are.
+    fn write(&self) -> String {
+        yaml::mapping(self.read_ones().map(|(name, thing)| (name, thing.write())))
+    }
+
+    fn lay_out(&self) -> Layout {
+        let lines = |(name, thing): (&str, &T)| thing.lay_out().under(&yaml::text(name));
+        Layout::Lines(self.read_ones().flat_map(lines).collect())
     }
 
     fn schema(definitions: &mut Definitions) -> Json {
@@ -141,88 +206,24 @@ impl<S: Form, L: Form> Form for Short<S, L> {
         }
     }
 
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Short(short) => short.is_whole(),
+            Self::Long(long) => long.is_whole(),
+        }
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Short(short) => short.write(),
+            Self::Long(long) => long.write(),
+        }
+    }
+
     fn schema(definitions: &mut Definitions) -> Json {
         json!({ "anyOf": [S::schema(definitions), L::schema(definitions)] })
     }
 }
-
-/// Whether a key of a record has to be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    Required,
-    Optional,
-    /// Exactly one of all keys marked so.
-    Choice,
-}
-
-/// A key of a record.
-pub(super) struct Field {
-    pub key: &'static str,
-    pub need: Need,
-    pub doc: &'static str,
-    pub schema: fn(&mut Definitions) -> Json,
-}
-
-/// The keys of a mapping; made by `record!`.
-pub(super) struct Record {
-    /// Its name in the schema.
-    pub name: &'static str,
-    /// For messages: `a shift`.
-    pub what: &'static str,
-    pub doc: &'static str,
-    /// What the keys marked as choice are, in the singular, and the code of an unknown one.
-    pub choice: Option<(&'static str, &'static str)>,
-    pub fields: &'static [Field],
-}
-
-/// Declares a mapping: the struct it is read into, whose required fields may still be missing (that has been reported
-/// then, and the rest is checked all the same), and its [`Form`].
-macro_rules! record {
-    (
-        $(#[doc = $doc:literal])*
-        $name:ident, $what:literal $(, choice $noun:literal $code:literal)? {
-            $($(#[doc = $field_doc:literal])* $key:literal $field:ident: $need:ident $type:ty),* $(,)?
-        }
-    ) => {
-        $(#[doc = $doc])*
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub(in crate::plan) struct $name {
-            $($(#[doc = $field_doc])* pub $field: $crate::plan::form::Slot<$type>,)*
-        }
-
-        impl $name {
-            const RECORD: $crate::plan::form::Record = $crate::plan::form::Record {
-                name: stringify!($name),
-                what: $what,
-                doc: concat!($($doc),*),
-                choice: [$(Some(($noun, $code)),)? None][0],
-                fields: &[$($crate::plan::form::Field {
-                    key: $key,
-                    need: $crate::plan::form::Need::$need,
-                    doc: concat!($($field_doc),*),
-                    schema: <$type as $crate::plan::form::Form>::schema,
-                },)*],
-            };
-        }
-
-        impl $crate::plan::form::Form for $name {
-            const WHAT: &'static str = $what;
-
-            fn read(
-                node: &$crate::plan::tree::Node,
-                problems: &mut Vec<$crate::plan::problem::Problem>,
-            ) -> Option<Self> {
-                $crate::plan::form::check_keys(node, &Self::RECORD, problems);
-                Some(Self { $($field: $crate::plan::form::read_field(node, $key, problems),)* })
-            }
-
-            fn schema(definitions: &mut $crate::plan::form::Definitions) -> serde_json::Value {
-                $crate::plan::form::record_schema(&Self::RECORD, definitions)
-            }
-        }
-    };
-}
-pub(super) use record;
 
 /// What stands under a key of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,6 +235,16 @@ pub(super) enum Slot<T> {
 }
 
 impl<T> Slot<T> {
+    /// Of what does not come from a file.
+    pub(super) fn of(value: T) -> Self {
+        Self::Given(Spanned::new(value, Span::default()))
+    }
+
+    /// The same of what may be left out.
+    pub(super) fn of_some(value: Option<T>) -> Self {
+        value.map_or(Self::Absent, Self::of)
+    }
+
     pub(super) const fn given(&self) -> Option<&Spanned<T>> {
         match self {
             Self::Given(value) => Some(value),
@@ -274,7 +285,7 @@ pub(super) fn read_field<T: Form>(node: &Node, key: &str, problems: &mut Vec<Pro
 }
 
 /// The entries of a mapping; nothing at all stands for an empty one.
-fn entries<'n>(
+pub(super) fn entries<'n>(
     node: &'n Node,
     what: &str,
     help: &str,
@@ -294,173 +305,5 @@ fn entries<'n>(
             }
             None
         }
-    }
-}
-
-/// Reports unknown and missing keys, and more or fewer than one of a choice.
-pub(super) fn check_keys(node: &Node, record: &Record, problems: &mut Vec<Problem>) {
-    let keys = listed(record.fields.iter().map(|f| f.key));
-    let help = format!("{} It has {keys}.", record.doc.trim());
-    let Some(entries) = entries(node, record.what, &help, problems) else { return };
-    let of = |need: Need| record.fields.iter().filter(move |f| f.need == need).map(|f| f.key);
-    let chosen: Vec<&Entry> =
-        entries.iter().filter(|e| of(Need::Choice).any(|key| key == e.key.value)).collect();
-    let mut strange = 0;
-    for entry in entries {
-        if record.fields.iter().all(|f| f.key != entry.key.value) {
-            strange += 1;
-            if enough(problems) {
-                continue;
-            }
-            problems.push(unknown_key(entry, record, chosen.first().copied()));
-        }
-    }
-    let merges = node.get(MERGE).is_some();
-    for key in of(Need::Required).filter(|key| !merges && node.get(key).is_none()) {
-        problems.push(
-            Problem::error("plan::missing-field", format!("{} needs `{key}`", record.what))
-                .at(node.span, format!("`{key}` is missing"))
-                .help(missing_help(record, key)),
-        );
-    }
-    let Some((noun, _)) = record.choice else { return };
-    match chosen.as_slice() {
-        [] if strange == 0 => problems.push(
-            Problem::error("plan::missing-field", format!("{} needs {}", record.what, one(noun)))
-                .at(
-                    node.span,
-                    if is_keys(noun) { "none of them is here" } else { "nothing chosen" },
-                )
-                .help(format!("write one of {}", listed(of(Need::Choice)))),
-        ),
-        [] | [_] => {}
-        [first, second, ..] => problems.push(
-            Problem::error(
-                "plan::ambiguous",
-                format!(
-                    "{} has only one of `{}` and `{}`",
-                    record.what, first.key.value, second.key.value
-                ),
-            )
-            .at(second.key.span, "second")
-            .at(first.key.span, "first")
-            .help(format!("keep one of {}", listed(of(Need::Choice)))),
-        ),
-    }
-}
-
-/// Whether what is chosen from is named by its keys, for want of a noun.
-fn is_keys(noun: &str) -> bool {
-    noun.starts_with('`')
-}
-
-/// With an article where it is a noun.
-fn one(noun: &str) -> String {
-    if is_keys(noun) { noun.to_owned() } else { format!("a {noun}") }
-}
-
-fn missing_help(record: &Record, key: &str) -> String {
-    let doc = record.fields.iter().find(|f| f.key == key).map_or("", |f| f.doc).trim();
-    format!("add `{key}:` here. {doc}")
-}
-
-/// YAML 1.1 merges a mapping into another under this key; YAML 1.2, which plans are read as, does not know it.
-const MERGE: &str = "<<";
-
-fn unknown_key(entry: &Entry, record: &Record, chosen: Option<&Entry>) -> Problem {
-    let key = &entry.key.value;
-    if key == MERGE {
-        return Problem::error("plan::merge-key", "merge keys (`<<`) are not supported")
-            .at(entry.key.span, "nothing is merged")
-            .help("write the keys out; single values may be shared as `params`, steps by a `strategy`");
-    }
-    if key.starts_with("x-") {
-        return Problem::error("plan::unknown-field", format!("{} has no `{key}`", record.what))
-            .at(entry.key.span, "not known here")
-            .help(
-                "a plan keeps no values of one's own; share a value as a parameter under `params`",
-            );
-    }
-    let keys = || record.fields.iter().map(|f| f.key);
-    let (code, message) = match record.choice {
-        Some((noun, code)) if chosen.is_none() && !is_keys(noun) => {
-            (code, format!("`{key}` is not {}", one(noun)))
-        }
-        Some(_) | None => ("plan::unknown-field", format!("{} has no `{key}`", record.what)),
-    };
-    let help = match (did_you_mean(key, keys()), chosen) {
-        (Some(meant), _) => format!("did you mean `{meant}`? {} has", record.what),
-        (None, Some(verb)) if verb.value.is_null() => {
-            format!(
-                "indent `{key}` further than `{}` if it belongs to it; {} has",
-                verb.key.value, record.what
-            )
-        }
-        (None, _) => format!("{} has", record.what),
-    };
-    let help = format!("{help} {}", listed(keys()));
-    Problem::error(code, message).at(entry.key.span, "not known here").help(help)
-}
-
-pub(super) fn record_schema(record: &Record, definitions: &mut Definitions) -> Json {
-    let reference = json!({ "$ref": format!("#/$defs/{}", record.name) });
-    if definitions.contains_key(record.name) {
-        return reference;
-    }
-    // Taken before the fields are visited, so that a record within itself would end.
-    definitions.insert(record.name.to_owned(), Json::Null);
-    let properties: Map<String, Json> = record
-        .fields
-        .iter()
-        .map(|field| {
-            let mut schema = (field.schema)(definitions);
-            if let Some(schema) = schema.as_object_mut() {
-                schema.insert("description".to_owned(), field.doc.trim().into());
-            }
-            (field.key.to_owned(), schema)
-        })
-        .collect();
-    let of = |need: Need| record.fields.iter().filter(move |f| f.need == need).map(|f| f.key);
-    let required: Vec<&str> = of(Need::Required).collect();
-    let choice: Vec<Json> = of(Need::Choice).map(|key| json!({ "required": [key] })).collect();
-    let empty_allowed = required.is_empty() && choice.is_empty();
-    let mut schema = json!({
-        "type": if empty_allowed { json!(["object", "null"]) } else { json!("object") },
-        "description": record.doc.trim(),
-        "properties": properties,
-        "additionalProperties": false,
-    });
-    if let Some(schema) = schema.as_object_mut() {
-        if !required.is_empty() {
-            schema.insert("required".to_owned(), json!(required));
-        }
-        if !choice.is_empty() {
-            schema.insert("oneOf".to_owned(), choice.into());
-        }
-    }
-    definitions.insert(record.name.to_owned(), schema);
-    reference
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::plan::sample::{HEAD, codes_with, read_with};
-
-    fn messages(text: &str) -> Vec<String> {
-        read_with(text, &[]).unwrap_err().iter().map(|problem| problem.message.clone()).collect()
-    }
-
-    #[test]
-    fn what_is_chosen_from_is_named_in_a_sentence() {
-        let none = "a plan needs `steps`, `strategy` or `components`";
-        assert_eq!(messages(HEAD), [none]);
-        let verb = messages(&format!("{HEAD}steps: [{{ }}]\n"));
-        assert_eq!(verb, ["a step needs a verb"]);
-        let two = messages(&format!("{HEAD}steps: []\nstrategy: {{ canary: {{}} }}\n"));
-        assert!(
-            two.contains(&"a plan has only one of `steps` and `strategy`".to_owned()),
-            "{two:?}"
-        );
-        assert_eq!(codes_with("stepps: []\n"), ["plan::unknown-field"]);
     }
 }

@@ -9,10 +9,12 @@ use std::{
 use super::{
     check::{Draft, DraftComponent},
     conduct::{Aim, Ends},
-    model::{Fleet, Gate, GateKind, Route, Until},
+    gate::{Gate, GateKind},
+    model::{Fleet, Until},
     names::{FleetName, GateName, RouteName, Side},
     problem::Problem,
     replacement::{Extent, Replace},
+    route::Route,
     span::Span,
     units::{Percent, format_duration},
     unpublished,
@@ -38,6 +40,8 @@ pub(super) fn check(
 ) {
     for component in components {
         falling_weights(&component.steps, problems);
+        left_split(&component.steps, problems);
+        empty_beginning(&component.steps, problems);
         no_way_back(&component.steps, problems);
         nobody_there(&component.steps, declared, problems);
     }
@@ -45,6 +49,7 @@ pub(super) fn check(
     problems.extend(ungated(&steps));
     problems.extend(ungated_replacements(&steps));
     problems.extend(short_bakes(&steps, declared));
+    nothing_to_compare(&steps, declared, problems);
     busy_alarms(declared, problems);
     unpublished::doubts(declared.gates, declared.routes, problems);
     unused(&steps, declared, problems);
@@ -95,6 +100,72 @@ fn falling_weights(steps: &[Draft], problems: &mut Vec<Problem>) {
                     .at(shift.span, "goes down here")
                     .at(span, format!("was {before}"))
                     .help("rolling back is done for you when a gate fails; put the shares in rising order"),
+            );
+        }
+    }
+}
+
+/// A plan that ends on the way is told of: its author has most often forgotten the last step.
+fn left_split(steps: &[Draft], problems: &mut Vec<Problem>) {
+    let last: BTreeMap<&RouteName, Shift<'_>> =
+        shifts(steps).map(|shift| (shift.route, shift)).collect();
+    for Shift { route, candidate, span, .. } in last.into_values() {
+        let highest = shifts(steps).filter(|shift| shift.route == route);
+        let highest = highest.map(|shift| shift.candidate).max();
+        // One that goes down again is told of as that.
+        if candidate > Percent::ZERO && candidate < Percent::HUNDRED && highest == Some(candidate) {
+            problems.push(
+                Problem::warning(
+                    "lint::left-split",
+                    format!("the last shift of `{route}` leaves the candidate {candidate}"),
+                )
+                .at(span, "users stay split between both versions when the run is over")
+                .help("end with a shift to `100%`, unless another plan goes on from there"),
+            );
+        }
+    }
+}
+
+/// A route's first shift that gives the candidate nothing does nothing, unless it takes back what another run has left.
+fn empty_beginning(steps: &[Draft], problems: &mut Vec<Problem>) {
+    let mut begun: BTreeMap<&RouteName, Shift<'_>> = BTreeMap::new();
+    for shift in shifts(steps) {
+        match begun.get(shift.route) {
+            None => {
+                begun.insert(shift.route, shift);
+            }
+            Some(first) if first.candidate == Percent::ZERO && shift.candidate > Percent::ZERO => {
+                problems.push(
+                    Problem::warning(
+                        "lint::empty-shift",
+                        format!("the first shift of `{}` gives the candidate nothing", shift.route),
+                    )
+                    .at(first.span, "moves no traffic to it, so its gates see nothing")
+                    .help("begin with a share above `0%`, or leave this step out"),
+                );
+                begun.insert(shift.route, shift);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Once the candidate has everything, nobody is left whom it could be compared with.
+fn nothing_to_compare(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>) {
+    for (name, (gate, _)) in declared.gates {
+        if !matches!(gate.kind, GateKind::Compare(_)) {
+            continue;
+        }
+        let naming = || shifts(steps.iter().copied()).filter(|shift| shift.gates.contains(name));
+        let Some(first) = naming().next() else { continue };
+        if naming().all(|shift| shift.candidate == Percent::HUNDRED) {
+            problems.push(
+                Problem::warning(
+                    "lint::nothing-to-compare",
+                    format!("`{name}` compares only while the candidate has all of the traffic"),
+                )
+                .at(first.span, "the baseline has no requests then")
+                .help("name the gate in a shift below `100%`, and give that a bake"),
             );
         }
     }
@@ -156,7 +227,8 @@ fn nobody_there(steps: &[Draft], declared: &Declared<'_>, problems: &mut Vec<Pro
                 | Aim::Weights { .. }
                 | Aim::Capacity { side: Side::Stable, .. }
                 | Aim::Software(_)
-                | Aim::TestRoute { .. },
+                | Aim::TestRoute { .. }
+                | Aim::Release { .. },
                 _,
             ) => continue,
         };
@@ -261,9 +333,9 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
         let conduct = step.verb.conduct();
         used.extend(conduct.gates.iter().map(|gate| ("gate", gate.as_str())));
         used.extend(match conduct.aim {
-            Aim::Weights { route, .. } | Aim::TestRoute { route, .. } => {
-                Some(("route", route.as_str()))
-            }
+            Aim::Weights { route, .. }
+            | Aim::TestRoute { route, .. }
+            | Aim::Release { route, .. } => Some(("route", route.as_str())),
             Aim::Capacity { fleet, .. } => Some(("fleet", fleet.as_str())),
             Aim::Software(replace) => Some(("fleet", replace.fleet.as_str())),
             Aim::Nothing => None,
@@ -273,17 +345,7 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
         }
     }
     for (name, (gate, _)) in declared.gates {
-        let route = match &gate.kind {
-            GateKind::Healthy { route, .. } => Some(route),
-            GateKind::Metric(gate) => Some(&gate.route),
-            GateKind::Compare(gate) => Some(&gate.route),
-            GateKind::ErrorBudget(gate) => Some(&gate.route),
-            GateKind::Alarms(_)
-            | GateKind::Http(_)
-            | GateKind::Command(_)
-            | GateKind::Lambda(_)
-            | GateKind::Window(_) => None,
-        };
+        let route = gate.kind.route();
         if let (Some(route), true) = (route, used.contains(&("gate", name.as_str()))) {
             used.insert(("route", route.as_str()));
         }
@@ -318,7 +380,7 @@ mod tests {
         assert_eq!(codes_of(&[&bare(FULL)]), ["lint::ungated-promotion"]);
         assert_eq!(codes_of(&[&bare(SOME), FULL]), ["lint::bake-without-gates"]);
         assert_eq!(codes_of(&[&SOME.replace("10m", "30s"), FULL]), ["lint::short-bake"]);
-        let api = "shift: { route: api, candidate: 50%, bake: 10m, gates: [errors] }";
+        let api = "shift: { route: api, candidate: 100%, bake: 10m, gates: [errors] }";
         assert_eq!(codes_of(&[FULL, AWAY, api]), ["lint::no-way-back"]);
         let unbaked = "shift: { route: web, candidate: 100%, gates: [smoke] }";
         assert_eq!(codes_of(&[unbaked, AWAY]), ["lint::no-way-back"]);
@@ -327,8 +389,30 @@ mod tests {
         let wait = "wait: { until: { healthy: { route: web, side: candidate } } }";
         assert_eq!(codes_of(&[none, wait]), ["lint::empty-candidate"]);
         assert_eq!(codes_of(&[none, some, wait]), [""; 0]);
+        assert_eq!(codes_of(&[SOME]), ["lint::left-split"]);
+        let zero = SOME.replace("50%", "0%");
+        assert_eq!(codes_of(&[&zero, FULL]), ["lint::empty-shift"]);
+        assert_eq!(codes_of(&[&zero]), [""; 0], "a plan may do nothing but take back");
         let busy = HEAD.replace("[checkout-5xx] }", "[checkout-5xx] }, every: 5s");
         assert!(codes(&format!("{busy}steps: [{{ {FULL} }}]\n")).contains(&"lint::busy-gate"));
+    }
+
+    #[test]
+    fn a_comparison_that_begins_when_nobody_is_left_is_told() {
+        let codes = |some: &str, full: &str| {
+            let text = format!(
+                "tidegate: 1\nname: shop\n\
+                 routes: {{ web: {{ alb: {{ load-balancer: lb, port: 443, pair: [blue, green] }} }} }}\n\
+                 gates: {{ judge: {{ compare: {{ route: web }} }}, up: {{ healthy: {{ route: web, side: candidate }} }} }}\n\
+                 steps:\n- shift: {{ route: web, candidate: 50%, bake: 10m, gates: [{some}] }}\n\
+                 - shift: {{ route: web, candidate: 100%, bake: 10m, gates: [{full}] }}\n"
+            );
+            let warnings = read_with(&text, &[]).unwrap().warnings;
+            warnings.iter().map(|problem| problem.code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes("up", "judge"), ["lint::nothing-to-compare"]);
+        assert_eq!(codes("judge, up", "up"), [""; 0]);
+        assert_eq!(codes("judge, up", "judge"), [""; 0], "its last verdict stands");
     }
 
     #[test]

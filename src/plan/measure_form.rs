@@ -1,35 +1,34 @@
-//! What a person may write in a gate that measures. Single values say how they are written when something else stands
-//! in their place.
+//! What a person may write in a gate that measures, and how one is written back.
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::{
-    calendar::{Dates, Day, Hours, Zone},
-    form::{Definitions, Form, record},
-    measure::{Allowance, Baseline, Burn, Limit, Periods, Statistic},
+    calendar::{Dates, Day, Hours, Window, Zone},
+    form::{Slot, unplaced},
+    measure::{
+        Allowance, Baseline, Bound, Burn, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove,
+        Limit, Measure, MetricGate, Periods, Statistic,
+    },
     names::Side,
-    problem::Problem,
-    scalar::{Literal, Whole, or_parameter, words},
+    record::record,
+    scalar::{Literal, Whole, words},
     span::Spanned,
-    tree::Node,
-    units::{Percent, parse_duration},
+    units::Percent,
 };
 
 record! {
     /// A figure that the load balancer publishes for one side of a route, held against a limit. Only whole periods
     /// since the run began count; without requests it waits, and never passes.
-    MetricForm, "a metric gate", choice "`name` or `ratio`" "plan::unknown-field" {
+    MetricForm, "a metric gate", choice "`name` or `ratio`" "plan::unknown-field" as MetricChoice {
         /// The route whose traffic is measured.
         "route" route: Required String,
         /// Whose: `stable` or `candidate`.
         "side" side: Required Side,
         /// The metric in `AWS/ApplicationELB`, such as `TargetResponseTime`, or of a function in `AWS/Lambda`; with
         /// `statistic`.
-        "name" name: Choice String,
+        "name" name: Choice as Name String,
         /// One count in relation to another, in place of `name`.
-        "ratio" ratio: Choice RatioForm,
+        "ratio" ratio: Choice as Ratio RatioForm,
         /// With `name`: `sum`, `average`, `minimum`, `maximum`, `sample-count`, or a percentile such as `p99`.
         "statistic" statistic: Optional Statistic,
         /// The most it may be: `500ms`, `1%` or a number.
@@ -146,164 +145,110 @@ record! {
     }
 }
 
-/// Forms that are one word, read by a function that says nothing but no.
-macro_rules! single {
-    ($($type:ty, $what:literal, $json:tt, $pattern:literal, $help:literal, $parse:path;)*) => {$(
-        impl Form for $type {
-            const WHAT: &'static str = $what;
-
-            fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
-                let text = node.scalar(Self::WHAT, problems)?;
-                let value = $parse(text);
-                if value.is_none() {
-                    problems.push(
-                        Problem::error("plan::measure", format!("`{text}` is not {}", Self::WHAT))
-                            .at(node.span, "not understood")
-                            .help($help),
-                    );
-                }
-                value
-            }
-
-            fn schema(definitions: &mut Definitions) -> serde_json::Value {
-                let form = json!({ "type": $json, "pattern": $pattern });
-                or_parameter(&form, definitions)
-            }
-        }
-    )*};
-}
-
-single! {
-    Statistic, "a statistic", "string",
-        "^(sum|average|minimum|maximum|sample-count|p[0-9]{1,3}(\\.[0-9])?)$",
-        "write `sum`, `average`, `minimum`, `maximum`, `sample-count` or a percentile such as `p99`",
-        statistic;
-    Limit, "a limit", ["string", "number"], "^[0-9].*$", "write a time (`500ms`), a share (`1%`) or a number", limit;
-    Periods, "a number of periods", "string", "^[0-9]+ of [0-9]+$",
-        "write `2 of 3`: at most 100, the first not above the second", periods;
-    Allowance, "an allowance", "string", "^[0-9.]+ ?(x|pp)( ?\\+ ?[0-9.]+ ?pp)?$",
-        "write `1.1x + 0.05pp`, `1.1x` or `0.05pp`", allowance;
-    Burn, "a burn rate", "string", "^[0-9.]+x in [0-9a-z]+ and [0-9a-z]+$",
-        "write `14.4x in 1h and 5m`: whole minutes, the longer window first", burn;
-    Hours, "hours of a day", "string", "^[0-9]{2}:[0-9]{2} ?- ?[0-9]{2}:[0-9]{2}$",
-        "write `09:00-16:30`, or `22:00-06:00` into the next day: two digits each, at most `24:00`", Hours::parse;
-    Zone, "a time zone", "string", "^(UTC|[+-][0-9]{2}:[0-9]{2}|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+)$",
-        "write `UTC`, an offset such as `+02:00`, or a name such as `Europe/Berlin`", Zone::parse;
-    Dates, "a date or a span of dates", "string",
-        "^[0-9]{4}-[0-9]{2}-[0-9]{2}( to [0-9]{4}-[0-9]{2}-[0-9]{2})?$",
-        "write `2026-12-24` or `2026-12-24 to 2027-01-02`", Dates::parse;
-}
-
 words! {
+    Baseline, "something to compare with" { "stable" => Baseline::Stable, "paired" => Baseline::Paired }
     Day, "a day of the week" {
         "mon" => Day::Mon, "tue" => Day::Tue, "wed" => Day::Wed, "thu" => Day::Thu, "fri" => Day::Fri,
         "sat" => Day::Sat, "sun" => Day::Sun,
     }
 }
 
-fn burn(text: &str) -> Option<Burn> {
-    let (rate, windows) = text.split_once("x in ")?;
-    let (long, short) = windows.split_once(" and ")?;
-    let rate = u32::try_from(decimal(rate.trim_end(), 3)?).ok().filter(|rate| *rate > 0)?;
-    let (long, short) = (parse_duration(long.trim()).ok()?, parse_duration(short.trim()).ok()?);
-    let minutes = |window: Duration| !window.is_zero() && window.as_millis().is_multiple_of(60_000);
-    // More minutes than one call answers are not asked for.
-    let fits = minutes(long) && minutes(short) && short < long && long <= LONGEST_WINDOW;
-    fits.then_some(Burn { rate, long, short })
-}
-
-/// `GetMetricData` keeps minutes for 15 days, and answers this many well within one call.
-const LONGEST_WINDOW: Duration = Duration::from_hours(72);
-
-fn statistic(text: &str) -> Option<Statistic> {
-    match text {
-        "sum" => Some(Statistic::Sum),
-        "average" => Some(Statistic::Average),
-        "minimum" => Some(Statistic::Minimum),
-        "maximum" => Some(Statistic::Maximum),
-        "sample-count" => Some(Statistic::SampleCount),
-        _ => {
-            let tenths = decimal(text.strip_prefix('p')?, 1).filter(|t| (1..=1_000).contains(t))?;
-            u16::try_from(tenths).ok().map(Statistic::Percentile)
+impl MetricForm {
+    pub(super) fn of(gate: &MetricGate) -> Self {
+        let (name, statistic, ratio) = match &gate.measure {
+            Measure::One { name, statistic } => {
+                (Slot::of(name.clone()), Slot::of(*statistic), Slot::Absent)
+            }
+            Measure::Ratio { of, to } => {
+                (Slot::Absent, Slot::Absent, Slot::of(RatioForm::of(of, to)))
+            }
+        };
+        let (below, above) = match gate.bound {
+            Bound::Below => (Slot::of(gate.limit), Slot::Absent),
+            Bound::Above => (Slot::Absent, Slot::of(gate.limit)),
+        };
+        Self {
+            route: Slot::of(gate.route.to_string()),
+            side: Slot::of(gate.side),
+            name,
+            ratio,
+            statistic,
+            below,
+            above,
+            periods: Slot::of(gate.periods),
+            period: Slot::of(gate.period),
+            min_samples: Slot::of(Whole(gate.min_samples)),
         }
     }
 }
 
-fn limit(text: &str) -> Option<Limit> {
-    if let Ok(percent) = text.parse::<Percent>() {
-        Some(Limit::Share(percent))
-    } else if let Some(number) = decimal(text, 3) {
-        Some(Limit::Number(number))
-    } else {
-        parse_duration(text).ok().map(Limit::Time)
+impl RatioForm {
+    fn of(of: &str, to: &str) -> Self {
+        Self { of: Slot::of(of.to_owned()), to: Slot::of(to.to_owned()) }
     }
 }
 
-fn periods(text: &str) -> Option<Periods> {
-    let (breaching, of) = text.split_once(" of ")?;
-    let number = |text: &str| text.trim().parse::<u32>().ok().filter(|n| (1..=100).contains(n));
-    let (breaching, of) = (number(breaching)?, number(of)?);
-    (breaching <= of).then_some(Periods { breaching, of })
-}
-
-fn allowance(text: &str) -> Option<Allowance> {
-    let parts: Vec<&str> = text.split('+').map(str::trim).collect();
-    let ratio = |part: &str| decimal(part.strip_suffix('x')?.trim_end(), 3);
-    let points = |part: &str| decimal(part.strip_suffix("pp")?.trim_end(), 4);
-    let (ratio, absolute) = match parts[..] {
-        [only] if only.ends_with("pp") => (1_000, points(only)?),
-        [only] => (ratio(only)?, 0),
-        [first, second] => (ratio(first)?, points(second)?),
-        _ => return None,
-    };
-    let fits = (1_000..=1_000_000).contains(&ratio) && absolute <= 1_000_000;
-    let whole = |units: u64| u32::try_from(units).ok();
-    fits.then_some(Allowance { ratio: whole(ratio)?, absolute: whole(absolute)? })
-}
-
-/// A decimal number in units of 10^-`places`; `None` when it needs more places.
-fn decimal(text: &str, places: usize) -> Option<u64> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 9 || part.len() > places || !digits(whole) || !digits(part)
-    {
-        return None;
+impl CompareForm {
+    pub(super) fn of(gate: &CompareGate) -> Self {
+        // A weight means nothing alone; left out, the digests of older plans stay.
+        let weight = match gate.latency {
+            None => Slot::Absent,
+            Some(_) => Slot::of(Whole(gate.errors.weight)),
+        };
+        let Comparison { tolerance, margin, weight: _ } = gate.errors;
+        let (tolerance, margin) = (Slot::of(tolerance), Slot::of(margin));
+        Self {
+            route: Slot::of(gate.route.to_string()),
+            // Not spelled out where it is as ever, so that the digests of older plans stay.
+            baseline: match gate.baseline {
+                Baseline::Stable => Slot::Absent,
+                Baseline::Paired => Slot::of(Baseline::Paired),
+            },
+            errors: Slot::of(ErrorsForm { tolerance, margin, weight }),
+            latency_above: Slot::of_some(gate.latency.map(LatencyAboveForm::of)),
+            alpha: Slot::of(gate.alpha),
+            settle: Slot::of(gate.settle),
+            warmup: Slot::of(gate.warmup),
+            min_canary_requests: Slot::of(Whole(gate.min_canary_requests)),
+            deadline: Slot::of(gate.deadline),
+            artifact: Slot::of_some(gate.artifact.clone().map(Literal)),
+        }
     }
-    format!("{whole}{part:0<places$}").parse().ok()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_value_reads_back_as_it_is_shown() {
-        for text in ["1.1x + 0.05pp", "1.5x + 0.1pp", "2x + 0pp"] {
-            assert_eq!(allowance(text).unwrap().to_string(), text);
+impl LatencyAboveForm {
+    fn of(LatencyAbove { threshold, compared }: LatencyAbove) -> Self {
+        let Comparison { tolerance, margin, weight } = compared;
+        Self {
+            threshold: Slot::of(threshold),
+            tolerance: Slot::of(tolerance),
+            margin: Slot::of(margin),
+            weight: Slot::of(Whole(weight)),
         }
-        assert_eq!(allowance("0.05pp").unwrap().to_string(), "1x + 0.05pp");
-        for text in ["500ms", "1%", "12.5", "0.001"] {
-            assert_eq!(limit(text).unwrap().to_string(), text);
-        }
-        assert_eq!(statistic("p99.9").unwrap().to_string(), "p99.9");
-        assert_eq!(statistic("p50").unwrap().to_string(), "p50");
-        assert_eq!(periods("2 of 3").unwrap().to_string(), "2 of 3");
-        assert_eq!(burn("14.4x in 1h and 5m").unwrap().to_string(), "14.4x in 1h and 5m");
     }
+}
 
-    #[test]
-    fn what_makes_no_sense_is_refused() {
-        for text in ["0.9x", "1.1", "x", "1.1x + 1.1x", "-1x", "", "1.1x + 0.00001pp"] {
-            assert_eq!(allowance(text), None, "{text}");
+impl ErrorBudgetForm {
+    pub(super) fn of(gate: &ErrorBudgetGate) -> Self {
+        Self {
+            route: Slot::of(gate.route.to_string()),
+            side: Slot::of(gate.side),
+            objective: Slot::of(gate.objective),
+            ratio: Slot::of(RatioForm::of(&gate.of, &gate.to)),
+            burn: Slot::of(unplaced(gate.burns.iter().copied())),
+            min_samples: Slot::of(Whole(gate.min_samples)),
         }
-        for text in ["3 of 2", "0 of 1", "2", "1 of 1000"] {
-            assert_eq!(periods(text), None, "{text}");
-        }
-        for text in ["0x in 1h and 5m", "2x in 5m and 1h", "2x in 1h", "2x in 90s and 30s", "2x"] {
-            assert_eq!(burn(text), None, "{text}");
-        }
-        for text in ["p0", "p101", "median", "p"] {
-            assert_eq!(statistic(text), None, "{text}");
+    }
+}
+
+impl WindowForm {
+    pub(super) fn of(window: &Window) -> Self {
+        let except = unplaced(window.except.iter().copied());
+        Self {
+            days: Slot::of(unplaced(window.days.iter().copied())),
+            hours: Slot::of(window.hours),
+            zone: Slot::of(window.zone.clone()),
+            except: if except.is_empty() { Slot::Absent } else { Slot::of(except) },
         }
     }
 }

@@ -1,44 +1,80 @@
 //! The names that a plan gives its parts, and those of its two sides; everything else of the model is built on them.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{
+    borrow::Borrow,
+    fmt,
+    hash::{Hash, Hasher},
+    iter,
+    sync::Arc,
+};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(Arc<str>);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name {
+            // Names are compared all the time, and differ within their first letters.
+            head: u64,
+            text: Arc<str>,
+        }
 
         impl $name {
             pub fn new(name: impl Into<Arc<str>>) -> Self {
-                Self(name.into())
+                let text = name.into();
+                Self { head: head(&text), text }
             }
 
             pub fn as_str(&self) -> &str {
-                &self.0
+                &self.text
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(&self.text)
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
+                fmt::Debug::fmt(&self.text, f)
             }
         }
 
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
-                &self.0
+                &self.text
+            }
+        }
+
+        // As its text, by which it may be looked up.
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.text.hash(state);
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.text.serialize(serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Arc::<str>::deserialize(deserializer).map(Self::new)
             }
         }
     };
+}
+
+/// The first eight bytes as a number, which stands in the order of the texts themselves: where two differ, so do the
+/// texts, in the same direction.
+fn head(text: &str) -> u64 {
+    let bytes = text.bytes().chain(iter::repeat(0)).take(8);
+    bytes.fold(0, |head, byte| head << 8 | u64::from(byte))
 }
 
 name_type!(
@@ -97,5 +133,21 @@ impl fmt::Display for Side {
             Self::Stable => "stable",
             Self::Candidate => "candidate",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn names_stand_in_the_order_of_their_texts(a in "[ -~\u{0}\u{e4}]{0,12}", b in "[ -~\u{0}\u{e4}]{0,12}") {
+            let names = [&a, &b].map(|text| StepId::new(text.as_str()));
+            prop_assert_eq!(names[0].cmp(&names[1]), a.cmp(&b));
+            prop_assert_eq!(names[0] == names[1], a == b);
+        }
     }
 }

@@ -7,10 +7,10 @@ use regex_lite::{Regex, RegexBuilder};
 
 use super::{
     form::{Form, Named, Slot},
+    plan_form::ParamForm,
     problem::{Problem, did_you_mean, enough, listed},
     source::parse,
     span::{SourceFile, Span, Spanned},
-    syntax::ParamForm,
     tree::{MAX_TEXT, Node, Style, Value, too_much_text},
 };
 
@@ -119,6 +119,16 @@ fn resolve(
             .help("add a `default:`"),
         ),
         (Some(_) | None, Some(_) | None) => {}
+    }
+    if let Some(default) = form.default.given().filter(|default| default.value.0.contains("${")) {
+        problems.push(
+            Problem::warning(
+                "lint::param-in-default",
+                format!("the default of `{}` stands for itself", name.value),
+            )
+            .at(default.span, "parameters are not filled in here")
+            .help("put the parameters together where they are used, such as `${app}-${side}`"),
+        );
     }
     let value = given.or(form.default.given().map(|d| d.value.0.as_str()));
     let Some(value) = value else {
@@ -362,5 +372,7 @@ mod tests {
         let early = "params: { p: { pattern: 'a)|(.*' } }\na: ${p}\n";
         assert_eq!(codes(early, &[("p", "zzz")]), ["plan::param-pattern"]);
         assert_eq!(codes("params: { p: { default: 1 } }\n", &[]), ["lint::unused"]);
+        let nested = "params: { a: { default: x }, p: { default: '${a}-y' } }\nb: ${a}${p}\n";
+        assert_eq!(codes(nested, &[]), ["lint::param-in-default"]);
     }
 }

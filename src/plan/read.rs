@@ -7,10 +7,10 @@ use super::{
     form::Form,
     model::Plan,
     params,
+    plan_form::PlanForm,
     problem::{Problem, Problems},
     source::parse,
     span::SourceFile,
-    syntax::PlanForm,
 };
 
 /// A plan that can run, with what is doubtful about it.
@@ -60,8 +60,8 @@ mod tests {
 
     use super::*;
     use crate::plan::{
-        model::*,
         names::{Member, RouteName, StepId},
+        route::*,
         sample::{
             BLUE_GREEN, CANARY, EIGHT_MISTAKES, EVERYTHING, HEAD, codes, codes_with, drawn, plan,
             read_with,
@@ -112,8 +112,9 @@ mod tests {
     #[test]
     fn every_mistake_has_its_code() {
         let steps = |steps: &str| codes_with(&format!("steps:\n{steps}"));
-        let shift =
-            |extra: &str| steps(&format!("  - shift: {{ route: web, candidate: 5%, {extra} }}\n"));
+        let shift = |extra: &str| {
+            steps(&format!("  - shift: {{ route: web, candidate: 100%, {extra} }}\n"))
+        };
         assert_eq!(shift("bake: 10m, gates: [errors]"), [""; 0]);
         assert_eq!(shift("gates: [errors, errors]"), ["plan::repeated"]);
         assert_eq!(shift("bake: 1h, gates: [errors], timeout: 1h"), ["plan::timeout"]);

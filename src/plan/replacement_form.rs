@@ -1,11 +1,14 @@
-//! What a person may write in the steps that replace a fleet's software where it stands.
+//! What a person may write in the steps that replace a fleet's software where it stands, and how they are written back.
 
 use std::time::Duration;
 
 use super::{
-    form::List,
-    form::record,
-    replacement::{Bundle, Protected, Standby},
+    form::{List, Slot, unplaced},
+    names::GateName,
+    record::record,
+    replacement::{
+        Bundle, Deploy, Extent, Matching, Protected, Refresh, Replace, Revision, Standby,
+    },
     scalar::{Whole, words},
     units::Percent,
 };
@@ -18,13 +21,6 @@ record! {
         "fleet" fleet: Required String,
         /// The number of the launch template's version; the template is the one the group uses.
         "version" version: Required Whole<1, 1_000_000_000>,
-        /// Stops here and holds until the next step goes on, such as `20%`; `100%` unless told.
-        "up-to" up_to: Optional Percent,
-        /// How long the gates have to hold after that; not at all unless told.
-        "bake" bake: Optional Duration,
-        /// The gates that are watched all the while, by name. One that fails or cannot tell stops the refresh where it
-        /// is; more failures than it forgives end the step.
-        "gates" gates: Optional List<String>,
         /// The share of the group that stays in service; `90%` unless told.
         "min-healthy" min_healthy: Optional Percent,
         /// By how much the group may grow meanwhile; `0%` unless told. With `min-healthy: 100%` new instances come
@@ -38,6 +34,13 @@ record! {
         "scale-in-protected" scale_in_protected: Optional Protected,
         /// Leaves instances alone that run this version already; `true` unless told.
         "skip-matching" skip_matching: Optional bool,
+        /// Stops here and holds until the next step goes on, such as `20%`; `100%` unless told.
+        "up-to" up_to: Optional Percent,
+        /// How long the gates have to hold after that; not at all unless told.
+        "bake" bake: Optional Duration,
+        /// The gates that are watched all the while, by name. One that fails or cannot tell stops the refresh where it
+        /// is; more failures than it forgives end the step.
+        "gates" gates: Optional List<String>,
         /// How long the step may take with its bake; two hours more than the bake unless told.
         "timeout" timeout: Optional Duration,
     }
@@ -66,13 +69,13 @@ record! {
 
 record! {
     /// What CodeDeploy deploys.
-    RevisionForm, "a revision", choice "`s3`, `github` or `app-spec`" "plan::unknown-field" {
+    RevisionForm, "a revision", choice "`s3`, `github` or `app-spec`" "plan::unknown-field" as RevisionChoice {
         /// A bundle in S3.
-        "s3" s3: Choice BundleForm,
+        "s3" s3: Choice as S3 BundleForm,
         /// A commit on GitHub.
-        "github" github: Choice CommitForm,
+        "github" github: Choice as GitHub CommitForm,
         /// The text of an `AppSpec`, for ECS and Lambda.
-        "app-spec" app_spec: Choice String,
+        "app-spec" app_spec: Choice as AppSpec String,
     }
 }
 
@@ -140,4 +143,72 @@ words! {
         "zip" => Self::Zip, "tar" => Self::Tar, "tgz" => Self::Tgz, "yaml" => Self::Yaml, "json" => Self::Json,
     }
     UpToReady, "a place to stop" { "ready" => Self }
+}
+
+impl RefreshForm {
+    pub(super) fn of(replace: &Replace, refresh: &Refresh, timeout: Slot<Duration>) -> Self {
+        Self {
+            fleet: Slot::of(replace.fleet.to_string()),
+            version: Slot::of(Whole(refresh.version)),
+            min_healthy: Slot::of(refresh.min_healthy),
+            surge: Slot::of(refresh.surge),
+            warm_up: Slot::of_some(refresh.warm_up),
+            standby: Slot::of(refresh.standby),
+            scale_in_protected: Slot::of(refresh.scale_in_protected),
+            skip_matching: Slot::of(refresh.matching == Matching::Skip),
+            up_to: match replace.extent {
+                Extent::UpTo(share) => Slot::of(share),
+                // A refresh never waits to be ready: only deployments move traffic.
+                Extent::Ready | Extent::Whole => Slot::Absent,
+            },
+            bake: Slot::of(replace.bake),
+            gates: gate_names(&replace.gates),
+            timeout,
+        }
+    }
+}
+
+impl DeployForm {
+    pub(super) fn of(replace: &Replace, deploy: &Deploy, timeout: Slot<Duration>) -> Self {
+        Self {
+            fleet: Slot::of(replace.fleet.to_string()),
+            revision: Slot::of(RevisionForm::of(&deploy.revision)),
+            config: Slot::of_some(deploy.config.clone()),
+            up_to: match replace.extent {
+                Extent::Ready => Slot::of(UpToReady),
+                // A deployment does not stop at a share.
+                Extent::UpTo(_) | Extent::Whole => Slot::Absent,
+            },
+            bake: Slot::of(replace.bake),
+            gates: gate_names(&replace.gates),
+            timeout,
+        }
+    }
+}
+
+impl RevisionForm {
+    fn of(revision: &Revision) -> Self {
+        let mut form = Self { s3: Slot::Absent, github: Slot::Absent, app_spec: Slot::Absent };
+        match revision {
+            Revision::S3 { bucket, key, version, bundle } => {
+                form.s3 = Slot::of(BundleForm {
+                    bucket: Slot::of(bucket.clone()),
+                    key: Slot::of(key.clone()),
+                    version: Slot::of_some(version.clone()),
+                    bundle: Slot::of(*bundle),
+                });
+            }
+            Revision::GitHub { repository, commit } => {
+                let (repository, commit) = (Slot::of(repository.clone()), Slot::of(commit.clone()));
+                form.github = Slot::of(CommitForm { repository, commit });
+            }
+            Revision::AppSpec(spec) => form.app_spec = Slot::of(spec.clone()),
+        }
+        form
+    }
+}
+
+/// Gates by name.
+pub(super) fn gate_names(gates: &[GateName]) -> Slot<List<String>> {
+    Slot::of(unplaced(gates.iter().map(ToString::to_string)))
 }

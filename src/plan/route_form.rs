@@ -1,50 +1,59 @@
-//! What a person may write under `routes`: where traffic is split, and between which two sides.
+//! What a person may write under `routes`: where traffic is split, and between which two sides. And how it is written
+//! back.
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::{
-    form::List,
-    form::{Definitions, Form, record},
-    model::RecordType,
-    problem::Problem,
-    scalar::Whole,
-    tree::Node,
+    form::{List, Slot, unplaced},
+    names::Member,
+    place::Place,
+    place_form::AwsForm,
+    record::record,
+    route::{
+        Alias, ListenerRule, RecordSet, RecordType, Route, RouteKind, Sides, Stage, StageCache,
+    },
+    route_values::{NewVersion, Priority, Published, Serving},
+    scalar::{Whole, words},
+    sides_form::SideKeys,
+    stage_values::{Deployment, Variables},
 };
 
 record! {
     /// A place where traffic is split between two sides.
-    RouteForm, "a route", choice "kind of route" "plan::unknown-route-kind" {
+    RouteForm, "a route", choice "kind of route" "plan::unknown-route-kind" as RouteChoice {
         /// The forward action of an Application Load Balancer.
-        "alb" alb: Choice AlbForm,
+        "alb" alb: Choice as Alb AlbForm,
         /// The listener of a Network Load Balancer.
-        "nlb" nlb: Choice NlbForm,
+        "nlb" nlb: Choice as Nlb NlbForm,
         /// Weighted records of Route 53.
-        "route53" route53: Choice Route53Form,
+        "route53" route53: Choice as Route53 Route53Form,
         /// The alias of a Lambda function.
-        "lambda" lambda: Choice AliasForm,
+        "lambda" lambda: Choice as Lambda AliasForm,
+        /// The stage of a REST API in Amazon API Gateway, with its canary.
+        "api-gateway" api_gateway: Choice as ApiGateway StageForm,
+        /// Where it is, if not where the rest of the plan is.
+        "aws" aws: Optional AwsForm,
     }
 }
 
 record! {
     /// The forward action of a rule, or the default action of a listener, that splits traffic between two target
     /// groups. Name the sides with `stable` and `candidate`, or name a `pair` and let the weights tell.
-    AlbForm, "an alb route", choice "`rule`, `listener`, `load-balancer` or `rules`" "plan::unknown-field" {
-        /// The ARN of a listener rule.
-        "rule" rule: Choice String,
-        /// The ARN of a listener, for its default action.
-        "listener" listener: Choice String,
+    AlbForm, "an alb route", choice "`rule`, `listener`, `load-balancer` or `rules`" "plan::unknown-field" as AlbChoice {
         /// The name of a load balancer; its listener is told by `port`.
-        "load-balancer" load_balancer: Choice String,
+        "load-balancer" load_balancer: Choice as LoadBalancer String,
         /// The port of the listener, with `load-balancer`.
         "port" port: Optional Whole<1, 65_535>,
         /// The priority of the rule, with `load-balancer`; without it, or as `default`, the listener's default action is
         /// meant.
         "priority" priority: Optional Priority,
+        /// The ARN of a listener rule.
+        "rule" rule: Choice as Rule String,
+        /// The ARN of a listener, for its default action.
+        "listener" listener: Choice as Listener String,
         /// Several rules and listeners with the same two target groups, such as those for port 80 and 443. They are
         /// moved and put back together.
-        "rules" rules: Choice List<RuleForm>,
+        "rules" rules: Choice as Rules List<RuleForm>,
         /// The target group that serves today, by name or ARN.
         "stable" stable: Optional String,
         /// The target group of the new version.
@@ -61,33 +70,33 @@ record! {
 
 record! {
     /// One of several rules of a route, or the default action of a listener.
-    RuleForm, "a rule", choice "`rule`, `listener` or `load-balancer`" "plan::unknown-field" {
-        /// The ARN of a listener rule.
-        "rule" rule: Choice String,
-        /// The ARN of a listener, for its default action.
-        "listener" listener: Choice String,
+    RuleForm, "a rule", choice "`rule`, `listener` or `load-balancer`" "plan::unknown-field" as RuleChoice {
         /// The name of a load balancer; its listener is told by `port`.
-        "load-balancer" load_balancer: Choice String,
+        "load-balancer" load_balancer: Choice as LoadBalancer String,
         /// The port of the listener, with `load-balancer`.
         "port" port: Optional Whole<1, 65_535>,
         /// The priority of the rule, with `load-balancer`; without it, or as `default`, the listener's default action is
         /// meant.
         "priority" priority: Optional Priority,
+        /// The ARN of a listener rule.
+        "rule" rule: Choice as Rule String,
+        /// The ARN of a listener, for its default action.
+        "listener" listener: Choice as Listener String,
     }
 }
 
 record! {
     /// The listener of a Network Load Balancer that splits new connections between two target groups. Name the sides
     /// with `stable` and `candidate`, or name a `pair` and let the weights tell.
-    NlbForm, "an nlb route", choice "`listener`, `load-balancer` or `listeners`" "plan::unknown-field" {
-        /// The ARN of a listener.
-        "listener" listener: Choice String,
+    NlbForm, "an nlb route", choice "`listener`, `load-balancer` or `listeners`" "plan::unknown-field" as NlbChoice {
         /// The name of a load balancer; its listener is told by `port`.
-        "load-balancer" load_balancer: Choice String,
+        "load-balancer" load_balancer: Choice as LoadBalancer String,
         /// The port of the listener, with `load-balancer`.
         "port" port: Optional Whole<1, 65_535>,
+        /// The ARN of a listener.
+        "listener" listener: Choice as Listener String,
         /// Several listeners with the same two target groups. They are moved and put back together.
-        "listeners" listeners: Choice List<ListenerForm>,
+        "listeners" listeners: Choice as Listeners List<ListenerForm>,
         /// The target group that serves today, by name or ARN.
         "stable" stable: Optional String,
         /// The target group of the new version.
@@ -102,13 +111,13 @@ record! {
 
 record! {
     /// One of several listeners of a route.
-    ListenerForm, "a listener", choice "`listener` or `load-balancer`" "plan::unknown-field" {
-        /// The ARN of a listener.
-        "listener" listener: Choice String,
+    ListenerForm, "a listener", choice "`listener` or `load-balancer`" "plan::unknown-field" as ListenerChoice {
         /// The name of a load balancer; its listener is told by `port`.
-        "load-balancer" load_balancer: Choice String,
+        "load-balancer" load_balancer: Choice as LoadBalancer String,
         /// The port of the listener, with `load-balancer`.
         "port" port: Optional Whole<1, 65_535>,
+        /// The ARN of a listener.
+        "listener" listener: Choice as Listener String,
     }
 }
 
@@ -145,54 +154,206 @@ record! {
         /// The version that serves today. `alias`, which is meant unless told, is whatever the alias points to when the
         /// run starts.
         "stable" stable: Optional Serving,
-        /// The number of the new version; it has to be published.
-        "candidate" candidate: Required Whole<1, 4_294_967_295>,
+        /// The number of the new version, where it has been published; `published` where a step `publish` of this plan does
+        /// that.
+        "candidate" candidate: Required NewVersion,
         /// How long requests may still reach a version after its weight was taken away; `30s` unless told.
         "settle" settle: Optional Duration,
     }
 }
 
-/// The version of a function that serves today.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Serving {
-    Alias,
-    Version(u32),
+record! {
+    /// The stage of a REST API, whose requests are split between the deployment that it serves and a canary of another. At
+    /// the end it serves that one alone.
+    StageForm, "an api-gateway route" {
+        /// The id of the REST API. An HTTP API has no canary: split the alias of its function instead.
+        "api" api: Required String,
+        /// The name of the stage.
+        "stage" stage: Required String,
+        /// The deployment that serves today. `stage`, which is meant unless told, is whatever the stage serves when the run
+        /// starts.
+        "stable" stable: Optional Deployment,
+        /// The id of the new deployment.
+        "candidate" candidate: Required String,
+        /// Stage variables of the candidate, in place of or beside those of the stage. They become the stage's when it has
+        /// all the traffic, and go when it is taken back. Not for secrets.
+        "variables" variables: Optional Variables,
+        /// Whether the canary answers from what the stage has in its cache; `false` unless told.
+        "use-stage-cache" use_stage_cache: Optional bool,
+        /// How long requests may still reach a deployment after its weight was taken away; `30s` unless told.
+        "settle" settle: Optional Duration,
+    }
 }
 
-impl Form for Serving {
-    const WHAT: &'static str = "`alias` or the number of a version";
+words! {
+    RecordType, "a type of records" {
+        "A" => RecordType::A, "AAAA" => RecordType::Aaaa, "CNAME" => RecordType::Cname,
+    }
+}
 
-    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
-        match node.scalar(Self::WHAT, problems)? {
-            "alias" => Some(Self::Alias),
-            _ => Whole::<1, 4_294_967_295>::read(node, problems).map(|one| Self::Version(one.0)),
+impl RouteForm {
+    pub(super) fn of(route: &Route, around: &Place) -> Self {
+        let mut form = Self {
+            alb: Slot::Absent,
+            nlb: Slot::Absent,
+            route53: Slot::Absent,
+            lambda: Slot::Absent,
+            api_gateway: Slot::Absent,
+            aws: AwsForm::of(&route.place, around),
+        };
+        match &route.kind {
+            RouteKind::Alb(rules) => form.alb = Slot::of(AlbForm::of(rules, route)),
+            RouteKind::Nlb(listeners) => form.nlb = Slot::of(NlbForm::of(listeners, route)),
+            RouteKind::Route53(records) => {
+                form.route53 = Slot::of(Route53Form::of(records, route));
+            }
+            RouteKind::Lambda(alias) => form.lambda = Slot::of(AliasForm::of(alias, route)),
+            RouteKind::ApiGateway(stage) => {
+                form.api_gateway = Slot::of(StageForm::of(stage, route));
+            }
+        }
+        form
+    }
+}
+
+impl AlbForm {
+    fn of(rules: &[ListenerRule], route: &Route) -> Self {
+        let (only, rules) = match rules {
+            [only] => (RuleForm::of(only), Slot::Absent),
+            several => (RuleForm::NONE, Slot::of(unplaced(several.iter().map(RuleForm::of)))),
+        };
+        let RuleForm { load_balancer, port, priority, rule, listener } = only;
+        let SideKeys { stable, candidate, pair, group: _ } = SideKeys::of(&route.sides);
+        let baseline = Slot::of_some(route.baseline.as_ref().map(ToString::to_string));
+        let settle = Slot::of(route.settle);
+        Self {
+            load_balancer,
+            port,
+            priority,
+            rule,
+            listener,
+            rules,
+            stable,
+            candidate,
+            pair,
+            baseline,
+            settle,
         }
     }
-
-    fn schema(definitions: &mut Definitions) -> serde_json::Value {
-        let number = Whole::<1, 4_294_967_295>::schema(definitions);
-        json!({ "anyOf": [number, { "const": "alias" }] })
-    }
 }
 
-/// The place of a rule on its listener. AWS calls that of the default action `default`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Priority {
-    Default,
-    Rule(u32),
-}
+impl RuleForm {
+    const NONE: Self = Self {
+        load_balancer: Slot::Absent,
+        port: Slot::Absent,
+        priority: Slot::Absent,
+        rule: Slot::Absent,
+        listener: Slot::Absent,
+    };
 
-impl Form for Priority {
-    const WHAT: &'static str = Whole::<1, 50_000>::WHAT;
-
-    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
-        match node.scalar(Self::WHAT, problems)? {
-            "default" => Some(Self::Default),
-            _ => Whole::<1, 50_000>::read(node, problems).map(|priority| Self::Rule(priority.0)),
+    fn of(rule: &ListenerRule) -> Self {
+        match rule {
+            ListenerRule::Rule(arn) => Self { rule: Slot::of(arn.clone()), ..Self::NONE },
+            ListenerRule::DefaultOf(arn) => Self { listener: Slot::of(arn.clone()), ..Self::NONE },
+            ListenerRule::Named { load_balancer, port, priority } => Self {
+                load_balancer: Slot::of(load_balancer.clone()),
+                port: Slot::of(Whole(u32::from(*port))),
+                priority: Slot::of_some(priority.map(Priority::Rule)),
+                ..Self::NONE
+            },
         }
     }
+}
 
-    fn schema(definitions: &mut Definitions) -> serde_json::Value {
-        json!({ "anyOf": [Whole::<1, 50_000>::schema(definitions), { "const": "default" }] })
+impl NlbForm {
+    fn of(listeners: &[ListenerRule], route: &Route) -> Self {
+        let (only, listeners) = match listeners {
+            [only] => (ListenerForm::of(only), Slot::Absent),
+            several => {
+                (ListenerForm::NONE, Slot::of(unplaced(several.iter().map(ListenerForm::of))))
+            }
+        };
+        let ListenerForm { load_balancer, port, listener } = only;
+        let SideKeys { stable, candidate, pair, group: _ } = SideKeys::of(&route.sides);
+        let settle = Slot::of(route.settle);
+        Self { load_balancer, port, listener, listeners, stable, candidate, pair, settle }
+    }
+}
+
+impl ListenerForm {
+    const NONE: Self =
+        Self { load_balancer: Slot::Absent, port: Slot::Absent, listener: Slot::Absent };
+
+    /// Network Load Balancers have no rules, and so no priorities.
+    fn of(listener: &ListenerRule) -> Self {
+        match listener {
+            ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => {
+                Self { listener: Slot::of(arn.clone()), ..Self::NONE }
+            }
+            ListenerRule::Named { load_balancer, port, priority: _ } => Self {
+                load_balancer: Slot::of(load_balancer.clone()),
+                port: Slot::of(Whole(u32::from(*port))),
+                ..Self::NONE
+            },
+        }
+    }
+}
+
+impl Route53Form {
+    fn of(RecordSet { zone, name, kind }: &RecordSet, route: &Route) -> Self {
+        let SideKeys { stable, candidate, pair, group: _ } = SideKeys::of(&route.sides);
+        Self {
+            zone: Slot::of(zone.clone()),
+            name: Slot::of(name.clone()),
+            kind: Slot::of(*kind),
+            stable,
+            candidate,
+            pair,
+            settle: Slot::of(route.settle),
+        }
+    }
+}
+
+impl AliasForm {
+    fn of(Alias { function, name }: &Alias, route: &Route) -> Self {
+        let numbered = |number: &Member| NewVersion::Numbered(Published(number.clone()));
+        let serving = |number: &Member| Serving::Version(number.clone());
+        let (stable, candidate) = match &route.sides {
+            Sides::Serving { candidate } => (Serving::Alias, numbered(candidate)),
+            Sides::Made { stable } => {
+                (stable.as_ref().map_or(Serving::Alias, serving), NewVersion::ToBe)
+            }
+            Sides::Fixed { stable, candidate } | Sides::Pair([stable, candidate]) => {
+                (serving(stable), numbered(candidate))
+            }
+            Sides::Single(only) => (serving(only), numbered(only)),
+        };
+        Self {
+            function: Slot::of(function.clone()),
+            alias: Slot::of(name.clone()),
+            stable: Slot::of(stable),
+            candidate: Slot::of(candidate),
+            settle: Slot::of(route.settle),
+        }
+    }
+}
+
+impl StageForm {
+    fn of(Stage { api, name, overrides, cache }: &Stage, route: &Route) -> Self {
+        let named = |stable: &Member| Deployment::Named(stable.clone());
+        let stable = route.sides.stable().map_or(Deployment::Serving, named);
+        let variables = (!overrides.is_empty()).then(|| Variables(overrides.clone()));
+        Self {
+            api: Slot::of(api.clone()),
+            stage: Slot::of(name.clone()),
+            stable: Slot::of(stable),
+            candidate: Slot::of_some(route.sides.candidate().map(ToString::to_string)),
+            variables: Slot::of_some(variables),
+            use_stage_cache: match cache {
+                StageCache::Apart => Slot::Absent,
+                StageCache::Shared => Slot::of(true),
+            },
+            settle: Slot::of(route.settle),
+        }
     }
 }

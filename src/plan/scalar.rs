@@ -10,7 +10,8 @@ use super::{
     mismatch::{WHOLE, wrong_type},
     problem::{Problem, did_you_mean, listed},
     tree::{Entry, Node, Style, Value},
-    units::{DurationError, Percent, PercentError, parse_duration},
+    units::{DurationError, Percent, PercentError, format_duration, parse_duration},
+    yaml,
 };
 
 impl Node {
@@ -49,6 +50,10 @@ impl Form for String {
         node.scalar(Self::WHAT, problems).map(str::to_owned)
     }
 
+    fn write(&self) -> String {
+        yaml::text(self)
+    }
+
     fn schema(_: &mut Definitions) -> Json {
         json!({ "type": "string" })
     }
@@ -63,6 +68,10 @@ impl Form for Literal {
 
     fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
         node.scalar(Self::WHAT, problems).map(|text| Self(text.to_owned()))
+    }
+
+    fn write(&self) -> String {
+        yaml::text(&self.0)
     }
 
     fn schema(_: &mut Definitions) -> Json {
@@ -85,6 +94,10 @@ impl Form for Payload {
                 None
             }
         }
+    }
+
+    fn write(&self) -> String {
+        yaml::json(self.0.clone().into()).to_string()
     }
 
     fn schema(_: &mut Definitions) -> Json {
@@ -124,6 +137,10 @@ impl Form for bool {
         }
     }
 
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
     fn schema(_: &mut Definitions) -> Json {
         json!({ "type": "boolean" })
     }
@@ -159,9 +176,25 @@ impl<const MIN: u32, const MAX: u32> Form for Whole<MIN, MAX> {
         number.map(Self)
     }
 
+    fn write(&self) -> String {
+        self.0.to_string()
+    }
+
     fn schema(definitions: &mut Definitions) -> Json {
         let range = json!({ "type": "integer", "minimum": MIN, "maximum": MAX });
         or_parameter(&range, definitions)
+    }
+}
+
+/// A number below 1 may be meant as a fraction or as per cent.
+fn with_unit(text: &str) -> String {
+    let whole = text.parse::<f64>().ok().filter(|number| *number > 0.0 && *number < 1.0);
+    match whole {
+        Some(fraction) => format!(
+            "write `{text}%`, or `{}%` if a fraction is meant",
+            (fraction * 10_000.0).round() / 100.0
+        ),
+        None => format!("write `{text}%`"),
     }
 }
 
@@ -175,7 +208,7 @@ impl Form for Percent {
             Err(error) => error,
         };
         let (code, help) = match error {
-            PercentError::NoUnit => ("plan::unit", format!("write `{text}%`")),
+            PercentError::NoUnit => ("plan::unit", with_unit(text)),
             PercentError::OutOfRange => {
                 ("plan::out-of-range", "write a share between `0%` and `100%`".to_owned())
             }
@@ -189,6 +222,10 @@ impl Form for Percent {
                 .help(help),
         );
         None
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
     }
 
     fn schema(definitions: &mut Definitions) -> Json {
@@ -223,15 +260,19 @@ impl Form for Duration {
         None
     }
 
+    fn write(&self) -> String {
+        format_duration(*self)
+    }
+
     fn schema(definitions: &mut Definitions) -> Json {
         let pattern = "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
         or_parameter(&json!({ "type": "string", "pattern": pattern }), definitions)
     }
 }
 
-/// Gives an enum its words.
+/// Gives an enum its words. One that has none does not compile.
 macro_rules! words {
-    ($($type:ty, $what:literal { $($word:literal => $value:expr),* $(,)? })*) => {$(
+    ($($type:ty, $what:literal { $($word:literal => $value:path),* $(,)? })*) => {$(
         impl $crate::plan::form::Form for $type {
             const WHAT: &'static str = $what;
 
@@ -247,6 +288,13 @@ macro_rules! words {
                         None
                     }
                 }
+            }
+
+            fn write(&self) -> String {
+                match self {
+                    $($value => $word,)*
+                }
+                .to_owned()
             }
 
             fn schema(definitions: &mut $crate::plan::form::Definitions) -> serde_json::Value {

@@ -149,8 +149,8 @@ fn syntax_problem(source: &SourceFile, error: &ScanError) -> Problem {
         return problem;
     }
     let problem = Problem::error("plan::yaml", format!("not valid YAML: {}", error.info()));
-    let rest = source.text().get(at..).unwrap_or_default();
-    if rest.trim().is_empty() {
+    let (before, rest) = source.text().split_at_checked(at).unwrap_or((source.text(), ""));
+    let problem = if rest.trim().is_empty() {
         problem
             .at(Span::new(at, at), "the file ends here")
             .help("something opened further up is not closed; was the file cut off?")
@@ -158,7 +158,32 @@ fn syntax_problem(source: &SourceFile, error: &ScanError) -> Problem {
         problem
             .at(Span::new(at, at), "YAML cannot be read beyond this point")
             .help("check indentation, colons, quotes and brackets here and on the line before")
+    };
+    match unclosed(before) {
+        Some(opened) => problem.at(Span::new(opened, opened + 1), "opened here, and not closed"),
+        None => problem,
     }
+}
+
+/// The bracket that was opened last and is not closed, as a reader sees it: not within quotes or comments.
+fn unclosed(text: &str) -> Option<usize> {
+    let (mut open, mut quote, mut is_comment, mut last) = (Vec::new(), None, false, ' ');
+    for (at, c) in text.char_indices() {
+        match (c, quote) {
+            ('\n', _) if is_comment => is_comment = false,
+            _ if is_comment => {}
+            (c, Some(begun)) if c == begun && (begun == '\'' || last != '\\') => quote = None,
+            ('#', None) => is_comment = last.is_whitespace(),
+            ('"' | '\'', None) if last.is_whitespace() || "[{,:".contains(last) => quote = Some(c),
+            ('[' | '{', None) => open.push(at),
+            (']' | '}', None) => {
+                open.pop();
+            }
+            _ => {}
+        }
+        last = c;
+    }
+    open.pop()
 }
 
 #[cfg(test)]
@@ -222,6 +247,19 @@ mod tests {
         assert_eq!(codes("[".repeat(1_000_000)), ["plan::too-deep"]);
         assert_eq!(codes("{a: ".repeat(100_000)), ["plan::too-deep"]);
         assert_eq!(codes("- ".repeat(100_000)), ["plan::too-deep"]);
+    }
+
+    #[test]
+    fn a_bracket_that_is_not_closed_is_shown_where_it_was_opened() {
+        let opened = |text: &str| {
+            let mut problems = Vec::new();
+            parse(&SourceFile::new("p", text), &mut problems);
+            problems[0].labels.get(1).map(|label| label.span.start)
+        };
+        assert_eq!(opened("a: { b: { c: 1 }\nd: 2\n"), Some(3));
+        assert_eq!(opened("a: [1, { b: 2 }, 3\nc: 4\n"), Some(3));
+        assert_eq!(opened("a: [1, '[', \"{\"] # {\nb: [2\nc: 4\n"), Some(24));
+        assert_eq!(unclosed("a: [1] # [\n"), None);
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub(super) struct TreeBuilder {
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    /// Of these, how many stand there because an alias names them.
+    copied: usize,
     text: usize,
     root: Option<Node>,
 }
@@ -162,6 +164,7 @@ impl TreeBuilder {
     /// Counts what stands for a second time.
     fn copy(&mut self, node: &Node, span: Span) -> Result<(), Problem> {
         let (nodes, text) = size(node);
+        self.copied += nodes;
         self.count(nodes, span)?;
         self.text += text;
         if self.text <= MAX_TEXT { Ok(()) } else { Err(too_much_text(span)) }
@@ -172,10 +175,17 @@ impl TreeBuilder {
         if self.nodes <= MAX_NODES {
             return Ok(());
         }
-        let message = format!("the plan has more than {MAX_NODES} values, aliases followed");
+        let (followed, help) = match self.copied {
+            0 => ("", "split the plan; no run needs so many values"),
+            _ => (
+                ", aliases followed",
+                "aliases (`*name`) that name other aliases multiply; write the values out",
+            ),
+        };
+        let message = format!("the plan has more than {MAX_NODES} values{followed}");
         Err(Problem::error("plan::too-many-values", message)
             .at(span, "counted up to here")
-            .help("aliases (`*name`) that name other aliases multiply; write the values out"))
+            .help(help))
     }
 
     /// Where the collection that begins here points to.

@@ -163,7 +163,8 @@ impl Paired {
 }
 
 /// How finely a kind of route can split traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scale {
     /// Weights up to 999.
     LoadBalancer,

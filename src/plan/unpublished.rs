@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
+    gate::{Gate, GateKind},
     measure::Measure,
-    model::{Gate, GateKind, Route},
     names::{GateName, RouteName},
     problem::{Problem, did_you_mean},
+    route::Route,
     span::Span,
 };
 
@@ -29,6 +30,9 @@ pub(super) fn doubts(
             | GateKind::Compare(_)
             | GateKind::Command(_)
             | GateKind::Lambda(_)
+            | GateKind::Queue(_)
+            | GateKind::Stream(_)
+            | GateKind::Invoke(_)
             | GateKind::Window(_) => continue,
         };
         // A route that cannot be measured has been told of.

@@ -14,6 +14,8 @@ pub struct AwsCommand {
     /// `elbv2 modify-rule`.
     operation: &'static str,
     options: Vec<(&'static str, Word)>,
+    /// What whoever types it has to know, as comments.
+    remarks: Vec<String>,
 }
 
 /// What an option says.
@@ -26,7 +28,7 @@ enum Word {
 
 impl AwsCommand {
     pub(super) fn new(operation: &'static str) -> Self {
-        Self { operation, options: Vec::new() }
+        Self { operation, options: Vec::new(), remarks: Vec::new() }
     }
 
     pub(super) fn with(mut self, option: &'static str, value: impl fmt::Display) -> Self {
@@ -36,6 +38,16 @@ impl AwsCommand {
 
     pub(super) fn with_answer(mut self, option: &'static str, command: Self) -> Self {
         self.options.push((option, Word::Answer(command)));
+        self
+    }
+
+    /// A comment says so: how a role is assumed is for each to know.
+    pub(super) fn acting_as(self, role: &str) -> Self {
+        self.remarked(format!("as {}", quoted(role)))
+    }
+
+    pub(super) fn remarked(mut self, remark: impl Into<String>) -> Self {
+        self.remarks.push(remark.into());
         self
     }
 
@@ -51,7 +63,9 @@ impl AwsCommand {
 
     /// The same command over several lines, none wider than a terminal unless a word alone is. A shell reads them as one.
     pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("aws {}", self.operation)];
+        let mut lines: Vec<String> =
+            self.remarks.iter().map(|remark| format!("# {remark}")).collect();
+        lines.push(format!("aws {}", self.operation));
         for (option, word) in &self.options {
             if let Some(last) = lines.last_mut() {
                 last.push_str(" \\");
@@ -83,7 +97,8 @@ impl fmt::Display for AwsCommand {
         self.options.iter().try_for_each(|(option, word)| match word {
             Word::Known(value) => write!(f, " --{option} {}", quoted(value)),
             Word::Answer(command) => write!(f, " --{option} \"$({command})\""),
-        })
+        })?;
+        self.remarks.iter().try_for_each(|remark| write!(f, " # {remark}"))
     }
 }
 
@@ -94,7 +109,7 @@ impl Serialize for AwsCommand {
 }
 
 /// As a shell takes a word, whatever is in it.
-fn quoted(value: &str) -> String {
+pub fn quoted(value: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !value.is_empty() && value.chars().all(is_plain) {
         value.to_owned()
@@ -140,5 +155,13 @@ mod tests {
         assert_eq!(quoted("arn:aws:x/y_1"), "arn:aws:x/y_1");
         assert_eq!(quoted("$(rm) it's"), r"'$(rm) it'\''s'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_role_is_told_where_a_shell_passes_over_it() {
+        let role = "arn:aws:iam::1:role/deploy";
+        let command = AwsCommand::new("lambda get-alias").with("name", "live").acting_as(role);
+        assert_eq!(command.to_string(), format!("aws lambda get-alias --name live # as {role}"));
+        assert_eq!(command.lines()[0], format!("# as {role}"));
     }
 }

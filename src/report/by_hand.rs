@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use super::{
     AttentionView, AwsCommand, DriftView,
-    paste::{actions, commands, in_region, listener},
+    paste::{actions, commands, listener, placed},
     words,
 };
 use crate::{
     plan::{Header, Member, Side},
-    rollout::{Bindings, Bound, Medium, Picture, Target, TestRoute, Timestamp},
+    rollout::{Bindings, Picture, RouteBound, RouteService, Target, TestRoute, Timestamp},
 };
 
 /// Whether a target is still there.
@@ -85,7 +85,7 @@ impl ByHand<'_> {
 
     fn look(&self, by_hand: &[String]) -> Vec<AwsCommand> {
         let all = if by_hand.is_empty() { Vec::new() } else { look(self.bindings, self.target) };
-        in_region(self.region, all)
+        placed((self.bindings, self.target), self.region, all)
     }
 }
 
@@ -98,20 +98,23 @@ fn again(
 ) -> Vec<AwsCommand> {
     match target {
         Target::Route(route) => match bindings.routes.get(route) {
-            Some(bound) if bound.medium == Medium::LoadBalancer => {
-                in_region(region, rules(bindings, bound, picture).unwrap_or_default())
+            Some(bound) if bound.service == RouteService::ElasticLoadBalancing => {
+                let all = rules(bindings, bound, picture).unwrap_or_default();
+                placed((bindings, target), region, all)
             }
+            // What else a stage had is nowhere to be read.
+            Some(bound) if bound.service == RouteService::ApiGateway => Vec::new(),
             // Written anew or written over is the same to Route 53.
             Some(_) | None => commands(bindings, region, target, picture),
         },
         Target::TestRoute(_) => commands(bindings, region, target, picture),
         // How a group was made is nowhere to be read.
-        Target::Fleet { .. } | Target::Software(_) => Vec::new(),
+        Target::Fleet { .. } | Target::Software(_) | Target::Candidate(_) => Vec::new(),
     }
 }
 
 /// All rules of a route, or none: of a listener too little is known.
-fn rules(bindings: &Bindings, bound: &Bound, picture: &Picture) -> Option<Vec<AwsCommand>> {
+fn rules(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option<Vec<AwsCommand>> {
     let rule = |place: &String| {
         let (written, split) = (bindings.written.get(place)?, picture.part(place)?);
         let mut rule: Value = serde_json::from_str(written.rule.as_ref()?).ok()?;
@@ -125,7 +128,7 @@ fn rules(bindings: &Bindings, bound: &Bound, picture: &Picture) -> Option<Vec<Aw
 fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
     match target {
         Target::Route(route) => {
-            let places = bindings.routes.get(route).into_iter().flat_map(Bound::places);
+            let places = bindings.routes.get(route).into_iter().flat_map(RouteBound::places);
             let mut all: Vec<AwsCommand> = places.filter_map(|place| at(place)).collect();
             all.dedup();
             all
@@ -140,6 +143,15 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
         Target::Software(fleet) => {
             let bound = bindings.fleets.get(fleet);
             bound.map(|bound| group(bound.member(Side::Stable))).into_iter().collect()
+        }
+        Target::Candidate(route) => {
+            let place = bindings.routes.get(route).map(|bound| bound.resource.as_str());
+            let function =
+                place.and_then(|place| place.rsplit_once(':')).map(|(function, _)| function);
+            let list = |function| {
+                AwsCommand::new("lambda list-versions-by-function").with("function-name", function)
+            };
+            function.map(list).into_iter().collect()
         }
     }
 }
@@ -196,12 +208,17 @@ fn in_words(bindings: &Bindings, target: &Target, picture: &Picture, left: Left)
             )
         }
         (
-            Target::Route(_) | Target::Fleet { .. } | Target::Software(_) | Target::TestRoute(_),
+            Target::Route(_)
+            | Target::Fleet { .. }
+            | Target::Software(_)
+            | Target::TestRoute(_)
+            | Target::Candidate(_),
             Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Software(_)
-            | Picture::TestRoute(_),
+            | Picture::TestRoute(_)
+            | Picture::Release(_),
         ) => {
             let picture = words::picture(bindings, target, picture);
             match left {

@@ -67,9 +67,6 @@ pub struct Unreadable {
 
 /// The table, in the order given, and below it what cannot be read.
 pub fn history(rows: &[HistoryRow], unreadable: &[Unreadable], style: Style) -> String {
-    if rows.is_empty() && unreadable.is_empty() {
-        return "no runs yet\n".to_owned();
-    }
     let width = |cell: fn(&HistoryRow) -> usize, least: usize| {
         rows.iter().map(cell).max().unwrap_or(0).max(least)
     };

@@ -87,3 +87,71 @@ pub(super) fn next(run: &RunId, situation: &Situation) -> Vec<NextCommand> {
 fn command(verb: &str, run: &RunId, effect: &str) -> NextCommand {
     NextCommand { command: format!("tidegate {verb} {run}"), effect: effect.to_owned() }
 }
+
+/// Which commands are offered of those that would be obeyed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Offers {
+    #[default]
+    Plain,
+    /// Runs are looked for in this folder of journals, as a shell takes it for one word.
+    Within(String),
+    /// The run is gone with its process, so there is nothing a command could act on.
+    Nothing,
+}
+
+/// The verbs that find a run by its name.
+const OF_RUNS: [&str; 8] =
+    ["status", "history", "approve", "deny", "pause", "resume", "abort", "rollback"];
+
+impl Offers {
+    pub(super) fn of(&self, commands: Vec<NextCommand>) -> Vec<NextCommand> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Plain | Self::Within(_) => {
+                let located = |NextCommand { command, effect }| NextCommand {
+                    command: self.located(&command),
+                    effect,
+                };
+                commands.into_iter().map(located).collect()
+            }
+        }
+    }
+
+    /// A text whose commands find the runs that are meant.
+    pub fn located(&self, text: &str) -> String {
+        let Self::Within(journal) = self else { return text.to_owned() };
+        let mut parts = text.split("tidegate ");
+        let mut told = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            told.push_str("tidegate ");
+            let verb = part.split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
+            let rest = part.get(verb.len()..).unwrap_or_default();
+            told.push_str(verb);
+            if OF_RUNS.contains(&verb) && !rest.starts_with(" --journal") {
+                told.push_str(" --journal ");
+                told.push_str(journal);
+            }
+            told.push_str(rest);
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_that_are_told_act_on_the_same_folder() {
+        let offers = Offers::Within("'/srv/my runs'".to_owned());
+        assert_eq!(
+            offers.located(
+                "`tidegate resume shop-1` or `tidegate history`; `tidegate run PLAN` starts one"
+            ),
+            "`tidegate resume --journal '/srv/my runs' shop-1` or `tidegate history --journal '/srv/my runs'`; \
+             `tidegate run PLAN` starts one"
+        );
+        let elsewhere = "`tidegate status --journal /other shop-1`";
+        assert_eq!(offers.located(elsewhere), elsewhere);
+    }
+}

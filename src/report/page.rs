@@ -1,5 +1,7 @@
 //! A run on one page: `status` while it lasts, the closing block when it ends. First the word, then what to type, then
 //! why and where the traffic is.
+//!
+//! More than a third of the file is tests, which need what is private here.
 
 use super::{
     ComponentView, RouteView, RunView, SideView, Standing, StepStanding, StepView, Style,
@@ -46,11 +48,13 @@ fn seen(at: Timestamp) -> String {
 fn unwatched(view: &RunView) -> Option<String> {
     let since = view.unwatched_since?;
     let ago = view.now().map(|now| span(now.since(since))).unwrap_or_default();
-    let split = view.routes.iter().filter(|route| route.candidate.weight > Weight::ZERO);
-    let split: Vec<String> = split
-        .map(|route| {
-            let SideView { member, share, .. } = &route.candidate;
-            format!("{share} of {} goes to {member}", route.route)
+    let split: Vec<String> = view
+        .routes
+        .iter()
+        .filter_map(|route| {
+            let candidate = route.candidate.as_ref().filter(|it| it.weight > Weight::ZERO);
+            let SideView { member, share, .. } = candidate?;
+            Some(format!("{share} of {} goes to {member}", route.route))
         })
         .collect();
     let split = if split.is_empty() { String::new() } else { format!(": {}", split.join(", ")) };
@@ -76,6 +80,8 @@ fn reasons(view: &RunView) -> Vec<String> {
         Standing::Held | Standing::Drift | Standing::NeedsAttention if cause.is_some() => &[],
         _ => view.why.as_slice(),
     };
+    // What the run is about may say the cause by itself.
+    let cause = cause.filter(|cause| !why.iter().any(|line| line.contains(cause.as_str())));
     let drift = view.drifts.last().filter(|_| view.standing == Standing::Drift);
     let drift = drift.map(|drift| format!("expected {}, found {}", drift.expected, drift.found));
     let then = match view.standing {
@@ -95,7 +101,11 @@ pub(super) fn route_line(route: &RouteView) -> String {
         .others
         .iter()
         .map(|(member, weight)| format!(", not this run's: {member} (weight {weight})"));
-    let (stable, candidate) = (side(&route.stable), side(&route.candidate));
+    let stable = side(&route.stable);
+    let candidate = match &route.candidate {
+        Some(candidate) => side(candidate),
+        None => "its candidate is not published yet".to_owned(),
+    };
     let baseline = route.baseline.as_ref().map(|b| format!(", baseline {}", side(b)));
     let baseline = baseline.unwrap_or_default();
     let (others, seen) = (others.collect::<String>(), seen(route.seen));
@@ -218,9 +228,12 @@ impl Page {
             let words = "nothing to do here; a new `tidegate run` once the cause is fixed";
             return self.section("next", &[words.to_owned()]);
         }
-        let lines =
-            view.next.iter().flat_map(|next| [next.command.clone(), format!("  {}", next.effect)]);
-        self.section("next", &lines.collect::<Vec<_>>());
+        for (i, next) in view.next.iter().enumerate() {
+            // A command that is broken cannot be copied.
+            let label = if i == 0 { "next" } else { "" };
+            self.labelled(label, &printable(&next.command));
+            self.section("", &[format!("  {}", next.effect)]);
+        }
     }
 
     /// What holds for every page: the traffic, the capacity, what needs a person.
@@ -232,6 +245,16 @@ impl Page {
             format!("{} {}: {} {}{seen}", fleet.side, fleet.fleet, fleet.member, fleet.capacity)
         });
         self.section("capacity", &capacity.collect::<Vec<_>>());
+        let software = view.software.iter().map(|view| {
+            let seen = seen(view.seen);
+            format!("{}: {}{seen}", view.fleet, view.software)
+        });
+        self.section("software", &software.collect::<Vec<_>>());
+        let test_routes = view.test_routes.iter().map(|view| {
+            let seen = seen(view.seen);
+            format!("{}: {}{seen}", view.route, view.test_route)
+        });
+        self.section("test route", &test_routes.collect::<Vec<_>>());
         let serves = view.serves.iter().map(|serves| {
             let versions: Vec<String> = serves.versions.iter().map(ToString::to_string).collect();
             format!("{}: {}, {}", serves.fleet, serves.member, versions.join(" or "))
@@ -248,10 +271,13 @@ impl Page {
         let room = WIDTH - 2 - LABEL_WIDTH;
         let wrapped = lines.iter().flat_map(|line| wrapped(&printable(line), room));
         for (i, line) in wrapped.enumerate() {
-            let label = if i == 0 { label } else { "" };
-            let label = self.style.paint(Tone::Faint, &format!("{label:<LABEL_WIDTH$}"));
-            self.lines.push(format!("  {label}{line}"));
+            self.labelled(if i == 0 { label } else { "" }, &line);
         }
+    }
+
+    fn labelled(&mut self, label: &str, line: &str) {
+        let label = self.style.paint(Tone::Faint, &format!("{label:<LABEL_WIDTH$}"));
+        self.lines.push(format!("  {label}{line}"));
     }
 
     fn blank(&mut self) {
@@ -315,6 +341,37 @@ mod tests {
 
     fn closing(plan: &Plan, journal: &[Envelope]) -> String {
         ending(&RunView::of(plan, journal, later(700)), Style::PLAIN)
+    }
+
+    #[test]
+    fn what_is_replaced_and_whether_a_test_route_leads_there_is_shown() {
+        use crate::{
+            plan::{FleetName, Header, Member, RouteName, units::Percent},
+            rollout::{
+                Event, Flow, Operation, Phase, Picture, Software, Target, TestRoute, Version,
+            },
+        };
+
+        let operation = Operation {
+            id: "r-1".into(),
+            to: Version::new("8"),
+            phase: Phase::Moving { done: Percent::from_basis_points(4_000).unwrap() },
+            detail: None,
+        };
+        let software =
+            Software { version: Version::new("7"), operation: Some(operation), flow: Flow::Open };
+        let live = Picture::Software(software);
+        let fleet = Event::Observed { target: Target::Software(FleetName::new("batch")), live };
+        let header = Header { name: "x-canary".into(), value: "yes".into() };
+        let live = Picture::TestRoute(TestRoute::Present { header, group: Member::new("green") });
+        let route = Event::Observed { target: Target::TestRoute(RouteName::new("web")), live };
+        let journal = Story::started().at(3, fleet).at(5, route).told();
+        let page = closing(&sample_plan(), &journal);
+        let told = |label: &str| page.lines().find(|line| line.contains(label)).map(str::trim);
+        let batch = "software   batch: 7, 40% on the way to 8, seen 15:45:05Z";
+        assert_eq!(told("software"), Some(batch), "{page}");
+        let web = "test route web: a rule for x-canary: yes to green, seen 15:45:07Z";
+        assert_eq!(told("test route"), Some(web), "{page}");
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! What to type where tidegate does not act itself: the commands of the AWS CLI that set a target to a picture. A load
 //! balancer's rule is replaced as a whole, so each command carries all that stood there when the run began, with other
 //! weights. Where that is not known there is no command, rather than half of one.
+//!
+//! Two fifths of the file are tests of the commands, which need what is private here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::{AwsCommand, words};
 use crate::{
     journal::Envelope,
-    plan::{Member, Revision, RouteName, Side},
+    plan::{Deployed, Member, Revision, RouteName, Side, StageCache},
     rollout::{
-        Bindings, Bound, Event, Medium, Picture, Software, Split, Target, TestRoute, Written,
+        Bindings, Event, Flow, Picture, RouteBound, RouteService, Software, Split, StagePlace,
+        Target, TestRoute, Written,
     },
 };
 
@@ -23,6 +26,9 @@ pub(super) fn commands(
     picture: &Picture,
 ) -> Vec<AwsCommand> {
     let all = match (target, picture) {
+        (Target::Route(route), Picture::Split(split)) if is_stage(bindings, route) => {
+            bindings.routes.get(route).and_then(|bound| stage(bound, split))
+        }
         (Target::Route(route), Picture::Split(_) | Picture::Uneven(_)) => {
             bindings.routes.get(route).and_then(|bound| weights(bindings, bound, picture))
         }
@@ -39,8 +45,7 @@ pub(super) fn commands(
         (Target::Software(fleet), Picture::Software(software)) => bindings
             .fleets
             .get(fleet)
-            .and_then(|bound| replacement(bound.member(Side::Stable), software))
-            .map(|command| vec![command]),
+            .and_then(|bound| replacement(bound.member(Side::Stable), software)),
         (Target::TestRoute(route), Picture::TestRoute(TestRoute::Present { .. })) => bindings
             .test_rules
             .get(route)
@@ -49,45 +54,64 @@ pub(super) fn commands(
             without_test_route(bindings, route).map(|command| vec![command])
         }
         (
-            Target::Route(_) | Target::Fleet { .. } | Target::Software(_) | Target::TestRoute(_),
+            Target::Route(_)
+            | Target::Fleet { .. }
+            | Target::Software(_)
+            | Target::TestRoute(_)
+            | Target::Candidate(_),
             Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Software(_)
-            | Picture::TestRoute(_),
+            | Picture::TestRoute(_)
+            | Picture::Release(_),
         ) => None,
     };
-    in_region(region, all.unwrap_or_default())
+    placed((bindings, target), region, all.unwrap_or_default())
 }
 
-/// Commands that mean this region, whatever the shell's own is.
-pub(super) fn in_region(region: Option<&str>, commands: Vec<AwsCommand>) -> Vec<AwsCommand> {
-    let place = |command: AwsCommand| match region {
+/// Commands that mean the place of a target, whatever the shell's own is. `region` is that of the run, for journals that
+/// tell no other.
+pub(super) fn placed(
+    (bindings, target): (&Bindings, &Target),
+    region: Option<&str>,
+    commands: Vec<AwsCommand>,
+) -> Vec<AwsCommand> {
+    let own = bindings.place(target);
+    let region = own.and_then(|place| place.region.as_deref()).or(region);
+    let role = own.and_then(|place| place.role.as_deref());
+    let within = |command: AwsCommand| match region {
         Some(region) => command.within(region),
         None => command,
     };
-    commands.into_iter().map(place).collect()
+    let acting = |command: AwsCommand| match role {
+        Some(role) => command.acting_as(role),
+        None => command,
+    };
+    commands.into_iter().map(within).map(acting).collect()
 }
 
 /// All places of a route, or none.
-fn weights(bindings: &Bindings, bound: &Bound, picture: &Picture) -> Option<Vec<AwsCommand>> {
+fn weights(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option<Vec<AwsCommand>> {
     let command = |place: &String| {
         let split = picture.part(place)?;
         let written = bindings.written.get(place);
-        match bound.medium {
-            Medium::Function => alias(place, split),
-            Medium::Dns { .. } => {
+        match bound.service {
+            RouteService::Lambda => alias(place, split),
+            // It takes several commands, and has one place.
+            RouteService::ApiGateway => None,
+            RouteService::Route53 => {
                 let zone = place.split('/').nth(1)?;
                 let batch = json!({ "Changes": upserts(written?, split)? });
                 let command = AwsCommand::new("route53 change-resource-record-sets");
                 Some(command.with("hosted-zone-id", zone).with("change-batch", batch))
             }
-            Medium::LoadBalancer if place.contains(":listener-rule/") => {
+            RouteService::ElasticLoadBalancing if place.contains(":listener-rule/") => {
                 let actions = actions(written?, split)?;
                 let command = AwsCommand::new("elbv2 modify-rule");
                 Some(command.with("rule-arn", place).with("actions", actions))
             }
-            Medium::LoadBalancer => {
+            RouteService::ElasticLoadBalancing => {
                 let actions = actions(written?, split)?;
                 let command = AwsCommand::new("elbv2 modify-listener");
                 Some(command.with("listener-arn", place).with("default-actions", actions))
@@ -96,6 +120,55 @@ fn weights(bindings: &Bindings, bound: &Bound, picture: &Picture) -> Option<Vec<
     };
     bound.places().map(command).collect()
 }
+
+fn is_stage(bindings: &Bindings, route: &RouteName) -> bool {
+    let bound = bindings.routes.get(route);
+    bound.is_some_and(|bound| bound.service == RouteService::ApiGateway)
+}
+
+/// What makes a stage serve one side alone, or the stable one with the other as its canary. What it serves by now is
+/// not known here, so each variable that either side has is set or removed.
+fn stage(bound: &RouteBound, split: &Split) -> Option<Vec<AwsCommand>> {
+    let place = StagePlace::of(&bound.resource)?;
+    let of = |operations: Vec<Value>| {
+        AwsCommand::new("apigateway update-stage")
+            .with("rest-api-id", place.api)
+            .with("stage-name", place.name)
+            .with("patch-operations", Value::Array(operations))
+    };
+    let set = |path: &str, value: &str| json!({ "op": "replace", "path": path, "value": value });
+    let gone = |path: &str| json!({ "op": "remove", "path": path });
+    let heaviest = || split.0.iter().max_by_key(|(_, weight)| **weight).map(|(member, _)| member);
+    let stays = split.0.get_key_value(&bound.stable).filter(|(_, weight)| weight.get() > 0);
+    let serving = stays.map(|(member, _)| member).or_else(heaviest)?;
+    let serves = Deployed::of(serving);
+    let mut operations = vec![set("/deploymentId", &serves.deployment)];
+    let variables = serves.variables.iter();
+    operations.extend(variables.map(|(name, value)| set(&format!("/variables/{name}"), value)));
+    let others = bound.members().map(Deployed::of).flat_map(|side| side.variables.into_keys());
+    let others: BTreeSet<String> = others.filter(|it| !serves.variables.contains_key(it)).collect();
+    let others = others.iter().map(|name| gone(&format!("/variables/{name}")));
+    let without = others.map(|operation| of(vec![operation]).remarked(NO_VARIABLE));
+    if let Some((canary, weight)) = split.0.iter().find(|(member, _)| *member != serving) {
+        let canary = Deployed::of(canary);
+        let mut own = |name: &str, value: &str| {
+            operations.push(set(&format!("/canarySettings/{name}"), value));
+        };
+        own("deploymentId", &canary.deployment);
+        own("percentTraffic", &format!("{weight}.0"));
+        for (name, value) in &canary.variables {
+            own(&format!("stageVariableOverrides/{name}"), value);
+        }
+        own("useStageCache", if place.cache == StageCache::Shared { "true" } else { "false" });
+    }
+    // First, because a stage takes no other deployment while it has a canary.
+    let bare = of(vec![gone("/canarySettings")]).remarked(NO_CANARY);
+    Some([bare, of(operations)].into_iter().chain(without).collect())
+}
+
+/// Said of taking away what API Gateway refuses to where there is none.
+const NO_CANARY: &str = "refused where there is no canary, which is fine";
+const NO_VARIABLE: &str = "refused where there is no such variable, which is fine";
 
 /// What points an alias to its heaviest version, and gives another so much. An alias has two versions at most.
 fn alias(arn: &str, split: &Split) -> Option<AwsCommand> {
@@ -165,7 +238,7 @@ fn upserts(written: &Written, split: &Split) -> Option<Vec<Value>> {
 /// group it leads to.
 fn without_test_route(bindings: &Bindings, route: &RouteName) -> Option<AwsCommand> {
     let (bound, header) = (bindings.routes.get(route)?, bindings.tests.get(route)?);
-    let group = bindings.written.get(&bound.resource)?.arns.get(&bound.candidate)?;
+    let group = bindings.written.get(&bound.resource)?.arns.get(bound.candidate.as_ref()?)?;
     // Between backticks JMESPath takes JSON, in which a backtick has to be escaped.
     let literal = |value: Value| format!("`{}`", value.to_string().replace('`', "\\`"));
     let query = format!(
@@ -192,21 +265,39 @@ pub(super) fn listener(place: &str) -> String {
     }
 }
 
-/// Another replacement, to a version.
-fn replacement(group: &Member, software: &Software) -> Option<AwsCommand> {
+/// Said of commands that end what may be under way: AWS refuses them where nothing is.
+const IF_ANY: &str = "refused where none is under way, which is fine";
+
+/// Another replacement, to a version. A group takes none while one is under way or suspended half-way, which nobody may
+/// know any more. One that is to stand still half-way is not begun anew, because it would not be the same.
+fn replacement(group: &Member, software: &Software) -> Option<Vec<AwsCommand>> {
     // What is under way leads somewhere else than where the group stands until it is there.
     let version = software.under_way().map_or(&software.version, |operation| &operation.to);
     let version = version.as_str();
     if let Some((template, number)) = version.rsplit_once(':').filter(|(t, _)| t.starts_with("lt-"))
     {
+        let of = |operation| AwsCommand::new(operation).with("auto-scaling-group-name", group);
+        if software.under_way().is_some() && software.flow == Flow::Held {
+            let hold = of("autoscaling suspend-processes");
+            return Some(vec![hold.with("scaling-processes", "InstanceRefresh")]);
+        }
         let launch = json!({ "LaunchTemplateId": template, "Version": number });
-        return Some(
-            AwsCommand::new("autoscaling start-instance-refresh")
-                .with("auto-scaling-group-name", group)
+        return Some(vec![
+            of("autoscaling cancel-instance-refresh").remarked(IF_ANY),
+            of("autoscaling resume-processes").with("scaling-processes", "InstanceRefresh"),
+            of("autoscaling describe-instance-refreshes")
+                .with("query", "InstanceRefreshes[0].Status")
+                .with("output", "text")
+                .remarked("again, until it says neither InProgress nor Cancelling"),
+            of("autoscaling start-instance-refresh")
                 .with("desired-configuration", json!({ "LaunchTemplate": launch })),
-        );
+        ]);
     }
     let (application, group) = group.as_str().split_once('/')?;
+    let of = |operation| {
+        let command = AwsCommand::new(operation).with("application-name", application);
+        command.with("deployment-group-name", group)
+    };
     let revision = match Revision::parse(version)? {
         Revision::S3 { bucket, key, version, bundle } => {
             let mut place = json!({ "bucket": bucket, "key": key, "bundleType": bundle.name() });
@@ -223,12 +314,16 @@ fn replacement(group: &Member, software: &Software) -> Option<AwsCommand> {
             json!({ "revisionType": "AppSpecContent", "appSpecContent": { "content": content } })
         }
     };
-    Some(
-        AwsCommand::new("deploy create-deployment")
-            .with("application-name", application)
-            .with("deployment-group-name", group)
-            .with("revision", revision),
-    )
+    let under_way = of("deploy list-deployments")
+        .with("include-only-statuses", json!(["Created", "Queued", "InProgress", "Ready"]))
+        .with("query", "deployments[0]")
+        .with("output", "text");
+    Some(vec![
+        AwsCommand::new("deploy stop-deployment")
+            .with_answer("deployment-id", under_way)
+            .remarked(IF_ANY),
+        of("deploy create-deployment").with("revision", revision),
+    ])
 }
 
 /// What everything looked like before a run, each with the commands that make it so: from the journal alone, for a run
@@ -256,7 +351,7 @@ mod tests {
     use crate::{
         plan::{FleetName, Header},
         report::sample::{Story, app, split, web},
-        rollout::{Capacity, Flow, Operation, Phase, Version},
+        rollout::{Capacity, Nature, Operation, Phase, Version},
     };
 
     fn bindings() -> Bindings {
@@ -299,7 +394,8 @@ mod tests {
         let mut bindings = bindings();
         let zone = "hostedzone/Z1/www.example.com/A";
         let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
-        (bound.resource, bound.medium) = (zone.into(), Medium::Dns { ttl: 30 });
+        (bound.resource, bound.service) = (zone.into(), RouteService::Route53);
+        bound.nature = Nature::records(30);
         let json = r#"[{"Name":"www.example.com.","Type":"A","SetIdentifier":"blue","TTL":30,"ResourceRecords":[{"Value":"192.0.2.1"}],"Weight":255},{"Name":"www.example.com.","Type":"A","SetIdentifier":"green","TTL":30,"ResourceRecords":[{"Value":"192.0.2.2"}],"Weight":0}]"#;
         bindings
             .written
@@ -324,6 +420,13 @@ mod tests {
             flow: Flow::Open,
         });
         assert_eq!(Some(&told(&bindings, &target, &on_the_way)), all.last());
+        let Picture::Software(half_way) = on_the_way else { panic!("no software") };
+        let held = Picture::Software(Software { flow: Flow::Held, ..half_way });
+        let suspended = "aws autoscaling suspend-processes";
+        assert!(
+            told(&bindings, &target, &held).starts_with(suspended),
+            "it would not be the same one"
+        );
         let fleet = bindings.fleets.get_mut(&FleetName::new("app")).unwrap();
         fleet.stable = Member::new("shop/blue");
         all.push(told(&bindings, &target, &software("s3://shop/v1.zip?type=zip")));
@@ -346,18 +449,114 @@ mod tests {
           --desired-capacity 3 \
           --region eu-west-1
 
+        # refused where none is under way, which is fine
+        aws autoscaling cancel-instance-refresh \
+          --auto-scaling-group-name app-blue \
+          --region eu-west-1
+        aws autoscaling resume-processes \
+          --auto-scaling-group-name app-blue \
+          --scaling-processes InstanceRefresh \
+          --region eu-west-1
+        # again, until it says neither InProgress nor Cancelling
+        aws autoscaling describe-instance-refreshes \
+          --auto-scaling-group-name app-blue \
+          --query 'InstanceRefreshes[0].Status' \
+          --output text \
+          --region eu-west-1
         aws autoscaling start-instance-refresh \
           --auto-scaling-group-name app-blue \
           --desired-configuration \
             '{"LaunchTemplate":{"LaunchTemplateId":"lt-0abc","Version":"7"}}' \
           --region eu-west-1
 
+        # refused where none is under way, which is fine
+        aws deploy stop-deployment \
+          --deployment-id \
+            "$(aws deploy list-deployments \
+              --application-name shop \
+              --deployment-group-name blue \
+              --include-only-statuses '["Created","Queued","InProgress","Ready"]' \
+              --query 'deployments[0]' \
+              --output text \
+              --region eu-west-1)" \
+          --region eu-west-1
         aws deploy create-deployment \
           --application-name shop \
           --deployment-group-name blue \
           --revision \
             '{"revisionType":"S3","s3Location":{"bucket":"shop","bundleType":"zip",
             "key":"v1.zip"}}' \
+          --region eu-west-1
+        "#);
+    }
+
+    #[test]
+    fn a_stage_is_told_with_its_variables_and_its_canary() {
+        let mut bindings = bindings();
+        let side = |id: &str, pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            Deployed::new(id, pairs.collect()).member()
+        };
+        let old = side("d1", &[("alias", "live"), ("table", "shop")]);
+        let new = side("d2", &[("alias", "next"), ("debug", "1"), ("table", "shop")]);
+        let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
+        bound.resource = "arn:aws:apigateway:eu-west-1::/restapis/a1/stages/prod".into();
+        (bound.service, bound.nature) = (RouteService::ApiGateway, Nature::STAGE);
+        (bound.stable, bound.candidate) = (old.clone(), Some(new.clone()));
+        let weight = |weight| crate::plan::units::Weight::new(weight).unwrap();
+        let told = |members: &[(&Member, u16)]| {
+            let split = members.iter().map(|(member, share)| ((*member).clone(), weight(*share)));
+            told(&bindings, &web(), &Picture::Split(Split(split.collect())))
+        };
+        let all = [told(&[(&old, 90), (&new, 10)]), told(&[(&old, 100)])];
+        insta::assert_snapshot!(all.join("\n\n"), @r#"
+        # refused where there is no canary, which is fine
+        aws apigateway update-stage \
+          --rest-api-id a1 \
+          --stage-name prod \
+          --patch-operations '[{"op":"remove","path":"/canarySettings"}]' \
+          --region eu-west-1
+        aws apigateway update-stage \
+          --rest-api-id a1 \
+          --stage-name prod \
+          --patch-operations \
+            '[{"op":"replace","path":"/deploymentId","value":"d1"},{"op":"replace",
+            "path":"/variables/alias","value":"live"},{"op":"replace",
+            "path":"/variables/table","value":"shop"},{"op":"replace",
+            "path":"/canarySettings/deploymentId","value":"d2"},{"op":"replace",
+            "path":"/canarySettings/percentTraffic","value":"10.0"},{"op":"replace",
+            "path":"/canarySettings/stageVariableOverrides/alias","value":"next"},
+            {"op":"replace","path":"/canarySettings/stageVariableOverrides/debug",
+            "value":"1"},{"op":"replace",
+            "path":"/canarySettings/stageVariableOverrides/table","value":"shop"},
+            {"op":"replace","path":"/canarySettings/useStageCache","value":"false"}]' \
+          --region eu-west-1
+        # refused where there is no such variable, which is fine
+        aws apigateway update-stage \
+          --rest-api-id a1 \
+          --stage-name prod \
+          --patch-operations '[{"op":"remove","path":"/variables/debug"}]' \
+          --region eu-west-1
+
+        # refused where there is no canary, which is fine
+        aws apigateway update-stage \
+          --rest-api-id a1 \
+          --stage-name prod \
+          --patch-operations '[{"op":"remove","path":"/canarySettings"}]' \
+          --region eu-west-1
+        aws apigateway update-stage \
+          --rest-api-id a1 \
+          --stage-name prod \
+          --patch-operations \
+            '[{"op":"replace","path":"/deploymentId","value":"d1"},{"op":"replace",
+            "path":"/variables/alias","value":"live"},{"op":"replace",
+            "path":"/variables/table","value":"shop"}]' \
+          --region eu-west-1
+        # refused where there is no such variable, which is fine
+        aws apigateway update-stage \
+          --rest-api-id a1 \
+          --stage-name prod \
+          --patch-operations '[{"op":"remove","path":"/variables/debug"}]' \
           --region eu-west-1
         "#);
     }

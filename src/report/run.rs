@@ -1,12 +1,15 @@
 //! The fold of a journal into a [`RunView`]: the rollout's own state for where things stand, and beside it what that
 //! state forgets and a page wants to know (who approved, when a step ended, what was refused).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     ApprovalView, AttentionView, BakeView, ComponentView, DriftView, DriverView, FleetView,
-    GateView, Presence, RefusedView, RouteView, RunView, ServesView, SideView, Standing,
-    StepStanding, StepView, Watch,
+    GateView, Presence, RefusedView, RouteView, RunView, ServesView, SideView, SoftwareView,
+    Standing, StepStanding, StepView, TestRouteView, Watch,
     by_hand::{ByHand, Left},
     next::{Situation, next},
     page::route_line,
@@ -19,8 +22,8 @@ use crate::{
         Component, FleetName, GateName, Member, Plan, RouteName, Side, Step, StepId, units::Weight,
     },
     rollout::{
-        Actor, Bindings, Bound, Check, Ending, Event, Mode, Picture, Restore, Split, Stage, State,
-        Target, Timestamp, Voter, why,
+        Actor, Bindings, Check, Ending, Event, FleetBound, Mode, Picture, Restore, RouteBound,
+        Split, Stage, State, Target, Timestamp, Voter, why,
     },
 };
 
@@ -57,7 +60,7 @@ pub fn traffic_in(
 
 /// A route as a picture has it; one for each of its rules where they do not agree.
 fn route_views(
-    (route, bound): (&RouteName, &Bound),
+    (route, bound): (&RouteName, &RouteBound),
     picture: &Picture,
     seen: Timestamp,
 ) -> Vec<RouteView> {
@@ -73,7 +76,7 @@ fn route_views(
             route: route.clone(),
             place: place.cloned(),
             stable: side(&bound.stable),
-            candidate: side(&bound.candidate),
+            candidate: bound.candidate.as_ref().map(side),
             baseline: bound.baseline.as_ref().map(side),
             others: others.map(|(member, weight)| (member.clone(), *weight)).collect(),
             seen,
@@ -84,7 +87,10 @@ fn route_views(
         Picture::Uneven(parts) => {
             parts.iter().map(|(place, split)| view(Some(place), split)).collect()
         }
-        Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_) => Vec::new(),
+        Picture::Capacity(_)
+        | Picture::Software(_)
+        | Picture::TestRoute(_)
+        | Picture::Release(_) => Vec::new(),
     }
 }
 
@@ -97,7 +103,8 @@ pub struct RunFold {
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
     step_ends: BTreeMap<StepId, Timestamp>,
-    bakes: BTreeMap<StepId, Timestamp>,
+    /// How long each bakes; when that is over moves on while nobody is there.
+    bakes: BTreeMap<StepId, Duration>,
     approvals: Vec<ApprovalView>,
     drifts: Vec<DriftView>,
     /// Every target as it was last seen; unlike the state's, foreign changes included.
@@ -191,8 +198,8 @@ impl RunFold {
             Event::StepStarted { step, .. } => {
                 self.step_ends.remove(step);
             }
-            Event::BakeStarted { step, .. } => {
-                self.bakes.insert(step.clone(), at);
+            Event::BakeStarted { step, until } => {
+                self.bakes.insert(step.clone(), until.since(at));
             }
             Event::StepDone { step } => {
                 self.step_ends.insert(step.clone(), at);
@@ -224,8 +231,12 @@ impl RunFold {
                 // A hold that ends in a roll-back failed for the hold's reason; who asked comes second.
                 let cause = cause.to_string();
                 self.cause = Some(match self.cause.take() {
-                    Some(first) if first != cause => format!("{first}; then {cause}"),
-                    _ => cause,
+                    // Who asks again for the same adds nothing.
+                    Some(first) if first == cause || first.ends_with(&format!("; then {cause}")) => {
+                        first
+                    }
+                    Some(first) => format!("{first}; then {cause}"),
+                    None => cause,
                 });
             }
             Event::Resumed { .. } => self.cause = None,
@@ -256,6 +267,7 @@ impl RunFold {
             | Event::StepCleared { .. }
             | Event::Read { .. }
             | Event::CallReturned { .. }
+            | Event::Learned { .. }
             | Event::CallFailed { .. }
             | Event::RestoreStarted { .. }
             | Event::Paused { .. }
@@ -291,6 +303,8 @@ impl RunFold {
             components: self.components(plan, left),
             routes: self.routes(),
             fleets: self.fleets(),
+            software: self.software(),
+            test_routes: self.test_routes(),
             serves: self.serves(plan),
             gates: gates(plan, state, &self.asked),
             attention: self
@@ -327,10 +341,13 @@ impl RunFold {
     fn step(&self, step: &Step, place: String, now: Timestamp) -> StepView {
         let state = self.state.steps.get(&step.id);
         let bake = match state.map(|state| &state.stage) {
-            Some(Stage::Baking { until }) => {
-                let began = self.bakes.get(&step.id).copied().unwrap_or(*until);
-                let total = until.since(began);
-                Some(BakeView { until: *until, total, elapsed: now.since(began).min(total) })
+            // Going back, nothing bakes any more.
+            Some(Stage::Baking { until })
+                if !matches!(self.state.mode, Mode::RollingBack { .. } | Mode::Ended(_)) =>
+            {
+                let total = self.bakes.get(&step.id).copied().unwrap_or_default();
+                let elapsed = total.saturating_sub(until.since(now));
+                Some(BakeView { until: *until, total, elapsed })
             }
             _ => None,
         };
@@ -367,7 +384,7 @@ impl RunFold {
     }
 
     fn routes(&self) -> Vec<RouteView> {
-        let views = |(route, bound): (&RouteName, &Bound)| {
+        let views = |(route, bound): (&RouteName, &RouteBound)| {
             let seen = self.seen.get(&Target::Route(route.clone()));
             seen.map(|(picture, at)| route_views((route, bound), picture, *at)).unwrap_or_default()
         };
@@ -388,6 +405,32 @@ impl RunFold {
         sides.filter_map(view).collect()
     }
 
+    fn software(&self) -> Vec<SoftwareView> {
+        let view =
+            |(target, (picture, seen)): (&Target, &(Picture, Timestamp))| match (target, picture) {
+                (Target::Software(fleet), Picture::Software(software)) => Some(SoftwareView {
+                    fleet: fleet.clone(),
+                    software: software.clone(),
+                    seen: *seen,
+                }),
+                _ => None,
+            };
+        self.seen.iter().filter_map(view).collect()
+    }
+
+    fn test_routes(&self) -> Vec<TestRouteView> {
+        let view =
+            |(target, (picture, seen)): (&Target, &(Picture, Timestamp))| match (target, picture) {
+                (Target::TestRoute(route), Picture::TestRoute(test_route)) => Some(TestRouteView {
+                    route: route.clone(),
+                    test_route: test_route.clone(),
+                    seen: *seen,
+                }),
+                _ => None,
+            };
+        self.seen.iter().filter_map(view).collect()
+    }
+
     /// The sides that have a share of the traffic, or, of a fleet behind no route, the one that its run has come to.
     fn serves(&self, plan: &Plan) -> Vec<ServesView> {
         let bindings = &self.state.bindings;
@@ -395,12 +438,15 @@ impl RunFold {
             let behind = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref());
             match behind.and_then(|route| Some((route, bindings.routes.get(route)?))) {
                 Some((route, bound)) => {
-                    let weighs = |split: &Split| split.weight(bound.member(side)) > Weight::ZERO;
+                    let weighs = |split: &Split| bound.weight(split, side) > Weight::ZERO;
                     match self.seen.get(&Target::Route(route.clone())) {
                         Some((Picture::Split(split), _)) => weighs(split),
                         Some((Picture::Uneven(parts), _)) => parts.values().any(weighs),
                         Some((
-                            Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_),
+                            Picture::Capacity(_)
+                            | Picture::Software(_)
+                            | Picture::TestRoute(_)
+                            | Picture::Release(_),
                             _,
                         ))
                         | None => false,
@@ -413,10 +459,11 @@ impl RunFold {
             }
         };
         let sides = bindings.fleets.iter().flat_map(|(fleet, bound)| {
-            [Side::Stable, Side::Candidate].map(|side| (fleet, bound.member(side), side))
+            [Side::Stable, Side::Candidate].map(|side| (fleet, bound, side))
         });
-        let view = |(fleet, member, side): (&FleetName, &Member, Side)| {
-            let versions = bindings.versions.get(member)?.clone();
+        let view = |(fleet, bound, side): (&FleetName, &FleetBound, Side)| {
+            let member = bound.member(side);
+            let versions = bound.versions.get(member)?.clone();
             let (is_there, fleet, member) =
                 (has_traffic(fleet, side), fleet.clone(), member.clone());
             is_there.then_some(ServesView { fleet, member, versions })

@@ -26,6 +26,7 @@ pub(super) fn cause_given(event: &Event) -> Option<Cause> {
         | Event::Observed { .. }
         | Event::ChangeIntended { .. }
         | Event::CallReturned { .. }
+        | Event::Learned { .. }
         | Event::ChangeConfirmed { .. }
         | Event::BakeStarted { .. }
         | Event::StepDone { .. }

@@ -9,10 +9,10 @@ use crate::{
         RouteName, Side, Step, StepId, Verb, units::Weight,
     },
     rollout::{
-        Actor, Bindings, Bound, CallProblem, Capacity, Cause, Check, Ending, Event, Found, Medium,
-        Outcome, Picture, ProblemKind, Purpose, Reading, Split, Target, Timestamp, Written,
+        Actor, Bindings, CallProblem, Capacity, Cause, Check, Ending, Event, Found, Outcome,
+        Picture, ProblemKind, Purpose, Reading, Split, Target, Timestamp, Written,
     },
-    testkit::sample_plan,
+    testkit::{groups_bound, rule_bound, sample_plan},
 };
 
 /// 2026-01-31T15:45:02Z.
@@ -99,14 +99,6 @@ impl Story {
     }
 
     pub(super) fn started() -> Self {
-        let bound = |resource: &str, stable, candidate| Bound {
-            resource: resource.into(),
-            stable: Member::new(stable),
-            candidate: Member::new(candidate),
-            baseline: None,
-            others: Vec::new(),
-            medium: Medium::LoadBalancer,
-        };
         let arn = |name: &str| format!("{GROUPS}/{name}/0123456789abcdef");
         let written = Written {
             json: r#"[{"Type":"forward","Order":1,"ForwardConfig":{"TargetGroups":[]}}]"#.into(),
@@ -117,9 +109,9 @@ impl Story {
             arns: ["blue", "green"].map(|name| (Member::new(name), arn(name))).into(),
         };
         let bindings = Bindings {
-            routes: [(RouteName::new("web"), bound(RULE, "blue", "green"))].into(),
+            routes: [(RouteName::new("web"), rule_bound(RULE, "blue", "green"))].into(),
             written: [(RULE.to_owned(), written)].into(),
-            fleets: [(FleetName::new("app"), bound("app", "app-blue", "app-green"))].into(),
+            fleets: [(FleetName::new("app"), groups_bound("app-blue", "app-green"))].into(),
             tests: [].into(),
             ..Bindings::default()
         };

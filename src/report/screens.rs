@@ -26,7 +26,8 @@ fn driver(liveness: Liveness) -> Presence {
     };
     let check = Check::Gate(GateName::new("errors"));
     let reading = Reading::new(Outcome::Pass, later(150), "checkout-5xx is OK").with("alarms", 1);
-    let looks = Looks { at: later(152), readings: vec![Look { check, reading }] };
+    let looks =
+        Looks { at: later(152), readings: vec![Look { check, reading }], ..Looks::default() };
     Presence { driver: Some(Held { info, liveness }), looks: Some(looks) }
 }
 
@@ -198,4 +199,24 @@ fn a_test_route_that_somebody_changed_and_no_command_makes_is_told_in_words() {
         .at(160, Event::StepFailed { step: step(3, "shift"), cause: cause.clone() })
         .at(160, Event::Held { cause });
     screen("test_route_changed", &sample_plan(), &story.told(), &gone(), "resume");
+}
+
+#[test]
+fn a_roll_back_interrupted_long_ago_bakes_no_more_and_names_who_asked_once() {
+    let asked = || Event::RollbackStarted { cause: Cause::Asked { by: ann(), reason: None } };
+    let interrupted = || Event::Interrupted { signal: Signal::SigInt };
+    let days = 3 * 86_400;
+    let story = Story::canary()
+        .at(100, interrupted())
+        .at(days, Event::RunnerStarted { by: ann() })
+        .at(days, asked())
+        .at(days + 1, interrupted())
+        .at(days + 60, Event::RunnerStarted { by: ann() })
+        .at(days + 60, asked())
+        .at(days + 61, interrupted())
+        .told();
+    let view = RunView::seen(&sample_plan(), &story, &gone(), later(2 * 86_400 + days));
+    let page = status(&view, Style::PLAIN);
+    assert!(!page.contains("bake"), "{page}");
+    assert_eq!(page.matches("ann asked for it").count(), 1, "{page}");
 }

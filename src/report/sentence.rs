@@ -2,18 +2,18 @@
 //! to type; what the line before has just said is not said again.
 
 use super::{
-    NextCommand, Sign, Standing, Watch,
+    NextCommand, Offers, Sign, Standing, Watch,
     next::{Situation, next},
     standing::approvals_awaited,
     words::{self, attempts_line, clock, evidence, figures, place, placed, printable, span},
 };
 use crate::{
     journal::RunId,
-    plan::{ComponentName, Ends, OnFailure, Plan, Side, StepId},
+    plan::{ComponentName, Ends, Member, OnFailure, Plan, RouteName, Side, StepId},
     rollout::{
-        Actor, Bindings, Cause, Check, Ending, Event, Excused, ExcusedUntil, Found, Outcome,
-        Picture, Progress, Purpose, Reading, State, Target, TestRoute, Timestamp, approvals_of,
-        target_of,
+        Actor, Bindings, Cause, Check, Ending, Event, Excused, ExcusedUntil, Found, Making,
+        Outcome, Picture, Progress, Purpose, Reading, State, Target, TestRoute, Timestamp,
+        approvals_of, target_of,
     },
 };
 
@@ -46,6 +46,7 @@ pub(super) struct Teller<'a> {
     pub started: Timestamp,
     /// The cause that the event before already gave.
     pub said: Option<&'a Cause>,
+    pub offers: &'a Offers,
 }
 
 impl Teller<'_> {
@@ -88,6 +89,7 @@ impl Teller<'_> {
                 let (name, problem) = (words::target(target), &problem.message);
                 self.on(target, sign, format!("{name}: call failed, {problem}; {then}"))
             }
+            Event::Learned { route, member, making } => self.learned(route, member, *making),
             Event::ChangeConfirmed { target, live } => self.confirmed(target, live)?,
             Event::BakeStarted { step, until } => self.bake_started(step, *until),
             Event::StepDone { step } => self.step_done(step)?,
@@ -246,7 +248,8 @@ impl Teller<'_> {
                     Picture::Split(_)
                     | Picture::Uneven(_)
                     | Picture::Capacity(_)
-                    | Picture::TestRoute(_) => picture,
+                    | Picture::TestRoute(_)
+                    | Picture::Release(_) => picture,
                 };
                 (Sign::Back, format!("{name}: back to {to}"))
             }
@@ -263,16 +266,26 @@ impl Teller<'_> {
         self.on(target, sign, text)
     }
 
+    fn learned(&self, route: &RouteName, member: &Member, making: Making) -> Sentence {
+        let text = match making {
+            Making::New => format!("candidate of {route}: version {member} is published"),
+            Making::Unchanged => format!(
+                "candidate of {route}: nothing has changed since version {member} was published, which it is"
+            ),
+        };
+        self.on(&Target::Candidate(route.clone()), Sign::Note, text)
+    }
+
     fn direction(&self, target: &Target, before: &Picture, after: &Picture) -> Sign {
         let size = |picture: &Picture| match (picture, target) {
             (Picture::Split(split), Target::Route(route)) => {
                 let bound = self.before.bindings.routes.get(route);
-                bound.map_or(0, |bound| split.share(bound.member(Side::Candidate)))
+                bound.map_or(0, |bound| bound.share(split, Side::Candidate))
             }
             (Picture::Uneven(parts), Target::Route(route)) => {
                 let bound = self.before.bindings.routes.get(route);
                 let shares = bound.into_iter().flat_map(|bound| {
-                    parts.values().map(|split| split.share(bound.member(Side::Candidate)))
+                    parts.values().map(|split| bound.share(split, Side::Candidate))
                 });
                 shares.min().unwrap_or(0)
             }
@@ -282,7 +295,8 @@ impl Teller<'_> {
                 Picture::Software(_)
                 | Picture::Split(_)
                 | Picture::Uneven(_)
-                | Picture::TestRoute(_),
+                | Picture::TestRoute(_)
+                | Picture::Release(_),
                 _,
             ) => 0,
         };
@@ -392,7 +406,8 @@ impl Teller<'_> {
     fn to_type(&self, standing: Standing) -> Vec<String> {
         let approvals = approvals_awaited(self.plan, self.after);
         let (watch, foreign) = (Watch::Somebody, self.after.foreign.len());
-        typed(&next(self.run, &Situation { standing, watch, approvals, foreign }))
+        let next = next(self.run, &Situation { standing, watch, approvals, foreign });
+        typed(&self.offers.of(next))
     }
 
     fn picture(&self, target: &Target, picture: &Picture) -> String {

@@ -2,7 +2,7 @@
 //! sentence. The timeline folds the state itself, so a live run and a replayed journal read the same.
 
 use super::{
-    Style,
+    Offers, Style,
     said::cause_given,
     sentence::{Sentence, Teller},
     style::Tone,
@@ -25,6 +25,7 @@ pub struct Timeline {
     style: Style,
     /// Of the terminal, if it goes to one.
     width: Option<usize>,
+    offers: Offers,
     state: State,
     started: Option<Timestamp>,
     said: Option<Cause>,
@@ -33,7 +34,14 @@ pub struct Timeline {
 impl Timeline {
     pub fn new(plan: &Plan, style: Style) -> Self {
         let (plan, state) = (plan.clone(), State::default());
-        Self { plan, style, width: None, state, started: None, said: None }
+        let offers = Offers::Plain;
+        Self { plan, style, width: None, offers, state, started: None, said: None }
+    }
+
+    /// The same, with these of the commands that would be obeyed.
+    #[must_use]
+    pub fn offering(self, offers: Offers) -> Self {
+        Self { offers, ..self }
     }
 
     /// The same, with lines that are broken between words.
@@ -59,6 +67,7 @@ impl Timeline {
             at: *at,
             started,
             said: self.said.as_ref(),
+            offers: &self.offers,
         };
         let told = teller.tell(event);
         self.said = cause_given(event);

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use super::{AwsCommand, NextCommand, Standing};
+use super::{AwsCommand, NextCommand, Offers, Standing};
 use crate::{
     journal::{Held, Looks, RunId},
     plan::{
         ComponentName, FleetName, GateName, Member, PlanName, RouteName, Side, StepId,
         units::{Percent, Weight},
     },
-    rollout::{Actor, Capacity, Reading, Target, Timestamp, Version},
+    rollout::{Actor, Capacity, Reading, Software, Target, TestRoute, Timestamp, Version},
 };
 
 /// A run at one moment.
@@ -38,6 +38,10 @@ pub struct RunView {
     pub components: Vec<ComponentView>,
     pub routes: Vec<RouteView>,
     pub fleets: Vec<FleetView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub software: Vec<SoftwareView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub test_routes: Vec<TestRouteView>,
     /// Which version serves, of each fleet whose groups said so when the run began.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub serves: Vec<ServesView>,
@@ -52,6 +56,15 @@ pub struct RunView {
     /// What it waits for or has come to.
     pub why: Vec<String>,
     pub next: Vec<NextCommand>,
+}
+
+impl RunView {
+    /// The same, with these of its commands.
+    #[must_use]
+    pub fn offering(self, offers: &Offers) -> Self {
+        let next = offers.of(self.next);
+        Self { next, ..self }
+    }
 }
 
 /// What is known of a run beside its journal.
@@ -129,7 +142,8 @@ pub struct RouteView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
     pub stable: SideView,
-    pub candidate: SideView,
+    /// None before a step has made it.
+    pub candidate: Option<SideView>,
     /// What accompanies the candidate to be compared with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<SideView>,
@@ -145,6 +159,26 @@ pub struct SideView {
     pub member: Member,
     pub weight: Weight,
     pub share: Percent,
+}
+
+/// What a fleet runs that is replaced where it stands, and how far its refresh or deployment is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SoftwareView {
+    pub fleet: FleetName,
+    pub software: Software,
+    /// When it was last looked at.
+    pub seen: Timestamp,
+}
+
+/// Whether requests with a header are led to the candidate of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TestRouteView {
+    pub route: RouteName,
+    pub test_route: TestRoute,
+    /// When it was last looked at.
+    pub seen: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -9,7 +9,7 @@ use crate::{
         title,
         units::{Percent, format_duration},
     },
-    rollout::{Attempts, Bindings, Bound, Picture, Reading, Split, Target, Timestamp},
+    rollout::{Attempts, Bindings, Picture, Reading, RouteBound, Split, Target, Timestamp},
 };
 
 /// What earlier runs of the same artifact mean for a gate of this one; `None` when the plan has no such gate.
@@ -44,6 +44,7 @@ pub fn describe(step: &Step) -> String {
         }
         Verb::Probe { gate } => format!("probe {gate}"),
         Verb::Shift { route, candidate, .. } => format!("shift {route} to {candidate}"),
+        Verb::Publish { route, .. } => format!("publish the candidate of {route}"),
         Verb::TestRoute { route, header: Some(header) } => {
             format!("lead requests with {header} to the candidate of {route}")
         }
@@ -97,6 +98,7 @@ pub(super) fn target(target: &Target) -> String {
         Target::Fleet { fleet, side } => format!("{side} {fleet}"),
         Target::Software(fleet) => fleet.to_string(),
         Target::TestRoute(route) => format!("test route of {route}"),
+        Target::Candidate(route) => format!("candidate of {route}"),
     }
 }
 
@@ -120,21 +122,24 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
             parts.collect::<Vec<_>>().join("; ")
         }
         (
-            Picture::TestRoute(_) | Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_),
+            Picture::TestRoute(_)
+            | Picture::Split(_)
+            | Picture::Uneven(_)
+            | Picture::Capacity(_)
+            | Picture::Release(_),
             _,
         ) => picture.to_string(),
     }
 }
 
 /// Stable first, then the candidate with its share, then what accompanies it, then strangers.
-fn weights(bound: &Bound, split: &Split) -> String {
-    let (stable, candidate) = (&bound.stable, &bound.candidate);
-    let mut text = format!(
-        "{stable} {}, {candidate} {} ({})",
-        split.weight(stable),
-        split.weight(candidate),
-        share(split, candidate)
-    );
+fn weights(bound: &RouteBound, split: &Split) -> String {
+    let stable = &bound.stable;
+    let mut text = format!("{stable} {}", split.weight(stable));
+    if let Some(candidate) = &bound.candidate {
+        let (weight, share) = (split.weight(candidate), share(split, candidate));
+        let _ = write!(text, ", {candidate} {weight} ({share})");
+    }
     if let Some(baseline) = &bound.baseline {
         let _ = write!(text, ", baseline {baseline} {}", split.weight(baseline));
     }

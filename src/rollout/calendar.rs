@@ -30,7 +30,10 @@ fn windows<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = (&'a Gate
         | GateKind::Compare(_)
         | GateKind::ErrorBudget(_)
         | GateKind::Command(_)
-        | GateKind::Lambda(_) => None,
+        | GateKind::Lambda(_)
+        | GateKind::Queue(_)
+        | GateKind::Stream(_)
+        | GateKind::Invoke(_) => None,
     })
 }
 
@@ -71,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        plan::{Gate, SourceFile, Tolerance, Verb, read},
+        plan::{Gate, Place, SourceFile, Tolerance, Verb, read},
         rollout::{Actor, Bindings, Input, handle, outstanding},
         testkit::sample_plan,
     };
@@ -94,8 +97,12 @@ mod tests {
         let mut plan = sample_plan();
         let name = GateName::new("hours");
         let every = std::time::Duration::from_secs(10);
-        let gate =
-            Gate { kind: GateKind::Window(window()), every, tolerance: Tolerance::default() };
+        let gate = Gate {
+            kind: GateKind::Window(window()),
+            every,
+            tolerance: Tolerance::default(),
+            place: Place::default(),
+        };
         plan.gates.insert(name.clone(), gate);
         plan.components[0].steps.drain(..2);
         for step in &mut plan.components[0].steps {

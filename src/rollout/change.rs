@@ -7,7 +7,7 @@ use super::{
     Capacity, Change, Doubt, Event, Picture, Progress, Software, Split, State, StepState, Target,
     TestRoute, Timestamp, goal,
     seen::{CONFIRM_PATIENCE, Seen, known_since},
-    seen_software, software,
+    seen_release, seen_software, software,
     step::{reference_of, target_of},
 };
 use crate::plan::{Aim, Size, Step, units::Percent};
@@ -19,6 +19,9 @@ const NEWS_EVERY: Duration = Duration::from_mins(5);
 pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
     if let Picture::Software(live) = live {
         return seen_software::seen(change, live, now);
+    }
+    if let Picture::Release(live) = live {
+        return seen_release::seen(change, live, now);
     }
     // A group whose bounds do not change differs before and after in its desired capacity only, which also moves by
     // itself. So equality is asked first, and bounds decide what is left.
@@ -116,7 +119,7 @@ pub(super) fn after(
     match (step.conduct().aim, live) {
         (Aim::Weights { route, candidate }, Picture::Split(split)) => {
             let bound = state.bindings.routes.get(route)?;
-            Some(Picture::Split(bound.shifted(split, candidate)))
+            bound.shifted(split, candidate).map(Picture::Split)
         }
         (Aim::Weights { .. }, Picture::Uneven(parts)) => {
             let whole = |split: &Split| after(state, step, active, &Picture::Split(split.clone()));
@@ -136,7 +139,8 @@ pub(super) fn after(
                             Picture::Split(_)
                             | Picture::Uneven(_)
                             | Picture::Software(_)
-                            | Picture::TestRoute(_),
+                            | Picture::TestRoute(_)
+                            | Picture::Release(_),
                         )
                         | None => return None,
                     }
@@ -145,7 +149,7 @@ pub(super) fn after(
             resized(*live, to, model).map(Picture::Capacity)
         }
         (Aim::TestRoute { route, header }, Picture::TestRoute(_)) => {
-            let group = &state.bindings.routes.get(route)?.candidate;
+            let group = state.bindings.routes.get(route)?.candidate.as_ref()?;
             Some(Picture::TestRoute(match header {
                 Some(header) => TestRoute::Present { header: header.clone(), group: group.clone() },
                 None => TestRoute::Absent,
@@ -154,6 +158,7 @@ pub(super) fn after(
         (Aim::Software(replacement), Picture::Software(live)) => {
             Some(Picture::Software(Software::at(goal(replacement, live))))
         }
+        (Aim::Release { .. }, Picture::Release(live)) => Some(Picture::Release(live.wanted())),
         // Whatever else is read does not fit the step: nothing can follow from it.
         _ => None,
     }

@@ -14,8 +14,8 @@
 use std::time::Duration;
 
 use super::{
-    Actor, CallProblem, Cause, Command, Ending, Event, Input, Mode, Progress, Purpose, Refusal,
-    Stage, State, StepState, Target, Timestamp,
+    Actor, CallProblem, Cause, Command, Ending, Event, Input, Made, Mode, Progress, Purpose,
+    Refusal, Stage, State, StepState, Target, Timestamp,
     answer::answered,
     approvals_of, calendar, command,
     failing::{called_problem, fail},
@@ -37,7 +37,23 @@ pub fn handle(
     input: &Input,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
-    let mut events = react(plan, state, input, now)?;
+    Ok(followed(plan, state, react(plan, state, input, now)?, now))
+}
+
+/// The same where [`handle`] has just said that nothing follows from this state at this moment: then an input that brings
+/// no news leads to nothing either. Of many answers in one moment most are such.
+pub fn handle_at_rest(
+    plan: &Plan,
+    state: &State,
+    input: &Input,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    let events = react(plan, state, input, now)?;
+    Ok(if events.is_empty() { events } else { followed(plan, state, events, now) })
+}
+
+/// With what follows from these events by itself.
+fn followed(plan: &Plan, state: &State, mut events: Vec<Event>, now: Timestamp) -> Vec<Event> {
     let mut next = state.clone();
     for event in &events {
         next.apply(event, now);
@@ -45,7 +61,7 @@ pub fn handle(
     loop {
         let consequences = advance(plan, &next, now);
         if consequences.is_empty() {
-            return Ok(events);
+            return events;
         }
         for event in consequences {
             next.apply(&event, now);
@@ -63,7 +79,7 @@ fn react(plan: &Plan, state: &State, input: &Input, now: Timestamp) -> Result<Ve
         Input::ClockJumped { by } => vec![Event::ClockJumped { by: *by }],
         Input::Vanished { target, words } => observe::vanished(plan, state, target, words),
         Input::Observed { target, live } => observe::observed(plan, state, target, live, now),
-        Input::Called { target, result } => called(state, target, result, now),
+        Input::Called { target, result } => called(plan, state, (target, result), now),
         Input::Answered { check, reading } => answered(plan, state, check, reading, now),
         Input::Command { by, command } => command::obey(plan, state, by, command)?,
         Input::Interrupted { signal } => match (&state.mode, plan.on_interrupt) {
@@ -108,16 +124,20 @@ fn taken_over(
 }
 
 fn called(
+    plan: &Plan,
     state: &State,
-    target: &Target,
-    result: &Result<(), CallProblem>,
+    (target, result): (&Target, &Result<Option<Made>, CallProblem>),
     now: Timestamp,
 ) -> Vec<Event> {
     let Some(change) = state.changes.get(target).filter(|c| c.progress == Progress::Calling) else {
         return Vec::new();
     };
     match result {
-        Ok(()) => vec![Event::CallReturned { target: target.clone() }],
+        Ok(made) => {
+            let mut events = vec![Event::CallReturned { target: target.clone() }];
+            events.extend(made.iter().flat_map(|made| observe::learned(plan, state, target, made)));
+            events
+        }
         Err(problem) => called_problem(state, (target, change), problem.clone(), now),
     }
 }
@@ -209,7 +229,7 @@ fn route_of<'a>(plan: &'a Plan, aim: Aim<'a>) -> Option<&'a RouteName> {
     match aim {
         Aim::Weights { route, .. } | Aim::TestRoute { route, .. } => Some(route),
         Aim::Capacity { fleet, .. } => plan.fleets.get(fleet)?.behind.as_ref(),
-        Aim::Software(_) | Aim::Nothing => None,
+        Aim::Software(_) | Aim::Release { .. } | Aim::Nothing => None,
     }
 }
 
@@ -226,9 +246,11 @@ fn proceed(
     if active.stage == Stage::Changing {
         let events = match conduct.aim {
             Aim::Software(replacement) => replaced(plan, state, (step, replacement), active, now),
-            Aim::Weights { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. } | Aim::Nothing => {
-                changed(plan, state, step, now)
-            }
+            Aim::Weights { .. }
+            | Aim::Capacity { .. }
+            | Aim::TestRoute { .. }
+            | Aim::Release { .. }
+            | Aim::Nothing => changed(plan, state, step, now),
         };
         if !events.is_empty() {
             return events;
@@ -309,9 +331,11 @@ fn reached(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
         Ends::AfterBake { lasts, min_requests } => {
             let from = match conduct.aim {
                 Aim::Weights { route, .. } => watch::arrives(state, route, now),
-                Aim::Capacity { .. } | Aim::Software(_) | Aim::TestRoute { .. } | Aim::Nothing => {
-                    now
-                }
+                Aim::Capacity { .. }
+                | Aim::Software(_)
+                | Aim::TestRoute { .. }
+                | Aim::Release { .. }
+                | Aim::Nothing => now,
             };
             (from, lasts, !conduct.gates.is_empty() || min_requests.is_some())
         }

@@ -2,21 +2,14 @@
 //! reports are folds over them. They are serialised into the journal, so a change here needs a new format version
 //! (`journal::envelope`).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Attempts, Check, Jump, Picture, Reading, Split, Target, Timestamp, Version, Voter,
+    Actor, Attempts, Bindings, Check, Jump, Making, Picture, Reading, Target, Timestamp, Voter,
 };
-use crate::plan::{
-    FleetName, GateName, Header, Member, OF_TARGET_GROUPS, OF_VERSIONS, PlanName, Published,
-    RouteName, Side, StepId,
-    units::{Paired, Percent, Scale, Weight},
-};
+use crate::plan::{GateName, Member, PlanName, RouteName, StepId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
@@ -79,6 +72,12 @@ pub enum Event {
     },
     CallReturned {
         target: Target,
+    },
+    /// A step has made the candidate of a route, and this is what AWS calls it.
+    Learned {
+        route: RouteName,
+        member: Member,
+        making: Making,
     },
     CallFailed {
         target: Target,
@@ -180,64 +179,6 @@ pub enum Purpose {
     Restore,
 }
 
-/// Which real thing stands on which side, for the whole run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Bindings {
-    pub routes: BTreeMap<RouteName, Bound>,
-    pub fleets: BTreeMap<FleetName, Bound>,
-    /// The header by which each test route is known.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tests: BTreeMap<RouteName, Header>,
-    /// The rule of each test route as it would be added, in the AWS CLI's JSON, for a person who has to do it by hand. No
-    /// decision is made from it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub test_rules: BTreeMap<RouteName, String>,
-    /// What each group of a fleet with two sides launched when the run began. Several where its policy names several
-    /// launch templates.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub versions: BTreeMap<Member, Vec<Version>>,
-    /// The fleets on whose candidate side other versions ran then, which the run replaces first.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub leftovers: BTreeSet<FleetName>,
-    /// Routes that a side's group is to be attached to before anything else, because it stands in none of their places.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub attaches: BTreeSet<RouteName>,
-    /// How each place of a route was written when the run began.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub written: BTreeMap<String, Written>,
-}
-
-/// All that stands at a place beside the weights, as the AWS CLI takes it: a person who is to put a route right by hand is
-/// given a whole command. No decision is made from it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Written {
-    /// JSON: the list of actions of a rule or listener, or the list of records of a name.
-    pub json: String,
-    /// JSON: the listener, priority and conditions of a rule, for whoever has to make it again. None where that is not known
-    /// as a whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// The ARNs of target groups that may be given a weight there.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub arns: BTreeMap<Member, String>,
-}
-
-impl Bindings {
-    /// How long clients of a route may go on by the weights from before a change.
-    pub fn lag(&self, route: &RouteName) -> Duration {
-        self.routes.get(route).map_or(Duration::ZERO, |bound| bound.medium.lag())
-    }
-
-    /// What a run owns while it lasts, by names that are the same for every plan and route name.
-    pub fn resources(&self) -> BTreeSet<String> {
-        let routes = self.routes.values().flat_map(Bound::places).cloned();
-        let fleets = self.fleets.values().flat_map(|bound| {
-            [&bound.stable, &bound.candidate].map(|member| format!("{} {member}", bound.resource))
-        });
-        routes.chain(fleets).collect()
-    }
-}
-
 /// Whose credentials a run has, and where it uses them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -246,96 +187,6 @@ pub struct ActingAs {
     /// The ARN of the caller.
     pub identity: String,
     pub region: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Bound {
-    /// What the run owns while it lasts: the ARN of a rule or listener, or the zone, name and type of records; for a
-    /// fleet, the kind of thing its members are.
-    pub resource: String,
-    pub stable: Member,
-    pub candidate: Member,
-    /// What accompanies the candidate, with as much traffic, to be compared with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub baseline: Option<Member>,
-    /// The ARNs of the route's other rules and listeners, which are moved together with the first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<String>,
-    #[serde(default)]
-    pub medium: Medium,
-}
-
-/// What carries a route's weights to its clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Medium {
-    /// Applies them itself, to every request or connection.
-    #[default]
-    LoadBalancer,
-    /// Answers questions with them, and the answers are kept.
-    Dns {
-        /// For how long, in seconds.
-        ttl: u64,
-    },
-    /// Runs what is asked for by itself, and chooses a version for each request.
-    Function,
-}
-
-impl Medium {
-    /// How long clients may go on by the weights from before a change that is in effect.
-    pub fn lag(self) -> Duration {
-        match self {
-            Self::LoadBalancer | Self::Function => Duration::ZERO,
-            Self::Dns { ttl } => Duration::from_secs(ttl),
-        }
-    }
-
-    pub const fn scale(self) -> Scale {
-        match self {
-            Self::LoadBalancer => Scale::LoadBalancer,
-            Self::Dns { .. } => Scale::Dns,
-            Self::Function => Scale::Hundredths,
-        }
-    }
-
-    /// The metrics by which its sides are told apart; `None` where nobody counts each side's requests.
-    pub const fn published(self) -> Option<&'static Published> {
-        match self {
-            Self::LoadBalancer => Some(&OF_TARGET_GROUPS),
-            Self::Dns { .. } => None,
-            Self::Function => Some(&OF_VERSIONS),
-        }
-    }
-}
-
-impl Bound {
-    /// Everywhere its weights stand.
-    pub fn places(&self) -> impl Iterator<Item = &String> {
-        std::iter::once(&self.resource).chain(&self.others)
-    }
-
-    pub fn member(&self, side: Side) -> &Member {
-        match side {
-            Side::Stable => &self.stable,
-            Side::Candidate => &self.candidate,
-        }
-    }
-
-    /// All that are given a share of the traffic by a run.
-    pub fn members(&self) -> impl Iterator<Item = &Member> {
-        [&self.stable, &self.candidate].into_iter().chain(&self.baseline)
-    }
-
-    /// What the baseline weighs beside so much of the traffic on the candidate.
-    pub fn baseline_at(&self, share: Percent) -> Weight {
-        self.baseline.as_ref().map_or(Weight::ZERO, |_| Paired::split(share).baseline)
-    }
-
-    /// A split with so much of the traffic on the candidate; what others have stays.
-    pub fn shifted(&self, split: &Split, share: Percent) -> Split {
-        let members = (&self.stable, &self.candidate, self.baseline.as_ref());
-        split.shifted(members, share, self.medium.scale())
-    }
 }
 
 /// What a target looked like when the run started.

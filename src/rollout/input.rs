@@ -1,7 +1,7 @@
 //! Everything that can happen to a run from outside. The runner turns finished calls, answers, timers, signals and
 //! operators' commands into these, and nothing else reaches the core.
 
-use super::{Actor, CallProblem, Check, Command, Jump, Picture, Reading, Signal, Target};
+use super::{Actor, CallProblem, Check, Command, Jump, Made, Picture, Reading, Signal, Target};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -30,7 +30,8 @@ pub enum Input {
     /// A call to change a target has come back.
     Called {
         target: Target,
-        result: Result<(), CallProblem>,
+        /// What it made, where AWS gave that a name.
+        result: Result<Option<Made>, CallProblem>,
     },
     /// A check was answered.
     Answered {

@@ -29,7 +29,8 @@ fn scales(component: &Component, of: &FleetName) -> bool {
         | Aim::Nothing
         | Aim::Weights { .. }
         | Aim::Software(_)
-        | Aim::TestRoute { .. } => false,
+        | Aim::TestRoute { .. }
+        | Aim::Release { .. } => false,
     })
 }
 

@@ -2,8 +2,8 @@
 //! bakes; here an intent is born, a call in doubt is settled, and drift is found.
 
 use super::{
-    CallProblem, Cause, Change, Check, Event, Mode, Outcome, Picture, Progress, Purpose, Reading,
-    Stage, State, StepState, Target, Timestamp,
+    CallProblem, Cause, Change, Check, Event, Made, Making, Mode, Outcome, Picture, ProblemKind,
+    Progress, Purpose, Reading, Release, Stage, State, StepState, Target, Timestamp,
     change::{self, progressed},
     failing::{called_problem, fail},
     rollback,
@@ -33,6 +33,13 @@ pub(super) fn observed(
                     None => Vec::new(),
                 };
             };
+            if let Picture::Release(Release::Version { number, .. }) = live {
+                let made = Made { member: number.clone(), making: Making::New };
+                let news = learned(plan, state, target, &made);
+                if !news.is_empty() {
+                    return news;
+                }
+            }
             match active.stage {
                 Stage::Changing => changing(plan, state, step, target, live, now),
                 Stage::Cleared if state.paused.is_none() => {
@@ -48,6 +55,32 @@ pub(super) fn observed(
             }
         }
     }
+}
+
+/// What a step has made is the route's candidate from here on. What serves already is none.
+pub(super) fn learned(
+    plan: &Plan,
+    state: &State,
+    target: &Target,
+    Made { member, making }: &Made,
+) -> Vec<Event> {
+    let Target::Candidate(route) = target else { return Vec::new() };
+    let Some(bound) = state.bindings.routes.get(route) else { return Vec::new() };
+    if bound.candidate.is_some() {
+        return Vec::new();
+    }
+    if *member != bound.stable {
+        let (route, member) = (route.clone(), member.clone());
+        return vec![Event::Learned { route, member, making: *making }];
+    }
+    let message =
+        format!("nothing new is uploaded: version {member} is the same, and serves already");
+    let problem = CallProblem { kind: ProblemKind::Final, message };
+    let cause = Cause::CallFailed { target: target.clone(), problem };
+    // Of a run that goes back no step fails any more.
+    let mut steps = active_steps(plan, state).filter(|_| state.mode == Mode::Forward);
+    let step = steps.find(|(_, step, _)| wants(step, target));
+    step.map_or_else(Vec::new, |(_, step, _)| fail(&step.id, cause))
 }
 
 /// A hold that was asked for and is not confirmed.

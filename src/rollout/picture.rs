@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::Software;
+use super::{Release, Software};
 use crate::plan::{
     FleetName, Header, Member, RouteName, Side,
     units::{Paired, Percent, Scale, Weight},
@@ -24,6 +24,19 @@ pub enum Target {
     Software(FleetName),
     /// The rule that leads requests with a header to the candidate of a route.
     TestRoute(RouteName),
+    /// The candidate of a route, where a step makes it.
+    Candidate(RouteName),
+}
+
+impl Target {
+    /// Whether going back means to make it what it was. A version that was published harms nobody, since nobody is sent to
+    /// it any more.
+    pub fn is_put_back(&self) -> bool {
+        match self {
+            Self::Route(_) | Self::Fleet { .. } | Self::Software(_) | Self::TestRoute(_) => true,
+            Self::Candidate(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -33,6 +46,7 @@ impl fmt::Display for Target {
             Self::Fleet { fleet, side } => write!(f, "fleet {fleet} ({side})"),
             Self::Software(fleet) => write!(f, "software of {fleet}"),
             Self::TestRoute(route) => write!(f, "test route of {route}"),
+            Self::Candidate(route) => write!(f, "candidate of {route}"),
         }
     }
 }
@@ -47,6 +61,7 @@ pub enum Picture {
     Capacity(Capacity),
     Software(Software),
     TestRoute(TestRoute),
+    Release(Release),
 }
 
 /// Whether a rule ahead of a route's own leads requests with a header to the candidate.
@@ -170,6 +185,7 @@ impl fmt::Display for Picture {
             Self::Capacity(capacity) => capacity.fmt(f),
             Self::Software(software) => software.fmt(f),
             Self::TestRoute(test) => test.fmt(f),
+            Self::Release(release) => release.fmt(f),
         }
     }
 }
@@ -198,7 +214,7 @@ impl Picture {
         match self {
             Self::Split(split) => Some(split),
             Self::Uneven(parts) => parts.get(place),
-            Self::Capacity(_) | Self::Software(_) | Self::TestRoute(_) => None,
+            Self::Capacity(_) | Self::Software(_) | Self::TestRoute(_) | Self::Release(_) => None,
         }
     }
 
@@ -209,7 +225,11 @@ impl Picture {
             Self::Uneven(parts) => parts.iter().all(|(place, split)| {
                 pictures.iter().any(|picture| picture.part(place) == Some(split))
             }),
-            Self::Split(_) | Self::Capacity(_) | Self::Software(_) | Self::TestRoute(_) => false,
+            Self::Split(_)
+            | Self::Capacity(_)
+            | Self::Software(_)
+            | Self::TestRoute(_)
+            | Self::Release(_) => false,
         }
     }
 
@@ -221,6 +241,7 @@ impl Picture {
                 ours.min == live.min && ours.max == live.max
             }
             (Self::Software(ours), Self::Software(live)) => ours.stands_in(live),
+            (Self::Release(ours), Self::Release(live)) => ours.stands_in(live),
             // All of anything else is this tool's.
             _ => self == live,
         }

@@ -45,6 +45,19 @@ impl Check {
         }
     }
 
+    /// The gate that it reads.
+    pub(super) fn gate(&self) -> Option<&GateName> {
+        match self {
+            Self::Gate(gate) => Some(gate),
+            Self::Healthy { .. }
+            | Self::BaselineHealthy { .. }
+            | Self::Served { .. }
+            | Self::Drained { .. }
+            | Self::Requests { .. }
+            | Self::Stands(_) => None,
+        }
+    }
+
     /// Whether it asks how the targets of a group are: there is nothing to wait for where the group is gone.
     pub fn asks_after_targets(&self) -> bool {
         match self {

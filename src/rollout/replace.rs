@@ -15,7 +15,11 @@ pub(super) fn known<'a>(state: &'a State, fleet: &FleetName) -> Option<&'a Softw
     match state.known.get(&Target::Software(fleet.clone())) {
         Some(Picture::Software(software)) => Some(software),
         Some(
-            Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_) | Picture::TestRoute(_),
+            Picture::Split(_)
+            | Picture::Uneven(_)
+            | Picture::Capacity(_)
+            | Picture::TestRoute(_)
+            | Picture::Release(_),
         )
         | None => None,
     }

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    Change, Check, Doubt, Ending, Event, Medium, Outcome, Picture, Poll, Progress, Purpose,
-    Restore, State, Subject, Target, Timestamp, Trail,
+    Change, Check, Doubt, Ending, Event, Named, Outcome, Picture, Poll, Progress, Purpose, Restore,
+    State, Subject, Target, Timestamp, Trail,
     change::{self, progressed},
     failing::called_problem,
     seen::{Seen, follow_every, invisible},
@@ -76,7 +76,9 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
     let settled = |target| {
         matches!(state.restores.get(target), Some(Restore::Restored | Restore::NeedsAttention))
     };
-    if !state.trails.keys().all(settled) {
+    // What a call makes that need not be put back is waited for all the same: its end is not to come after the run's.
+    let calls = state.changes.values().any(|change| change.progress == Progress::Calling);
+    if calls || !state.trails.keys().all(settled) {
         return Vec::new();
     }
     let clean = state.restores.values().all(|restore| *restore == Restore::Restored);
@@ -93,7 +95,7 @@ fn moves(state: &State, target: &Target, now: Timestamp) -> bool {
 /// How long a target may wait for what it depends on, or for its own restoration, before a person is called. A side is
 /// not idle before its clients know, which counts against nobody's patience.
 pub(super) fn patience(plan: &Plan, state: &State) -> Duration {
-    let lags = state.bindings.routes.values().map(|bound| bound.medium.lag());
+    let lags = state.bindings.routes.values().map(|bound| bound.nature.lag());
     plan.roll_back_for + lags.max().unwrap_or_default()
 }
 
@@ -108,7 +110,7 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
     }
     match target {
         Target::Route(route) => route_turn(plan, state, route, since),
-        Target::Software(_) | Target::TestRoute(_) => Turn::Now,
+        Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => Turn::Now,
         Target::Fleet { .. } if grows(state, target, trail) => Turn::Now,
         Target::Fleet { fleet, side } => {
             match plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) {
@@ -123,7 +125,9 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
 fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -> Turn {
     let behind = |target: &Target| match target {
         Target::Fleet { fleet, .. } => plan.fleets_behind(route).any(|name| name == fleet),
-        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) => false,
+        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => {
+            false
+        }
     };
     let growing = |(target, trail): (&Target, &Trail)| {
         behind(target) && grows(state, target, trail) && !is_settled(state, target)
@@ -181,7 +185,7 @@ fn shrink_turn(
     }
     let serves = match (state.known.get(&route_target), state.bindings.routes.get(route)) {
         (Some(Picture::Split(split)), Some(bound)) => {
-            split.weight(bound.member(side)) != Weight::ZERO && !state.gone.contains(&route_target)
+            bound.weight(split, side) != Weight::ZERO && !state.gone.contains(&route_target)
         }
         // Of rules that differ, or a route that was not read, nobody knows whether it serves.
         _ => false,
@@ -231,9 +235,12 @@ pub(super) fn vanished(state: &State, target: &Target, words: &str) -> Vec<Event
         // AWS gives another rule, or listener, another name.
         Target::Route(route) => {
             let bound = state.bindings.routes.get(route);
-            bound.is_none_or(|bound| bound.medium != Medium::LoadBalancer)
+            bound.is_none_or(|bound| bound.nature.named == Named::ByMaker)
         }
-        Target::Fleet { .. } | Target::Software(_) | Target::TestRoute(_) => true,
+        Target::Fleet { .. }
+        | Target::Software(_)
+        | Target::TestRoute(_)
+        | Target::Candidate(_) => true,
     };
     let then = if names_itself {
         ", then `tidegate rollback`"

@@ -17,7 +17,9 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(10);
 /// How often a target is read whose change is not confirmed.
 pub(super) fn follow_every(target: &Target) -> Duration {
     match target {
-        Target::Route(_) | Target::Fleet { .. } | Target::TestRoute(_) => READ_BACK_EVERY,
+        Target::Route(_) | Target::Fleet { .. } | Target::TestRoute(_) | Target::Candidate(_) => {
+            READ_BACK_EVERY
+        }
         Target::Software(_) => FOLLOW_EVERY,
     }
 }

@@ -3,9 +3,7 @@
 //! steps, and a run of an older journal has none.
 
 use super::{Bindings, leftovers::replacing_leftovers};
-use crate::plan::{
-    Aim, Component, Ends, GateKind, GateName, Plan, RouteName, Step, Until, attaching,
-};
+use crate::plan::{Aim, Component, GateName, Plan, RouteName, Step, attaching};
 
 /// The plan with what its run puts ahead. Everything that reads a journal, or drives a run, goes by this plan.
 #[must_use]
@@ -26,37 +24,20 @@ fn concerns(plan: &Plan, component: &Component, route: &RouteName) -> bool {
 }
 
 fn is_about(plan: &Plan, step: &Step, route: &RouteName) -> bool {
-    let watches = |gate: &GateName| match plan.gates.get(gate).map(|gate| &gate.kind) {
-        Some(GateKind::Healthy { route: of, .. }) => of == route,
-        Some(
-            GateKind::Alarms(_)
-            | GateKind::Http(_)
-            | GateKind::Metric(_)
-            | GateKind::Compare(_)
-            | GateKind::ErrorBudget(_)
-            | GateKind::Command(_)
-            | GateKind::Lambda(_)
-            | GateKind::Window(_),
-        )
-        | None => false,
+    let watches = |gate: &GateName| {
+        plan.gates
+            .get(gate)
+            .is_some_and(|gate| gate.kind.measures().is_none() && gate.kind.route() == Some(route))
     };
     let conduct = step.conduct();
     let changes = match conduct.aim {
-        Aim::Weights { route: of, .. } | Aim::TestRoute { route: of, .. } => of == route,
+        Aim::Weights { route: of, .. }
+        | Aim::TestRoute { route: of, .. }
+        | Aim::Release { route: of, .. } => of == route,
         Aim::Capacity { fleet, .. } => plan.fleets_behind(route).any(|behind| behind == fleet),
         Aim::Software(_) | Aim::Nothing => false,
     };
-    let waits = match conduct.ends {
-        Ends::WhenAllPass { until: Some(Until::Healthy { route: of, .. }) } => of == route,
-        Ends::WhenAllPass { until: None }
-        | Ends::WhenChanged
-        | Ends::WhenSettled(_)
-        | Ends::AfterBake { .. }
-        | Ends::OnVotes(_)
-        | Ends::OnTime(_)
-        | Ends::OnWord => false,
-    };
-    changes || waits || conduct.gates.iter().any(watches)
+    changes || conduct.waits_for() == Some(route) || conduct.gates.iter().any(watches)
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ impl Splits {
             | Event::Read { .. }
             | Event::ChangeIntended { .. }
             | Event::CallReturned { .. }
+            | Event::Learned { .. }
             | Event::CallFailed { .. }
             | Event::BakeStarted { .. }
             | Event::StepDone { .. }

@@ -7,15 +7,11 @@ use std::{
 };
 
 use super::{
-    Armed, Bindings, Change, Check, Doubt, Event, Excuse, Excused, ExcusedUntil, Found, Jump, Map,
-    Medium, Mode, Outcome, Picture, Progress, Purpose, Reading, Restore, Shared, Signal, Split,
-    Stage, StepState, Tally, Target, Timestamp, Trail,
+    Armed, Bindings, CallProblem, Change, Check, Doubt, Event, Excuse, Excused, ExcusedUntil,
+    Found, Jump, Map, Mode, Outcome, Picture, Progress, Purpose, Reading, Restore, Shared, Signal,
+    Split, Stage, StepState, Tally, Target, Timestamp, Trail,
 };
 use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
-
-/// How long a change of DNS records may take until every name server has it; generally less.
-/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>
-const SPREADING: Duration = Duration::from_mins(1);
 
 /// Failed calls after which a change is given up while going forward; a roll-back goes on for as long as its plan says.
 pub const MAX_ATTEMPTS: u8 = 5;
@@ -107,18 +103,16 @@ impl State {
             Event::ChangeIntended { purpose, target, before, after } => {
                 self.intend(purpose, target, before, after);
             }
+            Event::Learned { route, member, making: _ } => {
+                if let Some(bound) = self.bindings.routes.get_mut(route) {
+                    bound.candidate = Some(member.clone());
+                }
+            }
             Event::CallReturned { target } => {
                 self.progress(target, Progress::Confirming { since: at });
             }
             Event::CallFailed { target, problem, retry_at } => {
-                let doubt = match retry_at {
-                    Some(at) => Doubt::RetryAt(*at),
-                    None => Doubt::GivenUp(problem.clone()),
-                };
-                self.progress(target, Progress::InDoubt(doubt));
-                if let Some(change) = self.changes.get_mut(target) {
-                    change.failures = change.failures.saturating_add(1);
-                }
+                self.doubt(target, problem, *retry_at);
             }
             Event::ChangeConfirmed { target, live } => {
                 self.take_effect(target, at);
@@ -294,6 +288,17 @@ impl State {
         }
     }
 
+    fn doubt(&mut self, target: &Target, problem: &CallProblem, retry_at: Option<Timestamp>) {
+        let doubt = match retry_at {
+            Some(at) => Doubt::RetryAt(at),
+            None => Doubt::GivenUp(problem.clone()),
+        };
+        self.progress(target, Progress::InDoubt(doubt));
+        if let Some(change) = self.changes.get_mut(target) {
+            change.failures = change.failures.saturating_add(1);
+        }
+    }
+
     fn progress(&mut self, target: &Target, progress: Progress) {
         if let Some(change) = self.changes.get_mut(target) {
             change.progress = progress;
@@ -318,6 +323,12 @@ impl State {
             failures,
         };
         self.changes.insert(target.clone(), change);
+        if let Purpose::Step(step) = purpose {
+            self.enter(step, Stage::Changing);
+        }
+        if !target.is_put_back() {
+            return;
+        }
         let first = || Trail {
             origin: before.clone(),
             ours: BTreeSet::new(),
@@ -334,12 +345,11 @@ impl State {
                 trail.steps.push(step.clone());
             }
         });
-        if let Purpose::Step(step) = purpose {
-            self.enter(step, Stage::Changing);
-            if let Some(state) = self.steps.get(step) {
-                let armed = Armed { step: step.clone(), since: state.started };
-                self.armed.insert(target.clone(), armed);
-            }
+        if let Purpose::Step(step) = purpose
+            && let Some(state) = self.steps.get(step)
+        {
+            let armed = Armed { step: step.clone(), since: state.started };
+            self.armed.insert(target.clone(), armed);
         }
     }
 
@@ -351,12 +361,10 @@ impl State {
             .changes
             .get(target)
             .is_some_and(|change| matches!(change.progress, Progress::Confirming { .. }));
-        match self.bindings.routes.get(route).map(|bound| bound.medium) {
-            Some(Medium::Dns { .. }) => {
-                let delay = if returned { Duration::ZERO } else { SPREADING };
-                self.in_effect.insert(route.clone(), at.plus(delay));
-            }
-            Some(Medium::LoadBalancer | Medium::Function) | None => {}
+        let spreading = self.bindings.routes.get(route).map_or(0, |bound| bound.nature.spreading);
+        if spreading > 0 {
+            let delay = if returned { 0 } else { spreading };
+            self.in_effect.insert(route.clone(), at.plus(Duration::from_secs(delay)));
         }
     }
 
@@ -368,11 +376,14 @@ impl State {
         {
             for side in [Side::Stable, Side::Candidate] {
                 let key = (route.clone(), side);
-                let is_idle = |split: &Split| split.weight(bound.member(side)) == Weight::ZERO;
+                let is_idle = |split: &Split| bound.weight(split, side) == Weight::ZERO;
                 let idle = match live {
                     Picture::Split(split) => is_idle(split),
                     Picture::Uneven(parts) => parts.values().all(is_idle),
-                    Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_) => false,
+                    Picture::Capacity(_)
+                    | Picture::Software(_)
+                    | Picture::TestRoute(_)
+                    | Picture::Release(_) => false,
                 };
                 if idle {
                     self.idle_since.change(&key, || at, |_| ());

@@ -68,6 +68,7 @@ pub fn target_of(step: &Step) -> Option<Target> {
         Aim::Weights { route, .. } => Some(Target::Route(route.clone())),
         Aim::TestRoute { route, .. } => Some(Target::TestRoute(route.clone())),
         Aim::Software(replace) => Some(Target::Software(replace.fleet.clone())),
+        Aim::Release { route, .. } => Some(Target::Candidate(route.clone())),
         Aim::Nothing => None,
     }
 }

@@ -1,16 +1,23 @@
 //! In words, what a step waits for: for `status`, and for the cause of one that ran out of time.
 
 use super::{
-    Check, Outcome, Stage, State, StepState, Timestamp, approvals_of,
+    Check, Outcome, Picture, Release, Stage, State, StepState, Target, Timestamp, approvals_of,
     watch::{checks_of, fresh_since, outcome},
 };
-use crate::plan::{Aim, Ends, Plan, Step};
+use crate::plan::{Aim, Ends, Plan, RouteName, Step};
 
 /// A check with its last answer.
 pub(super) fn told(state: &State, check: &Check) -> String {
     match state.readings.get(check) {
         Some(reading) => format!("{check} ({}: {})", reading.outcome, reading.because),
         None => format!("{check} (not answered yet)"),
+    }
+}
+
+fn published(state: &State, route: &RouteName) -> String {
+    match state.known.get(&Target::Candidate(route.clone())) {
+        Some(Picture::Release(live @ Release::Version { .. })) => format!("{live} to be ready"),
+        _ => "the version to be published".to_owned(),
     }
 }
 
@@ -47,6 +54,7 @@ pub(super) fn waiting_for(
         (_, Stage::Changing) => match conduct.aim {
             Aim::Software(_) if open.is_empty() => "the replacement to come so far".to_owned(),
             Aim::Software(_) => open.join("; "),
+            Aim::Release { route, .. } => published(state, route),
             Aim::Nothing | Aim::Weights { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. } => {
                 "the change to be read back".to_owned()
             }

@@ -1,12 +1,15 @@
 //! What has to be asked of the world, and whether the answers suffice. A reading counts for a step only when it began
 //! after the step did, and for the end of a bake only when it began after the bake's time was up: yesterday's pass, or
 //! one from the middle, proves nothing about now. No reading is never a pass.
+//!
+//! Whoever asks what suffices reads all of it: which checks there are, how often they are asked and from when they count
+//! belong together, and a rule that is not seen beside the others is easily broken.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Check, Outcome, Picture, Poll, Split, Stage, State, StepState, Subject, Target, TestRoute,
-    Timestamp, change,
+    Armed, Check, Outcome, Picture, Poll, Split, Stage, State, StepState, Subject, Target,
+    TestRoute, Timestamp, change,
     step::{active_step, active_steps, target_of},
 };
 use crate::plan::{
@@ -93,12 +96,18 @@ fn each(
     let is_asked = |check: &Check| only.is_none_or(|only| only == check);
     // What a gate has failed by and was forgiven is not held against it again.
     let covering = |check: &Check, from: Timestamp| {
-        let Check::Gate(gate) = check else { return from };
+        let Some(gate) = check.gate() else { return from };
         let from = from.before(state.slept);
         let failed_at = state.tallies.get(gate).and_then(|tally| tally.failed_at);
         failed_at.map_or(from, |at| from.max(at.plus(Duration::from_millis(1))))
     };
-    for (_, step, active) in active_steps(plan, state) {
+    // Whoever reads a gate is told by the plan alone, which spares looking for all the others in the state.
+    let guarded = only.and_then(Check::gate).map(|gate| guarded_by(plan, gate));
+    let is_guarded = |id: &StepId| guarded.as_ref().is_none_or(|ids| ids.contains(&id));
+    let components = plan.components.iter().filter(|component| {
+        guarded.is_none() || component.steps.iter().any(|step| is_guarded(&step.id))
+    });
+    for (step, active) in components.filter_map(|component| active_step(component, state)) {
         let gates = gates_of(plan, step, only).cloned().map(Check::Gate);
         // No step waits for these two beside its gates, so there is nothing to look through.
         let others = if matches!(only, Some(Check::Gate(_) | Check::Served { .. })) {
@@ -121,7 +130,12 @@ fn each(
             });
         }
     }
-    for (target, armed) in state.armed.iter() {
+    let is_watched = |target: &Target, armed: &Armed| match (only, target) {
+        (None, _) => true,
+        (Some(Check::Served { route }), Target::Route(of)) => of == route,
+        (Some(only), _) => only.gate().is_some() && is_guarded(&armed.step),
+    };
+    for (target, armed) in state.armed.iter().filter(|(target, armed)| is_watched(target, armed)) {
         let Some((component, step)) = plan.step(&armed.step) else { continue };
         if let Target::Route(route) = target
             && let check = (Check::Served { route: route.clone() })
@@ -149,14 +163,26 @@ fn each(
     }
 }
 
+/// The steps that a gate stands before.
+fn guarded_by<'a>(plan: &'a Plan, gate: &GateName) -> Vec<&'a StepId> {
+    let guarded = plan.steps().filter(|(_, step)| step.conduct().gates.contains(gate));
+    guarded.map(|(_, step)| &step.id).collect()
+}
+
 /// Whether users are sent to the candidate of a route, as far as is known.
 fn has_users(state: &State, route: &RouteName) -> bool {
     let Some(bound) = state.bindings.routes.get(route) else { return false };
-    let weighs = |split: &Split| split.weight(&bound.candidate) > Weight::ZERO;
+    let weighs = |split: &Split| bound.weight(split, Side::Candidate) > Weight::ZERO;
     match state.known.get(&Target::Route(route.clone())) {
         Some(Picture::Split(split)) => weighs(split),
         Some(Picture::Uneven(parts)) => parts.values().any(weighs),
-        Some(Picture::Capacity(_) | Picture::Software(_) | Picture::TestRoute(_)) | None => false,
+        Some(
+            Picture::Capacity(_)
+            | Picture::Software(_)
+            | Picture::TestRoute(_)
+            | Picture::Release(_),
+        )
+        | None => false,
     }
 }
 
@@ -169,7 +195,7 @@ fn is_exposed(plan: &Plan, state: &State, gate: &GateName) -> bool {
             && match target {
                 Target::Route(route) => has_users(state, route),
                 Target::Software(_) => true,
-                Target::Fleet { .. } | Target::TestRoute(_) => false,
+                Target::Fleet { .. } | Target::TestRoute(_) | Target::Candidate(_) => false,
             }
     })
 }
@@ -197,18 +223,7 @@ fn gates_of<'a>(
     step: &'a Step,
     only: Option<&'a Check>,
 ) -> impl DoubleEndedIterator<Item = &'a GateName> {
-    let is_asked = move |gate: &&GateName| match only {
-        None => true,
-        Some(Check::Gate(only)) => only == *gate,
-        Some(
-            Check::Healthy { .. }
-            | Check::BaselineHealthy { .. }
-            | Check::Served { .. }
-            | Check::Drained { .. }
-            | Check::Requests { .. }
-            | Check::Stands(_),
-        ) => false,
-    };
+    let is_asked = move |gate: &&GateName| only.is_none_or(|only| only.gate() == Some(*gate));
     let is_window = |gate: &&GateName| {
         plan.gates.get(*gate).is_some_and(|gate| matches!(gate.kind, GateKind::Window(_)))
     };
@@ -267,7 +282,8 @@ fn others_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec
             | Aim::Weights { .. }
             | Aim::Capacity { .. }
             | Aim::Software(_)
-            | Aim::TestRoute { .. },
+            | Aim::TestRoute { .. }
+            | Aim::Release { .. },
         ) => {}
     }
     checks
@@ -295,7 +311,11 @@ fn checks_of_bake(
         Aim::Weights { route, .. } => lasts.zip(min_requests).map(|(lasts, at_least)| {
             Check::Requests { route: route.clone(), since: until.before(lasts), at_least }
         }),
-        Aim::Nothing | Aim::Capacity { .. } | Aim::Software(_) | Aim::TestRoute { .. } => None,
+        Aim::Nothing
+        | Aim::Capacity { .. }
+        | Aim::Software(_)
+        | Aim::TestRoute { .. }
+        | Aim::Release { .. } => None,
     };
     stands.into_iter().chain(requests)
 }
@@ -311,7 +331,11 @@ fn rises(state: &State, step: &Step, active: &StepState) -> bool {
         (Aim::Software(_), _) => return true,
         (Aim::Weights { route, .. }, Some(target)) => (route, target),
         (
-            Aim::Nothing | Aim::Weights { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. },
+            Aim::Nothing
+            | Aim::Weights { .. }
+            | Aim::Capacity { .. }
+            | Aim::TestRoute { .. }
+            | Aim::Release { .. },
             Some(_) | None,
         ) => return false,
     };
@@ -322,7 +346,7 @@ fn rises(state: &State, step: &Step, active: &StepState) -> bool {
     };
     match change::after(state, step, active, &Picture::Split(known.clone())) {
         Some(Picture::Split(after)) => {
-            after.share(&bound.candidate) > known.share(&bound.candidate)
+            bound.share(&after, Side::Candidate) > bound.share(known, Side::Candidate)
         }
         // What cannot be told is taken for more.
         _ => true,
@@ -420,7 +444,9 @@ pub(super) fn settled_at(
 pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timestamp) -> bool {
     let (fleet, side) = match target {
         Target::Fleet { fleet, side } => (fleet, side),
-        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) => return true,
+        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => {
+            return true;
+        }
     };
     let Some(route) = plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) else {
         return true;

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use crate::{
         cloud::{AlarmValue, Operation, Told},
-        plan::{AlreadyInAlarm, Gate, InsufficientData, MissingAlarm, Tolerance},
+        plan::{AlreadyInAlarm, Gate, InsufficientData, MissingAlarm, Place, Tolerance},
         rollout::Outcome,
         testkit::sample_plan,
     };
@@ -161,6 +161,7 @@ mod tests {
                     kind: crate::plan::GateKind::Alarms(gate),
                     every,
                     tolerance: Tolerance::default(),
+                    place: Place::default(),
                 },
             );
             due.push(Due { gate: name, covering: Timestamp::default(), excuses: Excuses::new() });
@@ -235,7 +236,10 @@ mod tests {
         let name = GateName::new("errors");
         let every = Duration::from_secs(15);
         let kind = crate::plan::GateKind::Alarms(gate);
-        plan.gates.insert(name.clone(), Gate { kind, every, tolerance: Tolerance::default() });
+        plan.gates.insert(
+            name.clone(),
+            Gate { kind, every, tolerance: Tolerance::default(), place: Place::default() },
+        );
         let due = [Due { gate: name, covering: seconds(1_000), excuses: Excuses::new() }];
         let (mut histories, mut outcomes) = (Histories::default(), Vec::new());
         for moment in moments {

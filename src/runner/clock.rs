@@ -27,7 +27,7 @@ pub struct Clock(Arc<Face>);
 
 #[derive(Debug)]
 struct Face {
-    hands: Hands,
+    hands: Arc<Hands>,
     /// What the clock has followed of the machine's jumps, in milliseconds.
     followed: watch::Sender<i64>,
 }
@@ -61,7 +61,15 @@ impl Clock {
     }
 
     fn with(hands: Hands) -> Self {
-        Self(Arc::new(Face { hands, followed: watch::Sender::new(0) }))
+        Self(Arc::new(Face { hands: Arc::new(hands), followed: watch::Sender::new(0) }))
+    }
+
+    /// A clock of its own with the same hands. Of many runs in one process each follows the machine's jumps by itself,
+    /// because each has to journal them.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        let followed = watch::Sender::new(*self.0.followed.borrow());
+        Self(Arc::new(Face { hands: self.0.hands.clone(), followed }))
     }
 
     pub fn now(&self) -> Timestamp {
@@ -70,7 +78,7 @@ impl Clock {
 
     /// The time as if no clock had been set since this one was made: what the simulated world goes by.
     pub fn undisturbed(&self) -> Timestamp {
-        match &self.0.hands {
+        match self.0.hands.as_ref() {
             // This clock of the machine cannot be set, and stands still while the machine sleeps.
             Hands::System { at, started } => at.plus(started.elapsed()),
             Hands::Virtual { started, .. } => VIRTUAL_EPOCH.plus(started.elapsed()),
@@ -79,7 +87,7 @@ impl Clock {
 
     /// Follows the machine's clock where that has been set, or has gone on while the machine slept; says how far.
     pub fn follow(&self) -> Option<Jump> {
-        let machine = match &self.0.hands {
+        let machine = match self.0.hands.as_ref() {
             Hands::System { .. } => machine_time(),
             Hands::Virtual { started, jumps } => {
                 let (now, elapsed) = (self.undisturbed(), started.elapsed());
@@ -128,5 +136,15 @@ mod tests {
         assert_eq!(clock.follow(), Some(back));
         assert_eq!(clock.now(), before.moved(back));
         assert_eq!(clock.follow(), None, "once is enough");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn each_run_of_a_process_follows_a_jump_by_itself() {
+        let back = Jump::from_millis(-3_600_000);
+        let first = Clock::virtual_time(vec![(Duration::from_secs(10), back)]);
+        let second = first.apart();
+        first.sleep(Duration::from_secs(20)).await;
+        assert_eq!((first.follow(), second.follow()), (Some(back), Some(back)));
+        assert_eq!(first.now(), second.now());
     }
 }

@@ -2,26 +2,26 @@
 //! that follow from it (durable before anything else sees them), fold them, and start what is outstanding and not under
 //! way. It decides nothing: after a crash another runner folds the same journal and does the same.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use super::{
-    Begin, Clock, Due, Error, Histories, Observer, Rest, Signals, WhenAwaiting,
-    listening::{Listening, concerned},
-    poll_alarms,
-    polls::{Cause, Polls},
+    Begin, Clock, Error, Observer, Rest, Signals, WhenAwaiting,
+    under_way::{Back, UnderWay},
 };
 use crate::{
-    action, cloud,
-    cloud::{Cloud, News},
-    gate,
-    journal::{self, Envelope, Hold, Looks, MOST_WAITING, RunId, Seq, Store, requests},
-    plan::{Plan, Queue},
+    cloud::{Cloud, Places},
+    journal::{self, Envelope, Hold, MOST_WAITING, RunId, Seq, Store, requests},
+    plan::Plan,
     rollout::{
-        Actor, CallProblem, Check, Command, Event, Input, Jump, Mode, Outcome, Outstanding,
-        Picture, Reading, Shared, Splits, State, Subject, Target, Timestamp, awaits_person, handle,
-        outstanding,
+        Actor, Command, Event, Input, Jump, Mode, Outcome, Outstanding, Shared, Signal, Splits,
+        State, Target, Timestamp, awaits_person, handle, handle_at_rest, outstanding,
     },
 };
 
@@ -32,56 +32,46 @@ const BEAT_EVERY: Duration = Duration::from_secs(10);
 /// How long calls under way may take to come back after an interrupt; what does not is in doubt for the next runner.
 /// Whoever presses Ctrl-C believes after two seconds that it was not heard.
 const INTERRUPT_GRACE: Duration = Duration::from_millis(1_500);
-/// `DescribeAlarms` may tell for a moment what was before the change that there is news of: what news makes us ask is
-/// asked once more so long after, unless it has failed by then.
-const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
-/// How often it is said that something still cannot be read.
+/// While the journal is waited for, what is due to be read is begun so often.
+const GLANCE_EVERY: Duration = Duration::from_secs(1);
+/// A journal that takes longer is slow, and that is said; how often it is said that it still is.
+const SLOW: Duration = Duration::from_secs(5);
 const REMIND_EVERY: Duration = Duration::from_mins(1);
+/// How long the last note of what was read is waited for.
+const LAST_NOTE: Duration = Duration::from_secs(1);
 
+/// What one run is driven with. Store, clouds and clock are handles of what many runs may share.
 pub struct Runner {
     pub plan: Arc<Plan>,
     pub run: RunId,
-    pub store: Arc<dyn Store>,
+    pub store: Store,
     pub hold: Box<dyn Hold>,
-    pub cloud: Cloud,
+    pub cloud: Places<Cloud>,
     /// The same cloud, whose calls may take longer: going back, a late answer is better than none.
-    pub patient: Cloud,
+    pub patient: Places<Cloud>,
     pub clock: Clock,
     pub when_awaiting: WhenAwaiting,
 }
 
-/// What has come back from the outside.
-enum Done {
-    Call { target: Target, result: Result<(), CallProblem> },
-    Observed { target: Target, result: Result<Picture, cloud::Error> },
-    Answered { check: Check, reading: Reading, era: Era },
-    Alarms { answers: Vec<(Check, Reading)>, asked: Vec<Subject>, histories: Histories, era: Era },
-    Heard { queue: Queue, result: Result<News, cloud::Error> },
-    Forgotten { queue: Queue, result: Result<(), cloud::Error> },
-}
-
-/// The time between two jumps of the clock: what was asked in another is told by times that are not ours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Era(u64);
-
 struct Loop<'a> {
     runner: &'a Runner,
+    signals: &'a mut Signals,
     observer: &'a mut dyn Observer,
     state: State,
     splits: Shared<Splits>,
     seq: Seq,
-    polls: Polls,
-    listening: Listening,
-    calls: BTreeMap<Target, Timestamp>,
-    histories: Histories,
-    tasks: JoinSet<Done>,
-    era: Era,
-    /// What was last said of each target that cannot be read, and when.
-    unread: BTreeMap<Target, (String, Timestamp)>,
+    under_way: UnderWay,
+    calls: BTreeSet<Target>,
+    /// What has happened and is not taken in yet: it came while the journal was waited for.
+    inputs: VecDeque<Input>,
+    /// The moment at which nothing followed from the state by itself; none since it has changed.
+    rests_at: Option<Timestamp>,
+    /// Until when calls under way are waited for, once interrupted.
+    grace: Option<Timestamp>,
     /// Whether it was told to, because the journal is short of room.
     goes_back: bool,
-    /// The last answer to each check; the journal keeps those that matter.
-    looks: Looks,
+    /// Writes down what was read last.
+    noting: Option<JoinHandle<()>>,
 }
 
 impl Runner {
@@ -92,38 +82,42 @@ impl Runner {
         signals: &mut Signals,
         observer: &mut dyn Observer,
     ) -> Result<(State, Rest), Error> {
-        let journal = self.store.load(&self.run).map_err(|source| self.lost(source))?;
+        let journal = self.store.load(&self.run).await.map_err(|source| self.lost(source))?;
         let state = State::fold(journal.iter().map(|envelope| (&envelope.event, envelope.at)));
         let seq = journal.last().map_or(Seq::FIRST, |last| last.seq.next());
         let mut splits = Shared::<Splits>::default();
         for envelope in &journal {
             splits.apply(&envelope.event, envelope.at);
         }
+        let Self { plan, cloud, patient, clock, .. } = self;
+        let under_way = UnderWay::new(plan.clone(), cloud.clone(), patient.clone(), clock.clone());
         let mut turn = Loop {
             runner: self,
+            signals,
             observer,
             state,
             splits,
             seq,
-            polls: Polls::default(),
-            listening: Listening::default(),
-            calls: BTreeMap::new(),
-            histories: Histories::default(),
-            tasks: JoinSet::new(),
-            era: Era::default(),
-            unread: BTreeMap::new(),
+            under_way,
+            calls: BTreeSet::new(),
+            inputs: VecDeque::new(),
+            rests_at: None,
+            grace: None,
             goes_back: false,
-            looks: Looks::default(),
+            noting: None,
         };
         match begin {
             Begin::Run(event) => {
-                turn.append(*event)?;
-                turn.take_in(&Input::Tick)?;
+                turn.append(*event).await?;
+                turn.take_in(&Input::Tick).await?;
             }
-            Begin::TakeOver { by, then } => turn.take_over(by, then)?,
+            Begin::TakeOver { by, then } => turn.take_over(by, then).await?,
         }
-        let rest = turn.run(signals).await;
+        let rest = turn.run().await;
         turn.note_looks();
+        if let Some(noting) = turn.noting.take() {
+            let _ = tokio::time::timeout(LAST_NOTE, noting).await;
+        }
         Ok((turn.state, rest?))
     }
 
@@ -142,43 +136,45 @@ fn ends(event: &Event) -> bool {
 }
 
 impl Loop<'_> {
-    async fn run(&mut self, signals: &mut Signals) -> Result<Rest, Error> {
+    async fn run(&mut self) -> Result<Rest, Error> {
         let clock = self.runner.clock.clone();
         let mut next_inbox = clock.now();
         let mut next_beat = clock.now().plus(BEAT_EVERY);
-        let mut grace = None;
         let mut due: Option<Timestamp> = None;
         loop {
             if let Some(by) = clock.follow() {
-                self.jump(by)?;
+                self.jump(by).await?;
                 next_inbox = next_inbox.moved(by);
                 next_beat = next_beat.moved(by);
-                grace = grace.map(|end: Timestamp| end.moved(by));
+                self.grace = self.grace.map(|end| end.moved(by));
                 due = due.map(|at| at.moved(by));
             }
             let now = clock.now();
             // Whatever woke us: a moment that has passed meanwhile is not among those to come.
             if due.is_some_and(|at| at <= now) {
-                self.take_in(&Input::Tick)?;
+                self.take_in(&Input::Tick).await?;
             }
             if now >= next_inbox {
-                let taken = self.take_in_requests()?;
+                let taken = self.take_in_requests().await?;
                 // Where more may wait, they are next, after whatever else has happened.
                 next_inbox = if taken < MOST_WAITING { now.plus(self.inbox_every()) } else { now };
             }
             if now >= next_beat {
-                self.runner.hold.beat(now).map_err(|source| self.runner.lost(source))?;
+                let hold = &self.runner.hold;
+                self.patiently("its lock says that it lives", hold.beat(now)).await?;
                 self.note_looks();
                 next_beat = now.plus(BEAT_EVERY);
             }
-            self.mind_the_disk()?;
+            self.mind_the_disk().await?;
+            self.take_in_waiting().await?;
+            // By the moment from before the journal was waited for: what has passed since is still to come, and wakes at once.
             let out = outstanding(&self.runner.plan, &self.state, now);
             due = out.wake;
-            self.start(&out, now)?;
-            let is_over = grace.is_some_and(|end| now >= end);
+            self.start(&out).await?;
+            let is_over = self.grace.is_some_and(|end| now >= end);
             if self.is_at_rest() && (self.calls.is_empty() || is_over) {
                 // Whoever asked for something in the last moment is told that it came too late.
-                self.take_in_requests()?;
+                self.take_in_requests().await?;
                 if self.is_at_rest() {
                     return Ok(Rest::AtRest);
                 }
@@ -187,8 +183,11 @@ impl Loop<'_> {
             if self.awaits_in_vain(&out) {
                 return Ok(Rest::AwaitsPerson);
             }
-            let news = self.listening.wake(&self.runner.plan, &out);
-            let wake = [out.wake, self.polls.wake(&out), news, grace]
+            // What came back while the lock was looked at is not to be waited for.
+            if !self.inputs.is_empty() {
+                continue;
+            }
+            let wake = [out.wake, self.under_way.wake(&out), self.grace]
                 .into_iter()
                 .flatten()
                 .chain([next_inbox, next_beat])
@@ -196,25 +195,23 @@ impl Loop<'_> {
                 .unwrap_or(next_inbox);
             tokio::select! {
                 biased;
-                signal = signals.next() => {
+                signal = self.signals.next() => {
                     if self.state.interrupted.is_some() {
                         return Ok(Rest::AtRest);
                     }
-                    self.take_in(&Input::Interrupted { signal })?;
-                    grace = Some(clock.now().plus(INTERRUPT_GRACE));
+                    self.interrupt(signal).await?;
                 }
-                Some(done) = self.tasks.join_next() => {
+                Some(done) = self.under_way.next() => {
                     // All that has come back by now, before it is asked once what is outstanding.
                     let mut back = Some(done);
                     while let Some(done) = back {
-                        match done {
-                            Ok(done) => self.take_in_done(done)?,
-                            Err(error) => self.observer.notice(&format!("a task has died: {error}")),
-                        }
-                        back = self.tasks.try_join_next();
+                        let done = self.under_way.settle(done);
+                        self.keep(done);
+                        self.take_in_waiting().await?;
+                        back = self.under_way.take();
                     }
                 }
-                () = clock.sleep_until(wake) => self.observer.tick(&self.state, clock.now()),
+                () = clock.sleep_until(wake) => self.observer.tick(clock.now()),
             }
         }
     }
@@ -228,16 +225,20 @@ impl Loop<'_> {
     }
 
     /// On a full disk a run goes back while that can still be journaled: forward it would not get.
-    fn mind_the_disk(&mut self) -> Result<(), Error> {
+    async fn mind_the_disk(&mut self) -> Result<(), Error> {
         let forward = matches!(self.state.mode, Mode::Forward | Mode::Held(_));
+        if !forward || self.goes_back {
+            return Ok(());
+        }
         let Runner { store, run, .. } = self.runner;
-        if !forward || self.goes_back || !store.is_short(run) {
+        let is_short = async { Ok(store.is_short(run).await) };
+        if !self.patiently("the room that is kept back is looked at", is_short).await? {
             return Ok(());
         }
         self.goes_back = true;
         self.observer.notice("the journal's disk is full; what was kept back is used to roll back");
         let reason = Some("the journal's disk is full".to_owned());
-        self.command(&Actor("tidegate".to_owned()), &Command::Rollback { reason })
+        self.command(&Actor("tidegate".to_owned()), &Command::Rollback { reason }).await
     }
 
     fn is_at_rest(&self) -> bool {
@@ -258,34 +259,168 @@ impl Loop<'_> {
             }
     }
 
+    // ---- the journal
+
+    /// Waits for the journal, which may be slow. Nothing that changes the world is begun meanwhile; but what is under way
+    /// comes back, gates go on being read, signals are heard, and what has to wait is said. A second signal leaves the
+    /// journal as a crash would.
+    async fn patiently<T>(
+        &mut self,
+        until: &str,
+        work: impl Future<Output = Result<T, journal::Error>>,
+    ) -> Result<T, Error> {
+        let clock = self.runner.clock.clone();
+        let mut work = pin!(work);
+        let (began, mut remind) = (clock.now(), SLOW);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done.map_err(|source| self.runner.lost(source)),
+                signal = self.signals.next() => self.hear(signal, until)?,
+                Some(done) = self.under_way.next() => {
+                    let done = self.under_way.settle(done);
+                    self.tell_failed(&done, until);
+                    self.keep(done);
+                }
+                () = clock.sleep(GLANCE_EVERY) => {
+                    let took = clock.now().since(began);
+                    if took >= remind {
+                        remind = took + REMIND_EVERY;
+                        self.observer.notice(&format!(
+                            "the journal is slow: for {} s it is waited until {until}; nothing is begun before that, \
+                             though gates go on being read",
+                            took.as_secs()
+                        ));
+                    }
+                    let out = outstanding(&self.runner.plan, &self.state, clock.now());
+                    self.under_way.read(&out, &self.state, &self.splits);
+                    self.observer.tick(clock.now());
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, signal: Signal, until: &str) -> Result<(), Error> {
+        let is_second = |input: &Input| matches!(input, Input::Interrupted { .. });
+        if self.state.interrupted.is_some() || self.inputs.iter().any(is_second) {
+            let (run, until) = (self.runner.run.clone(), until.to_owned());
+            return Err(Error::Interrupted { run, signal, until });
+        }
+        self.observer.notice(&format!(
+            "{signal} was heard, and waits until {until}; another ends this process at once"
+        ));
+        self.inputs.push_back(Input::Interrupted { signal });
+        Ok(())
+    }
+
+    /// Nothing can be done about it yet, but whoever watches can.
+    fn tell_failed(&mut self, back: &Back, until: &str) {
+        for input in &back.inputs {
+            if let Input::Answered { check, reading } = input
+                && reading.outcome == Outcome::Fail
+            {
+                self.observer.notice(&format!(
+                    "{check} fails, and nothing can be done about it until {until}"
+                ));
+            }
+        }
+    }
+
+    fn keep(&mut self, back: Back) {
+        self.inputs.extend(back.inputs);
+        if let Some(words) = back.notice {
+            self.observer.notice(&words);
+        }
+    }
+
+    /// Durable first, then folded, then seen.
+    async fn append(&mut self, event: Event) -> Result<(), Error> {
+        let now = self.runner.clock.now();
+        let envelope = Envelope::new(self.runner.run.clone(), self.seq, now, event);
+        let until = format!("event {} is written", self.seq);
+        self.patiently(&until, self.runner.store.append(&envelope)).await?;
+        self.seq = self.seq.next();
+        self.state.apply(&envelope.event, now);
+        self.rests_at = None;
+        self.splits.apply(&envelope.event, now);
+        self.observer.event(&envelope);
+        Ok(())
+    }
+
+    async fn append_all(&mut self, events: Vec<Event>) -> Result<(), Error> {
+        for event in events {
+            self.append(event).await?;
+        }
+        Ok(())
+    }
+
+    /// A note that cannot be written is missed by nobody but whoever looks, and is not waited for.
+    fn note_looks(&mut self) {
+        if self.noting.as_ref().is_some_and(|noting| !noting.is_finished()) {
+            return;
+        }
+        self.under_way.looks.at = self.runner.clock.now();
+        self.under_way.looks.events = self.seq.previous().map_or(0, Seq::get);
+        let Runner { store, run, .. } = self.runner;
+        let (store, run, looks) = (store.clone(), run.clone(), self.under_way.looks.clone());
+        self.noting = Some(tokio::spawn(async move {
+            let _ = store.note(&run, &looks).await;
+        }));
+    }
+
     // ---- inputs
 
-    fn take_in(&mut self, input: &Input) -> Result<(), Error> {
-        let now = self.runner.clock.now();
-        match handle(&self.runner.plan, &self.state, input, now) {
+    /// What has happened while the journal was waited for.
+    async fn take_in_waiting(&mut self) -> Result<(), Error> {
+        while let Some(input) = self.inputs.pop_front() {
+            match input {
+                Input::Interrupted { signal } => self.interrupt(signal).await?,
+                input => self.take_in(&input).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn interrupt(&mut self, signal: Signal) -> Result<(), Error> {
+        self.take_in(&Input::Interrupted { signal }).await?;
+        self.grace = Some(self.runner.clock.now().plus(INTERRUPT_GRACE));
+        Ok(())
+    }
+
+    async fn take_in(&mut self, input: &Input) -> Result<(), Error> {
+        // Only now may what is outstanding ask for it again.
+        if let Input::Called { target, .. } = input {
+            self.calls.remove(target);
+        }
+        loop {
+            let now = self.runner.clock.now();
+            let decide = if self.rests_at == Some(now) { handle_at_rest } else { handle };
+            let events = match decide(&self.runner.plan, &self.state, input, now) {
+                Ok(events) => events,
+                // Only commands are refused, and those go through `command`.
+                Err(refusal) => {
+                    self.observer.notice(&refusal.to_string());
+                    return Ok(());
+                }
+            };
             // What nothing can be asked of any more is asked for the last time.
             // A runner that takes over has them in its input.
-            Ok(events)
-                if events.iter().any(ends)
-                    && !matches!(input, Input::RunnerStarted { .. })
-                    && self.take_in_requests()? > 0 =>
-            {
-                self.take_in(input)
+            let is_last_call =
+                events.iter().any(ends) && !matches!(input, Input::RunnerStarted { .. });
+            if events.is_empty() {
+                self.rests_at = Some(now);
+                return Ok(());
             }
-            Ok(events) => events.into_iter().try_for_each(|event| self.append(event)),
-            // Only commands are refused, and those go through `command`.
-            Err(refusal) => {
-                self.observer.notice(&refusal.to_string());
-                Ok(())
+            if !is_last_call || self.take_in_requests().await? == 0 {
+                return self.append_all(events).await;
             }
         }
     }
 
     /// What people have asked for while nobody was here comes before all that would follow by itself.
-    fn take_over(&mut self, by: Actor, then: Vec<Command>) -> Result<(), Error> {
+    async fn take_over(&mut self, by: Actor, then: Vec<Command>) -> Result<(), Error> {
         let Runner { store, run, .. } = self.runner;
-        let waiting =
-            requests::<Command>(store.as_ref(), run).map_err(|source| self.runner.lost(source))?;
+        let waiting = self.patiently("its inbox is read", requests::<Command>(store, run)).await?;
         let mut asked: Vec<(Actor, Command)> =
             then.into_iter().map(|command| (by.clone(), command)).collect();
         let mut tickets = Vec::new();
@@ -296,274 +431,65 @@ impl Loop<'_> {
             }
             tickets.push(message.ticket);
         }
-        self.take_in(&Input::RunnerStarted { by, then: asked })?;
+        self.take_in(&Input::RunnerStarted { by, then: asked }).await?;
         for ticket in tickets {
-            store.discard(run, &ticket).map_err(|source| self.runner.lost(source))?;
+            self.patiently("its inbox is tidied", store.discard(run, &ticket)).await?;
         }
         Ok(())
     }
 
-    /// A note that cannot be written is missed by nobody but whoever looks.
-    fn note_looks(&mut self) {
-        self.looks.at = self.runner.clock.now();
-        let Runner { store, run, .. } = self.runner;
-        let _ = store.note(run, &self.looks);
-    }
-
-    /// Answers that are under way were asked for by the old time, and count for nothing.
-    fn jump(&mut self, by: Jump) -> Result<(), Error> {
-        self.era = Era(self.era.0 + 1);
-        self.polls.forget_times();
-        self.looks.readings.clear();
-        self.listening.follow(by);
-        self.take_in(&Input::ClockJumped { by })
+    async fn jump(&mut self, by: Jump) -> Result<(), Error> {
+        self.under_way.jump(by);
+        self.inputs.retain(|input| !matches!(input, Input::Answered { .. }));
+        self.take_in(&Input::ClockJumped { by }).await
     }
 
     fn tell_unreadable(&mut self, words: &str) {
         self.observer.notice(&format!("a request cannot be read and is dropped: {words}"));
     }
 
-    fn command(&mut self, by: &Actor, command: &Command) -> Result<(), Error> {
+    async fn command(&mut self, by: &Actor, command: &Command) -> Result<(), Error> {
         let now = self.runner.clock.now();
         let input = Input::Command { by: by.clone(), command: command.clone() };
         match handle(&self.runner.plan, &self.state, &input, now) {
-            Ok(events) => events.into_iter().try_for_each(|event| self.append(event)),
-            Err(refusal) => self.append(command.refused(by, &refusal)),
+            Ok(events) => self.append_all(events).await,
+            Err(refusal) => self.append(command.refused(by, &refusal)).await,
         }
     }
 
     /// How many there were.
-    fn take_in_requests(&mut self) -> Result<usize, Error> {
+    async fn take_in_requests(&mut self) -> Result<usize, Error> {
         let Runner { store, run, .. } = self.runner;
-        let waiting =
-            requests::<Command>(store.as_ref(), run).map_err(|source| self.runner.lost(source))?;
+        let waiting = self.patiently("its inbox is read", requests::<Command>(store, run)).await?;
         let all = waiting.len();
         for message in waiting {
             match message.request {
-                Ok(request) => self.command(&request.by, &request.command)?,
+                Ok(request) => self.command(&request.by, &request.command).await?,
                 Err(words) => self.tell_unreadable(&words),
             }
-            store.discard(run, &message.ticket).map_err(|source| self.runner.lost(source))?;
+            self.patiently("its inbox is tidied", store.discard(run, &message.ticket)).await?;
         }
         Ok(all)
     }
 
-    fn take_in_done(&mut self, done: Done) -> Result<(), Error> {
-        match done {
-            Done::Call { target, result } => {
-                self.calls.remove(&target);
-                self.take_in(&Input::Called { target, result })
-            }
-            Done::Observed { target, result } => {
-                self.polls.end(&Subject::Target(target.clone()));
-                match result {
-                    Ok(live) => {
-                        self.unread.remove(&target);
-                        self.take_in(&Input::Observed { target, live })
-                    }
-                    Err(error @ cloud::Error::Absent { .. }) => {
-                        let words = error.to_string();
-                        self.take_in(&Input::Vanished { target, words })
-                    }
-                    Err(error) => {
-                        self.tell_unread(target, &error);
-                        Ok(())
-                    }
-                }
-            }
-            Done::Answered { check, reading, era } => {
-                self.polls.end(&Subject::Check(check.clone()));
-                if era != self.era {
-                    return Ok(());
-                }
-                self.looks.keep(&check, &reading);
-                self.take_in(&Input::Answered { check, reading })
-            }
-            Done::Alarms { answers, asked, histories, era } => {
-                self.histories = histories;
-                if era != self.era {
-                    for subject in &asked {
-                        self.polls.end(subject);
-                    }
-                    return Ok(());
-                }
-                for subject in &asked {
-                    let cause = self.polls.end(subject);
-                    let failed = || {
-                        answers.iter().any(|(check, reading)| {
-                            *subject == Subject::Check(check.clone())
-                                && reading.outcome == Outcome::Fail
-                        })
-                    };
-                    if cause == Cause::News && !failed() {
-                        let at = self.runner.clock.now().plus(SECOND_LOOK_AFTER);
-                        self.polls.hasten(subject, at, Cause::SecondLook);
-                    }
-                }
-                answers.into_iter().try_for_each(|(check, reading)| {
-                    self.looks.keep(&check, &reading);
-                    self.take_in(&Input::Answered { check, reading })
-                })
-            }
-            Done::Heard { queue, result } => {
-                self.hear(queue, result);
-                Ok(())
-            }
-            Done::Forgotten { queue, result } => {
-                self.tell_trouble(&queue, result.err());
-                Ok(())
-            }
-        }
-    }
-
-    /// The same trouble is told again only now and then.
-    fn tell_unread(&mut self, target: Target, error: &cloud::Error) {
-        let (words, now) = (error.to_string(), self.runner.clock.now());
-        let last = self.unread.get(&target);
-        if last.is_some_and(|(said, at)| *said == words && now.since(*at) < REMIND_EVERY) {
-            return;
-        }
-        self.observer.notice(&format!("cannot read {target}: {words}; trying again"));
-        self.unread.insert(target, (words, now));
-    }
-
-    /// News decides nothing: it makes the gates it concerns be read now.
-    fn hear(&mut self, queue: Queue, result: Result<News, cloud::Error>) {
-        let now = self.runner.clock.now();
-        self.listening.end(&queue, &result, now);
-        let news = match result {
-            Ok(news) => news,
-            Err(error) => return self.tell_trouble(&queue, Some(error)),
-        };
-        for gate in concerned(&self.runner.plan, &queue, &news) {
-            self.polls.hasten(&Subject::Check(Check::Gate(gate.clone())), now, Cause::News);
-        }
-        if !news.receipts.is_empty() {
-            let cloud = self.runner.cloud.clone();
-            self.tasks.spawn(async move {
-                let result = cloud.news.forget(&queue, &news.receipts).await;
-                Done::Forgotten { queue, result }
-            });
-        }
-    }
-
-    fn tell_trouble(&mut self, queue: &Queue, error: Option<cloud::Error>) {
-        let words = error.and_then(|error| self.listening.trouble(queue, &error));
-        if let Some(words) = words {
-            self.observer.notice(&words);
-        }
-    }
-
-    /// Durable first, then folded, then seen.
-    fn append(&mut self, event: Event) -> Result<(), Error> {
-        let now = self.runner.clock.now();
-        let envelope = Envelope::new(self.runner.run.clone(), self.seq, now, event);
-        self.runner.store.append(&envelope).map_err(|source| self.runner.lost(source))?;
-        self.seq = self.seq.next();
-        self.state.apply(&envelope.event, now);
-        self.splits.apply(&envelope.event, now);
-        self.observer.event(&envelope, &self.state);
-        Ok(())
-    }
-
     // ---- effects
 
-    fn cloud(&self) -> &Cloud {
-        match self.state.mode {
-            Mode::RollingBack { .. } => &self.runner.patient,
-            Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_) => &self.runner.cloud,
-        }
-    }
-
-    fn start(&mut self, out: &Outstanding, now: Timestamp) -> Result<(), Error> {
-        for call in &out.calls {
-            if self.calls.contains_key(&call.target) {
-                continue;
-            }
+    async fn start(&mut self, out: &Outstanding) -> Result<(), Error> {
+        let new: Vec<_> =
+            out.calls.iter().filter(|call| !self.calls.contains(&call.target)).collect();
+        if !new.is_empty() {
             // An owner that lost its lock stops touching the world.
-            self.runner.hold.still_ours().map_err(|source| self.runner.lost(source))?;
-            self.calls.insert(call.target.clone(), now);
-            let (cloud, bindings) = (self.cloud().clone(), self.state.bindings.clone());
-            let (call, plan) = (call.clone(), self.runner.plan.clone());
-            self.tasks.spawn(async move {
-                let result = action::call(&plan, &cloud, &bindings, &call).await;
-                let result = result.map_err(|error| action::problem(&error));
-                Done::Call { target: call.target, result }
-            });
-        }
-        let mut alarms = Vec::new();
-        for poll in self.polls.due(out, now) {
-            match &poll.subject {
-                Subject::Check(Check::Gate(gate)) if self.is_alarm_gate(gate.as_str()) => {
-                    alarms.push(poll);
-                }
-                Subject::Check(check) => self.ask(check.clone(), now),
-                Subject::Target(target) => self.observe(target.clone(), now),
+            self.patiently("its lock is looked at", self.runner.hold.still_ours()).await?;
+            // What came back meanwhile comes first: it may forbid what was outstanding.
+            if !self.inputs.is_empty() {
+                return Ok(());
             }
         }
-        if !alarms.is_empty() {
-            self.ask_alarms(out, now);
+        for call in new {
+            self.calls.insert(call.target.clone());
+            self.under_way.call(call.clone(), &self.state);
         }
-        for queue in self.listening.begin(&self.runner.plan, out, now) {
-            let cloud = self.runner.cloud.clone();
-            self.tasks.spawn(async move {
-                let result = cloud.news.hear(&queue).await;
-                Done::Heard { queue, result }
-            });
-        }
+        self.under_way.read(out, &self.state, &self.splits);
         Ok(())
-    }
-
-    fn is_alarm_gate(&self, gate: &str) -> bool {
-        self.runner.plan.gates.get(gate).is_some_and(|gate| gate.kind.alarms().is_some())
-    }
-
-    fn observe(&mut self, target: Target, now: Timestamp) {
-        self.polls.begin(&Subject::Target(target.clone()), now);
-        let (reads, bindings) = (self.cloud().reads.clone(), self.state.bindings.clone());
-        self.tasks.spawn(async move {
-            let result = action::observe(&reads, &bindings, &target).await;
-            Done::Observed { target, result }
-        });
-    }
-
-    fn ask(&mut self, check: Check, now: Timestamp) {
-        self.polls.begin(&Subject::Check(check.clone()), now);
-        let (reads, bindings) = (self.cloud().reads.clone(), self.state.bindings.clone());
-        let (plan, splits) = (self.runner.plan.clone(), self.splits.clone());
-        let era = self.era;
-        self.tasks.spawn(async move {
-            let reading = gate::poll(&plan, &reads, (&bindings, &splits), &check, now).await;
-            Done::Answered { check, reading, era }
-        });
-    }
-
-    /// One question for the alarms of every gate that is due, or soon will be.
-    fn ask_alarms(&mut self, out: &Outstanding, now: Timestamp) {
-        let mut due = Vec::new();
-        let mut asked = Vec::new();
-        for poll in &out.polls {
-            if let Subject::Check(Check::Gate(gate)) = &poll.subject
-                && self.is_alarm_gate(gate.as_str())
-                && self.polls.is_near(poll, now)
-            {
-                let excuses = self.state.excuses.get(gate).cloned().unwrap_or_default();
-                due.push(Due { gate: gate.clone(), covering: poll.covering, excuses });
-                asked.push(poll.subject.clone());
-            }
-        }
-        if due.is_empty() {
-            return;
-        }
-        for subject in &asked {
-            self.polls.begin(subject, now);
-        }
-        let (plan, reads) = (self.runner.plan.clone(), self.runner.cloud.reads.clone());
-        let (histories, era) = (self.histories.clone(), self.era);
-        self.tasks.spawn(async move {
-            let (answers, histories) =
-                poll_alarms(&plan, reads.alarms.as_ref(), &due, histories, now).await;
-            Done::Alarms { answers, asked, histories, era }
-        });
     }
 }

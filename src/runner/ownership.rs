@@ -27,7 +27,8 @@ use tokio::{
 
 use super::Clock;
 use crate::{
-    cloud::{Cloud, Error, FRESH_FOR, Mark, Operation, Owned},
+    cloud::{Cloud, Error, FRESH_FOR, Mark, Operation, Owned, Placed, Places, Reads},
+    plan::Place,
     rollout::Timestamp,
 };
 
@@ -42,14 +43,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rival {
     pub on: Owned,
+    /// Where that is.
+    pub place: Place,
     pub mark: Mark,
 }
 
 /// What is wanted: by whom, and for how long a written tag may stay unseen.
 pub struct Wanted {
-    pub things: BTreeSet<Owned>,
+    pub things: BTreeSet<Placed>,
     pub mark: Mark,
-    pub cloud: Cloud,
+    pub cloud: Places<Cloud>,
     pub clock: Clock,
     pub settle: Duration,
 }
@@ -65,16 +68,18 @@ pub struct Met {
 
 /// All marks of other runs on these things, with the errors of those that could not be read.
 pub async fn marks_of_others(
-    cloud: &dyn crate::cloud::Marks,
-    things: &BTreeSet<Owned>,
+    places: &Places<Reads>,
+    things: &BTreeSet<Placed>,
     own: &str,
 ) -> (Vec<Rival>, Vec<Error>) {
     let (mut rivals, mut troubles) = (Vec::new(), Vec::new());
-    for on in things {
-        match bounded(cloud.marks(on)).await {
+    for Placed { place, on } in things {
+        let reading = async { places.at(place)?.marks.marks(on).await };
+        match bounded(reading).await {
             Ok(marks) => {
                 let others = marks.into_iter().filter(|mark| mark.run != own);
-                rivals.extend(others.map(|mark| Rival { on: on.clone(), mark }));
+                let rival = |mark| Rival { on: on.clone(), place: place.clone(), mark };
+                rivals.extend(others.map(rival));
             }
             Err(error) => note(&mut troubles, error),
         }
@@ -91,8 +96,8 @@ impl Wanted {
             return Err(Box::new(rival));
         }
         let mark = self.mark.beaten(self.clock.now());
-        for on in &self.things {
-            if let Err(error) = bounded(self.cloud.marking.put(on, &mark)).await {
+        for thing in &self.things {
+            if let Err(error) = bounded(self.put(thing, &mark)).await {
                 note(&mut met.troubles, error);
             }
         }
@@ -114,14 +119,15 @@ impl Wanted {
             }
         }
         for rival in &met.gone {
-            self.remove(&rival.mark.run, &BTreeSet::from([rival.on.clone()])).await;
+            let thing = Placed { place: rival.place.clone(), on: rival.on.clone() };
+            self.remove(&rival.mark.run, &BTreeSet::from([thing])).await;
         }
         Ok((Ownership { wanted: self }, met))
     }
 
     async fn look(&self, met: &mut Met) -> Seen {
-        let reads = self.cloud.reads.marks.as_ref();
-        let (rivals, troubles) = marks_of_others(reads, &self.things, &self.mark.run).await;
+        let reads = self.cloud.reads();
+        let (rivals, troubles) = marks_of_others(&reads, &self.things, &self.mark.run).await;
         for error in troubles {
             note(&mut met.troubles, error);
         }
@@ -130,12 +136,19 @@ impl Wanted {
         Seen { fresh, gone }
     }
 
+    async fn put(&self, Placed { place, on }: &Placed, mark: &Mark) -> Result<(), Error> {
+        self.cloud.at(place)?.marking.put(on, mark).await
+    }
+
     /// Tries twice, because a mark left behind keeps others waiting. What stays for all that is told.
-    async fn remove(&self, run: &str, things: &BTreeSet<Owned>) -> Vec<Error> {
+    async fn remove(&self, run: &str, things: &BTreeSet<Placed>) -> Vec<Error> {
         let mut left = Vec::new();
-        for on in things {
-            if bounded(self.cloud.marking.remove(on, run)).await.is_err()
-                && let Err(error) = bounded(self.cloud.marking.remove(on, run)).await
+        let remove = async |Placed { place, on }: &Placed| {
+            self.cloud.at(place)?.marking.remove(on, run).await
+        };
+        for thing in things {
+            if bounded(remove(thing)).await.is_err()
+                && let Err(error) = bounded(remove(thing)).await
             {
                 note(&mut left, error);
             }
@@ -170,7 +183,7 @@ pub struct Ownership {
 }
 
 fn overtaken(rival: &Rival) -> String {
-    let Rival { on, mark: Mark { run, owner, since, journal, .. } } = rival;
+    let Rival { on, mark: Mark { run, owner, since, journal, .. }, .. } = rival;
     format!(
         "this run could not say in AWS that it lives, and run {run} has begun on {on} since {since}: {owner} is running it, \
          its journal is {journal} there. Both go on, and each stops at what the other changes: abort one of them"
@@ -225,8 +238,8 @@ impl Ownership {
     async fn say(&self, now: Timestamp) -> Option<Error> {
         let (wanted, mut trouble) = (&self.wanted, None);
         let mark = wanted.mark.beaten(now);
-        for on in &wanted.things {
-            trouble = trouble.or(bounded(wanted.cloud.marking.put(on, &mark)).await.err());
+        for thing in &wanted.things {
+            trouble = trouble.or(bounded(wanted.put(thing, &mark)).await.err());
         }
         trouble
     }
@@ -315,8 +328,9 @@ mod tests {
         World::for_plan(&sample_plan(), &Scenario::default(), Arc::new(move || now.undisturbed()))
     }
 
-    fn things(names: &[&str]) -> BTreeSet<Owned> {
-        names.iter().map(|name| Owned::Forward((*name).to_owned())).collect()
+    fn things(names: &[&str]) -> BTreeSet<Placed> {
+        let owned = names.iter().map(|name| Owned::Forward((*name).to_owned()));
+        owned.map(|on| Placed { place: Place::default(), on }).collect()
     }
 
     fn wanted(run: &str, cloud: Cloud, clock: &Clock) -> Wanted {
@@ -325,7 +339,7 @@ mod tests {
         Wanted {
             things: things(&[SAMPLE_RULE, "other"]),
             mark,
-            cloud,
+            cloud: cloud.into(),
             clock: clock.clone(),
             settle,
         }

@@ -1,13 +1,16 @@
 //! SIGINT and SIGTERM, and SIGQUIT and SIGHUP (a closed terminal), which mean the same as SIGTERM. The first asks the run
 //! to stop in good order, the second ends it at once; either way the journal says where it stood.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc::UnboundedReceiver,
+};
 
 use crate::rollout::Signal;
 
 type Source = tokio::signal::unix::Signal;
 
-/// Where signals come from; a simulation in a test has none.
+/// Where signals come from.
 pub enum Signals {
     Process {
         interrupt: Source,
@@ -16,6 +19,8 @@ pub enum Signals {
         /// Absent where whoever started the process had it ignored: `nohup` is there to outlive a terminal.
         hangup: Option<Source>,
     },
+    /// From whoever drives many runs in one process, and passes on to each what is meant for it.
+    Told(UnboundedReceiver<Signal>),
     None,
 }
 
@@ -47,6 +52,10 @@ impl Signals {
                 _ = terminate.recv() => Signal::SigTerm,
                 _ = quit.recv() => Signal::SigQuit,
                 () = received(hangup.as_mut()) => Signal::SigHup,
+            },
+            Self::Told(told) => match told.recv().await {
+                Some(signal) => signal,
+                None => std::future::pending().await,
             },
             Self::None => std::future::pending().await,
         }

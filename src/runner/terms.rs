@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     journal::{self, RunId},
-    rollout::{Actor, Command, Event},
+    rollout::{Actor, Command, Event, Signal},
 };
 
 /// How a runner comes to its run.
@@ -40,4 +40,6 @@ pub enum Error {
     LostOwnership { run: RunId, source: journal::Error },
     #[error("the journal of run {run} cannot be written")]
     Journal { run: RunId, source: journal::Error },
+    #[error("{signal} ended this process before {until} for run {run}")]
+    Interrupted { run: RunId, signal: Signal, until: String },
 }

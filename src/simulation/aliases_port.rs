@@ -3,10 +3,10 @@
 
 use async_trait::async_trait;
 
-use super::{forward_rule::Place, world::World};
+use super::{forward_rule::Place, release::UPLOADED, world::World};
 use crate::{
-    cloud::{AliasStanding, Aliases, Error, FunctionVersion, Operation, VersionState},
-    plan::{Alias, Member},
+    cloud::{AliasStanding, Aliases, Error, FunctionVersion, Operation, UNPUBLISHED, VersionState},
+    plan::{Alias, CodeDigest, Member},
 };
 
 #[async_trait]
@@ -21,8 +21,16 @@ impl Aliases for World {
         })
     }
 
-    async fn version(&self, _alias: &str, version: &Member) -> Result<FunctionVersion, Error> {
+    async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error> {
         self.request(Operation::GetFunctionConfiguration, |landscape, _| {
+            let code = Some(CodeDigest::new(UPLOADED));
+            if version.as_str() == UNPUBLISHED {
+                let (state, reason) = (VersionState::Active, String::new());
+                return Ok(FunctionVersion { state, reason, role: None, dead_letters: None, code });
+            }
+            if landscape.releases.get(alias).is_some_and(|it| it.hides(version)) {
+                return Err(Error::Absent { what: format!("version {version}") });
+            }
             let group = landscape.target_groups.get(version);
             let group =
                 group.ok_or_else(|| Error::Absent { what: format!("version {version}") })?;
@@ -31,7 +39,7 @@ impl Aliases for World {
             } else {
                 (VersionState::Pending, "Creating".to_owned())
             };
-            Ok(FunctionVersion { state, reason, role: None, dead_letters: None })
+            Ok(FunctionVersion { state, reason, role: None, dead_letters: None, code: None })
         })
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use super::{installations_port::Service, world::World};
 use crate::{
-    cloud::{ByMedium, Cloud, Reads},
-    plan::FleetKind,
+    cloud::{ByService, Caller, Cloud, Error, Identity, Operation, Places, Reads},
+    plan::{FleetKind, Place, Plan},
     testkit::{Call, Faults},
 };
 
@@ -15,6 +17,31 @@ impl World {
         self.faults().around(&self.flawless_cloud())
     }
 
+    /// These ports for every place of a plan. It is one world, in which things have one name wherever they are; what each
+    /// place has of its own is who asks.
+    pub fn placed(&self, plan: &Plan, cloud: &Cloud) -> Places<Cloud> {
+        let at = |place: &Place| {
+            let mut cloud = cloud.clone();
+            let account = place.account.clone().or_else(|| account_of(place.role.as_deref()?));
+            if let Some(account) = account {
+                cloud.reads.identity = Arc::new(Someone { world: self.clone(), account });
+            }
+            cloud.reads.region = place.region.clone().unwrap_or_else(|| self.region().to_owned());
+            cloud.reads.role.clone_from(&place.role);
+            (cloud.reads.spot(), cloud)
+        };
+        // Who acts at home is of the account that anything at home is said to be in.
+        let is_home =
+            |place: &&&Place| (&place.region, &place.role) == (&plan.aws.region, &plan.aws.role);
+        let mut named = plan.places().into_iter().filter(|place| is_home(&place));
+        let account = named.find_map(|place| place.account.clone());
+        let (spot, home) =
+            at(&Place { account: plan.aws.account.clone().or(account), ..plan.aws.clone() });
+        let others = plan.places().into_iter().map(at).filter(|(other, _)| *other != spot);
+        let others = others.collect();
+        Places::new(spot, home, others)
+    }
+
     /// All ports; no call goes wrong.
     pub fn flawless_cloud(&self) -> Cloud {
         let world = Arc::new(self.clone());
@@ -22,14 +49,17 @@ impl World {
         let (refresh, deploy) = (service(FleetKind::AutoScaling), service(FleetKind::CodeDeploy));
         Cloud {
             reads: Reads {
-                weights: ByMedium {
+                weights: ByService {
                     load_balancers: world.clone(),
                     dns: world.clone(),
                     functions: world.clone(),
+                    gateways: world.clone(),
                 },
                 load_balancers: world.clone(),
                 dns: world.clone(),
                 aliases: world.clone(),
+                releases: world.clone(),
+                stages: world.clone(),
                 groups: world.clone(),
                 refreshes: refresh.clone(),
                 deployments: deploy.clone(),
@@ -43,14 +73,17 @@ impl World {
                 functions: world.clone(),
                 marks: world.clone(),
                 region: self.region().to_owned(),
+                role: None,
             },
-            weights: ByMedium {
+            weights: ByService {
                 load_balancers: world.clone(),
                 dns: world.clone(),
                 functions: world.clone(),
+                gateways: world.clone(),
             },
             test_routes: world.clone(),
             sizes: world.clone(),
+            publishing: world.clone(),
             marking: world.clone(),
             news: world,
             refreshing: refresh,
@@ -63,5 +96,26 @@ impl World {
         let world = self.clone();
         let decide = move |call: &Call| world.look(|land, now| land.fault(now, call.operation));
         Faults::new(decide).counting(self.calls())
+    }
+}
+
+/// The account that a role leads into.
+fn account_of(role: &str) -> Option<String> {
+    role.split(':').nth(4).map(str::to_owned)
+}
+
+/// Whoever acts in another account.
+struct Someone {
+    world: World,
+    account: String,
+}
+
+#[async_trait]
+impl Identity for Someone {
+    async fn caller(&self) -> Result<Caller, Error> {
+        self.world.calls().count(Operation::GetCallerIdentity.name());
+        let account = self.account.clone();
+        let arn = format!("arn:aws:sts::{account}:assumed-role/simulated/tidegate");
+        Ok(Caller { account, arn, told: None })
     }
 }

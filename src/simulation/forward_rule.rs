@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use crate::{
     cloud::{Forward, Lead, Operation},
     plan::{
-        Alias, ListenerRule, Member, RecordSet,
+        Alias, ListenerRule, Member, RecordSet, Stage,
         units::{Scale, Weight},
     },
     rollout::{Split, Timestamp},
@@ -25,6 +25,17 @@ pub(super) enum Place {
     Rule(ListenerRule),
     Records(RecordSet),
     Alias(Alias),
+    Stage(Stage),
+}
+
+impl Place {
+    /// Whether what it leads to is run by the service itself, and ready whether or not anything leads there.
+    pub(super) fn runs_itself(&self) -> bool {
+        match self {
+            Self::Rule(_) | Self::Records(_) => false,
+            Self::Alias(_) | Self::Stage(_) => true,
+        }
+    }
 }
 
 /// How long simulated resolvers keep an answer.
@@ -58,7 +69,7 @@ impl SimulatedRule {
     /// Shows the new weights at once; traffic follows after `propagation`, behind DNS when the last answer has expired.
     pub(super) fn set(&mut self, now: Timestamp, propagation: Duration, to: Split, by: Author) {
         let propagation = match &self.place {
-            Place::Rule(_) | Place::Alias(_) => propagation,
+            Place::Rule(_) | Place::Alias(_) | Place::Stage(_) => propagation,
             Place::Records(_) => RECORD_TTL,
         };
         self.coming.push_back((now.plus(propagation), to.clone(), by));
@@ -93,6 +104,7 @@ impl SimulatedRule {
             Place::Rule(_) => format!("the rule {}", self.forward.resource),
             Place::Records(at) => format!("the {} record {}", at.kind, at.name),
             Place::Alias(at) => format!("the alias {at}"),
+            Place::Stage(at) => format!("the stage {at}"),
         };
         let place = self.forward.resource.clone();
         (weight != Weight::ZERO).then_some(Lead { place, weight, words })
@@ -103,6 +115,7 @@ impl SimulatedRule {
         match &self.place {
             Place::Records(_) => Operation::ChangeResourceRecordSets,
             Place::Alias(_) => Operation::UpdateAlias,
+            Place::Stage(_) => Operation::UpdateStage,
             Place::Rule(_) if self.forward.resource.contains(":listener-rule/") => {
                 Operation::ModifyRule
             }
@@ -114,7 +127,7 @@ impl SimulatedRule {
         match &self.place {
             Place::Rule(_) => Scale::LoadBalancer,
             Place::Records(_) => Scale::Dns,
-            Place::Alias(_) => Scale::Hundredths,
+            Place::Alias(_) | Place::Stage(_) => Scale::Hundredths,
         }
     }
 }

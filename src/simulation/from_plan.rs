@@ -13,8 +13,10 @@ use super::{
     forward_rule::{Place, SimulatedRule},
     home::{Home, load_balancer},
     installation::{Kind, SimulatedInstallation},
+    invocation_script::rehearsed,
     landscape::{GatedRise, Landscape},
     meter::Meter,
+    release::Release,
     scaling_group::{Pace, SimulatedGroup},
     scenario::Scenario,
     scripted_fault::ScriptedFault,
@@ -25,8 +27,8 @@ use super::{
 use crate::{
     cloud::Forward,
     plan::{
-        Aim, AlreadyInAlarm, Extent, Family, Fleet, FleetKind, FleetName, GateKind, GateName,
-        ListenerRule, Member, Plan, Route, RouteKind, RouteName, Side, Sides,
+        Aim, AlreadyInAlarm, Deployed, Extent, Family, Fleet, FleetKind, FleetName, GateKind,
+        GateName, ListenerRule, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Stage,
         units::{Percent, Scale, Weight},
     },
     rollout::{Capacity, Split, Timestamp},
@@ -42,12 +44,40 @@ const FORWARDS: &str = r#"[{"Type":"forward","ForwardConfig":{}}]"#;
 
 /// With a pair, whichever has all the weight is stable: here the first. What an alias serves is the version before.
 fn standing(sides: &Sides) -> Standing {
-    let [stable, candidate] = sides.members();
-    let stable = match sides {
-        Sides::Serving { .. } => Member::new(before(candidate.as_str())),
-        Sides::Fixed { .. } | Sides::Pair(_) | Sides::Single(_) => stable.clone(),
+    let (stable, candidate) = match sides {
+        Sides::Serving { candidate } => {
+            (Member::new(before(candidate.as_str())), candidate.clone())
+        }
+        Sides::Made { stable } => {
+            let stable = stable.clone().unwrap_or_else(|| Member::new("6"));
+            let next = Member::new(after(stable.as_str()));
+            (stable, next)
+        }
+        Sides::Fixed { stable: first, candidate: second } | Sides::Pair([first, second]) => {
+            (first.clone(), second.clone())
+        }
+        Sides::Single(only) => (only.clone(), only.clone()),
     };
-    Standing { stable, candidate: candidate.clone() }
+    Standing { stable, candidate }
+}
+
+/// The number that the next version gets.
+fn after(version: &str) -> String {
+    version.parse::<u32>().map_or(1, |number| number.saturating_add(1)).to_string()
+}
+
+/// The stage serves some deployment or the one that the plan names, and each variable that its canary is to override has
+/// another value there.
+fn standing_on(at: &Stage, sides: &Sides) -> Standing {
+    let candidate = sides.candidate().map_or("", |candidate| candidate.as_str());
+    let stable = match sides.stable() {
+        Some(stable) => stable.to_string(),
+        None => format!("{candidate}before"),
+    };
+    let variables = at.overrides.keys().map(|name| (name.clone(), "before".to_owned()));
+    let stable = Deployed::new(&stable, variables.collect());
+    let candidate = stable.overridden(candidate, &at.overrides);
+    Standing { stable: stable.member(), candidate: candidate.member() }
 }
 
 /// Versions are numbered from 1.
@@ -73,7 +103,9 @@ impl Landscape {
             target_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
             installations: BTreeMap::new(),
+            releases: BTreeMap::new(),
             alarms: BTreeMap::new(),
+            rehearsed: rehearsed(plan),
             heard: BTreeMap::new(),
             gated_rises: Vec::new(),
             resized_by_hand: BTreeSet::new(),
@@ -116,8 +148,15 @@ impl Landscape {
             RouteKind::Nlb(listeners) => on(Family::Network, listeners),
             RouteKind::Route53(at) => vec![(Home::records(at), Place::Records(at.clone()))],
             RouteKind::Lambda(at) => vec![(home.alias_arn(at), Place::Alias(at.clone()))],
+            RouteKind::ApiGateway(at) => vec![(home.stage(at), Place::Stage(at.clone()))],
         };
-        let sides = standing(&route.sides);
+        let sides = match &route.kind {
+            RouteKind::ApiGateway(at) => standing_on(at, &route.sides),
+            RouteKind::Alb(_)
+            | RouteKind::Nlb(_)
+            | RouteKind::Route53(_)
+            | RouteKind::Lambda(_) => standing(&route.sides),
+        };
         let mut split = Split::default();
         if let Some(baseline) = &route.baseline {
             split.0.insert(baseline.clone(), Weight::ZERO);
@@ -157,6 +196,10 @@ impl Landscape {
             self.rules
                 .entry(resource.clone())
                 .or_insert_with(|| SimulatedRule::new(place, forward));
+            if matches!(route.sides, Sides::Made { .. }) {
+                let release = Release::unpublished(sides.candidate.clone());
+                self.releases.insert(resource.clone(), release);
+            }
             resources.push(resource);
         }
         self.routes.insert(name.clone(), (resources, sides));
@@ -220,6 +263,7 @@ impl Landscape {
             sides: Sides::Fixed { stable, candidate },
             baseline: None,
             settle: Duration::ZERO,
+            place: fleet.place.clone(),
         };
         self.add_route(home, &stands_for, &route);
         let Some((resources, sides)) = self.routes.get(&stands_for).cloned() else { return };
@@ -345,7 +389,9 @@ fn routes_shifted_by_gate(plan: &Plan) -> BTreeMap<&GateName, BTreeSet<RouteName
         let route = match conduct.aim {
             Aim::Weights { route, .. } => route.clone(),
             Aim::Software(replace) => RouteName::new(format!("software of {}", replace.fleet)),
-            Aim::Nothing | Aim::Capacity { .. } | Aim::TestRoute { .. } => continue,
+            Aim::Nothing | Aim::Release { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. } => {
+                continue;
+            }
         };
         for gate in conduct.gates {
             by_gate.entry(gate).or_default().insert(route.clone());

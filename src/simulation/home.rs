@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::{
     cloud::TargetGroup,
-    plan::{Alias, Family, ListenerRule, Member, Plan, RecordSet, RouteKind},
+    plan::{Alias, Family, ListenerRule, Member, Plan, RecordSet, RouteKind, Stage},
+    rollout::StagePlace,
     testkit::draw,
 };
 
@@ -41,6 +42,10 @@ impl Home {
         format!("arn:aws:lambda:{}:{}:function:{at}", self.region, self.account)
     }
 
+    pub(super) fn stage(&self, at: &Stage) -> String {
+        StagePlace::written("aws", &self.region, at)
+    }
+
     pub(super) fn rule_arn(&self, family: Family, place: &ListenerRule) -> String {
         match place {
             ListenerRule::Rule(arn) | ListenerRule::DefaultOf(arn) => arn.clone(),
@@ -72,10 +77,7 @@ impl Home {
         } else {
             self.arn(&format!("targetgroup/{}", Self::with_id(member.as_str())))
         };
-        let protocol = match kind {
-            RouteKind::Alb(_) | RouteKind::Route53(_) | RouteKind::Lambda(_) => "HTTP",
-            RouteKind::Nlb(_) => "TCP",
-        };
+        let protocol = if matches!(kind, RouteKind::Nlb(_)) { "TCP" } else { "HTTP" };
         TargetGroup {
             name: member.clone(),
             arn,

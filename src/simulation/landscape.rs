@@ -10,11 +10,13 @@ use std::{
 use super::{
     alarm::SimulatedAlarm,
     alarm_script::AlarmScript,
-    forward_rule::{Author, Place, SimulatedRule},
+    forward_rule::{Author, SimulatedRule},
     installation::{SimulatedInstallation, Soundness},
+    invocation_script::Rehearsed,
     meter::Meter,
     metric::Figures,
     phrases::{Healthy, Moment},
+    release::Release,
     scaling_group::{SimulatedGroup, changed, version_of},
     scenario::Scenario,
     scripted_fault::{ScriptedFault, strike},
@@ -94,8 +96,12 @@ pub(super) struct Landscape {
     pub(super) marks: BTreeMap<Owned, Vec<Mark>>,
     pub(super) target_groups: BTreeMap<Member, SimulatedTargetGroup>,
     pub(super) groups: BTreeMap<Member, SimulatedGroup>,
+    /// What has yet to be published, by the alias that will lead there.
+    pub(super) releases: BTreeMap<String, Release>,
     pub(super) installations: BTreeMap<Member, SimulatedInstallation>,
     pub(super) alarms: BTreeMap<String, SimulatedAlarm>,
+    /// What gates send to functions, and what would be right to answer.
+    pub(super) rehearsed: Vec<Rehearsed>,
     /// Up to when the news in each queue was heard.
     pub(super) heard: BTreeMap<Queue, Timestamp>,
     pub(super) gated_rises: Vec<GatedRise>,
@@ -112,17 +118,15 @@ pub(super) struct Landscape {
     pub(super) losing: BTreeSet<(String, Option<Member>)>,
 }
 
-/// Versions behind an alias, which are ready whether or not it leads to them.
+/// Versions behind an alias and deployments of an API, which are ready whether or not anything leads to them.
 fn versions<'a>(
     routes: &'a BTreeMap<RouteName, (Vec<String>, Standing)>,
     rules: &BTreeMap<String, SimulatedRule>,
 ) -> impl Iterator<Item = &'a Member> {
-    let is_alias = |resource: &String| {
-        let place = rules.get(resource).map(|rule| &rule.place);
-        matches!(place, Some(Place::Alias(_)))
-    };
-    let aliases = routes.values().filter(move |(at, _)| at.iter().any(is_alias));
-    aliases.flat_map(|(_, sides)| [&sides.stable, &sides.candidate])
+    let runs_itself =
+        |resource: &String| rules.get(resource).is_some_and(|rule| rule.place.runs_itself());
+    let by_itself = routes.values().filter(move |(at, _)| at.iter().any(runs_itself));
+    by_itself.flat_map(|(_, sides)| [&sides.stable, &sides.candidate])
 }
 
 impl Landscape {

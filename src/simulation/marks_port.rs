@@ -33,6 +33,7 @@ impl SetMarks for World {
         let operation = match on {
             Owned::Forward(_) => Operation::AddTags,
             Owned::Alias(_) => Operation::TagFunction,
+            Owned::Stage(_) => Operation::TagStage,
             Owned::Records(_) => Operation::ChangeTagsForResource,
             Owned::AutoScalingGroup(_) => Operation::CreateOrUpdateTags,
             Owned::DeploymentGroup(_) => Operation::TagResource,
@@ -49,6 +50,7 @@ impl SetMarks for World {
         let operation = match on {
             Owned::Forward(_) => Operation::RemoveTags,
             Owned::Alias(_) => Operation::UntagFunction,
+            Owned::Stage(_) => Operation::UntagStage,
             Owned::Records(_) => Operation::ChangeTagsForResource,
             Owned::AutoScalingGroup(_) => Operation::DeleteTags,
             Owned::DeploymentGroup(_) => Operation::UntagResource,
@@ -64,6 +66,7 @@ fn reading(on: &Owned) -> Operation {
     match on {
         Owned::Forward(_) => Operation::DescribeTags,
         Owned::Alias(_) => Operation::ListFunctionTags,
+        Owned::Stage(_) => Operation::GetStageTags,
         Owned::AutoScalingGroup(_) => Operation::DescribeGroupTags,
         Owned::Records(_) => Operation::ListZoneTags,
         Owned::DeploymentGroup(_) => Operation::ListDeploymentGroupTags,

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{forward_rule::Place, landscape::Landscape, world::World};
+use super::{
+    forward_rule::Place, landscape::Landscape, queues_port::of_queue, streams_port::of_stream,
+    world::World,
+};
 use crate::{
     cloud::{Completeness, Error, Metrics, Operation, Query, Series},
     plan::{Member, OF_TARGET_GROUPS, OF_VERSIONS, Statistic},
@@ -47,7 +50,10 @@ fn points(
     if let Some(group) = of_target_group(landscape, query) {
         return asked(group, &query.metric, query.statistic);
     }
-    let Some(version) = of_version(landscape, query) else { return Vec::new() };
+    let Some(version) = of_version(landscape, query) else {
+        let of_stream = of_stream(landscape, query, window, visible);
+        return of_stream.unwrap_or_else(|| of_queue(landscape, query, window, visible));
+    };
     let like = &OF_TARGET_GROUPS;
     let metric = query.metric.as_str();
     if metric == OF_VERSIONS.requests {
@@ -106,9 +112,8 @@ fn of_target_group<'a>(landscape: &'a Landscape, query: &Query) -> Option<&'a Me
 fn of_version<'a>(landscape: &'a Landscape, query: &Query) -> Option<&'a Member> {
     let (function, resource) = (dimension(query, "FunctionName")?, dimension(query, "Resource")?);
     let version = dimension(query, "ExecutedVersion")?;
-    let is_there = landscape.rules.values().any(|rule| match &rule.place {
-        Place::Alias(at) => at.function == function && at.to_string() == resource,
-        Place::Rule(_) | Place::Records(_) => false,
+    let is_there = landscape.rules.values().any(|rule| {
+        matches!(&rule.place, Place::Alias(at) if at.function == function && at.to_string() == resource)
     });
     if query.namespace != OF_VERSIONS.namespace || query.dimensions.len() != 3 || !is_there {
         return None;

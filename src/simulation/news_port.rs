@@ -7,20 +7,13 @@ use async_trait::async_trait;
 
 use super::{alarm::SimulatedAlarm, landscape::Landscape, world::World};
 use crate::{
-    cloud::{AlarmNews, Error, News, Operation, Queues},
+    cloud::{AlarmNews, Error, News, Operation},
     plan::Queue,
 };
 
 /// How often a reader who waits looks again; the world moves on in steps of a second.
 const LOOKS: u32 = 20;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-#[async_trait]
-impl Queues for World {
-    async fn find(&self, _queue: &Queue) -> Result<(), Error> {
-        self.request(Operation::GetQueueUrl, |_, _| Ok(()))
-    }
-}
 
 #[async_trait]
 impl AlarmNews for World {

@@ -11,7 +11,7 @@ use std::{
 
 use super::{Moment, OperatorCommand, OperatorScript, Scenario, World};
 use crate::{
-    journal::{self, Request, RunId, Store, send},
+    journal::{self, Envelope, Request, RunId, Seq, Store, send},
     plan::{Ends, Plan},
     rollout::{Actor, Command, Event, Timestamp, Vote},
     runner::Clock,
@@ -43,14 +43,18 @@ impl Operators {
         &self,
         plan: &Plan,
         run: &RunId,
-        store: &dyn Store,
+        store: &Store,
         clock: Clock,
     ) -> Result<(), journal::Error> {
         let mut said = vec![Timestamp::default(); self.scripts.len()];
         let mut left: Vec<usize> = (0..self.scripts.len()).collect();
+        let (mut asked, mut next) = (Vec::new(), Seq::FIRST);
         while !left.is_empty() {
             let (now, world_time) = (clock.now(), clock.undisturbed());
-            let asked = asked(plan, run, store)?;
+            for envelope in store.from(run, next).await? {
+                next = envelope.seq.next();
+                asked.extend(asks(plan, &envelope).then_some(envelope.at));
+            }
             for (index, script) in self.scripts.iter().enumerate() {
                 let Some(last) = said.get_mut(index) else { continue };
                 let has_come = match script.at {
@@ -71,7 +75,7 @@ impl Operators {
                     at: now,
                     command: command(script),
                 };
-                send(store, run, &request)?;
+                send(store, run, &request).await?;
                 // Whoever answers questions answers each of them; everybody else speaks once.
                 *last = now;
                 if !matches!(script.at, Moment::Asked(_)) {
@@ -85,17 +89,10 @@ impl Operators {
     }
 }
 
-/// When the run asked for approvals.
-fn asked(plan: &Plan, run: &RunId, store: &dyn Store) -> Result<Vec<Timestamp>, journal::Error> {
-    let journal = store.load(run)?;
-    let asked = journal.iter().filter_map(|envelope| match &envelope.event {
-        Event::StepStarted { step, .. } => plan
-            .step(step)
-            .filter(|(_, step)| matches!(step.conduct().ends, Ends::OnVotes(_)))
-            .map(|_| envelope.at),
-        _ => None,
-    });
-    Ok(asked.collect())
+/// Whether the run asks for an approval.
+fn asks(plan: &Plan, envelope: &Envelope) -> bool {
+    let Event::StepStarted { step, .. } = &envelope.event else { return false };
+    plan.step(step).is_some_and(|(_, step)| matches!(step.conduct().ends, Ends::OnVotes(_)))
 }
 
 /// Whoever is called by an ARN has that identity.

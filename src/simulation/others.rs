@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cloud::Forward,
-    plan::{Alias, ListenerRule, Member, Plan, RecordSet, RouteKind, RouteName},
+    plan::{Alias, ListenerRule, Member, Plan, RecordSet, RouteKind, RouteName, Stage},
     rollout::Split,
 };
 
@@ -28,12 +28,10 @@ impl Landscape {
                     continue;
                 };
                 let (resource, place) = other_place(&route.kind, beside, number);
-                // What comes by another alias is not counted among what comes by this one.
-                let by_alias = match &route.kind {
-                    RouteKind::Alb(_) | RouteKind::Nlb(_) | RouteKind::Route53(_) => None,
-                    RouteKind::Lambda(_) => Some(Member::new(format!("{side} by {resource}"))),
-                };
-                let through = script.through.clone().or(by_alias);
+                // What comes by another alias or stage is not counted among what comes by this one.
+                let runs_itself = place.runs_itself();
+                let by_itself = runs_itself.then(|| Member::new(format!("{side} by {resource}")));
+                let through = script.through.clone().or(by_itself);
                 let member = through.clone().unwrap_or_else(|| side.clone());
                 let forward = Forward {
                     load_balancer: load_balancer(&resource),
@@ -49,7 +47,7 @@ impl Landscape {
                     let delay = self.scenario.deregistration_delay;
                     let described = home.target_group(&route.kind, &member, delay);
                     let mut group = SimulatedTargetGroup::new(described, script.side);
-                    if matches!(route.kind, RouteKind::Lambda(_)) {
+                    if runs_itself {
                         group.register_healthy("a version runs wherever it is asked for");
                     }
                     for fleet in self.groups.values_mut() {
@@ -81,6 +79,11 @@ fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (String, Place)
             let other = Alias { name: format!("other-{number}"), ..at.clone() };
             let (start, _) = beside.rsplit_once(':').unwrap_or((beside, ""));
             (format!("{start}:{}", other.name), Place::Alias(other))
+        }
+        RouteKind::ApiGateway(at) => {
+            let other = Stage { name: format!("other-{number}"), ..at.clone() };
+            let (start, _) = beside.rsplit_once('/').unwrap_or((beside, ""));
+            (format!("{start}/{}", other.name), Place::Stage(other))
         }
     }
 }

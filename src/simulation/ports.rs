@@ -41,6 +41,8 @@ fn reading(resource: &str) -> Operation {
         Operation::DescribeRules
     } else if resource.contains(":function:") {
         Operation::GetAlias
+    } else if resource.contains(":apigateway:") {
+        Operation::GetStage
     } else if resource.starts_with("hostedzone/") {
         Operation::ListResourceRecordSets
     } else {
@@ -327,10 +329,13 @@ impl Groups for World {
 
     async fn offers(&self, name: &Member, _version: &Version) -> Result<Offers, Error> {
         self.request(Operation::DescribeInstanceTypeOfferings, |landscape, _| {
-            match landscape.groups.get(name) {
-                Some(group) => Ok(landscape.scenario.sides.of(group.side).offers()),
-                None => absent(format!("Auto Scaling group {name}")),
-            }
+            let side = match landscape.groups.get(name) {
+                Some(group) => group.side,
+                // A group that is refreshed in place has no other side.
+                None if landscape.installations.contains_key(name) => Side::Stable,
+                None => return absent(format!("Auto Scaling group {name}")),
+            };
+            Ok(landscape.scenario.sides.of(side).offers())
         })
     }
 }

@@ -10,15 +10,18 @@ use serde::Deserialize;
 
 use super::{
     alarm_script::AlarmScript,
+    invocation_script::InvocationScript,
     phrases::{Moment, Names, Rate, duration, optional_duration},
+    queue_script::QueueScripts,
     scripts::{
         CapacityChange, ClockScript, CommandScript, DriftScript, FaultScript, FunctionScript,
         MarkScript, OperatorScript, OtherRuleScript, ProbeScript, ReplacementScript,
     },
     side_script::{ScheduledScript, SideScript, SideScripts},
+    stream_script::StreamScripts,
 };
 use crate::{
-    plan::{Plan, Side},
+    plan::{GateKind, Plan, Side},
     rollout::Jump,
 };
 
@@ -57,6 +60,12 @@ pub struct Scenario {
     pub command: CommandScript,
     /// What the functions of lambda gates answer.
     pub function: FunctionScript,
+    /// What the candidate of a function's alias answers to the events of invoke gates.
+    pub invocations: InvocationScript,
+    /// By the names of the queues that gates watch; the entry `all` is for every one that has none of its own.
+    pub queues: QueueScripts,
+    /// By the names of the functions or streams whose lag gates watch, likewise.
+    pub streams: StreamScripts,
     /// By alarm name; the entry `all` is for every alarm that has none of its own.
     pub alarms: BTreeMap<String, AlarmScript>,
     /// Alarms that do not exist, though the plan names them.
@@ -93,6 +102,9 @@ impl Default for Scenario {
             replacement: ReplacementScript::default(),
             command: CommandScript::default(),
             function: FunctionScript::default(),
+            invocations: InvocationScript::default(),
+            queues: QueueScripts::default(),
+            streams: StreamScripts::default(),
             alarms: BTreeMap::new(),
             missing_alarms: Names::default(),
             missing_versions: Vec::new(),
@@ -169,6 +181,7 @@ impl Scenario {
         for name in scripted.chain(self.missing_alarms.iter()).filter(|n| !known.contains(n)) {
             problems.push(format!("alarm `{name}` is in no gate of the plan"));
         }
+        problems.extend(self.unwatched(plan));
         let most = self.largest_group();
         if most > MOST_INSTANCES {
             problems.push(format!(
@@ -179,6 +192,35 @@ impl Scenario {
             problems.push("only `operators` can be timed by `asked`".into());
         }
         problems
+    }
+
+    /// What it says of queues and streams that no gate watches.
+    fn unwatched(&self, plan: &Plan) -> Vec<String> {
+        let mut watched: BTreeSet<(&str, &str)> = BTreeSet::new();
+        for gate in plan.gates.values() {
+            match &gate.kind {
+                GateKind::Queue(gate) => {
+                    watched.insert(("queue", gate.queue.name()));
+                }
+                GateKind::Stream(gate) => {
+                    watched.insert(("stream", gate.reader.name()));
+                }
+                GateKind::Alarms(_)
+                | GateKind::Healthy { .. }
+                | GateKind::Http(_)
+                | GateKind::Metric(_)
+                | GateKind::Compare(_)
+                | GateKind::ErrorBudget(_)
+                | GateKind::Command(_)
+                | GateKind::Lambda(_)
+                | GateKind::Invoke(_)
+                | GateKind::Window(_) => {}
+            }
+        }
+        let queues = self.queues.0.keys().map(|name| ("queue", name.as_str()));
+        let scripted = queues.chain(self.streams.0.keys().map(|name| ("stream", name.as_str())));
+        let unknown = scripted.filter(|told| told.1 != "all" && !watched.contains(told));
+        unknown.map(|(what, name)| format!("{what} `{name}` is in no gate of the plan")).collect()
     }
 
     /// The most instances that anything here asks for.
@@ -205,10 +247,12 @@ impl Scenario {
         let later = sides.into_iter().flat_map(|side| &side.later).map(|change| change.at);
         let states = self.alarms.values().flat_map(|alarm| &alarm.states).map(|state| state.at);
         let faults = self.faults.iter().flat_map(|fault| [fault.from, fault.to]).flatten();
-        let function = self.function.from;
+        let function = self.function.from.into_iter().chain(self.invocations.from);
         let outside = self.changes_from_outside().into_iter().map(|change| change.at);
         let others = self.other_rules.iter().flat_map(|other| [Some(other.at), other.until]);
-        later.chain(states).chain(faults).chain(function).chain(outside).chain(others.flatten())
+        let events = self.queues.moments().chain(self.streams.moments());
+        let world = later.chain(states).chain(faults).chain(function).chain(outside);
+        world.chain(others.flatten()).chain(events)
     }
 }
 

@@ -17,13 +17,12 @@ use crate::{
 
 /// Calls that go wrong together, under the name of the first: those by which one thing is done, here to a rule and there
 /// to a listener, here to a load balancer's tags and there to a zone's.
-const ALIKE: [(Operation, &[Operation]); 11] = [
+const ALIKE: [(Operation, &[Operation]); 10] = [
     (Operation::DescribeRules, &[Operation::DescribeListeners, Operation::DescribeLoadBalancers]),
     (Operation::DescribeTargetGroups, &[Operation::DescribeTargetGroupAttributes]),
     (Operation::ModifyRule, &[Operation::ModifyListener]),
     (Operation::ListResourceRecordSets, &[Operation::ListHostedZonesByName]),
     (Operation::ChangeResourceRecordSets, &[Operation::GetChange]),
-    (Operation::GetQueueUrl, &[Operation::GetQueueAttributes]),
     (Operation::DescribePolicies, &[Operation::DescribeScheduledActions]),
     (
         Operation::GetDeploymentGroup,

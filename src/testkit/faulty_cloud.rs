@@ -1,5 +1,7 @@
 //! A cloud with faults around every port. One wrapper type carries all of them; what goes wrong is decided in
 //! `faults.rs`.
+//!
+//! Its length is that of the ports: each has its lines here, all alike, and nothing is decided in any of them.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,14 +13,15 @@ use crate::{
         Alarm, AlarmNews, Alarms, AliasStanding, Aliases, Answer, Automation, Caller, Checkers,
         Cloud, Dns, Error, Forward, FunctionVersion, Functions, Group, Groups, Health, Http,
         Identity, Installation, Installations, Invoked, Lead, LoadBalancers, Mark, Marks, Metrics,
-        News, Offers, Operation, OwnTest, Owned, Pace, Query, Queues, Reads, Records, Replacing,
-        ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights, TargetGroup, Transition,
-        Weights, reading, setting,
+        News, Offers, Operation, OwnTest, Owned, Pace, Publishing, Query, QueueStanding, Queues,
+        Reads, Records, Releases, Replacing, ResizeGroups, Series, SetMarks, SetTestRoutes,
+        SetWeights, StageStanding, Stages, TargetGroup, Transition, Weights, reading, setting,
     },
     plan::{
-        Alias, FleetKind, FunctionName, Header, How, ListenerRule, Member, Proxy, Queue, RecordSet,
+        Alias, CodeDigest, FleetKind, FunctionName, Header, How, ListenerRule, Member, Proxy,
+        Queue, RecordSet, Stage,
     },
-    rollout::{Capacity, Move, Split, TestRoute, Timestamp, Version},
+    rollout::{Capacity, Made, Move, Split, TestRoute, Timestamp, Version},
 };
 
 struct Faulty<Port: ?Sized> {
@@ -31,14 +34,15 @@ impl Faults {
     pub fn around(&self, cloud: &Cloud) -> Cloud {
         Cloud {
             reads: self.around_reads(&cloud.reads),
-            weights: cloud.weights.wrapped::<dyn SetWeights>(|port, medium| {
+            weights: cloud.weights.wrapped::<dyn SetWeights>(|port, service| {
                 let (port, faults) = (Arc::clone(port), self.clone());
-                Arc::new(FaultyWeights { port, faults, operation: setting(medium) })
+                Arc::new(FaultyWeights { port, faults, operation: setting(service) })
             }),
             test_routes: self.wrap(&cloud.test_routes),
             sizes: self.wrap(&cloud.sizes),
             refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
             deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
+            publishing: self.wrap(&cloud.publishing),
             marking: self.wrap(&cloud.marking),
             news: self.wrap(&cloud.news),
         }
@@ -47,13 +51,15 @@ impl Faults {
     /// The same for what is only read.
     pub fn around_reads(&self, reads: &Reads) -> Reads {
         Reads {
-            weights: reads.weights.wrapped::<dyn Weights>(|port, medium| {
+            weights: reads.weights.wrapped::<dyn Weights>(|port, service| {
                 let (port, faults) = (Arc::clone(port), self.clone());
-                Arc::new(FaultyWeights { port, faults, operation: reading(medium) })
+                Arc::new(FaultyWeights { port, faults, operation: reading(service) })
             }),
             load_balancers: self.wrap(&reads.load_balancers),
             dns: self.wrap(&reads.dns),
             aliases: self.wrap(&reads.aliases),
+            releases: self.wrap(&reads.releases),
+            stages: self.wrap(&reads.stages),
             groups: self.wrap(&reads.groups),
             refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
             deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
@@ -69,6 +75,7 @@ impl Faults {
             functions: self.wrap(&reads.functions),
             marks: self.wrap(&reads.marks),
             region: reads.region.clone(),
+            role: reads.role.clone(),
         }
     }
 
@@ -198,7 +205,7 @@ impl SetTestRoutes for Faulty<dyn SetTestRoutes> {
     }
 }
 
-/// The weights of one medium, which tells what reading and setting them is called.
+/// The weights of one service, which tells what reading and setting them is called.
 struct FaultyWeights<Port: ?Sized> {
     port: Arc<Port>,
     faults: Faults,
@@ -229,6 +236,39 @@ impl Aliases for Faulty<dyn Aliases> {
     async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error> {
         let call = self.port.version(alias, version);
         self.faults.apply(Operation::GetFunctionConfiguration, alias, call).await
+    }
+}
+
+#[async_trait]
+impl Releases for Faulty<dyn Releases> {
+    async fn made(&self, alias: &str, description: &str) -> Result<Option<Member>, Error> {
+        let call = self.port.made(alias, description);
+        self.faults.apply(Operation::ListVersionsByFunction, alias, call).await
+    }
+}
+
+#[async_trait]
+impl Publishing for Faulty<dyn Publishing> {
+    async fn publish(
+        &self,
+        alias: &str,
+        code: &CodeDigest,
+        description: &str,
+    ) -> Result<Made, Error> {
+        let call = self.port.publish(alias, code, description);
+        self.faults.apply(Operation::PublishVersion, alias, call).await
+    }
+}
+
+#[async_trait]
+impl Stages for Faulty<dyn Stages> {
+    async fn find(&self, at: &Stage) -> Result<StageStanding, Error> {
+        self.faults.apply(Operation::GetStage, &at.to_string(), self.port.find(at)).await
+    }
+
+    async fn deployment(&self, place: &str, side: &Member) -> Result<(), Error> {
+        let call = self.port.deployment(place, side);
+        self.faults.apply(Operation::GetApiDeployment, place, call).await
     }
 }
 
@@ -307,6 +347,11 @@ impl Alarms for Faulty<dyn Alarms> {
 impl Queues for Faulty<dyn Queues> {
     async fn find(&self, queue: &Queue) -> Result<(), Error> {
         self.faults.apply(Operation::GetQueueUrl, queue.as_str(), self.port.find(queue)).await
+    }
+
+    async fn standing(&self, queue: &Queue) -> Result<QueueStanding, Error> {
+        let call = self.port.standing(queue);
+        self.faults.apply(Operation::GetQueueAttributes, queue.as_str(), call).await
     }
 }
 

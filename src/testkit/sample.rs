@@ -2,15 +2,44 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::plan::{
-    AlarmsGate, AlreadyInAlarm, AwsTarget, Baseline, CompareGate, Comparison, Component,
-    ComponentName, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, InsufficientData,
-    Leftovers, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Plan, PlanName, Route,
-    RouteKind, RouteName, Side, Sides, Size, Step, StepId, Tolerance, Until, Verb, units::Percent,
+use crate::{
+    plan::{
+        AlarmsGate, AlreadyInAlarm, Baseline, CompareGate, Comparison, Component, ComponentName,
+        Fleet, FleetKind, FleetName, Gate, GateKind, GateName, InsufficientData, Leftovers,
+        ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Place, Plan, PlanName, Route,
+        RouteKind, RouteName, Side, Sides, Size, Step, StepId, Tolerance, Until, Verb,
+        units::Percent,
+    },
+    rollout::{FleetBound, Nature, RouteBound, RouteService},
 };
 
 /// The ARN of the sample plan's rule.
 pub const SAMPLE_RULE: &str = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee";
+
+/// What a route of a load balancer stands for, wherever a run acts.
+pub fn rule_bound(resource: &str, stable: &str, candidate: &str) -> RouteBound {
+    RouteBound {
+        service: RouteService::ElasticLoadBalancing,
+        place: Place::default(),
+        resource: resource.to_owned(),
+        others: Vec::new(),
+        stable: Member::new(stable),
+        candidate: Some(Member::new(candidate)),
+        baseline: None,
+        nature: Nature::LOAD_BALANCER,
+    }
+}
+
+/// What a fleet of two Auto Scaling groups stands for.
+pub fn groups_bound(stable: &str, candidate: &str) -> FleetBound {
+    FleetBound {
+        service: FleetKind::AutoScaling,
+        place: Place::default(),
+        stable: Member::new(stable),
+        candidate: Member::new(candidate),
+        versions: BTreeMap::new(),
+    }
+}
 
 /// The usual comparison on the sample plan's route.
 pub fn sample_compare() -> CompareGate {
@@ -60,10 +89,11 @@ pub fn sample_plan() -> Plan {
         verb,
         timeout: Some(Duration::from_mins(10)),
     });
+    let aws = Place { region: Some("eu-west-1".into()), ..Place::default() };
     Plan {
         name: PlanName::new("sample"),
         digest: "0".repeat(64),
-        aws: AwsTarget { region: Some("eu-west-1".into()), account: None },
+        aws: aws.clone(),
         routes: BTreeMap::from([(
             route.clone(),
             Route {
@@ -71,6 +101,7 @@ pub fn sample_plan() -> Plan {
                 sides: pair("blue", "green"),
                 baseline: None,
                 settle: Duration::from_secs(15),
+                place: aws.clone(),
             },
         )]),
         fleets: BTreeMap::from([(
@@ -80,6 +111,7 @@ pub fn sample_plan() -> Plan {
                 sides: pair("app-blue", "app-green"),
                 behind: Some(route.clone()),
                 leftovers: Leftovers::Refuse,
+                place: aws.clone(),
             },
         )]),
         gates: BTreeMap::from([(
@@ -94,6 +126,7 @@ pub fn sample_plan() -> Plan {
                 }),
                 every: Duration::from_secs(15),
                 tolerance: Tolerance::default(),
+                place: aws.clone(),
             },
         )]),
         components: vec![Component {

@@ -26,7 +26,7 @@ steps:
 }
 
 /// What the alias points to, and which fraction another version gets.
-fn alias(world: &World) -> (String, Vec<(String, f64)>) {
+pub(crate) fn alias(world: &World) -> (String, Vec<(String, f64)>) {
     let described: Value = serde_json::from_str(&world.described()).unwrap();
     let aliases = &described["aliases"];
     let live = &aliases[format!("{}:live", world.prefix)];

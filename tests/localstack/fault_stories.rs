@@ -5,7 +5,9 @@ use std::{process::Child, thread, time::Duration};
 
 use aws_sdk_cloudwatch::types::StateValue;
 
-use crate::{aliases, lambda::Verifier, load::Load, replacements, world::World};
+use crate::{
+    aliases, lambda::Verifier, load::Load, publishing, replacements, stages, world::World,
+};
 
 /// When a fault is thrown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +121,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 24] = [
+pub(crate) const STORIES: [Story; 27] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -169,7 +171,7 @@ pub(crate) const STORIES: [Story; 24] = [
     Story {
         operations: &["autoscaling.RollbackInstanceRefresh"],
         kind: Kind::Seeded("rolling"),
-        plan: rolling,
+        plan: rolling_slowly,
         meanwhile: Meanwhile::AlarmGoesOff("5xx"),
         ..ORDINARY
     },
@@ -268,6 +270,30 @@ pub(crate) const STORIES: [Story; 24] = [
         thrown: Thrown::UnderWay,
         kind: Kind::Seeded("lambda"),
         plan: by_alias,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["lambda.PublishVersion", "lambda.ListVersionsByFunction"],
+        kind: Kind::Seeded("lambda"),
+        plan: published,
+        ..ORDINARY
+    },
+    Story {
+        operations: &[
+            "apigateway.GetTags",
+            "apigateway.TagResource",
+            "apigateway.UntagResource",
+            "apigateway.UpdateStage",
+        ],
+        kind: Kind::Seeded("api"),
+        plan: by_stage,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["apigateway.GetDeployment", "apigateway.GetStage"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("api"),
+        plan: by_stage,
         ..ORDINARY
     },
     Story {
@@ -422,6 +448,14 @@ fn by_alias(world: &World) -> String {
     aliases::plan(world, "2", "3s")
 }
 
+fn published(world: &World) -> String {
+    publishing::plan(world, "2s")
+}
+
+fn by_stage(world: &World) -> String {
+    stages::plan(world, "3s")
+}
+
 /// AWS itself stays at a checkpoint for a minute.
 fn held_on_the_way(world: &World) -> String {
     hurried(world, &replacements::rolling(world, "[50%]", 2))
@@ -429,6 +463,11 @@ fn held_on_the_way(world: &World) -> String {
 
 fn rolling(world: &World) -> String {
     hurried(world, &replacements::rolling(world, "[]", 2))
+}
+
+/// On a busy machine a refresh is over before its roll-back is asked for: then there is another one, to the old version.
+fn rolling_slowly(world: &World) -> String {
+    world.plan_text(&rolling(world), |text| text.replace("warm-up: 2s", "warm-up: 20s"))
 }
 
 fn in_place(world: &World) -> String {

@@ -49,7 +49,6 @@ fn a_share_that_sticky_clients_keep_small_is_said() {
     });
     // Four of five requests come from clients whom the stable side has given a cookie before the shift.
     let load = Load::returning(&world.prefix, 150, 0.8);
-    std::thread::sleep(std::time::Duration::from_secs(2));
     let run = world.start(&["run", &plan]);
     world.wait_for("warning: its share is");
     world.run(&["abort", "--reason", "the share is off"]).expect(4);

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::{BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
 };
 
@@ -11,8 +12,27 @@ use serde::Deserialize;
 /// So many have to have come for a word on none of them being lost; how many came is told.
 pub(crate) const ENOUGH: u64 = 1_000;
 
-/// A load generator at work.
-pub(crate) struct Load(Child);
+/// A load generator at work, which ends with the test that began it.
+pub(crate) struct Load(Option<Child>);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+        }
+    }
+}
+
+/// What became of events that were sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Handled {
+    pub(crate) sent: u64,
+    pub(crate) once: u64,
+    pub(crate) lost: u64,
+    pub(crate) twice: u64,
+    pub(crate) dead_letters: u64,
+    pub(crate) by_version: BTreeMap<String, u64>,
+}
 
 /// What users saw.
 #[derive(Debug, Deserialize)]
@@ -38,6 +58,11 @@ impl Load {
         Self::with(prefix, per_second, &[])
     }
 
+    /// Events with ids of their own, to the bus or stream of a world.
+    pub(crate) fn events(prefix: &str, per_second: u32) -> Self {
+        Self::with(prefix, per_second, &["--events", "--settle", "120"])
+    }
+
     /// `share` of the requests come from browsers that keep their cookies.
     pub(crate) fn returning(prefix: &str, per_second: u32, share: f64) -> Self {
         Self::with(prefix, per_second, &["--returning", &share.to_string()])
@@ -48,19 +73,33 @@ impl Load {
         Self::with(prefix, per_second, &["--path", path])
     }
 
+    /// All requests ask this stage of the REST API.
+    pub(crate) fn at_stage(stage: &str, prefix: &str, per_second: u32) -> Self {
+        Self::with(prefix, per_second, &["--stage", stage])
+    }
+
     fn with(prefix: &str, per_second: u32, more: &[&str]) -> Self {
         let state = std::env::var("TIDE_AWS_STATE").expect("run through `make localstack`");
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/localstack/tide-aws");
         let rate = per_second.to_string();
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .args(["load", "--prefix", prefix, "--rate", &rate, "--state-dir", &state])
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Self(child)
+        // On a busy machine it takes long to start, and what is tried on users needs some to be there.
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut first = String::new();
+        said.read_line(&mut first).unwrap();
+        if !first.contains("users are answered") && !first.contains("events are handled") {
+            said.read_to_string(&mut first).unwrap();
+            panic!("no load on {prefix}: {first}");
+        }
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Self(Some(child))
     }
 
     /// Lets them go on for a while, then stops them and asks what they saw.
@@ -70,9 +109,19 @@ impl Load {
     }
 
     pub(crate) fn stop(self) -> Seen {
-        let pid = rustix::process::Pid::from_child(&self.0);
+        self.told()
+    }
+
+    /// Sends no more, and tells what became of all once they are handled.
+    pub(crate) fn settle(self) -> Handled {
+        self.told()
+    }
+
+    fn told<Told: serde::de::DeserializeOwned>(mut self) -> Told {
+        let child = self.0.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let output = self.0.wait_with_output().unwrap();
+        let output = child.wait_with_output().unwrap();
         serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stdout)))
     }

@@ -12,20 +12,27 @@
 
 mod aliases;
 mod cases;
+mod events;
 mod fault_stories;
 mod faults;
 mod fleets;
 mod full_disk;
 mod gates;
+mod invocations;
 mod lambda;
 mod leads;
 mod load;
 mod marks;
+mod places;
+mod publishing;
 mod push;
+mod queues;
 mod replacements;
 mod rest;
 mod rollouts;
 mod routes;
 mod shifts;
+mod stages;
+mod streams;
 mod traffic;
 mod world;

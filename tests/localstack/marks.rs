@@ -118,6 +118,32 @@ fn of_two_folders_one_runs_and_the_other_is_refused_naming_the_first() {
 }
 
 #[test]
+fn a_run_that_has_split_its_route_is_named_to_whoever_comes_second_from_anywhere() {
+    let world = World::new("marksplit");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let plan = world.plan("canary-alb.yaml", |text| text.replacen("\"${bake}\"", "1h", 1));
+    let mut first = world.start(&["run", &plan]);
+    world.wait_for("bake-started");
+    let before = world.described();
+    let here = world.run(&["run", &plan]);
+    let there = tidegate(&world, elsewhere.path(), &["run", &plan]).output().unwrap();
+    let there = Ended::of(there);
+    for second in [&here, &there] {
+        let talk = &second.expect(6).talk;
+        assert!(talk.contains("belongs to run marksplit-"), "{talk}");
+        assert!(!talk.contains("is split between"), "the other run is the reason: {talk}");
+    }
+    let preview = tidegate(&world, elsewhere.path(), &["plan", &plan]).output().unwrap();
+    let preview = Ended::of(preview);
+    assert!(preview.expect(3).talk.contains("belongs to run marksplit-"), "{}", preview.talk);
+    // Whoever means another region means another run.
+    world.run(&["rollback", "--region", "us-east-1"]).expect(2);
+    assert_eq!(world.described(), before);
+    world.run(&["abort", "--reason", "seen enough"]).expect(4);
+    assert_eq!(first.wait().unwrap().code(), Some(4));
+}
+
+#[test]
 fn a_mark_whose_owner_was_killed_is_told_apart_from_one_that_lives() {
     let world = World::new("markkill");
     let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

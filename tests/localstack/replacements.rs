@@ -1,6 +1,8 @@
 //! Software replaced where it stands, on the wire: instance refreshes and `CodeDeploy` deployments to both ends, held,
 //! killed and taken back, with every described resource compared before and after.
 
+use tidegate::{cloud::Owned, plan::Member};
+
 use crate::{
     load::{ENOUGH, Load},
     world::{Ended, World},
@@ -150,6 +152,14 @@ fn a_deployment_under_way_is_named_to_whoever_comes_second() {
         world.plan_text(&plan, |text| text.replace("  - probe:", "  - pause: {}\n  - probe:"));
     world.run(&["run", &waiting, "--no-wait"]).expect(7);
     let other = World::again("deploytwo");
+    let refused = other.run(&["run", &plan]);
+    assert!(
+        refused.expect(6).talk.contains("deploytwo/blue-green belongs to run"),
+        "{}",
+        refused.talk
+    );
+    // One that no run has begun is named by itself.
+    other.unmark(&Owned::DeploymentGroup(Member::new("deploytwo/blue-green")));
     let refused = other.run(&["run", &plan]);
     assert!(refused.expect(3).talk.contains("d-"), "it names the deployment: {}", refused.talk);
     world.run(&["abort"]).expect(4);

@@ -287,7 +287,7 @@ impl World {
             if seen.in_service == desired {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{seen:?}");
+            assert!(begun.elapsed() < Duration::from_mins(1), "{seen:?}");
             std::thread::sleep(Duration::from_millis(500));
         }
     }
@@ -439,6 +439,16 @@ impl World {
         });
     }
 
+    /// Takes all marks of runs off a thing.
+    pub(crate) fn unmark(&self, on: &Owned) {
+        self.runtime.block_on(async {
+            let Cloud { reads, marking, .. } = &self.cloud;
+            for mark in reads.marks.marks(on).await.unwrap() {
+                marking.remove(on, &mark.run).await.unwrap();
+            }
+        });
+    }
+
     /// What a colleague does in the console.
     pub(crate) fn set_weights(&self, blue: u16, green: u16) {
         let weight = |n| tidegate::plan::units::Weight::new(n).unwrap();
@@ -525,11 +535,9 @@ pub(crate) struct Ended {
 
 impl Ended {
     pub(crate) fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            told: String::from_utf8_lossy(&output.stdout).into_owned(),
-            talk: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        let Output { status, stdout, stderr } = output;
+        let [told, talk] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        Self { code: status.code(), told, talk }
     }
 
     /// It was this alarm: found in that state, or in its history when it had left it again by then.

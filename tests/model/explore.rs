@@ -11,7 +11,7 @@ use std::{
 use tidegate::{
     plan::{Plan, PlanName, Side, StepId},
     rollout::{
-        Actor, Call, CallProblem, Check, Command, Ending, Event, Input, Jump, Mode, Outcome,
+        Actor, Call, CallProblem, Check, Command, Ending, Event, Input, Jump, Made, Mode, Outcome,
         Picture, Poll, ProblemKind, Reading, Shared, Signal, State, Subject, Target, Timestamp,
         Vote, awaits_person, handle, outstanding,
     },
@@ -19,7 +19,7 @@ use tidegate::{
 
 use crate::{
     invariants,
-    world::{World, bindings},
+    world::{World, bindings_at_start, uploaded},
 };
 
 /// How often each kind of misfortune may strike in one story.
@@ -69,6 +69,8 @@ pub(crate) enum Rules {
     AlwaysDrained,
     /// The core is not told that the clock was set.
     ClockUntold,
+    /// Whoever takes over knows nothing of the candidate that was made, and does not find it.
+    MadeForgotten,
 }
 
 /// How far clocks are set.
@@ -175,7 +177,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         digest: String::new(),
         params: BTreeMap::new(),
         by: Actor("model".to_owned()),
-        bindings: bindings(plan),
+        bindings: bindings_at_start(plan),
         found: root.world.found(),
         excused: Vec::new(),
         attempts: BTreeMap::new(),
@@ -207,6 +209,9 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
     }
     Ok(Report { states: search.seen.len(), transitions: search.transitions, ends })
 }
+
+/// How a call comes back.
+type Answer = Result<Option<Made>, CallProblem>;
 
 struct Search<'a> {
     plan: &'a Plan,
@@ -353,6 +358,9 @@ impl Search<'_> {
             }
             cut.apply(event, now);
         }
+        if self.rules == Rules::MadeForgotten {
+            cut.state.bindings = bindings_at_start(self.plan).into();
+        }
         Ok(self.visit(parent, cut, label))
     }
 
@@ -405,9 +413,9 @@ impl Search<'_> {
             };
             let target = call.target.clone();
             let problem = |kind| Err(CallProblem { kind, message: "model".to_owned() });
-            let mut ways: Vec<(&str, Node, Result<(), CallProblem>, Cost)> = Vec::new();
+            let mut ways: Vec<(&str, Node, Answer, Cost)> = Vec::new();
             if fits {
-                ways.push(("returns", effective.clone(), Ok(()), Cost::Free));
+                ways.push(("returns", effective.clone(), Ok(World::made(&call)), Cost::Free));
                 ways.push((
                     "answer lost",
                     effective.clone(),
@@ -486,7 +494,7 @@ impl Search<'_> {
                     fresh |= self.step(Some(id), node, node.clone(), &input, node.now, &label)?;
                 }
                 Subject::Target(target) => {
-                    let live: Picture = node.world.0[&target].clone();
+                    let live = self.read(node, &target);
                     let label = format!("read {target}: {live}");
                     let input = Input::Observed { target, live };
                     fresh |= self.step(Some(id), node, node.clone(), &input, node.now, &label)?;
@@ -539,6 +547,16 @@ impl Search<'_> {
         Ok(fresh)
     }
 
+    /// What a target is told to look like.
+    fn read(&self, node: &Node, target: &Target) -> Picture {
+        if let (Rules::MadeForgotten, Target::Candidate(route)) = (self.rules, target)
+            && node.state.bindings.routes[route].candidate.is_none()
+        {
+            return Picture::Release(uploaded("1"));
+        }
+        node.world.0[target].clone()
+    }
+
     /// Whether what a check asks after is what somebody has deleted.
     fn is_gone(&self, node: &Node, check: &Check) -> bool {
         let (asked, of) = match check {
@@ -571,9 +589,10 @@ impl Search<'_> {
                         next.set_clock(by);
                         Input::Tick
                     }
-                    Rules::Honest | Rules::UnknownPasses | Rules::AlwaysDrained => {
-                        Input::ClockJumped { by }
-                    }
+                    Rules::Honest
+                    | Rules::UnknownPasses
+                    | Rules::AlwaysDrained
+                    | Rules::MadeForgotten => Input::ClockJumped { by },
                 };
                 fresh |= self.step(Some(id), node, next, &input, now, &label)?;
             }

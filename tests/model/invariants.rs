@@ -6,7 +6,7 @@ use tidegate::{
     plan::{Plan, Side, Verb, units::Weight},
     rollout::{
         Call, Cause, Check, Ending, Event, Flow, Mode, Outcome, Picture, Progress, Purpose,
-        Restore, Stage, Target, Timestamp, Version,
+        Readiness, Release, Restore, Stage, Target, Timestamp, Version,
     },
 };
 
@@ -110,9 +110,11 @@ fn intended(
     // Lifting a suspension from what has arrived already replaces nothing.
     let arrived = |picture: &Picture| match picture {
         Picture::Software(software) => software.rests_at(&Version::new("lt:2")),
-        Picture::Split(_) | Picture::Uneven(_) | Picture::Capacity(_) | Picture::TestRoute(_) => {
-            false
-        }
+        Picture::Split(_)
+        | Picture::Uneven(_)
+        | Picture::Capacity(_)
+        | Picture::TestRoute(_)
+        | Picture::Release(_) => false,
     };
     if let Verb::Replace(replace) = &step.verb
         && !arrived(before)
@@ -129,9 +131,16 @@ fn intended(
     }
     if let (Verb::Shift { route, gates, .. }, Picture::Split(after)) = (&step.verb, after) {
         let bound = &bindings(plan).routes[route];
-        let (candidate, places) = (&bound.candidate, bound.places());
-        let before = places.filter_map(|place| before.part(place)).map(|s| s.share(candidate));
-        if before.min().is_some_and(|before| after.share(candidate) > before) {
+        let share = |split| bound.share(split, Side::Candidate);
+        let before = bound.places().filter_map(|place| before.part(place)).map(share);
+        if before.min().is_some_and(|before| share(after) > before) {
+            let made = node.world.0.get(&Target::Candidate(route.clone()));
+            if made.is_some_and(|made| !is_ready(made)) {
+                return Err(format!(
+                    "invariant 7: {} rises to a version that is not ready",
+                    step.id
+                ));
+            }
             for gate in gates {
                 let said = node.said.get(&Check::Gate(gate.clone())).map(|(outcome, _)| *outcome);
                 if !matches!(said, Some(Outcome::Pass | Outcome::Wait)) {
@@ -151,6 +160,10 @@ fn intended(
         }
     }
     Ok(())
+}
+
+fn is_ready(picture: &Picture) -> bool {
+    matches!(picture, Picture::Release(Release::Version { readiness: Readiness::Ready, .. }))
 }
 
 /// A bake measures what clients do, so it lasts its time from when they know.
@@ -244,7 +257,7 @@ fn ended(plan: &Plan, node: &Node, ending: Ending) -> Result<(), String> {
     }
     for (target, live) in &*node.world.0 {
         let touched =
-            node.state.trails.contains_key(target) || node.strange.as_ref() == Some(target);
+            node.state.changes.contains_key(target) || node.strange.as_ref() == Some(target);
         if !touched && *live != origin.0[target] {
             return Err(format!("invariant 1: {target} changed without an intent"));
         }
@@ -269,6 +282,9 @@ pub(crate) fn held(plan: &Plan, node: &Node) -> Result<(), String> {
 
 /// Checks a call at the moment it takes effect, as traffic would feel it.
 pub(crate) fn effect(plan: &Plan, node: &Node, call: &Call) -> Result<(), String> {
+    if World::made(call).is_some() && node.world.0[&call.target] != call.before {
+        return Err(format!("invariant 15: {} is made twice", call.target));
+    }
     let (Target::Fleet { fleet, side }, Picture::Capacity(after)) = (&call.target, &call.after)
     else {
         return Ok(());

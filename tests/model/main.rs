@@ -109,6 +109,24 @@ fn an_alias_ends_at_one_version_whatever_happens_on_the_way() {
 }
 
 #[test]
+fn a_candidate_is_made_once_whatever_happens_on_the_way() {
+    let budget = Budget {
+        crashes: 1,
+        gates: 1,
+        calls: 1,
+        aborts: 1,
+        pauses: 1,
+        strangers: 1,
+        total: 2,
+        ..Budget::default()
+    };
+    let states = run("publishing", &plans::publishing(), budget);
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
+    let budget = Budget { crashes: 2, calls: 2, total: 2, ..Budget::default() };
+    run("publishing, crashes", &plans::publishing(), budget);
+}
+
+#[test]
 fn components_wait_for_what_they_need_and_go_back_in_reverse() {
     let budget =
         Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, total: 1, ..Budget::default() };
@@ -201,4 +219,13 @@ fn a_bake_cut_short_by_the_clock_is_caught() {
     let caught = explore(&plans::canary(), budget, Rules::ClockUntold);
     let violation = caught.err().expect("the broken rule went unnoticed");
     assert!(violation.contains("the clock is set"), "{violation}");
+}
+
+/// And one that, taking over, does not find what the run before it has published.
+#[test]
+fn a_candidate_forgotten_after_a_crash_is_caught() {
+    let budget = Budget { crashes: 1, total: 1, ..Budget::default() };
+    let caught = explore(&plans::publishing(), budget, Rules::MadeForgotten);
+    let violation = caught.err().expect("the broken rule went unnoticed");
+    assert!(violation.contains("invariant 15"), "{violation}");
 }

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
-    AlarmsGate, Alias, AlreadyInAlarm, Approvers, AwsTarget, Component, ComponentName, Extent,
-    Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData,
-    Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, Patience,
-    Plan, PlanName, Protected, RecordSet, RecordType, Refresh, Replace, Route, RouteKind,
-    RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance, Until, Verb, units::Percent,
+    AlarmsGate, Alias, AlreadyInAlarm, Approvers, Component, ComponentName, Extent, Fleet,
+    FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData, Leftovers,
+    ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Place, Plan,
+    PlanName, Protected, RecordSet, RecordType, Refresh, Replace, Route, RouteKind, RouteName,
+    Side, Sides, Size, Standby, Step, StepId, Tolerance, Until, Verb, units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -27,7 +27,16 @@ fn sides(name: &str) -> Sides {
 
 fn route(name: &str) -> (RouteName, Route) {
     let kind = RouteKind::Alb(vec![ListenerRule::Rule(format!("rule/{name}"))]);
-    (RouteName::new(name), Route { kind, sides: sides(name), baseline: None, settle: seconds(3) })
+    (
+        RouteName::new(name),
+        Route {
+            kind,
+            sides: sides(name),
+            baseline: None,
+            settle: seconds(3),
+            place: Place::default(),
+        },
+    )
 }
 
 fn fleet(name: &str, behind: &str) -> (FleetName, Fleet) {
@@ -39,6 +48,7 @@ fn fleet(name: &str, behind: &str) -> (FleetName, Fleet) {
             sides: sides(name),
             behind,
             leftovers: Leftovers::Refuse,
+            place: Place::default(),
         },
     )
 }
@@ -51,7 +61,10 @@ fn gate(name: &str) -> (GateName, Gate) {
         already: AlreadyInAlarm::Refuse,
         listen: None,
     });
-    (GateName::new(name), Gate { kind, every: seconds(10), tolerance: Tolerance::default() })
+    (
+        GateName::new(name),
+        Gate { kind, every: seconds(10), tolerance: Tolerance::default(), place: Place::default() },
+    )
 }
 
 fn component(name: &str, needs: &[&str], verbs: Vec<Verb>) -> Component {
@@ -75,7 +88,7 @@ fn plan(names: &[&str], gates: &[&str], components: Vec<Component>) -> Plan {
     Plan {
         name: PlanName::new("model"),
         digest: String::new(),
-        aws: AwsTarget::default(),
+        aws: Place::default(),
         routes: names.iter().map(|n| route(n)).collect(),
         fleets: names.iter().map(|n| fleet(n, n)).collect(),
         gates: gates.iter().map(|n| gate(n)).collect::<BTreeMap<_, _>>(),
@@ -203,8 +216,13 @@ pub(crate) fn rolling(on_failure: OnFailure) -> Plan {
     ];
     let mut plan = plan(&[], &["errors"], vec![component("main", &[], steps)]);
     let sides = Sides::Single(Member::new("app"));
-    let fleet =
-        Fleet { kind: FleetKind::AutoScaling, sides, behind: None, leftovers: Leftovers::Refuse };
+    let fleet = Fleet {
+        kind: FleetKind::AutoScaling,
+        sides,
+        behind: None,
+        leftovers: Leftovers::Refuse,
+        place: Place::default(),
+    };
     plan.fleets.insert(FleetName::new("app"), fleet);
     plan.on_failure = on_failure;
     plan
@@ -267,6 +285,19 @@ pub(crate) fn by_alias() -> Plan {
     for route in plan.routes.values_mut() {
         let (function, name) = ("checkout".to_owned(), "live".to_owned());
         route.kind = RouteKind::Lambda(Alias { function, name });
+    }
+    plan
+}
+
+/// The same, whose new version a step publishes.
+pub(crate) fn publishing() -> Plan {
+    let mut plan = by_alias();
+    let publish = Verb::Publish { route: RouteName::new("web"), code: None };
+    let shifts = plan.components.remove(0).steps.into_iter().map(|step| step.verb);
+    plan.components =
+        vec![component("main", &[], std::iter::once(publish).chain(shifts).collect())];
+    for route in plan.routes.values_mut() {
+        route.sides = Sides::Made { stable: None };
     }
     plan
 }

@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::{
     plan::{
-        FleetName, Header, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Verb,
+        CodeDigest, FleetName, Header, Member, Plan, Route, RouteKind, RouteName, Side, Sides,
+        Verb,
         units::{Percent, Weight},
     },
     rollout::{
-        Bindings, Bound, Call, Capacity, Check, Flow, Found, Medium, Move, Operation, Outcome,
-        Phase, Picture, Shared, Software, Split, Target, TestRoute, Version,
+        Bindings, Call, Capacity, Check, Flow, Found, Made, Making, Move, Nature, Operation,
+        Outcome, Phase, Picture, Readiness, Release, RouteBound, RouteService, Shared, Software,
+        Split, Target, TestRoute, Version,
     },
+    testkit::{groups_bound, rule_bound},
 };
 
 /// How long clients keep what DNS told them.
@@ -19,40 +22,70 @@ pub(crate) const TTL: Duration = Duration::from_secs(40);
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct World(pub(crate) Shared<BTreeMap<Target, Picture>>);
 
+/// What a run is told when it begins: what a step will make is not there yet.
+pub(crate) fn bindings_at_start(plan: &Plan) -> Bindings {
+    let mut bindings = bindings(plan);
+    for (name, bound) in &mut bindings.routes {
+        if is_made(&plan.routes[name]) {
+            bound.candidate = None;
+        }
+    }
+    bindings
+}
+
+const fn is_made(route: &Route) -> bool {
+    matches!(route.sides, Sides::Made { .. })
+}
+
+/// Who is who, whoever knows it by now.
 pub(crate) fn bindings(plan: &Plan) -> Bindings {
-    let bound = |name: &str, others, medium| Bound {
-        resource: name.to_owned(),
-        stable: Member::new(format!("{name}-blue")),
-        candidate: Member::new(format!("{name}-green")),
-        baseline: None,
-        others,
-        medium,
-    };
-    let medium = |route: &Route| match route.kind {
-        RouteKind::Alb(_) | RouteKind::Nlb(_) => Medium::LoadBalancer,
-        RouteKind::Route53(_) => Medium::Dns { ttl: TTL.as_secs() },
-        RouteKind::Lambda(_) => Medium::Function,
+    let sides = |name: &str| (format!("{name}-blue"), format!("{name}-green"));
+    let split_by = |route: &Route| match route.kind {
+        RouteKind::Alb(_) | RouteKind::Nlb(_) => {
+            (RouteService::ElasticLoadBalancing, Nature::LOAD_BALANCER)
+        }
+        RouteKind::Route53(_) => (RouteService::Route53, Nature::records(TTL.as_secs())),
+        RouteKind::Lambda(_) => (RouteService::Lambda, Nature::ALIAS),
+        RouteKind::ApiGateway(_) => (RouteService::ApiGateway, Nature::STAGE),
     };
     let others = |name: &RouteName, route: &Route| match &route.kind {
         RouteKind::Alb(rules) | RouteKind::Nlb(rules) => {
             (1..rules.len()).map(|i| format!("{name}-{i}")).collect()
         }
-        RouteKind::Route53(_) | RouteKind::Lambda(_) => Vec::new(),
+        RouteKind::Route53(_) | RouteKind::Lambda(_) | RouteKind::ApiGateway(_) => Vec::new(),
     };
     let route = |(name, route): (&RouteName, &Route)| {
-        let bound = bound(name.as_str(), others(name, route), medium(route));
-        (name.clone(), Bound { baseline: route.baseline.clone(), ..bound })
+        let (stable, candidate) = sides(name.as_str());
+        let (service, nature) = split_by(route);
+        let bound = RouteBound {
+            service,
+            nature,
+            others: others(name, route),
+            baseline: route.baseline.clone(),
+            ..rule_bound(name.as_str(), &stable, &candidate)
+        };
+        (name.clone(), bound)
+    };
+    let fleet = |name: &FleetName| {
+        let (stable, candidate) = sides(name.as_str());
+        (name.clone(), groups_bound(&stable, &candidate))
     };
     Bindings {
         routes: plan.routes.iter().map(route).collect(),
-        fleets: plan
-            .fleets
-            .keys()
-            .map(|n| (n.clone(), bound(n.as_str(), Vec::new(), Medium::LoadBalancer)))
-            .collect(),
+        fleets: plan.fleets.keys().map(fleet).collect(),
         tests: plan.steps().filter_map(|(_, step)| tested(&step.verb)).collect(),
         ..Bindings::default()
     }
+}
+
+/// What is uploaded.
+pub(crate) fn uploaded(code: &str) -> Release {
+    Release::Uploaded { code: CodeDigest::new(code) }
+}
+
+/// What AWS calls what it publishes.
+fn number(route: &RouteName) -> Member {
+    Member::new(format!("{route}-green"))
 }
 
 fn tested(verb: &Verb) -> Option<(RouteName, Header)> {
@@ -67,9 +100,13 @@ impl World {
         let bindings = bindings(plan);
         let mut world = BTreeMap::new();
         for (name, bound) in &bindings.routes {
-            let members = (&bound.stable, &bound.candidate, None);
-            let split = Split::default().shifted(members, Percent::ZERO, bound.medium.scale());
+            let members = (&bound.stable, bound.candidate.as_ref().unwrap(), None);
+            let split = Split::default().shifted(members, Percent::ZERO, bound.nature.scale);
             world.insert(Target::Route(name.clone()), Picture::Split(split));
+            if is_made(&plan.routes[name]) {
+                let picture = Picture::Release(uploaded("1"));
+                world.insert(Target::Candidate(name.clone()), picture);
+            }
         }
         for name in bindings.tests.keys() {
             let absent = Picture::TestRoute(TestRoute::Absent);
@@ -101,10 +138,10 @@ impl World {
 
     pub(crate) fn weight(&self, plan: &Plan, route: &RouteName, side: Side) -> Weight {
         match &self.0[&Target::Route(route.clone())] {
-            Picture::Split(split) => split.weight(bindings(plan).routes[route].member(side)),
+            Picture::Split(split) => bindings(plan).routes[route].weight(split, side),
             Picture::Uneven(parts) => {
                 let bound = &bindings(plan).routes[route];
-                parts.values().map(|split| split.weight(bound.member(side))).max().unwrap()
+                parts.values().map(|split| bound.weight(split, side)).max().unwrap()
             }
             _ => unreachable!("a route has a split"),
         }
@@ -169,6 +206,9 @@ impl World {
                 operation: None,
                 flow: Flow::Open,
             }),
+            (Picture::Release(Release::Uploaded { .. }), _) => Picture::Release(uploaded("99")),
+            // Nobody can change what is published.
+            (Picture::Release(_), _) => picture.clone(),
             (Picture::TestRoute(_), _) => Picture::TestRoute(TestRoute::Present {
                 header: Header { name: "x-strange".to_owned(), value: "1".to_owned() },
                 group: Member::new("strange"),
@@ -187,6 +227,7 @@ impl World {
             Picture::Software(software) => software.version == Version::new("lt:99"),
             Picture::TestRoute(TestRoute::Present { group, .. }) => group.as_str() == "strange",
             Picture::TestRoute(TestRoute::Absent) => false,
+            Picture::Release(release) => *release == uploaded("99"),
         }
     }
 
@@ -200,6 +241,19 @@ impl World {
     /// not refuse, so a stranger's picture is met with a conflict.
     pub(crate) fn after(&self, call: &Call) -> Option<Picture> {
         let live = &self.0[&call.target];
+        if let Target::Candidate(route) = &call.target {
+            return match (&call.before, live) {
+                (Picture::Release(Release::Uploaded { .. }), live) if *live == call.before => {
+                    let number = number(route);
+                    let readiness = Readiness::Pending { reason: "model".to_owned() };
+                    Some(Picture::Release(Release::Version { number, readiness }))
+                }
+                (Picture::Release(_), Picture::Release(Release::Version { .. })) => {
+                    Some(live.clone())
+                }
+                _ => None,
+            };
+        }
         let (Picture::Software(before), Picture::Software(after), Picture::Software(live)) =
             (&call.before, &call.after, live)
         else {
@@ -231,8 +285,32 @@ impl World {
         Some(Picture::Software(next))
     }
 
+    /// A version that AWS makes ready.
+    fn pending(&self, target: &Target) -> Option<Member> {
+        match &self.0[target] {
+            Picture::Release(Release::Version { number, readiness: Readiness::Pending { .. } }) => {
+                Some(number.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// What a call to publish makes, as its answer tells; nothing for any other.
+    pub(crate) fn made(call: &Call) -> Option<Made> {
+        match (&call.target, &call.before) {
+            (Target::Candidate(route), Picture::Release(Release::Uploaded { .. })) => {
+                Some(Made { member: number(route), making: Making::New })
+            }
+            _ => None,
+        }
+    }
+
     /// The next thing AWS does by itself with an operation: it gets halfway, and then to its end.
     pub(crate) fn moved_on(&self, target: &Target) -> Option<Picture> {
+        if let Some(number) = self.pending(target) {
+            let readiness = Readiness::Ready;
+            return Some(Picture::Release(Release::Version { number, readiness }));
+        }
         let Picture::Software(software) = &self.0[target] else { return None };
         let mut next = software.clone();
         let operation = software.under_way().filter(|_| software.flow == Flow::Open)?;
@@ -250,6 +328,10 @@ impl World {
 
     /// An operation that breaks on the way.
     pub(crate) fn broken(&self, target: &Target) -> Option<Picture> {
+        if let Some(number) = self.pending(target) {
+            let readiness = Readiness::Failed { reason: "model".to_owned() };
+            return Some(Picture::Release(Release::Version { number, readiness }));
+        }
         let Picture::Software(software) = &self.0[target] else { return None };
         software.under_way().filter(|_| software.flow == Flow::Open)?;
         let mut next = software.clone();

@@ -14,7 +14,7 @@ use tidegate::{
     rollout::{Actor, Bindings, Cause, Command as Asked, Ending, Event, Timestamp},
 };
 
-use crate::stage::{read_plan, repository};
+use crate::stage::{read_plan, repository, wait_for};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -40,8 +40,9 @@ impl Driven {
             holder: "the test".into(),
             at: NOW,
         };
-        let hold = files.acquire(&claim).unwrap();
-        files.create(&run, &std::fs::read_to_string(&path).unwrap()).unwrap();
+        let hold = wait_for(files.acquire(&claim)).unwrap();
+        wait_for(Store::new(files.clone()).create(&run, &std::fs::read_to_string(&path).unwrap()))
+            .unwrap();
         let mut driven = Self { folder, files, run, told: 0, hold };
         driven.tell(Event::RunStarted {
             plan: plan.name.clone(),
@@ -60,7 +61,13 @@ impl Driven {
     fn tell(&mut self, event: Event) {
         self.told += 1;
         let seq = Seq::new(self.told).unwrap();
-        self.files.append(&Envelope::new(self.run.clone(), seq, NOW, event)).unwrap();
+        wait_for(Store::new(self.files.clone()).append(&Envelope::new(
+            self.run.clone(),
+            seq,
+            NOW,
+            event,
+        )))
+        .unwrap();
     }
 
     fn abort(&self) -> Child {
@@ -72,10 +79,17 @@ impl Driven {
     /// Takes the request in, as a driver does.
     fn obey(&mut self) {
         for _ in 0..200 {
-            if let Some(message) = requests::<Asked>(&self.files, &self.run).unwrap().pop() {
+            if let Some(message) =
+                wait_for(requests::<Asked>(&Store::new(self.files.clone()), &self.run))
+                    .unwrap()
+                    .pop()
+            {
                 let by = message.request.unwrap().by;
                 self.tell(Event::RollbackStarted { cause: Cause::Asked { by, reason: None } });
-                return self.files.discard(&self.run, &message.ticket).unwrap();
+                return wait_for(
+                    Store::new(self.files.clone()).discard(&self.run, &message.ticket),
+                )
+                .unwrap();
             }
             std::thread::sleep(Duration::from_millis(50));
         }

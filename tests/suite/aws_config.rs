@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    io::{Read, Write},
     os::unix::fs::PermissionsExt,
     process::Output,
     sync::Arc,
@@ -56,7 +57,7 @@ region = eu-west-1
 ";
 
 /// A home with a profile of each kind, and what `aws sso login` and `aws login` leave behind until this year.
-fn home(until: &str) -> Home {
+pub(crate) fn home(until: &str) -> Home {
     let home = Home::new();
     let at = home.0.path();
     let config = at.join(".aws/config");
@@ -94,7 +95,7 @@ fn home(until: &str) -> Home {
 const SSO: &str = "ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
 const LOGIN: &str = "11fc4cc919a5a20db9df757c8a1b149bd4c42115ef36c7152c0d33f1e05a9027.json";
 
-fn talk(ended: &Output) -> String {
+pub(crate) fn talk(ended: &Output) -> String {
     String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
@@ -157,7 +158,7 @@ fn every_source_of_credentials_of_the_cli_gives_some() {
 }
 
 /// No profile gives anything.
-const NO_FILES: (&str, &str) = ("AWS_SHARED_CREDENTIALS_FILE", "/none");
+pub(crate) const NO_FILES: (&str, &str) = ("AWS_SHARED_CREDENTIALS_FILE", "/none");
 
 #[test]
 fn region_and_files_come_from_where_the_cli_takes_them() {
@@ -298,7 +299,7 @@ fn calls_go_through_the_proxies_of_the_environment() {
 }
 
 /// Refused within seconds, by one cause that is told once; returns the problem and the hint.
-fn refused_once(home: &Home, env: &[(&str, &str)], args: &[&str]) -> (String, String) {
+pub(crate) fn refused_once(home: &Home, env: &[(&str, &str)], args: &[&str]) -> (String, String) {
     let began = Instant::now();
     let ended = home.bare(env, args);
     let told = talk(&ended);
@@ -359,6 +360,78 @@ fn an_endpoint_that_is_down_or_no_endpoint_is_named_at_once() {
 }
 
 #[test]
+fn an_endpoint_that_takes_connections_and_never_answers_is_named_once_and_soon() {
+    let home = home("2999");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || listener.incoming().map(Result::unwrap).collect::<Vec<_>>());
+    let began = Instant::now();
+    let ended = home.bare(&KEYS, &["--endpoint-url", &url]);
+    let (told, took) = (talk(&ended), began.elapsed());
+    assert_eq!(ended.status.code(), Some(3), "{told}");
+    assert!(took < Duration::from_secs(24), "{took:?}: {told}");
+    let words = format!("cannot reach {url}: it takes connections and does not answer");
+    assert_eq!(told.matches(&words).count(), 1, "{told}");
+    assert_eq!(told.matches("hint: ").count(), 1, "{told}");
+    assert!(told.contains(&format!("`curl -sv {url}` must be answered")), "{told}");
+}
+
+/// A server that answers everything like this.
+fn answering(status: &'static str, kind: &'static str, body: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 8192]);
+            let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close");
+            let _ = write!(connection, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
+
+#[test]
+fn another_web_server_behind_the_endpoint_is_told_as_that() {
+    let home = home("2999");
+    for status in ["200 OK", "404 Not Found", "501 Unsupported method"] {
+        let url = answering(status, "text/html; charset=utf-8", "<html>welcome</html>");
+        let (problem, hint) = refused_once(&home, &KEYS, &["--endpoint-url", &url]);
+        let words = format!("{url} is not AWS: a web server answers there with a page");
+        assert!(problem.starts_with(&words), "{problem}");
+        assert!(hint.contains("--endpoint-url"), "{hint}");
+    }
+}
+
+#[test]
+fn a_certificate_for_another_host_is_told_with_the_name_it_is_for() {
+    let home = home("2999");
+    let other = Aws::start_at(("127.0.0.2", "127.0.0.2"), Some(tls()));
+    let authority = authority();
+    let env = [&KEYS[..], &[("AWS_CA_BUNDLE", authority.as_str())]].concat();
+    let (problem, hint) = refused_once(&home, &env, &["--endpoint-url", &other.url]);
+    assert!(problem.contains("\"localhost\""), "{problem}");
+    assert!(hint.contains("for another host") && !hint.contains("AWS_CA_BUNDLE"), "{hint}");
+}
+
+#[test]
+fn a_proxy_that_is_down_or_of_another_kind_is_named_as_the_cause() {
+    let home = home("2999");
+    let of = |proxy| {
+        let env = [("HTTPS_PROXY", proxy), ("AWS_REGION", "us-east-1")];
+        refused_once(&home, &[&KEYS[..], &env].concat(), &[])
+    };
+    let (problem, hint) = of("http://ann:secret@127.0.0.1:9");
+    assert!(problem.starts_with("the proxy http://127.0.0.1:9/ leads nowhere: "), "{problem}");
+    assert!(hint.contains("correct or unset HTTPS_PROXY") && !hint.contains("secret"), "{hint}");
+    let (problem, _) = of("socks5://127.0.0.1:9");
+    assert!(
+        problem.contains("socks5://127.0.0.1:9/ leads nowhere: unsupported scheme"),
+        "{problem}"
+    );
+}
+
+#[test]
 fn refusals_are_json_too() {
     let home = home("2020");
     let aws = Aws::start();
@@ -376,7 +449,8 @@ fn every_row_of_the_readmes_table_stands_in_a_test() {
     let table = readme.split("## What of the AWS CLI's configuration is honoured").nth(1).unwrap();
     let table = table.split("\n## ").next().unwrap();
     let here = fs::read_to_string(repository().join("tests/suite/aws_config.rs")).unwrap()
-        + &fs::read_to_string(repository().join("tests/suite/credentials.rs")).unwrap();
+        + &fs::read_to_string(repository().join("tests/suite/credentials.rs")).unwrap()
+        + &fs::read_to_string(repository().join("tests/suite/half_set.rs")).unwrap();
     let honoured =
         table.lines().filter(|line| line.starts_with("| `") && !line.ends_with("| no |"));
     let mut rows = 0;

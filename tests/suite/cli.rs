@@ -79,6 +79,59 @@ fn bad_files_get_a_clear_error_and_exit_code_2() {
 }
 
 #[test]
+fn a_plan_and_a_scenario_in_each_others_place_are_told_as_that() {
+    let scenario = "plans/scenarios/drift.yaml";
+    let (code, _, talk) = tidegate(&["check", scenario]);
+    assert_eq!(code, 2, "{talk}");
+    assert!(talk.contains("this is a scenario, not a plan"), "{talk}");
+    let plan = "plans/canary-alb.yaml";
+    let (code, _, talk) = tidegate(&["run", plan, "--simulate", "--scenario", plan]);
+    assert_eq!(code, 2, "{talk}");
+    assert!(talk.contains("this is a plan, not a scenario"), "{talk}");
+    let (_, _, talk) = tidegate(&["check", "tests/fixtures/plans/eight-mistakes.yaml"]);
+    assert!(!talk.contains("scenario"), "{talk}");
+}
+
+#[test]
+fn a_parameter_that_is_given_twice_is_refused() {
+    let args = ["check", "plans/canary-alb.yaml", "-p", "bake=1m", "-p", "bake=2m"];
+    let (code, _, talk) = tidegate(&args);
+    assert_eq!(code, 2, "{talk}");
+    assert!(talk.contains("bake is given twice, as `1m` and as `2m`"), "{talk}");
+}
+
+#[test]
+fn a_region_or_profile_that_is_none_is_refused_with_the_one_that_was_meant() {
+    let plan = "plans/canary-alb.yaml";
+    for (region, words) in [
+        ("eu west", "did you mean `eu-west-1`?"),
+        ("", "such as `eu-west-1`"),
+        ("eu/west/1", "did you mean `eu-west-1`?"),
+    ] {
+        let (code, _, talk) = tidegate(&["plan", plan, "--region", region]);
+        assert_eq!(code, 2, "{talk}");
+        assert!(talk.contains("not the name of a region") && talk.contains(words), "{talk}");
+    }
+    let (code, _, talk) = tidegate(&["plan", plan, "--profile", ""]);
+    assert_eq!(code, 2, "{talk}");
+    assert!(talk.contains("a profile has a name"), "{talk}");
+}
+
+#[test]
+fn a_simulated_run_offers_no_command_that_cannot_work() {
+    let scenarios = ["candidate-errors", "drift", "candidate-slow"];
+    for scenario in scenarios {
+        let path = format!("plans/scenarios/{scenario}.yaml");
+        let args = ["run", "plans/canary-alb.yaml", "--simulate", "--scenario", &path];
+        let (_, told, talk) = tidegate(&args);
+        for verb in ["resume", "rollback", "status", "history"] {
+            let command = format!("tidegate {verb}");
+            assert!(!told.contains(&command) && !talk.contains(&command), "{told}{talk}");
+        }
+    }
+}
+
+#[test]
 fn problems_are_json_too() {
     let args = ["check", "tests/fixtures/plans/eight-mistakes.yaml", "--output", "json"];
     let (code, told, _) = tidegate(&args);
@@ -98,7 +151,7 @@ fn a_run_as_json_is_its_events_one_a_line() {
     for (i, line) in told.lines().enumerate() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(event["seq"].as_u64(), Some(i as u64 + 1), "{line}");
-        assert_eq!(event["format"].as_u64(), Some(1), "{line}");
+        assert_eq!(event["format"].as_u64(), Some(2), "{line}");
     }
 }
 
@@ -378,5 +431,5 @@ fn the_place_of_the_journal_is_told_from_the_root_on() {
     status.current_dir(folder.path()).args(["status", "--journal", "here"]);
     let talk = String::from_utf8_lossy(&status.output().unwrap().stderr).into_owned();
     let place = folder.path().join("here");
-    assert!(talk.contains(&format!("no runs in {}", place.display())), "{talk}");
+    assert!(talk.contains(&format!("no runs: {} does not exist", place.display())), "{talk}");
 }

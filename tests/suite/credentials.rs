@@ -16,7 +16,7 @@ const PLAN: &str = "\
 tidegate: 1
 name: shop
 routes: { web: { alb: { load-balancer: shop, port: 80, pair: [blue, green] } } }
-steps: [shift: { route: web, candidate: 50%, bake: 0s }]
+steps: [wait: { until: { healthy: { route: web, side: candidate } } }]
 ";
 
 const CONFIG: &str = "\
@@ -51,9 +51,17 @@ impl Aws {
 
     /// The same over TLS, with a certificate of the authority in `tests/fixtures/tls`.
     pub(crate) fn start_over(tls: Option<Arc<rustls::ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at(("127.0.0.1", "localhost"), tls)
+    }
+
+    /// At an address, and called by a name.
+    pub(crate) fn start_at(
+        (address, name): (&str, &str),
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Self {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let url = format!("{scheme}://localhost:{}", listener.local_addr().unwrap().port());
+        let url = format!("{scheme}://{name}:{}", listener.local_addr().unwrap().port());
         let (signed, asked) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<Vec<_>>>::default());
         let (seen, heard) = (signed.clone(), asked.clone());
         std::thread::spawn(move || {

@@ -23,7 +23,7 @@ use tidegate::{
     testkit::draw,
 };
 
-use crate::stage::{plans, repository, scenarios};
+use crate::stage::{plans, repository, scenarios, wait_for};
 
 /// For any plan of 1 MB, of the processor's time: the machine of a test is busy, and its binary not optimised.
 const LONGEST: Duration = Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 1 });
@@ -560,12 +560,15 @@ fn a_simulation_ends_whatever_it_is_told() {
 fn journal(folder: &Path, lines: &str) -> PathBuf {
     let files = Files::new(folder);
     let run = RunId::new(&PlanName::new("checkout"), Timestamp::from_millis(1_769_874_302_000), 1);
-    files
-        .create(&run, &std::fs::read_to_string(repository().join("plans/canary-alb.yaml")).unwrap())
-        .unwrap();
+    wait_for(Store::new(files.clone()).create(
+        &run,
+        &std::fs::read_to_string(repository().join("plans/canary-alb.yaml")).unwrap(),
+    ))
+    .unwrap();
     for line in lines.lines() {
         let envelope = Envelope::from_line(line, "run").unwrap();
-        files.append(&Envelope { run: run.clone(), ..envelope }).unwrap();
+        wait_for(Store::new(files.clone()).append(&Envelope { run: run.clone(), ..envelope }))
+            .unwrap();
     }
     files.folder(&run)
 }

@@ -19,20 +19,26 @@ mod cli;
 mod clocks;
 #[cfg(feature = "aws")]
 mod credentials;
+#[cfg(feature = "aws")]
+mod half_set;
 mod hostile;
+mod invocations;
 mod lambda;
 mod leads;
 mod marks;
 mod night;
 mod old_journals;
+mod places;
 mod printable;
 mod push;
+mod queues;
 mod retention;
 mod retry;
 mod rough;
 mod scenarios;
 mod shapes;
 mod stage;
+mod streams;
 mod sweep;
 mod taken_up_again;
 mod test_route;

@@ -11,19 +11,18 @@ use tidegate::{
     journal::{Claim, Envelope, Files, Hold, Locks, RunId, Seq, Store},
     plan::{Member, RouteName, units::Weight},
     rollout::{
-        self, Actor, Bindings, Bound, Ending, Event, Found, Medium, Picture, Split, Target,
-        Timestamp, Written,
+        self, Actor, Bindings, Ending, Event, Found, Picture, Split, Target, Timestamp, Written,
     },
-    testkit::Faults,
+    testkit::{Faults, rule_bound},
 };
 
-use crate::stage::{End, play_then, read_plan, read_scenario, repository, rest};
+use crate::stage::{End, play_then, read_plan, read_scenario, repository, rest, wait_for};
 
 const RULE: &str = "arn:aws:elasticloadbalancing:eu-west-1:1:listener-rule/app/shop/1/2/3";
 
 fn tidegate(journal: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    command.arg("--journal").arg(journal).args(args).output().unwrap()
+    command.env("TIDEGATE_JOURNAL", journal).args(args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -37,15 +36,8 @@ fn run(journal: &Path, number: u16, ending: Option<Ending>) -> RunId {
     let files = Files::new(journal);
     let at = |seconds: i64| Timestamp::from_millis(1_769_874_302_000 + seconds * 1_000);
     let run = RunId::new(&plan.name, at(i64::from(number)), number);
-    files.create(&run, &fs::read_to_string(path).unwrap()).unwrap();
-    let bound = Bound {
-        resource: RULE.into(),
-        stable: Member::new("blue"),
-        candidate: Member::new("green"),
-        baseline: None,
-        others: Vec::new(),
-        medium: Medium::LoadBalancer,
-    };
+    wait_for(Store::new(files.clone()).create(&run, &fs::read_to_string(path).unwrap())).unwrap();
+    let bound = rule_bound(RULE, "blue", "green");
     let route = plan.routes.keys().next().cloned().unwrap_or_else(|| RouteName::new("web"));
     let weight = |weight| Weight::new(weight).unwrap();
     let split =
@@ -73,7 +65,7 @@ fn run(journal: &Path, number: u16, ending: Option<Ending>) -> RunId {
     let ended = ending.map(|ending| Event::RunEnded { ending });
     for (seq, event) in (1..).zip(std::iter::once(started).chain(ended)) {
         let envelope = Envelope::new(run.clone(), Seq::new(seq).unwrap(), at(0), event);
-        files.append(&envelope).unwrap();
+        wait_for(Store::new(files.clone()).append(&envelope)).unwrap();
     }
     run
 }
@@ -123,7 +115,119 @@ fn a_lost_plan_is_told_as_that_with_how_everything_was() {
         let one_line: String = talk.split_whitespace().collect();
         let group = r#"{"TargetGroupArn":"arn:tg/blue","Weight":999}"#;
         assert!(one_line.contains(group), "{talk}");
+        pasteable(&talk);
     }
+}
+
+/// The command begins a line of its own, and what goes on below it ends in a backslash.
+fn pasteable(talk: &str) {
+    let at = talk.lines().position(|line| line == "aws elbv2 modify-rule \\");
+    let at = at.unwrap_or_else(|| panic!("{talk}"));
+    assert!(talk.lines().nth(at + 1).unwrap().starts_with("  --rule-arn arn:"), "{talk}");
+}
+
+#[test]
+fn a_journal_with_a_gap_is_told_with_how_everything_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path(), 1, Some(Ending::NeedsAttention));
+    let events = folder.path().join("runs").join(run.as_str()).join("events");
+    fs::rename(events.join("000002.json"), events.join("000003.json")).unwrap();
+    for verb in ["status", "rollback"] {
+        let ended = tidegate(folder.path(), &[verb, run.as_str()]);
+        let talk = text(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{talk}");
+        assert!(talk.contains("000002.json is missing"), "{talk}");
+        pasteable(&talk);
+    }
+}
+
+/// What somebody has done to the events of a run.
+type Damage = fn(&Path);
+
+#[test]
+fn a_run_without_its_events_is_told_as_damaged_with_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let damage: [(&str, Damage); 6] = [
+        ("is missing", |events| fs::remove_dir_all(events).unwrap()),
+        ("is empty", |events| {
+            fs::remove_file(events.join("000001.json")).unwrap();
+            fs::write(events.parent().unwrap().join("looks.json"), "{}").unwrap();
+        }),
+        ("is a link that leads nowhere", |events| {
+            fs::remove_dir_all(events).unwrap();
+            std::os::unix::fs::symlink("/none", events).unwrap();
+        }),
+        ("it is a pipe", |events| {
+            fs::remove_dir_all(events).unwrap();
+            rustix::fs::mknodat(
+                rustix::fs::CWD,
+                events,
+                rustix::fs::FileType::Fifo,
+                rustix::fs::Mode::from(0o600),
+                0,
+            )
+            .unwrap();
+        }),
+        ("000001.json is not a journal entry: it is a link", |events| {
+            fs::remove_file(events.join("000001.json")).unwrap();
+            std::os::unix::fs::symlink("/none", events.join("000001.json")).unwrap();
+        }),
+        ("000001.json is missing, though", |events| {
+            fs::rename(events.join("000001.json"), events.join("000002.json")).unwrap();
+        }),
+    ];
+    let mut number = 0;
+    for (words, damage) in damage {
+        number += 1;
+        let run = run(folder.path(), number, None);
+        damage(&folder.path().join("runs").join(run.as_str()).join("events"));
+        let history = text(&tidegate(folder.path(), &["history"]).stdout);
+        let line = history.lines().find(|line| line.contains(run.as_str())).unwrap_or_default();
+        assert!(line.contains("cannot be read") && line.contains(words), "{words}: {history}");
+        // The latest, and by its name.
+        for args in [&["status"][..], &["status", run.as_str()]] {
+            let status = tidegate(folder.path(), args);
+            let talk = text(&status.stderr);
+            assert_eq!(status.status.code(), Some(1), "{words}: {talk}");
+            assert!(talk.contains(words), "{words}: {talk}");
+        }
+    }
+    // One that was made and never began looks like one whose events were all removed.
+    let unborn = "shop-20300101-000000-0001".parse().unwrap();
+    wait_for(Store::new(Files::new(folder.path())).create(&unborn, "")).unwrap();
+    let history = text(&tidegate(folder.path(), &["history"]).stdout);
+    assert_eq!(history.matches("cannot be read").count(), 7, "{history}");
+    assert!(history.contains("it never began, or somebody has removed them"), "{history}");
+}
+
+#[test]
+fn a_run_that_cannot_be_read_may_be_meant_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sound, damaged) = (run(folder.path(), 1, None), run(folder.path(), 2, None));
+    let event = folder.path().join("runs").join(damaged.as_str()).join("events/000001.json");
+    fs::write(event, "{").unwrap();
+    let ended = tidegate(folder.path(), &["abort"]);
+    let talk = text(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{talk}");
+    for line in [
+        format!("  tidegate abort {sound}  # ABANDONED"),
+        format!("  tidegate abort {damaged}  # cannot be read"),
+    ] {
+        assert!(talk.lines().any(|told| told == line), "{talk}");
+    }
+}
+
+#[test]
+fn a_folder_of_journals_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mistyped = folder.path().join("tidegate-journl");
+    let words = format!("{} does not exist", mistyped.display());
+    assert!(text(&tidegate(&mistyped, &["history"]).stdout).contains(&words));
+    let json = tidegate(&mistyped, &["history", "-o", "json"]);
+    assert!(json.stdout.is_empty() && text(&json.stderr).contains(&words), "{json:?}");
+    assert!(text(&tidegate(&mistyped, &["status"]).stderr).contains(&words));
+    let empty = text(&tidegate(folder.path(), &["history"]).stdout);
+    assert_eq!(empty.trim_end(), format!("no runs yet in {}", folder.path().display()));
 }
 
 #[test]
@@ -135,9 +239,37 @@ fn a_command_without_a_name_acts_only_where_one_run_can_be_meant() {
         let talk = text(&ended.stderr);
         assert_eq!(ended.status.code(), Some(2), "{verb}: {talk}");
         for run in [&one, &two] {
-            assert!(talk.contains(&format!("tidegate {verb} {run}")), "{talk}");
+            let line = format!("  tidegate {verb} {run}  # ABANDONED");
+            assert!(talk.lines().any(|told| told == line), "{talk}");
         }
+        let ended = tidegate(folder.path(), &[verb, "-o", "json"]);
+        let choices = text(&ended.stdout);
+        let choices: Vec<serde_json::Value> =
+            choices.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(choices.len(), 2, "{choices:?}");
+        assert_eq!(choices[0]["command"], format!("tidegate {verb} {two}"));
+        assert_eq!(choices[0]["standing"], "abandoned");
     }
+}
+
+#[test]
+fn what_can_be_typed_names_the_folder_of_journals_that_was_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path(), 1, None);
+    let place = folder.path().display();
+    let typed = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.env_remove("TIDEGATE_JOURNAL").arg("--journal").arg(folder.path());
+        command.args(args).output().unwrap()
+    };
+    let status = text(&typed(&["status"]).stdout);
+    let next = format!("next       tidegate resume --journal {place} {run}");
+    assert!(status.lines().any(|line| line.trim() == next), "{status}");
+    let json: serde_json::Value =
+        serde_json::from_slice(&typed(&["status", "-o", "json"]).stdout).unwrap();
+    assert_eq!(json["next"][0]["command"], format!("tidegate resume --journal {place} {run}"));
+    let talk = text(&typed(&["status", "nobody"]).stderr);
+    assert!(talk.contains(&format!("`tidegate history --journal {place}`")), "{talk}");
 }
 
 #[test]
@@ -248,7 +380,7 @@ fn abort_while(then: impl FnOnce(&Files, &RunId, Box<dyn Hold>)) -> (Output, usi
         holder: "ann@host pid 1".into(),
         at: Timestamp::from_millis(0),
     };
-    let hold = files.acquire(&claim).unwrap();
+    let hold = wait_for(files.acquire(&claim)).unwrap();
     let mut abort = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     abort.arg("--journal").arg(folder.path()).args([
         "abort",
@@ -256,11 +388,14 @@ fn abort_while(then: impl FnOnce(&Files, &RunId, Box<dyn Hold>)) -> (Output, usi
         "http://127.0.0.1:9",
     ]);
     let abort = abort.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while files.waiting(&run).unwrap().is_empty() {
+    while wait_for(Store::new(files.clone()).waiting(&run)).unwrap().is_empty() {
         std::thread::sleep(Duration::from_millis(10));
     }
     then(&files, &run, hold);
-    (abort.wait_with_output().unwrap(), files.waiting(&run).unwrap().len())
+    (
+        abort.wait_with_output().unwrap(),
+        wait_for(Store::new(files.clone()).waiting(&run)).unwrap().len(),
+    )
 }
 
 #[test]
@@ -268,8 +403,14 @@ fn an_abort_in_a_runs_last_moment_is_refused_and_not_left_in_the_inbox() {
     let (ended, left) = abort_while(|files, run, hold| {
         let event = Event::RunEnded { ending: Ending::Promoted };
         let at = Timestamp::from_millis(1_769_874_400_000);
-        files.append(&Envelope::new(run.clone(), Seq::FIRST.next(), at, event)).unwrap();
-        hold.release().unwrap();
+        wait_for(Store::new(files.clone()).append(&Envelope::new(
+            run.clone(),
+            Seq::FIRST.next(),
+            at,
+            event,
+        )))
+        .unwrap();
+        wait_for(hold.release()).unwrap();
     });
     let talk = text(&ended.stderr);
     assert_eq!((ended.status.code(), left), (Some(2), 0), "{talk}");

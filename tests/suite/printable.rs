@@ -11,7 +11,7 @@ use tidegate::{
     rollout::{Actor, Event, Target, Timestamp},
 };
 
-use crate::stage::repository;
+use crate::stage::{repository, wait_for};
 
 /// A title, a cleared screen, the same by C1, a line turned around, a colour, and a forged line.
 const FOREIGN: &str = "x\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\u{202e}drow\u{2066}\u{1b}[31m\r\nnote: forged\nerror: forged";
@@ -214,7 +214,8 @@ fn journaled(stage: &mut Stage, plan: &str, scenario: &str) {
     let lines = String::from_utf8(output.stdout).unwrap();
     let files = Files::new(stage.folder.path().join("journal"));
     let run = RunId::new(&PlanName::new("shop"), Timestamp::from_millis(1_769_874_302_000), 1);
-    files.create(&run, &std::fs::read_to_string(plan).unwrap()).unwrap();
+    wait_for(Store::new(files.clone()).create(&run, &std::fs::read_to_string(plan).unwrap()))
+        .unwrap();
     let mut events: Vec<Event> = lines
         .lines()
         .filter_map(|line| Envelope::from_line(line, "run").ok())
@@ -230,7 +231,8 @@ fn journaled(stage: &mut Stage, plan: &str, scenario: &str) {
     let mut seq = tidegate::journal::Seq::FIRST;
     for (event, at) in events.into_iter().zip(0..) {
         let at = Timestamp::from_millis(1_769_874_302_000 + at * 1_000);
-        files.append(&Envelope::new(run.clone(), seq, at, event)).unwrap();
+        wait_for(Store::new(files.clone()).append(&Envelope::new(run.clone(), seq, at, event)))
+            .unwrap();
         seq = seq.next();
     }
     for args in [&["status"][..], &["history"], &["history", "shop"], &["pause"], &["status"]] {

@@ -37,25 +37,35 @@ fn unwritable(kind: &str) -> Stdio {
 }
 
 #[test]
-fn output_that_cannot_be_written_never_stops_a_run_nor_changes_how_it_ends() {
+fn output_that_cannot_be_written_never_stops_a_run_and_is_a_failure_of_what_only_tells() {
     let bad = "plans/scenarios/candidate-errors.yaml";
     let eight = "tests/fixtures/plans/eight-mistakes.yaml";
-    let cases: [(&[&str], i32); 9] = [
-        (&["run", "plans/canary-alb.yaml", "--simulate"], 0),
-        (&["run", "plans/canary-alb.yaml", "--simulate", "-o", "json", "--count-calls"], 0),
-        (&["run", "plans/canary-alb.yaml", "--simulate", "--scenario", bad], 4),
-        (&["plan", "plans/canary-alb.yaml", "--simulate"], 0),
-        (&["plan", "plans/canary-alb.yaml", "--expand"], 0),
-        (&["check", eight], 2),
-        (&["history"], 0),
-        (&["schema"], 0),
-        (&["status"], 2),
+    let run = &["run", "plans/canary-alb.yaml", "--simulate"][..];
+    let json = [run, &["-o", "json", "--count-calls"]].concat();
+    let failing = [run, &["--scenario", bad]].concat();
+    // How each ends, and how where its output is lost.
+    let cases: [(&[&str], i32, i32); 14] = [
+        (run, 0, 0),
+        (&json, 0, 0),
+        (&failing, 4, 4),
+        (&["plan", "plans/canary-alb.yaml", "--simulate"], 0, 1),
+        (&["plan", "plans/canary-alb.yaml", "--expand"], 0, 1),
+        (&["check", eight], 2, 2),
+        (&["check", "plans/canary-alb.yaml"], 0, 1),
+        (&["history"], 0, 1),
+        (&["schema"], 0, 1),
+        (&["completions", "bash"], 0, 1),
+        (&["gate", "test", "plans/canary-alb.yaml", "--simulate"], 0, 1),
+        (&["judge", "plan", "--requests-per-minute", "9"], 0, 1),
+        (&["judge", "calibrate", "plans/canary-judged.yaml", "--simulate", "--since", "1h"], 0, 1),
+        (&["status"], 2, 2),
     ];
-    for (args, expected) in cases {
+    for (args, expected, lost) in cases {
         for kind in ["full", "closed"] {
+            let silent = if kind == "full" { lost } else { expected };
             let out = tidegate(args).stdout(unwritable(kind)).output().unwrap();
             let talk = String::from_utf8_lossy(&out.stderr);
-            assert_eq!(out.status.code(), Some(expected), "{args:?} {kind}: {talk}");
+            assert_eq!(out.status.code(), Some(silent), "{args:?} {kind}: {talk}");
             let told = talk.matches("standard output").count();
             let has_data = expected != 2;
             assert_eq!(told, usize::from(has_data), "{args:?} {kind}: {talk}");
@@ -63,7 +73,13 @@ fn output_that_cannot_be_written_never_stops_a_run_nor_changes_how_it_ends() {
             assert_eq!(err.status.code(), Some(expected), "{args:?} without talk, {kind}");
             let mut both = tidegate(args);
             both.stdout(unwritable(kind)).stderr(unwritable(kind));
-            assert_eq!(both.status().unwrap().code(), Some(expected), "{args:?} mute, {kind}");
+            assert_eq!(both.status().unwrap().code(), Some(silent), "{args:?} mute, {kind}");
+        }
+    }
+    for args in [["--help"], ["--version"]] {
+        for (kind, expected) in [("full", 1), ("closed", 0)] {
+            let out = tidegate(&args).stdout(unwritable(kind)).output().unwrap();
+            assert_eq!(out.status.code(), Some(expected), "{args:?} {kind}");
         }
     }
 }
@@ -145,7 +161,7 @@ fn a_signal_at_any_moment_ends_a_run_soon_and_is_said() {
                     2
                 } else {
                     assert!(told.contains("INTERRUPTED"), "{story}");
-                    assert!(told.contains("tidegate resume long-"), "{story}");
+                    assert!(!told.contains("tidegate resume"), "nothing is kept: {story}");
                     3
                 }
             }
@@ -161,7 +177,7 @@ fn a_signal_at_any_moment_ends_a_run_soon_and_is_said() {
     });
     let [system, over, before, journaled] = counts.map(AtomicU64::into_inner);
     println!(
-        "signals: 100 moments, worst time to exit {} ms; {journaled} journaled and resumable, {before} before the first \
+        "signals: 100 moments, worst time to exit {} ms; {journaled} in good order, {before} before the first \
          event, {system} before the process was up, {over} after its end",
         worst.into_inner()
     );
@@ -222,11 +238,36 @@ fn a_terminal_that_is_closed_ends_a_run_in_good_order() {
     }
     let told = std::fs::read_to_string(told).unwrap();
     assert!(told.contains("INTERRUPTED") && told.contains("SIGHUP"), "{told}");
-    assert!(told.contains("tidegate resume long-"), "{told}");
     // As under `nohup`.
     let short = long_plan(&folder, 8);
     let (code, _) = in_a_terminal_that_closes("--ignore-signal=HUP", "", &short);
     assert_eq!(code, 0, "it goes on without its terminal");
+}
+
+#[test]
+fn ctrl_c_is_heard_while_a_plan_or_scenario_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::from(0o600));
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+    let pipe = pipe.to_str().unwrap();
+    let plan = "plans/canary-alb.yaml";
+    let cases: [&[&str]; 3] = [
+        &["run", pipe, "--simulate"],
+        &["run", "-", "--simulate"],
+        &["run", plan, "--simulate", "--scenario", pipe],
+    ];
+    for args in cases {
+        let mut command = tidegate(args);
+        command.stdin(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let _nobody_writes = child.stdin.take();
+        let ended = interrupted(child, Duration::from_millis(700), Signal::INT);
+        assert_eq!(ended.status.code(), Some(130), "{args:?}: {}", ended.told);
+        assert!(ended.took < AT_MOST, "{:?}", ended.took);
+        assert!(ended.told.contains("before anything was changed"), "{}", ended.told);
+        assert!(!ended.told.contains("marks"), "nothing was called: {}", ended.told);
+    }
 }
 
 /// An AWS that takes every connection and never answers.

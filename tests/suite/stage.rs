@@ -11,11 +11,11 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use async_trait::async_trait;
 use tidegate::{
     action::{observe, preflight},
-    cloud::Cloud,
-    journal::{self, Claim, Envelope, Hold, Locks, Memory, Message, RunId, Store, Ticket},
+    cloud::{Places, Reads},
+    journal::{self, Claim, Created, Envelope, Hold, Locks, Memory, Objects, RunId, Store},
     plan::{GateName, Plan, PlanName, SourceFile},
     rollout::{Actor, Attempts, Bindings, Command, Event, Found, Mode, State, Target},
     runner::{Begin, Clock, Observer, Runner, Signals, WhenAwaiting},
@@ -63,48 +63,51 @@ struct Mortal {
     left: Arc<AtomicUsize>,
 }
 
-impl Store for Mortal {
-    fn append(&self, envelope: &Envelope) -> Result<(), journal::Error> {
+#[async_trait]
+impl Objects for Mortal {
+    async fn put_absent(&self, key: &str, content: &str) -> Result<Created, journal::Error> {
         let alive = |left: usize| left.checked_sub(1);
         match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, alive) {
-            Ok(_) => self.memory.append(envelope),
+            Ok(_) => self.memory.put_absent(key, content).await,
             Err(_) => Err(journal::Error::Corrupt { file: "crash".into(), problem: "here".into() }),
         }
     }
 
-    fn create(&self, run: &RunId, plan: &str) -> Result<(), journal::Error> {
-        self.memory.create(run, plan)
+    async fn put(&self, key: &str, content: &str) -> Result<(), journal::Error> {
+        self.memory.put(key, content).await
     }
 
-    fn plan(&self, run: &RunId) -> Result<String, journal::Error> {
-        self.memory.plan(run)
+    async fn get(&self, key: &str) -> Result<Option<String>, journal::Error> {
+        self.memory.get(key).await
     }
 
-    fn load(&self, run: &RunId) -> Result<Vec<Envelope>, journal::Error> {
-        self.memory.load(run)
+    async fn list(
+        &self,
+        folder: &str,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<String>, journal::Error> {
+        self.memory.list(folder, after, most).await
     }
 
-    fn runs(&self) -> Result<Vec<RunId>, journal::Error> {
-        self.memory.runs()
+    async fn delete(&self, key: &str) -> Result<(), journal::Error> {
+        self.memory.delete(key).await
     }
 
-    fn put(&self, run: &RunId, id: &str, message: &Value) -> Result<Ticket, journal::Error> {
-        self.memory.put(run, id, message)
+    fn place(&self, key: &str) -> String {
+        self.memory.place(key)
     }
+}
 
-    fn waiting(&self, run: &RunId) -> Result<Vec<Message>, journal::Error> {
-        self.memory.waiting(run)
-    }
-
-    fn discard(&self, run: &RunId, ticket: &Ticket) -> Result<(), journal::Error> {
-        self.memory.discard(run, ticket)
-    }
+/// For tests that have no other reason to be asynchronous.
+pub(crate) fn wait_for<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
 }
 
 struct Silent;
 
 impl Observer for Silent {
-    fn event(&mut self, _: &Envelope, _: &State) {}
+    fn event(&mut self, _: &Envelope) {}
     fn notice(&mut self, _: &str) {}
 }
 
@@ -182,12 +185,15 @@ fn stage(
         let clock = Clock::virtual_time(scenario.jumps());
         let now = clock.clone();
         let world = World::for_plan(plan, scenario, Arc::new(move || now.undisturbed()));
-        let settled = preflight(plan, &world.flawless_cloud().reads).await.expect("preflight");
+        let flawless = world.placed(plan, &world.flawless_cloud());
+        let mut settled = preflight(plan, &flawless.reads()).await.expect("preflight");
+        settled.bindings.sign(&settled.plan, "story");
         let plan = &settled.plan;
-        let cloud = faults.around(&world.cloud());
+        let cloud = world.placed(plan, &faults.around(&world.cloud()));
         let memory = Memory::default();
         let run = RunId::new(&PlanName::new("story"), clock.now(), 0);
-        memory.create(&run, "").unwrap();
+        let journal = Store::new(memory.clone());
+        journal.create(&run, "").await.unwrap();
         let by = Actor("stage".into());
         let start = || Event::RunStarted {
             plan: plan.name.clone(),
@@ -209,7 +215,7 @@ fn stage(
                 Some(events) if crashes == 0 => events,
                 _ => usize::MAX,
             };
-            let begin = if memory.load(&run).unwrap().is_empty() {
+            let begin = if journal.load(&run).await.unwrap().is_empty() {
                 Begin::Run(Box::new(start()))
             } else {
                 Begin::TakeOver { by: by.clone(), then: asked.take().into_iter().collect() }
@@ -218,8 +224,8 @@ fn stage(
             let runner = Runner {
                 plan: Arc::new(plan.clone()),
                 run: run.clone(),
-                store: Arc::new(store),
-                hold: hold(&memory, &run, &settled.bindings, &clock),
+                store: Store::new(store),
+                hold: hold(&memory, &run, &settled.bindings, &clock).await,
                 cloud: cloud.clone(),
                 patient: cloud.clone(),
                 clock: clock.clone(),
@@ -236,11 +242,11 @@ fn stage(
             crashes += 1;
             clock.sleep(Duration::from_secs(20)).await;
         };
-        let after = look(&world.flawless_cloud(), &settled.bindings, &settled.found).await;
+        let after = look(&flawless.reads(), &settled.bindings, &settled.found).await;
         End {
             state,
-            journal: memory.load(&run).unwrap(),
-            before: settled.found,
+            journal: journal.load(&run).await.unwrap(),
+            before: put_back(settled.found),
             after,
             violations: world.violations(),
             lost: world.ledger().total().lost.whole(),
@@ -251,21 +257,27 @@ fn stage(
     })
 }
 
-fn hold(memory: &Memory, run: &RunId, bindings: &Bindings, clock: &Clock) -> Box<dyn Hold> {
+async fn hold(memory: &Memory, run: &RunId, bindings: &Bindings, clock: &Clock) -> Box<dyn Hold> {
     let claim = Claim {
         run: run.clone(),
         resources: bindings.resources(),
         holder: "stage".into(),
         at: clock.now(),
     };
-    memory.acquire(&claim).expect("the lock")
+    memory.acquire(&claim).await.expect("the lock")
 }
 
-async fn look(cloud: &Cloud, bindings: &Bindings, found: &[Found]) -> Vec<Found> {
+/// What has to be at last as it was at first; what a run publishes stays.
+fn put_back(mut found: Vec<Found>) -> Vec<Found> {
+    found.retain(|found| found.target.is_put_back());
+    found
+}
+
+async fn look(reads: &Places<Reads>, bindings: &Bindings, found: &[Found]) -> Vec<Found> {
     let mut after = Vec::new();
-    for Found { target, .. } in found {
+    for Found { target, .. } in found.iter().filter(|found| found.target.is_put_back()) {
         // What somebody has deleted looks like nothing.
-        if let Ok(picture) = observe(&cloud.reads, bindings, target).await {
+        if let Ok(picture) = observe(reads, bindings, target).await {
             after.push(Found { target: Target::clone(target), picture });
         }
     }

@@ -31,9 +31,10 @@ fn rollback() -> Command {
     Command::Rollback { reason: None }
 }
 
-pub(crate) const CHANGING: [Operation; 10] = [
+pub(crate) const CHANGING: [Operation; 11] = [
     Operation::ModifyRule,
     Operation::ChangeResourceRecordSets,
+    Operation::UpdateStage,
     Operation::DeleteRule,
     Operation::UpdateAutoScalingGroup,
     Operation::StartInstanceRefresh,

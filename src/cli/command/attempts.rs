@@ -4,28 +4,51 @@ use std::collections::BTreeMap;
 
 use crate::{
     cli::{exit::Failure, output::Output},
-    journal::Store,
-    plan::{GateName, Plan},
-    rollout::{Attempts, PastRun, attempts},
+    journal::{Envelope, Store},
+    plan::{Gate, GateName, Plan},
+    rollout::{Attempts, Ending, Event, PastRun, attempts},
 };
 
 /// What they came to, by gate. A journal that cannot be read is told of and left out.
-pub(super) fn earlier(
+pub(super) async fn earlier(
     plan: &Plan,
-    store: &dyn Store,
+    store: &Store,
     output: &Output,
 ) -> Result<BTreeMap<GateName, Attempts>, Failure> {
-    let mut runs = store.runs()?;
-    runs.reverse();
-    let past = runs.into_iter().filter_map(|run| match store.load(&run) {
-        Ok(journal) => PastRun::of(run.as_str(), journal.iter().map(|envelope| &envelope.event)),
-        Err(error) => {
-            let words = format!("run {run} is not looked at for earlier tries: {error}");
-            output.say("warning", &words);
-            None
+    // Whoever asks nothing of earlier runs does not wait for them to be read.
+    if !plan.gates.values().any(names_artifact) {
+        return Ok(BTreeMap::new());
+    }
+    let mut past = Vec::new();
+    for run in store.created().await?.into_iter().rev() {
+        match store.load(&run).await {
+            Ok(journal) => {
+                let events = journal.iter().map(|envelope| &envelope.event);
+                past.extend(PastRun::of(run.as_str(), events));
+                // What happened before the last promotion does not count.
+                if is_promotion(plan, &journal) {
+                    break;
+                }
+            }
+            Err(error) => {
+                let words = format!("run {run} is not looked at for earlier tries: {error}");
+                output.say("warning", &words);
+            }
         }
-    });
+    }
     Ok(attempts(plan, past))
+}
+
+fn is_promotion(plan: &Plan, journal: &[Envelope]) -> bool {
+    let mut events = journal.iter().map(|envelope| &envelope.event);
+    let is_ours =
+        matches!(events.next(), Some(Event::RunStarted { plan: its, .. }) if *its == plan.name);
+    let ended = events.rfind(|event| matches!(event, Event::RunEnded { .. }));
+    is_ours && matches!(ended, Some(Event::RunEnded { ending: Ending::Promoted }))
+}
+
+fn names_artifact(gate: &Gate) -> bool {
+    gate.kind.compare().is_some_and(|compare| compare.artifact.is_some())
 }
 
 #[cfg(test)]
@@ -33,9 +56,9 @@ mod tests {
     use super::*;
     use crate::{
         cli::args::{Colour, Format},
-        journal::{Envelope, Memory, RunId, Seq},
+        journal::{Memory, RunId, Seq},
         plan::{SourceFile, read},
-        rollout::{Actor, Bindings, Check, Ending, Event, Outcome, Reading, Timestamp},
+        rollout::{Actor, Bindings, Check, Outcome, Reading, Timestamp},
     };
 
     const PLAN: &str = "\
@@ -46,10 +69,10 @@ gates: { judge: { compare: { route: web, artifact: v7 } } }
 steps: [shift: { route: web, candidate: 50%, bake: 10m, gates: [judge] }]
 ";
 
-    fn journal(store: &Memory, plan: &Plan, minute: i64, outcome: Outcome, ending: Ending) {
+    async fn journal(store: &Store, plan: &Plan, minute: i64, outcome: Outcome, ending: Ending) {
         let at = Timestamp::from_millis(minute * 60_000);
         let run = RunId::new(&plan.name, at, 7);
-        store.create(&run, PLAN).unwrap();
+        store.create(&run, PLAN).await.unwrap();
         let check = Check::Gate(GateName::new("judge"));
         let events = [
             Event::RunStarted {
@@ -68,24 +91,26 @@ steps: [shift: { route: web, candidate: 50%, bake: 10m, gates: [judge] }]
         ];
         let mut seq = Seq::FIRST;
         for event in events {
-            store.append(&Envelope::new(run.clone(), seq, at, event)).unwrap();
+            store.append(&Envelope::new(run.clone(), seq, at, event)).await.unwrap();
             seq = seq.next();
         }
     }
 
-    #[test]
-    fn the_journals_tell_how_often_it_failed_since_the_last_promotion() {
+    #[tokio::test]
+    async fn the_journals_tell_how_often_it_failed_since_the_last_promotion() {
         let plan = read(&SourceFile::new("shop.yaml", PLAN), &BTreeMap::new()).unwrap().plan;
-        let store = Memory::default();
+        let store = Store::new(Memory::default());
         let output = Output::new(Format::Text, Colour::Never);
-        let told = || earlier(&plan, &store, &output).map_err(|failure| failure.error).unwrap();
-        assert_eq!(told(), BTreeMap::new());
-        journal(&store, &plan, 1, Outcome::Fail, Ending::RolledBack);
-        journal(&store, &plan, 2, Outcome::Pass, Ending::Promoted);
-        assert_eq!(told(), BTreeMap::new());
-        journal(&store, &plan, 3, Outcome::Fail, Ending::RolledBack);
-        journal(&store, &plan, 4, Outcome::Fail, Ending::NeedsAttention);
+        let told = async || {
+            earlier(&plan, &store, &output).await.map_err(|failure| failure.error).unwrap()
+        };
+        assert_eq!(told().await, BTreeMap::new());
+        journal(&store, &plan, 1, Outcome::Fail, Ending::RolledBack).await;
+        journal(&store, &plan, 2, Outcome::Pass, Ending::Promoted).await;
+        assert_eq!(told().await, BTreeMap::new());
+        journal(&store, &plan, 3, Outcome::Fail, Ending::RolledBack).await;
+        journal(&store, &plan, 4, Outcome::Fail, Ending::NeedsAttention).await;
         let failed = Attempts::Failed { times: 2, run: "shop-19700101-000400-0007".into() };
-        assert_eq!(told(), BTreeMap::from([(GateName::new("judge"), failed)]));
+        assert_eq!(told().await, BTreeMap::from([(GateName::new("judge"), failed)]));
     }
 }

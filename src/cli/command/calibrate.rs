@@ -39,7 +39,7 @@ pub(super) async fn calibrate(
             "write at most `--since 15d`",
         ));
     }
-    let (source, params) = check::open(&command.file)?;
+    let (source, params) = check::open(&command.file).await?;
     let plan = check::read(&source, &params, output)?.plan;
     let chosen = comparisons(&plan, command.gate.as_deref())?;
     let (reads, clock) = wire::reads_and_clock(&plan, global, &command.simulation).await?;
@@ -57,7 +57,8 @@ pub(super) async fn calibrate(
             .routes
             .get(route)
             .ok_or_else(|| Error::Absent { what: format!("route {route}") })?;
-        let calibrated = calibrate_compare(&reads, gate, bound, since, now).await?;
+        let calibrated =
+            calibrate_compare(reads.at(&bound.place)?, gate, bound, since, now).await?;
         let told = Told { gate: name, route: route.as_str(), since, calibrated };
         match output.format {
             Format::Json => output.json(&told),
@@ -80,13 +81,13 @@ pub(super) fn comparisons<'a>(
         }
     }
     if chosen.is_empty() {
-        return Err(Failure {
-            exit: Exit::Usage,
-            error: anyhow!(wanted.map_or("the plan has no compare gate".to_owned(), |name| {
+        return Err(Failure::new(
+            Exit::Usage,
+            anyhow!(wanted.map_or("the plan has no compare gate".to_owned(), |name| {
                 format!("the plan has no compare gate {name}")
             })),
-            hint: Some("only `compare` gates judge a candidate by its requests".to_owned()),
-        });
+            Some("only `compare` gates judge a candidate by its requests".to_owned()),
+        ));
     }
     Ok(chosen)
 }

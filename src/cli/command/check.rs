@@ -16,10 +16,11 @@ use crate::{
     },
     plan::{self, Checked, Label, Problem, Problems, Severity, SourceFile},
     printable,
+    simulation::Scenario,
 };
 
-pub(super) fn check(file: &PlanFile, output: &Output) -> Result<Exit, Failure> {
-    let (source, params) = open(file)?;
+pub(super) async fn check(file: &PlanFile, output: &Output) -> Result<Exit, Failure> {
+    let (source, params) = open(file).await?;
     let checked = plan::read(&source, &params).map_err(|problems| refuse(&problems, output))?;
     warn(&checked.warnings, output);
     match output.format {
@@ -45,8 +46,19 @@ fn count(number: usize, noun: &str) -> String {
 }
 
 /// A plan file and the values for its parameters.
-pub(super) fn open(file: &PlanFile) -> Result<(SourceFile, BTreeMap<String, String>), Failure> {
-    let bytes = files::read(&file.plan)?;
+pub(super) async fn open(
+    file: &PlanFile,
+) -> Result<(SourceFile, BTreeMap<String, String>), Failure> {
+    let mut given = BTreeMap::new();
+    for (name, value) in &file.params {
+        if let Some(first) = given.insert(name, value) {
+            return Err(Failure::usage(
+                format!("the parameter {name} is given twice, as `{first}` and as `{value}`"),
+                "give each parameter once",
+            ));
+        }
+    }
+    let bytes = files::read(&file.plan).await?;
     let name = file.plan.display().to_string();
     let source = SourceFile::new(name, &bytes);
     let params = settings::params(&file.params, &plan::declared(&source));
@@ -92,7 +104,17 @@ fn refuse(problems: &Problems, output: &Output) -> Failure {
     } else {
         output.drawn(&drawn(problems));
     }
-    counted(problems)
+    let failure = counted(problems);
+    if !is_scenario(problems.source_file()) {
+        return failure;
+    }
+    let hint =
+        "this is a scenario, not a plan: `tidegate run PLAN --simulate --scenario FILE` plays it";
+    Failure { hint: Some(hint.to_owned()), ..failure }
+}
+
+fn is_scenario(source: &SourceFile) -> bool {
+    plan::read_document::<Scenario>(source).is_ok_and(|read| read != Scenario::default())
 }
 
 fn warn(warnings: &Problems, output: &Output) {
@@ -104,13 +126,13 @@ fn warn(warnings: &Problems, output: &Output) {
 }
 
 fn counted(problems: &Problems) -> Failure {
-    Failure { exit: Exit::Usage, error: anyhow!(problems.to_string()), hint: None }
+    Failure::new(Exit::Usage, anyhow!(problems.to_string()), None)
 }
 
 /// The end of a command whose scenario or journaled plan is invalid.
 pub(in crate::cli) fn invalid(problems: &Problems) -> Failure {
     let drawn = Drawn { words: problems.to_string(), page: drawn(problems) };
-    Failure { exit: Exit::Usage, error: drawn.into(), hint: None }
+    Failure::new(Exit::Usage, drawn.into(), None)
 }
 
 /// With excerpts. Colour is taken out again where it does not belong.

@@ -1,5 +1,7 @@
 //! From what was typed to the command that does it, and from its end to an exit code.
 
+use std::io::ErrorKind;
+
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use clap_complete::{CompleteEnv, env::Shells};
@@ -9,7 +11,8 @@ use crate::{
     cli::{
         args::{Cli, GateCommand, GateVerb, Overwrite, Verb},
         exit::{Exit, Failure},
-        output::Output,
+        output::{Output, Reach},
+        settings,
     },
     plan as language,
     rollout::{Command, Vote},
@@ -22,12 +25,18 @@ pub fn run() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
-            let _ = error.print();
-            return exit;
+            let printed = error.print();
+            return match printed {
+                _ if error.use_stderr() => Exit::Usage,
+                Err(lost) if lost.kind() != ErrorKind::BrokenPipe => Exit::Trouble,
+                Ok(()) | Err(_) => Exit::Success,
+            };
         }
     };
-    let mut output = Output::new(cli.global.output, cli.global.color);
+    let journal = &cli.global.journal;
+    let usual = std::path::absolute(settings::journal_untyped());
+    let named = (usual.ok().as_ref() != Some(journal)).then_some(journal.as_path());
+    let mut output = Output::new(cli.global.output, cli.global.color).within(named);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -35,24 +44,58 @@ pub fn run() -> Exit {
             return Exit::Trouble;
         }
     };
+    let purpose = Purpose::of(&cli.command);
     let result = runtime.block_on(dispatch(cli, &mut output));
-    // A name lookup or a request that hangs must not keep the process.
+    // A name lookup, a request or a pipe that hangs must not keep the process.
     runtime.shutdown_background();
-    result.unwrap_or_else(|failure| {
+    let exit = result.unwrap_or_else(|failure| {
         output.progress(None);
         output.failure(&failure);
         failure.exit
-    })
+    });
+    match (exit, purpose, output.reach()) {
+        (Exit::Success, Purpose::ToTell, Reach::Lost) => Exit::Trouble,
+        (exit, _, _) => exit,
+    }
+}
+
+/// What a command is there for. Who only tells, and is not heard, has failed; what is done is done whoever hears of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    ToTell,
+    ToDo,
+}
+
+impl Purpose {
+    fn of(verb: &Verb) -> Self {
+        match verb {
+            Verb::Check(_)
+            | Verb::Plan(_)
+            | Verb::Status(_)
+            | Verb::History(_)
+            | Verb::Gate(_)
+            | Verb::Judge(_)
+            | Verb::Schema
+            | Verb::Completions { .. } => Self::ToTell,
+            Verb::Run(_)
+            | Verb::Approve(_)
+            | Verb::Deny(_)
+            | Verb::Pause(_)
+            | Verb::Resume(_)
+            | Verb::Abort(_)
+            | Verb::Rollback(_) => Self::ToDo,
+        }
+    }
 }
 
 async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     let global = &cli.global;
     match cli.command {
-        Verb::Check(file) => check::check(&file, output),
+        Verb::Check(file) => check::check(&file, output).await,
         Verb::Plan(command) => plan::plan(&command, global, output).await,
         Verb::Run(command) => Box::pin(run_command::run(&command, global, output)).await,
-        Verb::Status(name) => status::status(&name, global, output),
-        Verb::History(command) => history::history(&command.name, global, output),
+        Verb::Status(name) => status::status(&name, global, output).await,
+        Verb::History(command) => history::history(&command.name, global, output).await,
         Verb::Approve(command) => {
             let step = command.step.map(language::StepId::new);
             let (reason, digest) = (command.reason, command.digest);

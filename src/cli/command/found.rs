@@ -1,20 +1,20 @@
 //! Finds the run a command means, and all that is known of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::anyhow;
 
-use super::check;
+use super::{check, home::Home};
 use crate::{
     cli::{
         args::{Global, RunName},
-        exit::{Exit, Failure},
+        exit::{Below, Choice, Exit, Failure},
         output::Output,
         wire::files_of,
     },
     journal::{Envelope, Files, Liveness, Locks, RunId, Store},
     plan::{Plan, PlanName, SourceFile},
-    report::{self, Presence, RunView, Standing, approvals_awaited},
+    report::{self, Presence, RunView, Standing, Watch, approvals_awaited},
     rollout::{Ending, Event, Mode, State, settled},
     runner::Clock,
 };
@@ -24,7 +24,8 @@ pub(super) struct Found {
     pub plan: Plan,
     pub journal: Vec<Envelope>,
     pub state: State,
-    pub files: Arc<Files>,
+    pub store: Store,
+    pub files: Files,
 }
 
 /// Which runs a command without a name may mean.
@@ -42,26 +43,41 @@ pub(super) enum Asks {
 
 impl Found {
     /// The run with this id or the only one that begins so; without a name, the latest.
-    pub(super) fn find(name: &RunName, global: &Global) -> Result<Self, Failure> {
+    pub(super) async fn find(name: &RunName, global: &Global) -> Result<Self, Failure> {
         let files = files_of(global);
-        let runs = files.runs()?;
+        let runs = Store::new(files.clone()).runs().await?;
         let run = choose(&runs, name.run.as_deref(), global)?;
-        Self::open(files, run)
+        Self::open(files, run).await
     }
 
     /// The same for a command that does something: without a name only one run may be meant.
-    pub(super) fn meant(
+    pub(super) async fn meant(
+        name: &RunName,
+        (verb, asks): (&str, Asks),
+        global: &Global,
+    ) -> Result<Self, Failure> {
+        let found = Self::told_or_only(name, (verb, asks), global).await?;
+        // Whoever names another region than the run's means another run.
+        Home::of(&found.run, &found.journal).within(global)?;
+        Ok(found)
+    }
+
+    async fn told_or_only(
         name: &RunName,
         (verb, asks): (&str, Asks),
         global: &Global,
     ) -> Result<Self, Failure> {
         if name.run.is_some() {
-            return Self::find(name, global);
+            return Self::find(name, global).await;
         }
         let files = files_of(global);
-        // What cannot be read is not meant: nothing could be done with it.
-        let open = |run| Self::open(files.clone(), run).ok();
-        let all: Vec<Self> = files.runs()?.into_iter().filter_map(open).collect();
+        let (mut all, mut unreadable) = (Vec::new(), Vec::new());
+        for run in Store::new(files.clone()).runs().await? {
+            match Self::open(files.clone(), run.clone()).await {
+                Ok(found) => all.push(found),
+                Err(_) => unreadable.push(run),
+            }
+        }
         let last: BTreeMap<PlanName, RunId> =
             all.iter().map(|found| (found.plan.name.clone(), found.run.clone())).collect();
         let is_last = |found: &Self| last.get(&found.plan.name) == Some(&found.run);
@@ -69,7 +85,7 @@ impl Found {
             all.into_iter().filter(|found| found.may_be_meant(asks, is_last(found))).collect();
         match (meant.pop(), meant.as_slice()) {
             // The latest says why nothing can be done.
-            (None, _) => match (Self::find(name, global)?, asks) {
+            (None, _) if unreadable.is_empty() => match (Self::find(name, global).await?, asks) {
                 (latest, Asks::Vote) if !matches!(latest.state.mode, Mode::Ended(_)) => {
                     Err(Failure::usage(
                         "no run waits for an approval",
@@ -78,14 +94,22 @@ impl Found {
                 }
                 (latest, Asks::GoBack | Asks::GoOn | Asks::UnderWay | Asks::Vote) => Ok(latest),
             },
-            (Some(only), []) => Ok(only),
-            (Some(last), others) => {
-                let all = std::iter::once(&last).chain(others.iter().rev());
-                let lines = all.map(|found| found.offered(verb)).collect::<String>();
-                Err(Failure::usage(
-                    format!("{verb} may mean any of {} runs", others.len() + 1),
-                    format!("name the one you mean:{lines}"),
-                ))
+            (Some(only), []) if unreadable.is_empty() => Ok(only),
+            (None, _) if let [only] = unreadable.as_slice() => {
+                Self::open(files, only.clone()).await
+            }
+            (last, others) => {
+                let mut choices = Vec::new();
+                for found in last.iter().chain(others.iter().rev()) {
+                    choices.push(found.offered(verb).await);
+                }
+                let store = Store::new(files);
+                for run in unreadable.into_iter().rev() {
+                    choices.push(told_apart(&store, run, verb).await);
+                }
+                let words = format!("{verb} may mean any of {} runs", choices.len());
+                let hint = "name the one you mean";
+                Err(Failure::usage(words, hint).with(Below::Choices(choices)))
             }
         }
     }
@@ -102,15 +126,34 @@ impl Found {
     }
 
     /// One of several runs that may be meant, with what tells it from the others.
-    fn offered(&self, verb: &str) -> String {
-        let standing = Standing::of(&self.plan, &self.state);
-        let traffic = report::traffic(&self.journal).join("\n      ");
-        let below = if traffic.is_empty() { "" } else { "\n      " };
-        format!("\n    tidegate {verb} {}  {standing}{below}{traffic}", self.run)
+    async fn offered(&self, verb: &str) -> Choice {
+        let watch = watch(&self.files, &self.run).await;
+        Choice {
+            run: self.run.clone(),
+            command: format!("tidegate {verb} {}", self.run),
+            standing: Some(Standing::of(&self.plan, &self.state).under(watch)),
+            traffic: report::traffic(&self.journal),
+        }
     }
 
-    fn open(files: Arc<Files>, run: RunId) -> Result<Self, Failure> {
-        let journal = files.load(&run)?;
+    async fn open(files: Files, run: RunId) -> Result<Self, Failure> {
+        let store = Store::new(files.clone());
+        let journal = match store.load_whole(&run).await {
+            Ok(journal) => journal,
+            Err(error) => {
+                let begun = store.begun(&run).await.unwrap_or_default();
+                return Err(by_hand(error.into(), &begun));
+            }
+        };
+        Self::of((store, files), run, journal).await
+    }
+
+    /// A run whose journal has been read.
+    pub(super) async fn of(
+        (store, files): (Store, Files),
+        run: RunId,
+        journal: Vec<Envelope>,
+    ) -> Result<Self, Failure> {
         let started = journal.iter().find_map(|envelope| match &envelope.event {
             Event::RunStarted { digest, params, .. } => Some((digest.clone(), params.clone())),
             _ => None,
@@ -118,33 +161,34 @@ impl Found {
         let (digest, params) = started.ok_or_else(|| {
             Failure::usage(format!("run {run} has not begun"), "start it again with `tidegate run`")
         })?;
-        let text = files.plan(&run).map_err(|error| by_hand(error.into(), &journal))?;
+        let text = store.plan(&run).await.map_err(|error| by_hand(error.into(), &journal))?;
         let plan = journaled_plan(&run, &text, &params, &digest)
             .map_err(|failure| by_hand(failure, &journal))?;
         let state = State::fold(journal.iter().map(|envelope| (&envelope.event, envelope.at)));
         let plan = settled(&plan, &state.bindings);
-        Ok(Self { run, plan, journal, state, files })
+        Ok(Self { run, plan, journal, state, store, files })
     }
 
     /// The same run, read anew.
-    pub(super) fn again(&self) -> Result<Self, Failure> {
-        Self::open(self.files.clone(), self.run.clone())
+    pub(super) async fn again(&self) -> Result<Self, Failure> {
+        Self::open(self.files.clone(), self.run.clone()).await
     }
 
     /// Who drives the run right now, if anybody does.
-    pub(super) fn driver(&self) -> Result<Option<String>, Failure> {
-        let held = self.files.driver(&self.run)?;
+    pub(super) async fn driver(&self) -> Result<Option<String>, Failure> {
+        let held = self.files.driver(&self.run).await?;
         let alive = held.filter(|held| held.liveness == Liveness::Alive);
         Ok(alive.map(|held| held.info.holder))
     }
 
     /// Where the run stands now, and who is there. Where that cannot be found out, what the journal says is told all the
     /// same.
-    pub(super) fn view(&self, output: &Output) -> RunView {
+    pub(super) async fn view(&self, output: &Output) -> RunView {
         let now = Clock::system().now();
-        match self.files.driver(&self.run) {
+        let view = match self.files.driver(&self.run).await {
             Ok(driver) => {
-                let presence = Presence { driver, looks: self.files.noted(&self.run) };
+                let looks = self.store.noted(&self.run).await;
+                let presence = Presence { driver, looks };
                 RunView::seen(&self.plan, &self.journal, &presence, now)
             }
             Err(error) => {
@@ -152,17 +196,38 @@ impl Found {
                     .say("note", &format!("it cannot be told whether anybody drives it: {error}"));
                 RunView::of(&self.plan, &self.journal, now)
             }
-        }
+        };
+        view.offering(&output.offers())
     }
 }
 
-/// Without its plan nobody can drive a run. What its first event says of before can still be put back by hand.
+/// A run whose journal cannot be read may be meant like any other, and says why when it is named.
+async fn told_apart(store: &Store, run: RunId, verb: &str) -> Choice {
+    let begun = store.begun(&run).await.unwrap_or_default();
+    let (command, traffic) = (format!("tidegate {verb} {run}"), report::traffic(&begun));
+    Choice { run, command, standing: None, traffic }
+}
+
+/// Whether somebody drives a run, as far as that can be told.
+pub(super) async fn watch(files: &Files, run: &RunId) -> Watch {
+    match files.driver(run).await {
+        Ok(Some(held)) if held.liveness == Liveness::Alive => Watch::Somebody,
+        Ok(_) => Watch::Nobody,
+        Err(_) => Watch::Somebody,
+    }
+}
+
+/// Without its plan, or all of its events, nobody can drive a run. What its first event says of before can still be put
+/// back by hand.
 fn by_hand(failure: Failure, journal: &[Envelope]) -> Failure {
-    let lines = report::before(journal).join("\n");
-    let hint = failure.hint.map(|hint| hint + "; or ").unwrap_or_default();
-    let hint =
-        format!("{hint}put everything back by hand, as it was before this run began:\n{lines}");
-    Failure { exit: Exit::Trouble, hint: Some(hint), ..failure }
+    let lines = report::before(journal);
+    let failure = Failure { exit: Exit::Trouble, ..failure };
+    if lines.is_empty() {
+        return failure;
+    }
+    let hint = failure.hint.as_ref().map(|hint| format!("{hint}; or ")).unwrap_or_default();
+    let hint = format!("{hint}put everything back by hand, as it was before this run began:");
+    Failure { hint: Some(hint), ..failure }.with(Below::Commands(lines))
 }
 
 fn choose(runs: &[RunId], name: Option<&str>, global: &Global) -> Result<RunId, Failure> {
@@ -170,7 +235,7 @@ fn choose(runs: &[RunId], name: Option<&str>, global: &Global) -> Result<RunId, 
     let Some(name) = name else {
         return runs.last().cloned().ok_or_else(|| {
             Failure::usage(
-                format!("there are no runs in {folder}"),
+                none_in(&global.journal),
                 "`tidegate run PLAN` starts one; `--journal DIR` looks elsewhere",
             )
         });
@@ -195,6 +260,16 @@ fn choose(runs: &[RunId], name: Option<&str>, global: &Global) -> Result<RunId, 
     }
 }
 
+/// That a folder holds no runs; a folder that is not there is mistyped, more often than not.
+pub(super) fn none_in(folder: &Path) -> String {
+    let place = folder.display();
+    if folder.is_dir() {
+        format!("no runs yet in {place}")
+    } else {
+        format!("no runs: {place} does not exist")
+    }
+}
+
 /// Reads the plan of a run as it was journaled.
 fn journaled_plan(
     run: &RunId,
@@ -207,11 +282,14 @@ fn journaled_plan(
     if plan.digest == digest {
         return Ok(plan);
     }
-    Err(Failure {
-        exit: Exit::Trouble,
-        error: anyhow!(
+    Err(Failure::new(
+        Exit::Trouble,
+        anyhow!(
             "this tidegate understands the plan of run {run} differently than the one that started it"
         ),
-        hint: Some("use the version of tidegate that started the run".to_owned()),
-    })
+        Some(
+            "use the version of tidegate that started the run; if somebody has edited its plan.yaml, undo that"
+                .to_owned(),
+        ),
+    ))
 }

@@ -15,8 +15,8 @@ use crate::{
         output::Output,
         wire,
     },
-    cloud::{Error, Reads},
-    gate::{Excuses, PastExposure, Replay, past_exposures, past_readings, poll, replay},
+    cloud::{Error, Places, Reads},
+    gate::{Excuses, PastExposure, Replay, past_exposures, past_readings, poll, replay, unknown},
     plan::{CompareGate, Gate, GateKind, GateName, Plan},
     report,
     rollout::{Actor, Bindings, Check, Event, Outcome, Reading, Splits, Timestamp},
@@ -67,7 +67,7 @@ pub(super) async fn test(
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let (source, params) = check::open(&command.file)?;
+    let (source, params) = check::open(&command.file).await?;
     let plan = check::read(&source, &params, output)?.plan;
     let chosen = chosen(&plan, command.gate.as_deref())?;
     let (reads, clock) = wire::reads_and_clock(&plan, global, &command.simulation).await?;
@@ -109,7 +109,7 @@ pub(super) async fn test(
 /// Routes and fleets as they stand; whether a run might start is not the question.
 pub(super) async fn settled(
     plan: &Plan,
-    reads: &Reads,
+    reads: &Places<Reads>,
     output: &Output,
 ) -> Result<Settled, Failure> {
     let gates = std::collections::BTreeMap::new();
@@ -119,7 +119,7 @@ pub(super) async fn settled(
             output.advise("refused", &objection.problem, Some(&objection.hint));
         }
         let error = anyhow!("the gates of plan {} cannot be read", plan.name);
-        Failure { exit: Exit::Refused, error, hint: None }
+        Failure::new(Exit::Refused, error, None)
     })
 }
 
@@ -143,7 +143,7 @@ fn chosen<'a>(
 
 async fn read(
     plan: &Plan,
-    reads: &Reads,
+    reads: &Places<Reads>,
     (bindings, splits): (&Bindings, &Splits),
     name: &GateName,
     gate: &Gate,
@@ -152,8 +152,13 @@ async fn read(
     match &gate.kind {
         GateKind::Alarms(_) => {
             let due = [Due { gate: name.clone(), covering: now, excuses: Excuses::new() }];
-            let alarms = reads.alarms.as_ref();
-            let (answers, _) = poll_alarms(plan, alarms, &due, Histories::default(), now).await;
+            let answers = match reads.at(&gate.place) {
+                Ok(reads) => {
+                    let alarms = reads.alarms.as_ref();
+                    poll_alarms(plan, alarms, &due, Histories::default(), now).await.0
+                }
+                Err(error) => return unknown(&error, now),
+            };
             let reading = answers.into_iter().next().map(|(_, reading)| reading);
             reading.unwrap_or_else(|| Reading::new(Outcome::Unknown, now, "not answered"))
         }
@@ -164,6 +169,9 @@ async fn read(
         | GateKind::ErrorBudget(_)
         | GateKind::Command(_)
         | GateKind::Lambda(_)
+        | GateKind::Queue(_)
+        | GateKind::Stream(_)
+        | GateKind::Invoke(_)
         | GateKind::Window(_) => {
             poll(plan, reads, (bindings, splits), &Check::Gate(name.clone()), now).await
         }
@@ -171,27 +179,27 @@ async fn read(
 }
 
 async fn past(
-    reads: &Reads,
+    reads: &Places<Reads>,
     bindings: &Bindings,
     gate: &Gate,
     from: Timestamp,
     now: Timestamp,
 ) -> Past {
     let past = match gate.kind.compare() {
-        Some(compare) => exposed(reads, bindings, compare, from, now).await,
+        Some(compare) => exposed(reads, bindings, (gate, compare), from, now).await,
         None => replayed(reads, bindings, gate, from, now).await,
     };
     past.unwrap_or_else(|error| Past::None { because: error.to_string() })
 }
 
 async fn replayed(
-    reads: &Reads,
+    reads: &Places<Reads>,
     bindings: &Bindings,
     gate: &Gate,
     from: Timestamp,
     now: Timestamp,
 ) -> Result<Past, Error> {
-    Ok(match past_readings(reads, bindings, gate, from, now).await? {
+    Ok(match past_readings(reads.at(&gate.place)?, bindings, gate, from, now).await? {
         Some(readings) => {
             let Replay { readings, failed, unknown, stops } = replay(readings, &gate.tolerance);
             Past::Replayed { readings, failed, unknown, stopped: stops }
@@ -201,18 +209,18 @@ async fn replayed(
 }
 
 async fn exposed(
-    reads: &Reads,
+    reads: &Places<Reads>,
     bindings: &Bindings,
-    gate: &CompareGate,
+    (gate, compare): (&Gate, &CompareGate),
     from: Timestamp,
     now: Timestamp,
 ) -> Result<Past, Error> {
-    let route = &gate.route;
+    let route = &compare.route;
     let bound = bindings
         .routes
         .get(route)
         .ok_or_else(|| Error::Absent { what: format!("route {route}") })?;
-    let exposures = past_exposures(reads, gate, bound, from, now).await?;
+    let exposures = past_exposures(reads.at(&gate.place)?, compare, bound, from, now).await?;
     let stopped = exposures.iter().find_map(PastExposure::failure).cloned();
     Ok(Past::Exposed { exposures, stopped })
 }

@@ -29,7 +29,7 @@ pub(super) async fn judge(
     output: &Output,
 ) -> Result<Exit, Failure> {
     match (&command.verb, &command.mode, &command.file) {
-        (Some(JudgeVerb::Plan(outlook)), _, _) => plan(outlook, output),
+        (Some(JudgeVerb::Plan(outlook)), _, _) => plan(outlook, output).await,
         (Some(JudgeVerb::Calibrate(past)), _, _) => calibrate(past, global, output).await,
         (None, Some(JudgeMode::Kayenta), Some(file)) => {
             let refuse = |words: String| {
@@ -38,7 +38,7 @@ pub(super) async fn judge(
                     "write what Kayenta sends to a remote judge: `canaryConfig` and `metricSetPairList`",
                 )
             };
-            let request: kayenta::Request = serde_json::from_slice(&files::read(file)?)
+            let request: kayenta::Request = serde_json::from_slice(&files::read(file).await?)
                 .map_err(|error| refuse(format!("cannot read {}: {error}", file.display())))?;
             let response = kayenta::judge(&request).map_err(|error| refuse(error.to_string()))?;
             output.json(&response);
@@ -62,13 +62,11 @@ struct Asked {
     share: Percent,
 }
 
-fn plan(command: &ForecastCommand, output: &Output) -> Result<Exit, Failure> {
-    let wrong = |error: Problem| Failure {
-        exit: Exit::Usage,
-        error: anyhow!(error),
-        hint: Some("write `--share 5% --rate 1%`".to_owned()),
+async fn plan(command: &ForecastCommand, output: &Output) -> Result<Exit, Failure> {
+    let wrong = |error: Problem| {
+        Failure::new(Exit::Usage, anyhow!(error), Some("write `--share 5% --rate 1%`".to_owned()))
     };
-    for asked in gates(command, output)? {
+    for asked in gates(command, output).await? {
         let outlook = Outlook {
             requests_per_minute: f64::from(command.requests_per_minute),
             share: share_of(asked.share).map_err(wrong)?,
@@ -84,11 +82,13 @@ fn plan(command: &ForecastCommand, output: &Output) -> Result<Exit, Failure> {
 }
 
 /// Without a plan, one with everything left at its default.
-fn gates(command: &ForecastCommand, output: &Output) -> Result<Vec<Asked>, Failure> {
-    let unfit = |error: Problem| Failure {
-        exit: Exit::Usage,
-        error: anyhow!(error),
-        hint: Some("`tidegate check` tells what is wrong with the plan".to_owned()),
+async fn gates(command: &ForecastCommand, output: &Output) -> Result<Vec<Asked>, Failure> {
+    let unfit = |error: Problem| {
+        Failure::new(
+            Exit::Usage,
+            anyhow!(error),
+            Some("`tidegate check` tells what is wrong with the plan".to_owned()),
+        )
     };
     let Some(plan) = &command.plan else {
         let level = Alpha::FIVE_PERCENT;
@@ -97,7 +97,7 @@ fn gates(command: &ForecastCommand, output: &Output) -> Result<Vec<Asked>, Failu
         return Ok(vec![Asked { gate: None, config, share: command.share.unwrap_or(USUAL_SHARE) }]);
     };
     let file = PlanFile { plan: plan.clone(), params: command.params.clone() };
-    let (source, params) = check::open(&file)?;
+    let (source, params) = check::open(&file).await?;
     let plan = check::read(&source, &params, output)?.plan;
     let mut asked = Vec::new();
     for (name, gate) in comparisons(&plan, command.gate.as_deref())? {

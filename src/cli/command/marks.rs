@@ -14,9 +14,9 @@ use crate::{
         settings,
         wire::Wiring,
     },
-    cloud::{Error, Mark, Owned, Reads},
+    cloud::{Error, Mark, Placed, Places, Reads},
     journal::{RunId, holder},
-    plan::{Plan, units::format_duration},
+    plan::units::format_duration,
     report,
     rollout::{Bindings, Target, Timestamp},
     runner::{Ownership, Rival, Wanted, marks_of_others},
@@ -29,7 +29,6 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Marks what a run owns as its own. That somebody else has it is the one thing that stops it.
 pub(super) async fn take(
-    plan: &Plan,
     wiring: &Wiring,
     (run, since): (&RunId, Timestamp),
     bindings: &Bindings,
@@ -38,7 +37,7 @@ pub(super) async fn take(
 ) -> Result<Ownership, Failure> {
     let journal = global.journal.display().to_string();
     let wanted = Wanted {
-        things: Owned::of(plan, bindings),
+        things: Placed::of(bindings),
         mark: Mark::new(run.as_str(), &holder(&settings::user()), since, &journal),
         cloud: wiring.cloud.clone(),
         clock: wiring.clock.clone(),
@@ -49,13 +48,13 @@ pub(super) async fn take(
         Ok(taken) => taken,
         Err(rival) => {
             let now = wiring.clock.now();
-            let traffic = traffic(&wiring.cloud.reads, bindings, now).await;
+            let traffic = traffic(&wiring.cloud.reads(), bindings, now).await;
             return Err(refused(&rival, &traffic, now));
         }
     };
     let gone = left_behind(&met.gone);
     if !gone.is_empty() {
-        let traffic = traffic(&wiring.cloud.reads, bindings, wiring.clock.now()).await;
+        let traffic = traffic(&wiring.cloud.reads(), bindings, wiring.clock.now()).await;
         for words in gone {
             let words = format!("{words}{traffic}; going on, and its mark is removed");
             output.say("warning", &words);
@@ -83,13 +82,12 @@ pub(super) async fn release(ownership: Ownership, output: &Output) {
 
 /// For a preview: whose marks a run of this plan would meet.
 pub(super) async fn foreseen(
-    plan: &Plan,
-    reads: &Reads,
+    reads: &Places<Reads>,
     bindings: &Bindings,
     now: Timestamp,
 ) -> Vec<String> {
-    let things = Owned::of(plan, bindings);
-    let (rivals, troubles) = marks_of_others(reads.marks.as_ref(), &things, "").await;
+    let things = Placed::of(bindings);
+    let (rivals, troubles) = marks_of_others(reads, &things, "").await;
     let traffic =
         if rivals.is_empty() { String::new() } else { traffic(reads, bindings, now).await };
     let (fresh, gone): (Vec<Rival>, Vec<Rival>) =
@@ -105,9 +103,20 @@ pub(super) async fn foreseen(
     in_the_way.chain(gone).chain(unread).collect()
 }
 
+/// A run of another folder that is at work on what this plan names, as the reason why no run of it may start.
+pub(super) async fn at_work(
+    reads: &Places<Reads>,
+    bindings: &Bindings,
+    now: Timestamp,
+) -> Option<Failure> {
+    let (rivals, _) = marks_of_others(reads, &Placed::of(bindings), "").await;
+    let rival = rivals.into_iter().find(|rival| rival.mark.is_fresh(now))?;
+    Some(refused(&rival, &traffic(reads, bindings, now).await, now))
+}
+
 /// How the traffic stands now on the routes of this plan, as an addition to what is told of another run there; nothing
 /// where it cannot be read.
-async fn traffic(reads: &Reads, bindings: &Bindings, now: Timestamp) -> String {
+async fn traffic(reads: &Places<Reads>, bindings: &Bindings, now: Timestamp) -> String {
     let mut lines = Vec::new();
     for route in bindings.routes.keys() {
         let target = Target::Route(route.clone());
@@ -127,18 +136,18 @@ fn warn(troubles: &[Error], output: &Output, words: impl Fn(&Error) -> String) {
 
 fn refused(rival: &Rival, traffic: &str, now: Timestamp) -> Failure {
     let Mark { run, journal, .. } = &rival.mark;
-    Failure {
-        exit: Exit::Owned,
-        error: anyhow!("{}{traffic}", living(rival, now)),
-        hint: Some(format!(
+    Failure::new(
+        Exit::Owned,
+        anyhow!("{}{traffic}", living(rival, now)),
+        Some(format!(
             "`tidegate status --journal {journal} {run}` on that host shows what it is doing"
         )),
-    }
+    )
 }
 
 /// Whoever runs it may still be at work.
 fn living(rival: &Rival, now: Timestamp) -> String {
-    let Rival { on, mark: Mark { run, owner, since, beat, journal } } = rival;
+    let Rival { on, mark: Mark { run, owner, since, beat, journal }, .. } = rival;
     let seen = format_duration(Duration::from_secs(now.since(*beat).as_secs()));
     format!(
         "{on} belongs to run {run} since {since}, which {owner} is running, last seen {seen} ago; its journal is \
@@ -149,7 +158,7 @@ fn living(rival: &Rival, now: Timestamp) -> String {
 /// Whoever ran them died or left.
 fn left_behind(gone: &[Rival]) -> Vec<String> {
     let told = one_a_run(gone).into_iter().map(|rival| {
-        let Rival { on, mark: Mark { run, owner, since, beat, journal } } = rival;
+        let Rival { on, mark: Mark { run, owner, since, beat, journal }, .. } = rival;
         format!(
             "run {run}, since {since}, has left its mark on {on}: {owner} died or left it, last seen {beat}; it may \
              have left traffic split, and its journal is {journal} there"

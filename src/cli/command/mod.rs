@@ -7,6 +7,7 @@ mod dispatch;
 mod found;
 mod gate;
 mod history;
+mod home;
 mod judge;
 mod marks;
 mod operate;

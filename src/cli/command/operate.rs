@@ -16,7 +16,7 @@ use crate::{
         output::Output,
         settings, wire,
     },
-    journal::{Request, Store, send as put},
+    journal::{Request, send as put},
     report::approvals_awaited,
     rollout::{Command, Ending, Event, Mode, Vote},
     runner::{Clock, WhenAwaiting},
@@ -30,9 +30,9 @@ pub(super) async fn resume(
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let mut found = Found::meant(&takeover.name, ("resume", Asks::GoOn), global)?;
+    let mut found = Found::meant(&takeover.name, ("resume", Asks::GoOn), global).await?;
     let over_foreign = takeover.overwrite.asked();
-    if found.driver()?.is_some() && over_foreign.is_none() {
+    if found.driver().await?.is_some() && over_foreign.is_none() {
         match deliver(&found, Command::Resume, output).await? {
             Sent::Answered(exit) => return Ok(exit),
             Sent::Undriven(again) => found = *again,
@@ -59,9 +59,9 @@ pub(super) async fn go_back(
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let mut found = Found::meant(name, (command.name(), asks), global)?;
+    let mut found = Found::meant(name, (command.name(), asks), global).await?;
     let over_foreign = overwrite.asked();
-    if found.driver()?.is_some() && over_foreign.is_none() {
+    if found.driver().await?.is_some() && over_foreign.is_none() {
         match deliver(&found, command.clone(), output).await? {
             Sent::Answered(_) => return follow(&found, output).await,
             // Whoever would have obeyed is gone, so this process does it.
@@ -114,7 +114,7 @@ pub(super) async fn send(
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let found = Found::meant(name, (command.name(), Asks::UnderWay), global)?;
+    let found = Found::meant(name, (command.name(), Asks::UnderWay), global).await?;
     if let Mode::Ended(ending) = &found.state.mode {
         return Err(over(&found, *ending));
     }
@@ -130,7 +130,7 @@ pub(super) async fn vote(
     global: &Global,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let found = Found::meant(name, (verb, Asks::Vote), global)?;
+    let found = Found::meant(name, (verb, Asks::Vote), global).await?;
     if let Mode::Ended(ending) = &found.state.mode {
         return Err(over(&found, *ending));
     }
@@ -170,17 +170,17 @@ async fn deliver(found: &Found, command: Command, output: &Output) -> Result<Sen
     let clock = Clock::system();
     let (by, at, what) = (settings::actor(), clock.now(), command.name());
     let request = Request { id: what.to_owned(), by: by.clone(), at, command };
-    let known = found.files.load(&found.run)?.len();
-    let ticket = put(found.files.as_ref(), &found.run, &request)?;
+    let known = found.store.load(&found.run).await?.len();
+    let ticket = put(&found.store, &found.run, &request).await?;
     loop {
         // Asked in this order: what still waits once its driver is gone is not taken in any more.
-        let driver = found.driver()?;
-        if !found.files.is_waiting(&found.run, &ticket)? {
-            return answer(found, &by, what, known, output).map(Sent::Answered);
+        let driver = found.driver().await?;
+        if !found.store.is_waiting(&found.run, &ticket).await? {
+            return answer(found, &by, what, known, output).await.map(Sent::Answered);
         }
         let Some(driver) = driver else {
-            found.files.discard(&found.run, &ticket)?;
-            let again = found.again()?;
+            found.store.discard(&found.run, &ticket).await?;
+            let again = found.again().await?;
             return match again.state.mode {
                 Mode::Ended(ending) => Err(over(&again, ending)),
                 Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::RollingBack { .. } => {
@@ -190,23 +190,23 @@ async fn deliver(found: &Found, command: Command, output: &Output) -> Result<Sen
         };
         if clock.now() >= at.plus(PATIENCE) {
             let (run, seconds) = (&found.run, PATIENCE.as_secs());
-            return Err(Failure {
-                exit: Exit::Trouble,
-                error: anyhow!(
+            return Err(Failure::new(
+                Exit::Trouble,
+                anyhow!(
                     "{what} is in the inbox of run {run}, and {driver} has not taken it in for {seconds} s"
                 ),
-                hint: Some(format!("`tidegate status {run}` tells whether that process lives")),
-            });
+                Some(format!("`tidegate status {run}` tells whether that process lives")),
+            ));
         }
         clock.sleep(Duration::from_millis(100)).await;
     }
 }
 
 /// Leaves a request to whoever drives the run next.
-fn leave(found: &Found, command: Command, output: &Output) -> Result<Exit, Failure> {
+async fn leave(found: &Found, command: Command, output: &Output) -> Result<Exit, Failure> {
     let (run, what) = (&found.run, command.name());
     let (by, at) = (settings::actor(), Clock::system().now());
-    put(found.files.as_ref(), run, &Request { id: what.to_owned(), by, at, command })?;
+    put(&found.store, run, &Request { id: what.to_owned(), by, at, command }).await?;
     output.talk(&format!(
         "{what} is in the inbox of run {run}, which nobody drives at the moment; `tidegate resume {run}` takes it in"
     ));
@@ -224,8 +224,8 @@ async fn follow(found: &Found, output: &Output) -> Result<Exit, Failure> {
     }
     loop {
         // In this order: whoever drove it has written its end before leaving.
-        let driver = found.driver()?;
-        let state = found.again()?.state;
+        let driver = found.driver().await?;
+        let state = found.again().await?.state;
         let ended = match &state.mode {
             Mode::Ended(ending) => Some(*ending),
             Mode::Held(_) | Mode::NotStarted | Mode::Forward | Mode::RollingBack { .. } => None,
@@ -260,23 +260,23 @@ async fn deliver_or_leave(
     command: Command,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    if found.driver()?.is_none() {
-        return leave(found, command, output);
+    if found.driver().await?.is_none() {
+        return leave(found, command, output).await;
     }
     match deliver(found, command.clone(), output).await? {
         Sent::Answered(exit) => Ok(exit),
-        Sent::Undriven(again) => leave(&again, command, output),
+        Sent::Undriven(again) => leave(&again, command, output).await,
     }
 }
 
-fn answer(
+async fn answer(
     found: &Found,
     by: &crate::rollout::Actor,
     what: &str,
     known: usize,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let journal = found.files.load(&found.run)?;
+    let journal = found.store.load(&found.run).await?;
     let refusal = journal.iter().skip(known).find_map(|e| match &e.event {
         Event::CommandRefused { by: who, command, refusal } if who == by && command == what => {
             Some(refusal.clone())

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::{attempts, check, marks, preface};
 use crate::{
     action::{
-        LedTo, Objection, Planned, Settled, optional_permissions, permissions, preflight, preview,
+        LedTo, Objection, Planned, Settled, Unsettled, optional_permissions, permissions, preview,
+        settle,
     },
     cli::{
         args::{Format, Global, PlanCommand},
@@ -16,6 +17,7 @@ use crate::{
         output::Output,
         wire,
     },
+    journal::Store,
     plan::{GateName, Plan, expand_to_yaml, units::format_duration},
     report::{attempts_line, describe},
     rollout::{ActingAs, Attempts, Bindings},
@@ -26,7 +28,7 @@ pub(super) async fn plan(
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let (source, params) = check::open(&command.file)?;
+    let (source, params) = check::open(&command.file).await?;
     let plan = check::read(&source, &params, output)?.plan;
     if command.expand {
         output.raw(&expand_to_yaml(&plan));
@@ -41,7 +43,7 @@ pub(super) async fn plan(
             Err(error) => {
                 return Err(refused(
                     &plan,
-                    &reads.region,
+                    &reads.home().region,
                     None,
                     &[Objection::from(&error)],
                     output,
@@ -49,21 +51,24 @@ pub(super) async fn plan(
             }
         }
     };
-    let mut settled = match preflight(&plan, &reads).await {
+    let mut settled = match settle(&plan, &reads).await {
         Ok(settled) => settled,
-        Err(objections) => {
+        Err(Unsettled { objections, bindings }) => {
+            for warning in marks::foreseen(&reads, &bindings, clock.now()).await {
+                output.say("warning", &warning);
+            }
             let acting_as = acting_as.and_then(Result::ok);
-            return Err(refused(&plan, &reads.region, acting_as, &objections, output));
+            return Err(refused(&plan, &reads.home().region, acting_as, &objections, output));
         }
     };
-    settled.warnings.extend(marks::foreseen(&plan, &reads, &settled.bindings, clock.now()).await);
+    settled.warnings.extend(marks::foreseen(&reads, &settled.bindings, clock.now()).await);
     // A simulated run has a journal of its own.
     let attempts = if command.simulation.simulate {
         BTreeMap::new()
     } else {
-        attempts::earlier(&plan, wire::files_of(global).as_ref(), output)?
+        attempts::earlier(&plan, &Store::new(wire::files_of(global)), output).await?
     };
-    let region = reads.region.as_str();
+    let region = reads.home().region.as_str();
     let acting_as = match acting_as {
         Some(Ok(acting_as)) => Some(acting_as),
         Some(Err(unknown)) => {
@@ -111,11 +116,7 @@ fn refused(
         let (plan, digest) = (plan.name.as_str(), plan.digest.as_str());
         output.json(&Refused { plan, digest, region, acting_as, objections });
     }
-    Failure {
-        exit: Exit::Refused,
-        error: anyhow!("a run of plan {} would be refused", plan.name),
-        hint: None,
-    }
+    Failure::new(Exit::Refused, anyhow!("a run of plan {} would be refused", plan.name), None)
 }
 
 #[derive(Serialize)]
@@ -173,9 +174,12 @@ fn tell(plan: &Plan, preview: &Preview, output: &Output) {
     for (route, bound) in &preview.bindings.routes {
         let baseline = bound.baseline.as_ref().map(|group| format!(", {group} its baseline"));
         output.line(&format!(
-            "  route {route}: {} is stable, {} the candidate{}",
+            "  route {route}: {} is stable, {}{}",
             bound.stable,
-            bound.candidate,
+            match &bound.candidate {
+                Some(candidate) => format!("{candidate} the candidate"),
+                None => "the candidate is published by a step".to_owned(),
+            },
             baseline.unwrap_or_default()
         ));
         for place in bound.places() {

@@ -9,7 +9,7 @@ use crate::{
         output::Output,
         wire,
     },
-    cloud::{Error, Operation, Reads},
+    cloud::{Error, Operation, Places, Reads},
     printable,
     rollout::ActingAs,
 };
@@ -20,9 +20,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// As whom and where, in a line; or why that cannot be told, as a warning. Whoever has no credentials, or meets somebody
 /// whose certificate is not trusted, need not ask for anything else: that is the error.
 pub(super) async fn acting_as(
-    reads: &Reads,
+    places: &Places<Reads>,
     output: &Output,
 ) -> Result<Result<ActingAs, String>, Error> {
+    let here = acting_in(places.home(), output).await?;
+    for reads in places.all().skip(1) {
+        // Where that cannot be told, preflight says so.
+        let _ = acting_in(reads, output).await?;
+    }
+    Ok(here)
+}
+
+async fn acting_in(reads: &Reads, output: &Output) -> Result<Result<ActingAs, String>, Error> {
     let region = reads.region.clone();
     let asked = tokio::time::timeout(PATIENCE, reads.identity.caller()).await;
     let answer = asked.unwrap_or_else(|_| {
@@ -35,7 +44,11 @@ pub(super) async fn acting_as(
             say(output, &format!("account {account}, region {region}, as {identity}"));
             Ok(Ok(ActingAs { account, identity, region }))
         }
-        Err(error @ (Error::Unauthenticated { .. } | Error::Untrusted { .. })) => Err(error),
+        Err(
+            error @ (Error::Unauthenticated { .. }
+            | Error::Untrusted { .. }
+            | Error::Stranger { .. }),
+        ) => Err(error),
         // Where others cannot be reached either, preflight says so.
         Err(error) => Ok(Err(format!(
             "AWS does not tell whose account this is (region {region}): {error}; whatever it is, it is the one that \

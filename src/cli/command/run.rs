@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 use super::{
     attempts, check,
     found::Found,
+    home::Home,
     marks, preface,
-    witness::{Effort, Witness},
+    witness::{Bounded, Effort, Witness},
 };
 use crate::{
-    action::{Objection, preflight},
+    action::{Objection, Unsettled, settle},
     cli::{
         args::{Format, Global, RunCommand, Simulation},
         exit::{Exit, Failure},
@@ -28,9 +29,9 @@ use crate::{
     cloud,
     journal::{self, Claim, Hold, RunId, holder},
     plan::{Plan, units::format_duration},
-    report,
+    report::{self, Offers, RunView},
     rollout::{ActingAs, Bindings, Command, Event, Mode},
-    runner::{Begin, Ownership, Runner, Signals, WhenAwaiting},
+    runner::{Begin, Clock, Observers, Ownership, Runner, Signals, WhenAwaiting},
 };
 
 /// How much of its own time a simulation may take; see also [`Effort`].
@@ -44,43 +45,54 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let mut signals = listen()?;
-    let (source, params) = check::open(&command.file)?;
+    let opened = check::open(&command.file);
+    let (source, params) = unless_interrupted(&mut signals, UNMARKED, opened).await?;
     let plan = check::read(&source, &params, output)?.plan;
+    // Sessions of roles are named after the run; a simulated one has the simulation's time.
+    let id = (!command.simulation.simulate)
+        .then(|| RunId::new(&plan.name, Clock::system().now(), chance()));
     // Nothing is touched yet, so whoever interrupts need not wait for an answer that may never come.
     let asked = async {
-        let wiring = wire::run(&plan, global, &command.simulation).await?;
+        let wiring = wire::run(&plan, global, &command.simulation, id.as_ref()).await?;
         let acting_as = introduce(&wiring, global, output)
             .await
             .map_err(|error| refused(&plan, &[Objection::from(&error)], output))?;
-        let settled = preflight(&plan, &wiring.cloud.reads)
-            .await
-            .map_err(|objections| refused(&plan, &objections, output))?;
-        Ok::<_, Failure>((wiring, acting_as, settled))
+        match settle(&plan, &wiring.cloud.reads()).await {
+            Ok(settled) => Ok((wiring, acting_as, settled)),
+            // What another run has half done speaks against this one in many ways, and that run is the reason.
+            Err(Unsettled { objections, bindings }) => {
+                let rival = at_work(&wiring, &bindings).await;
+                Err(rival.unwrap_or_else(|| refused(&plan, &objections, output)))
+            }
+        }
     };
-    let (wiring, acting_as, settled) = Box::pin(unless_interrupted(&mut signals, asked)).await?;
+    let (wiring, acting_as, settled) =
+        Box::pin(unless_interrupted(&mut signals, UNMARKED, asked)).await?;
     for warning in acting_as.iter().filter_map(|told| told.as_ref().err()).chain(&settled.warnings)
     {
         output.say("warning", warning);
     }
     let now = wiring.clock.now();
-    let run = RunId::new(&plan.name, now, chance(&wiring));
-    let hold = claim(&wiring, &run, &settled.bindings)?;
+    let run = id.unwrap_or_else(|| RunId::new(&plan.name, now, 0));
+    let hold = claim(&wiring, &run, &settled.bindings).await?;
     let plan = settled.plan;
-    let attempts = attempts::earlier(&plan, wiring.store.as_ref(), output)?;
-    let marks = marks::take(&plan, &wiring, (&run, now), &settled.bindings, global, output);
-    let marks = unless_interrupted(&mut signals, marks).await?;
-    if let Err(error) = wiring.store.create(&run, source.text()) {
+    let attempts = attempts::earlier(&plan, &wiring.store, output).await?;
+    let marks = marks::take(&wiring, (&run, now), &settled.bindings, global, output);
+    let marks = unless_interrupted(&mut signals, MARKING, marks).await?;
+    if let Err(error) = wiring.store.create(&run, source.text()).await {
         marks::release(marks, output).await;
         return Err(error.into());
     }
     let owned = Owned { hold, marks };
     let by = settings::actor();
+    let mut bindings = settled.bindings;
+    bindings.sign(&plan, &run.to_string());
     let begin = Begin::Run(Box::new(Event::RunStarted {
         plan: plan.name.clone(),
         digest: plan.digest.clone(),
         params,
         by,
-        bindings: settled.bindings,
+        bindings,
         found: settled.found,
         excused: settled.excused,
         attempts,
@@ -117,35 +129,49 @@ async fn introduce(
     if wiring.simulated.is_some() {
         return Ok(None);
     }
-    let acting_as = preface::acting_as(&wiring.cloud.reads, output).await?;
+    let acting_as = preface::acting_as(&wiring.cloud.reads(), output).await?;
     preface::journal(global, output);
     Ok(Some(acting_as))
 }
 
-/// A run id needs to differ from those of the same second; in a simulation it is always the same.
-fn chance(wiring: &Wiring) -> u16 {
-    if wiring.simulated.is_some() {
-        return 0;
-    }
+/// A run id needs to differ from those of the same second.
+fn chance() -> u16 {
     let bits = RandomState::new().build_hasher().finish();
     u16::try_from(bits & 0xffff).unwrap_or_default()
 }
 
-fn claim(wiring: &Wiring, run: &RunId, bindings: &Bindings) -> Result<Box<dyn Hold>, Failure> {
+async fn claim(
+    wiring: &Wiring,
+    run: &RunId,
+    bindings: &Bindings,
+) -> Result<Box<dyn Hold>, Failure> {
     let claim = Claim {
         run: run.clone(),
         resources: bindings.resources(),
         holder: holder(&settings::user()),
         at: wiring.clock.now(),
     };
-    wiring.locks.acquire(&claim).map_err(|error| owned(wiring, error))
+    match wiring.locks.acquire(&claim).await {
+        Ok(hold) => Ok(hold),
+        Err(error) => Err(owned(wiring, error).await),
+    }
+}
+
+/// Another run that owns something of this plan, whichever folder it is in.
+async fn at_work(wiring: &Wiring, bindings: &Bindings) -> Option<Failure> {
+    let resources = bindings.resources();
+    let held = wiring.locks.held().await.unwrap_or_default();
+    match held.into_iter().find(|held| resources.contains(&held.info.resource)) {
+        Some(held) => Some(owned(wiring, journal::Error::Owned(Box::new(held))).await),
+        None => marks::at_work(&wiring.cloud.reads(), bindings, wiring.clock.now()).await,
+    }
 }
 
 /// Whoever is refused because of another run should know what that run has left behind.
-fn owned(wiring: &Wiring, error: journal::Error) -> Failure {
+async fn owned(wiring: &Wiring, error: journal::Error) -> Failure {
     let left = match &error {
         journal::Error::Owned(held) => {
-            let journal = wiring.store.begun(&held.info.run).unwrap_or_default();
+            let journal = wiring.store.begun(&held.info.run).await.unwrap_or_default();
             report::traffic(&journal)
         }
         _ => Vec::new(),
@@ -166,11 +192,11 @@ fn refused(plan: &Plan, objections: &[Objection], output: &Output) -> Failure {
         1 => "1 objection".to_owned(),
         n => format!("{n} objections"),
     };
-    Failure {
-        exit: Exit::Refused,
-        error: anyhow!("preflight refuses to run plan {}: {all}; nothing was touched", plan.name),
-        hint: None,
-    }
+    Failure::new(
+        Exit::Refused,
+        anyhow!("preflight refuses to run plan {}: {all}; nothing was touched", plan.name),
+        None,
+    )
 }
 
 /// Takes an unfinished run over, or a promoted one that is to go back.
@@ -182,17 +208,21 @@ pub(super) async fn take_over(
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let simulation = Simulation { simulate: false, scenario: None };
-    let wiring = wire::run(&found.plan, global, &simulation).await?;
+    let home = Home::of(&found.run, &found.journal);
+    let global = &home.within(global)?;
+    let wiring = wire::run(&found.plan, global, &simulation, Some(&found.run)).await?;
     let mut signals = listen()?;
     let introduced = async { Ok::<_, Failure>(introduce(&wiring, global, output).await?) };
-    if let Some(Err(unknown)) = unless_interrupted(&mut signals, introduced).await? {
-        output.say("warning", &unknown);
+    match unless_interrupted(&mut signals, UNTAKEN, introduced).await? {
+        Some(Ok(acting_as)) => home.admit(&acting_as)?,
+        Some(Err(unknown)) => output.say("warning", &unknown),
+        None => {}
     }
     let (run, bindings) = (&found.run, &found.state.bindings);
-    let hold = claim(&wiring, run, bindings)?;
+    let hold = claim(&wiring, run, bindings).await?;
     let since = found.journal.first().map_or_else(|| wiring.clock.now(), |first| first.at);
-    let marks = marks::take(&found.plan, &wiring, (run, since), bindings, global, output);
-    let marks = unless_interrupted(&mut signals, marks).await?;
+    let marks = marks::take(&wiring, (run, since), bindings, global, output);
+    let marks = unless_interrupted(&mut signals, MARKING, marks).await?;
     let owned = Owned { hold, marks };
     let begin = Begin::TakeOver { by: settings::actor(), then };
     drive(&found.plan, &wiring, found.run.clone(), owned, (begin, signals), leave, output).await
@@ -200,37 +230,45 @@ pub(super) async fn take_over(
 
 fn never_ending(took: Duration, looks: u64, why: &str) -> Failure {
     let took = format_duration(Duration::from_secs(took.as_secs()));
-    Failure {
-        exit: Exit::Held,
-        error: anyhow!(
+    Failure::new(
+        Exit::Held,
+        anyhow!(
             "after {took} of its own time, in which it looked {looks} times, the simulated run still goes on: {why}"
         ),
-        hint: Some(format!(
+        Some(format!(
             "a simulation is given up after {} of its own time, a million looks, or two minutes of yours; shorten the \
              longest `pause` or `bake`, by parameters perhaps, or look less often (`every`)",
             format_duration(LONGEST_STORY)
         )),
-    }
+    )
 }
 
 fn listen() -> Result<Signals, Failure> {
     Ok(Signals::of_process(files::at_hangup()).context("cannot listen for signals")?)
 }
 
+/// What is said to whoever interrupts before a run has written anything, while it writes its marks, and before somebody
+/// else's run is taken over: before what it was, and a hint.
+const UNMARKED: (&str, &str) = ("anything was changed", "the same command begins anew");
+const MARKING: (&str, &str) = (
+    "anything was changed",
+    "the same command begins anew; marks it may have left in AWS are stale after three minutes",
+);
+const UNTAKEN: (&str, &str) = ("the run was taken over", "the same command begins anew");
+
 /// What comes before a runner has anything to journal ends at once when somebody asks for it.
 async fn unless_interrupted<T>(
     signals: &mut Signals,
+    (before, hint): (&str, &str),
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     tokio::select! {
         biased;
-        signal = signals.next() => Err(Failure {
-            exit: Exit::by(signal),
-            error: anyhow!("interrupted by {signal} before anything was changed"),
-            hint: Some(
-                "the same command begins anew; marks it may have left in AWS are stale after three minutes".to_owned(),
-            ),
-        }),
+        signal = signals.next() => Err(Failure::new(
+            Exit::by(signal),
+            anyhow!("interrupted by {signal} before {before}"),
+            Some(hint.to_owned()),
+        )),
         done = work => done,
     }
 }
@@ -246,11 +284,12 @@ async fn drive(
 ) -> Result<Exit, Failure> {
     let before = match &begin {
         Begin::Run(_) => Vec::new(),
-        Begin::TakeOver { .. } => wiring.store.load(&run)?,
+        Begin::TakeOver { .. } => wiring.store.load(&run).await?,
     };
     let Owned { hold, marks } = owned;
+    let plan = Arc::new(plan.clone());
     let runner = Runner {
-        plan: Arc::new(plan.clone()),
+        plan: plan.clone(),
         run: run.clone(),
         store: wiring.store.clone(),
         hold,
@@ -261,31 +300,38 @@ async fn drive(
     };
     let (notices, told) = mpsc::unbounded_channel();
     let beating = marks.beat(notices);
-    let mut witness = Witness::new(plan, output, &before, told);
+    // What is simulated leaves no journal behind.
+    let offers = if wiring.simulated.is_some() { Offers::Nothing } else { output.offers() };
+    let mut observers = Observers::default();
+    observers.add("the terminal", Witness::new(&plan, output, (&before, &offers), told));
     if let Some(simulated) = &wiring.simulated {
         let (operators, plan, run) = (simulated.operators.clone(), plan.clone(), run.clone());
         let (store, clock) = (wiring.store.clone(), wiring.clock.clone());
-        tokio::spawn(async move { operators.speak(&plan, &run, store.as_ref(), clock).await });
+        tokio::spawn(async move { operators.speak(&plan, &run, &store, clock).await });
     }
     let is_story = wiring.simulated.is_some();
     let effort = Effort::new();
     let spent = Arc::clone(&effort.spent);
-    if is_story {
-        witness = witness.bounded(effort);
-    }
+    let mut watched = Bounded { observers, effort: is_story.then_some(effort) };
     let begun_at = wiring.clock.undisturbed();
     let driven = tokio::select! {
         biased;
-        driven = runner.drive(begin, &mut signals, &mut witness) => Some(driven),
+        driven = runner.drive(begin, &mut signals, &mut watched) => Some(driven),
         () = wiring.clock.sleep(LONGEST_STORY), if is_story => None,
         () = spent.notified(), if is_story => None,
     };
-    let Some(driven) = driven else {
-        let why = witness.view(wiring.clock.now()).why.join("; ");
-        let took = wiring.clock.undisturbed().since(begun_at);
-        return Err(never_ending(took, witness.looks(), &why));
+    let (looks, told_at) = (watched.looks(), wiring.clock.now());
+    for left in watched.observers.end().await {
+        output.say("note", &left);
+    }
+    let view = async || -> Result<RunView, Failure> {
+        let journal = wiring.store.load(&run).await?;
+        Ok(RunView::of(&plan, &journal, told_at).offering(&offers))
     };
-    let view = witness.view(wiring.clock.now());
+    let Some(driven) = driven else {
+        let took = wiring.clock.undisturbed().since(begun_at);
+        return Err(never_ending(took, looks, &view().await?.why.join("; ")));
+    };
     let ended = matches!(&driven, Ok((state, _)) if matches!(state.mode, Mode::Ended(_)));
     // A beat under way may hang. A run that has not ended leaves its marks anyway, and whoever interrupts need not wait.
     let marks = if ended {
@@ -298,8 +344,8 @@ async fn drive(
         tokio::time::timeout(LAST_BEAT, beating.end()).await.ok().flatten()
     };
     let (state, _) = driven?;
-    output.progress(None);
     if output.format == Format::Text {
+        let view = view().await?;
         output.page(&format!("\n{}", report::ending(&view, output.style).trim_end()));
     }
     // A run that is held or interrupted goes on owning what it may have left half changed.
@@ -313,7 +359,7 @@ async fn drive(
                 () = marks::release(marks, output) => {}
             }
         }
-        runner.hold.release()?;
+        runner.hold.release().await?;
     }
     Ok(Exit::of(&state))
 }

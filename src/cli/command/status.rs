@@ -12,14 +12,18 @@ use crate::{
     rollout::Command,
 };
 
-pub(super) fn status(name: &RunName, global: &Global, output: &Output) -> Result<Exit, Failure> {
-    let found = Found::find(name, global)?;
-    let view = found.view(output);
+pub(super) async fn status(
+    name: &RunName,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let found = Found::find(name, global).await?;
+    let view = found.view(output).await;
     match output.format {
         Format::Json => output.json(&view),
         Format::Text => {
             output.page(report::status(&view, output.style).trim_end());
-            for message in requests::<Command>(found.files.as_ref(), &found.run)? {
+            for message in requests::<Command>(&found.store, &found.run).await? {
                 if let Ok(request) = message.request {
                     let what = request.command.name();
                     output.line(&format!("waiting in the inbox: {what} by {}", request.by));

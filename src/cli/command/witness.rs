@@ -8,21 +8,29 @@ use crate::{
     cli::{args::Format, output::Output},
     journal::Envelope,
     plan::Plan,
-    report::{RunFold, RunView, Timeline, progress},
-    rollout::{State, Timestamp},
-    runner::{Clock, Observer},
+    report::{Offers, RunFold, Timeline, progress},
+    rollout::Timestamp,
+    runner::{Clock, Observer, Observers},
 };
 
-pub(super) struct Witness<'a> {
-    plan: &'a Plan,
-    output: &'a mut Output,
+/// The terminal, as one of the run's observers.
+pub(super) struct Witness {
+    plan: Arc<Plan>,
+    output: Output,
     timeline: Timeline,
     fold: RunFold,
+    offers: Offers,
     /// Notes that were given: each is true until something else is told, and is not repeated at every look.
     noted: BTreeSet<String>,
     /// What goes on beside the loop.
     told: UnboundedReceiver<String>,
-    effort: Option<Effort>,
+}
+
+/// Whoever watches a simulation, which may be given up.
+pub(super) struct Bounded {
+    pub(super) observers: Observers,
+    /// Nobody bounds a run in the real cloud.
+    pub(super) effort: Option<Effort>,
 }
 
 /// What a simulation may take of the machine, whatever its plan: virtual time costs nothing, looking does. Whoever waits
@@ -56,28 +64,69 @@ impl Effort {
     }
 }
 
-impl<'a> Witness<'a> {
+impl Witness {
     /// Events that happened before this process are remembered, and not shown again.
     pub(super) fn new(
-        plan: &'a Plan,
-        output: &'a mut Output,
-        before: &[Envelope],
+        plan: &Arc<Plan>,
+        output: &Output,
+        (before, offers): (&[Envelope], &Offers),
         told: UnboundedReceiver<String>,
     ) -> Self {
-        let mut timeline = Timeline::new(plan, output.style).within(output.width());
+        let timeline = Timeline::new(plan, output.style);
+        let mut timeline = timeline.within(output.width()).offering(offers.clone());
         let mut fold = RunFold::default();
         for envelope in before {
             timeline.lines(envelope);
             fold.take(envelope);
         }
-        Self { plan, output, timeline, fold, noted: BTreeSet::new(), told, effort: None }
+        let (plan, output, offers) = (plan.clone(), output.clone(), offers.clone());
+        Self { plan, output, timeline, fold, offers, noted: BTreeSet::new(), told }
     }
 
-    /// A simulation is watched, too.
-    pub(super) fn bounded(self, effort: Effort) -> Self {
-        Self { effort: Some(effort), ..self }
+    fn show_progress(&mut self, now: Timestamp) {
+        if self.output.shows_progress() {
+            let line = progress(&self.fold.view(&self.plan, now).offering(&self.offers));
+            self.output.progress(line);
+        }
+    }
+}
+
+impl Observer for Witness {
+    fn event(&mut self, envelope: &Envelope) {
+        match self.output.format {
+            Format::Json => self.output.json(envelope),
+            Format::Text => {
+                for line in self.timeline.lines(envelope) {
+                    self.output.page(&line);
+                }
+            }
+        }
+        self.fold.take(envelope);
+        self.show_progress(envelope.at);
     }
 
+    fn notice(&mut self, words: &str) {
+        if self.noted.insert(words.to_owned()) {
+            self.output.say("note", words);
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        while let Ok(words) = self.told.try_recv() {
+            self.notice(&words);
+        }
+        self.show_progress(now);
+    }
+}
+
+/// The line at the bottom goes with whoever draws it.
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.output.progress(None);
+    }
+}
+
+impl Bounded {
     /// How often it was looked.
     pub(super) fn looks(&self) -> u64 {
         self.effort.as_ref().map_or(0, |effort| effort.looks)
@@ -88,46 +137,21 @@ impl<'a> Witness<'a> {
             effort.look();
         }
     }
-
-    pub(super) fn view(&self, now: Timestamp) -> RunView {
-        self.fold.view(self.plan, now)
-    }
-
-    fn show_progress(&mut self, now: Timestamp) {
-        if self.output.shows_progress() {
-            let line = progress(&self.view(now));
-            self.output.progress(line);
-        }
-    }
 }
 
-impl Observer for Witness<'_> {
-    fn event(&mut self, envelope: &Envelope, _state: &State) {
-        match self.output.format {
-            Format::Json => self.output.json(envelope),
-            Format::Text => {
-                for line in self.timeline.lines(envelope) {
-                    self.output.page(&line);
-                }
-            }
-        }
-        self.fold.take(envelope);
+impl Observer for Bounded {
+    fn event(&mut self, envelope: &Envelope) {
         self.look();
-        self.show_progress(envelope.at);
+        self.observers.event(envelope);
     }
 
     fn notice(&mut self, words: &str) {
-        if self.noted.insert(words.to_owned()) {
-            self.output.say("note", words);
-        }
+        self.observers.notice(words);
     }
 
-    fn tick(&mut self, _state: &State, now: Timestamp) {
-        while let Ok(words) = self.told.try_recv() {
-            self.notice(&words);
-        }
+    fn tick(&mut self, now: Timestamp) {
         self.look();
-        self.show_progress(now);
+        self.observers.tick(now);
     }
 }
 

@@ -14,13 +14,12 @@ use std::{
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{
-    chain::{self, Link},
-    *,
-};
+use super::*;
 use crate::{
     journal::{
         Claim, Envelope, Error, Hold, Liveness, Locks, Looks, MOST_WAITING, RunId, Seq, Store,
+        chain::{self, Link},
+        contract::wait_for,
     },
     rollout::{Actor, Event, Timestamp},
 };
@@ -38,10 +37,14 @@ fn envelope(seq: u64) -> Envelope {
 fn journal() -> (TempDir, Files) {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::new(folder.path());
-    files.create(&run(), "tidegate: 1").unwrap();
-    files.append(&envelope(1)).unwrap();
-    files.append(&envelope(2)).unwrap();
+    wait_for(store(&files).create(&run(), "tidegate: 1")).unwrap();
+    wait_for(store(&files).append(&envelope(1))).unwrap();
+    wait_for(store(&files).append(&envelope(2))).unwrap();
     (folder, files)
+}
+
+fn store(files: &Files) -> Store {
+    Store::new(files.clone())
 }
 
 fn claim() -> Claim {
@@ -69,9 +72,9 @@ proptest! {
             fs::hard_link(events.join(".tmp-Xy12ab"), events.join("000003.json")).unwrap();
         }
         let expected = if linked { 3 } else { 2 };
-        prop_assert_eq!(files.load(&run()).unwrap().len(), expected);
-        files.append(&envelope(expected as u64 + 1)).unwrap();
-        prop_assert_eq!(files.load(&run()).unwrap().len(), expected + 1);
+        prop_assert_eq!(wait_for(store(&files).load(&run())).unwrap().len(), expected);
+        wait_for(store(&files).append(&envelope(expected as u64 + 1))).unwrap();
+        prop_assert_eq!(wait_for(store(&files).load(&run())).unwrap().len(), expected + 1);
     }
 
     #[test]
@@ -80,7 +83,7 @@ proptest! {
         let is_event = name.strip_suffix(".json").is_some_and(|n| n.len() >= 6 && n.parse::<u64>().is_ok());
         prop_assume!(!is_event && name != "." && name != "..");
         fs::write(files.folder(&run()).join("events").join(name), "{").unwrap();
-        prop_assert_eq!(files.load(&run()).unwrap().len(), 2);
+        prop_assert_eq!(wait_for(store(&files).load(&run())).unwrap().len(), 2);
     }
 }
 
@@ -100,10 +103,10 @@ fn an_event_is_one_line_under_its_number() {
 fn a_journal_changed_from_outside_is_refused_by_naming_the_file() {
     let (_folder, files) = journal();
     let events = files.folder(&run()).join("events");
-    files.append(&envelope(3)).unwrap();
+    wait_for(store(&files).append(&envelope(3))).unwrap();
     let damaged = |damage: &dyn Fn()| {
         damage();
-        let error = files.load(&run()).unwrap_err().to_string();
+        let error = wait_for(store(&files).load(&run())).unwrap_err().to_string();
         assert!(error.contains("events/000002.json"), "{error}");
         error
     };
@@ -122,28 +125,45 @@ fn a_journal_changed_from_outside_is_refused_by_naming_the_file() {
 #[test]
 fn a_changed_digit_is_found_before_it_is_restored_and_old_journals_are_read() {
     let (_folder, files) = journal();
-    files.append(&envelope(3)).unwrap();
+    wait_for(store(&files).append(&envelope(3))).unwrap();
     let path = files.folder(&run()).join("events/000002.json");
     let written = fs::read_to_string(&path).unwrap();
     let unlike = written.replace("\"at\":0", "\"at\":7");
     assert_ne!(unlike, written);
     fs::write(&path, &unlike).unwrap();
-    let error = files.load(&run()).unwrap_err().to_string();
+    let error = wait_for(store(&files).load(&run())).unwrap_err().to_string();
     assert!(error.contains("000002.json") && error.contains("was changed after"), "{error}");
     let (content, _) = written.rsplit_once(",\"chain\"").unwrap();
     fs::write(&path, format!("{content}}}\n")).unwrap();
-    assert!(files.load(&run()).is_err(), "a digest that was taken away is missed");
+    assert!(
+        wait_for(store(&files).load(&run())).is_err(),
+        "a digest that was taken away is missed"
+    );
     let first = files.folder(&run()).join("events/000001.json");
-    for path in [&first, &path] {
-        let text = fs::read_to_string(path).unwrap();
-        let content = text.trim_end().rsplit_once(",\"chain\"").map_or(text.trim_end(), |(c, _)| c);
-        fs::write(path, content.trim_end_matches('}').to_owned() + "}}\n").unwrap();
-    }
+    let in_format = |format: &str| {
+        for path in [&first, &path] {
+            let text = fs::read_to_string(path).unwrap();
+            let text = text.trim_end();
+            let content = text.rsplit_once(",\"chain\"").map_or(text, |(content, _)| content);
+            let content = content.trim_end_matches('}').replace("\"format\":2", format);
+            fs::write(path, content + "}}\n").unwrap();
+        }
+    };
     fs::remove_file(files.folder(&run()).join("events/000003.json")).unwrap();
-    assert_eq!(files.load(&run()).unwrap().len(), 2, "written before there were chains");
-    files.append(&envelope(3)).unwrap();
-    files.append(&envelope(4)).unwrap();
-    assert_eq!(files.load(&run()).unwrap().len(), 4);
+    in_format("\"format\":2");
+    assert!(
+        wait_for(store(&files).load(&run())).is_err(),
+        "this format has had chains from its first event on"
+    );
+    in_format("\"format\":1");
+    assert_eq!(
+        wait_for(store(&files).load(&run())).unwrap().len(),
+        2,
+        "written before there were chains"
+    );
+    wait_for(store(&files).append(&envelope(3))).unwrap();
+    wait_for(store(&files).append(&envelope(4))).unwrap();
+    assert_eq!(wait_for(store(&files).load(&run())).unwrap().len(), 4);
 }
 
 #[test]
@@ -155,28 +175,28 @@ fn what_is_no_plain_file_is_not_opened() {
     for (make, what) in [(&pipe as &dyn Fn(&std::path::Path), "a pipe"), (&device, "a link")] {
         let (folder, files) = journal();
         make(&files.folder(&run()).join("inbox/000001-ab.json"));
-        let waiting = files.waiting(&run()).unwrap();
+        let waiting = wait_for(store(&files).waiting(&run())).unwrap();
         let words = waiting[0].content.as_ref().unwrap_err();
         assert!(words.contains(what) && words.contains("not a plain file"), "{words}");
-        files.discard(&run(), &waiting[0].ticket).unwrap();
-        assert_eq!(files.waiting(&run()).unwrap(), []);
+        wait_for(store(&files).discard(&run(), &waiting[0].ticket)).unwrap();
+        assert_eq!(wait_for(store(&files).waiting(&run())).unwrap(), []);
         make(&files.folder(&run()).join("events/000003.json"));
-        let error = files.load(&run()).unwrap_err().to_string();
+        let error = wait_for(store(&files).load(&run())).unwrap_err().to_string();
         assert!(error.contains("000003.json") && error.contains(what), "{error}");
         fs::create_dir(folder.path().join("locks")).unwrap();
         make(&folder.path().join("locks/.guard"));
-        assert!(files.acquire(&claim()).err().unwrap().to_string().contains(what));
-        assert!(files.held().err().unwrap().to_string().contains(what), "nor to look");
+        assert!(wait_for(files.acquire(&claim())).err().unwrap().to_string().contains(what));
+        assert!(wait_for(files.held()).err().unwrap().to_string().contains(what), "nor to look");
     }
     let (_folder, files) = journal();
     fs::create_dir_all(files.folder(&run()).join("inbox/000001-ab.json/x")).unwrap();
-    let waiting = files.waiting(&run()).unwrap();
+    let waiting = wait_for(store(&files).waiting(&run())).unwrap();
     assert!(waiting[0].content.as_ref().unwrap_err().contains("a folder"));
-    files.discard(&run(), &waiting[0].ticket).unwrap();
-    assert_eq!(files.waiting(&run()).unwrap(), []);
+    wait_for(store(&files).discard(&run(), &waiting[0].ticket)).unwrap();
+    assert_eq!(wait_for(store(&files).waiting(&run())).unwrap(), []);
     let large = fs::File::create(files.folder(&run()).join("events/000003.json")).unwrap();
     large.set_len(400 * 1024 * 1024).unwrap();
-    let error = files.load(&run()).unwrap_err().to_string();
+    let error = wait_for(store(&files).load(&run())).unwrap_err().to_string();
     assert!(error.contains("larger than"), "{error}");
 }
 
@@ -187,12 +207,12 @@ fn a_full_inbox_is_read_in_batches() {
     for number in 1..=20_000 {
         fs::write(inbox.join(format!("{number:06}-pause.json")), "{}").unwrap();
     }
-    let waiting = files.waiting(&run()).unwrap();
+    let waiting = wait_for(store(&files).waiting(&run())).unwrap();
     assert_eq!(waiting.len(), MOST_WAITING);
     assert_eq!(waiting[0].ticket.to_string(), "000001-pause");
-    let last = files.put(&run(), "abort", &serde_json::json!({})).unwrap();
+    let last = wait_for(store(&files).put(&run(), "abort", &serde_json::json!({}))).unwrap();
     assert_eq!(last.to_string(), "020001-abort");
-    assert!(files.is_waiting(&run(), &last).unwrap());
+    assert!(wait_for(store(&files).is_waiting(&run(), &last)).unwrap());
 }
 
 #[test]
@@ -211,11 +231,11 @@ fn what_is_made_is_its_users_alone() {
     }
     let folder = tempfile::tempdir().unwrap();
     let files = Files::new(folder.path().join("journal"));
-    files.create(&run(), "tidegate: 1").unwrap();
-    files.append(&envelope(1)).unwrap();
-    files.put(&run(), "abort", &serde_json::json!({})).unwrap();
-    let hold = files.acquire(&claim()).unwrap();
-    hold.beat(Timestamp::from_millis(1)).unwrap();
+    wait_for(store(&files).create(&run(), "tidegate: 1")).unwrap();
+    wait_for(store(&files).append(&envelope(1))).unwrap();
+    wait_for(store(&files).put(&run(), "abort", &serde_json::json!({}))).unwrap();
+    let hold = wait_for(files.acquire(&claim())).unwrap();
+    wait_for(hold.beat(Timestamp::from_millis(1))).unwrap();
     let mut found = Vec::new();
     modes(folder.path(), &mut found);
     assert!(found.len() > 10, "{found:?}");
@@ -231,8 +251,8 @@ fn folders_from_before_are_taken_from_others_once_and_the_users_own_are_left() {
 
     let folder = tempfile::tempdir().unwrap();
     let files = Files::new(folder.path());
-    files.create(&run(), "tidegate: 1").unwrap();
-    drop(files.acquire(&claim()).unwrap());
+    wait_for(store(&files).create(&run(), "tidegate: 1")).unwrap();
+    drop(wait_for(files.acquire(&claim())).unwrap());
     let runs = folder.path().join("runs");
     for path in [folder.path(), &runs] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -249,9 +269,9 @@ fn folders_from_before_are_taken_from_others_once_and_the_users_own_are_left() {
 fn looking_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::new(folder.path().join("journal"));
-    assert_eq!(files.runs().unwrap(), []);
-    assert_eq!(files.held().unwrap(), []);
-    assert!(files.load(&run()).is_err());
+    assert_eq!(wait_for(store(&files).runs()).unwrap(), []);
+    assert_eq!(wait_for(files.held()).unwrap(), []);
+    assert!(wait_for(store(&files).load(&run())).is_err());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -260,35 +280,35 @@ fn a_damaged_message_is_shown_and_can_be_discarded() {
     let (_folder, files) = journal();
     fs::write(files.folder(&run()).join("inbox/000001-ab.json"), "{\"comm").unwrap();
     fs::write(files.folder(&run()).join("inbox/.tmp-zz"), "{\"comm").unwrap();
-    let waiting = files.waiting(&run()).unwrap();
+    let waiting = wait_for(store(&files).waiting(&run())).unwrap();
     assert_eq!(waiting.len(), 1);
     assert!(waiting[0].content.as_ref().unwrap_err().contains("EOF"));
-    files.discard(&run(), &waiting[0].ticket).unwrap();
-    assert_eq!(files.waiting(&run()).unwrap(), []);
+    wait_for(store(&files).discard(&run(), &waiting[0].ticket)).unwrap();
+    assert_eq!(wait_for(store(&files).waiting(&run())).unwrap(), []);
 }
 
 #[test]
 fn a_lock_whose_files_were_removed_or_rewritten_is_lost() {
     for suffix in ["json", "lock"] {
         let (folder, files) = journal();
-        let hold = files.acquire(&claim()).unwrap();
+        let hold = wait_for(files.acquire(&claim())).unwrap();
         for file in fs::read_dir(folder.path().join("locks")).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_some_and(|e| e == suffix) {
                 fs::remove_file(path).unwrap();
             }
         }
-        let lost = hold.still_ours().unwrap_err();
+        let lost = wait_for(hold.still_ours()).unwrap_err();
         assert!(lost.is_fence() && lost.to_string().ends_with("its file was removed"), "{lost}");
     }
     let (folder, files) = journal();
-    let hold = files.acquire(&claim()).unwrap();
+    let hold = wait_for(files.acquire(&claim())).unwrap();
     fs::remove_dir_all(folder.path().join("locks")).unwrap();
     let heir: Box<dyn Hold> =
-        files.acquire(&Claim { holder: "bob@host pid 2".to_owned(), ..claim() }).unwrap();
-    let lost = hold.beat(Timestamp::from_millis(1)).unwrap_err().to_string();
+        wait_for(files.acquire(&Claim { holder: "bob@host pid 2".to_owned(), ..claim() })).unwrap();
+    let lost = wait_for(hold.beat(Timestamp::from_millis(1))).unwrap_err().to_string();
     assert!(lost.ends_with("run checkout-20260131-154502-0001 has it (bob@host pid 2)"), "{lost}");
-    heir.still_ours().unwrap();
+    wait_for(heir.still_ours()).unwrap();
 }
 
 /// Not a test: the other process of the test below, which finds its folder in the environment.
@@ -296,7 +316,7 @@ fn a_lock_whose_files_were_removed_or_rewritten_is_lost() {
 #[ignore = "is run by a_killed_holder_is_known_to_be_gone_at_once"]
 fn hold_a_lock_until_killed() {
     let Ok(folder) = std::env::var("TIDEGATE_TEST_FOLDER") else { return };
-    let _hold = Files::new(folder).acquire(&claim()).unwrap();
+    let _hold = wait_for(Files::new(folder).acquire(&claim())).unwrap();
     println!("holding");
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
@@ -315,22 +335,22 @@ fn a_killed_holder_is_known_to_be_gone_at_once() {
     let mut lines = BufReader::new(other.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("holding")));
     let stranger = Claim { run: "other-run".parse().unwrap(), ..claim() };
-    let alive = files.acquire(&stranger).err().unwrap().to_string();
+    let alive = wait_for(files.acquire(&stranger)).err().unwrap().to_string();
     assert!(alive.ends_with("which ann@host pid 1 is running"), "{alive}");
 
     other.kill().unwrap();
     other.wait().unwrap();
-    let Err(Error::Owned(held)) = files.acquire(&stranger) else { panic!("not refused") };
+    let Err(Error::Owned(held)) = wait_for(files.acquire(&stranger)) else { panic!("not refused") };
     assert!(held.to_string().contains("its process (ann@host pid 1) is gone"), "{held}");
-    files.acquire(&claim()).unwrap().still_ours().unwrap();
+    wait_for(wait_for(files.acquire(&claim())).unwrap().still_ours()).unwrap();
 }
 
 #[test]
 fn who_drives_a_run_is_told_to_whoever_may_only_read() {
     let (folder, files) = journal();
-    assert_eq!(files.driver(&run()).unwrap(), None, "nothing was ever locked");
-    let hold = files.acquire(&claim()).unwrap();
-    let liveness = || files.driver(&run()).unwrap().unwrap().liveness;
+    assert_eq!(wait_for(files.driver(&run())).unwrap(), None, "nothing was ever locked");
+    let hold = wait_for(files.acquire(&claim())).unwrap();
+    let liveness = || wait_for(files.driver(&run())).unwrap().unwrap().liveness;
     assert_eq!(liveness(), Liveness::Alive);
     drop(hold);
     assert_eq!(liveness(), Liveness::Gone);
@@ -345,33 +365,50 @@ fn who_drives_a_run_is_told_to_whoever_may_only_read() {
     }
     let before = names();
     assert_eq!(liveness(), Liveness::Gone);
-    assert_eq!(files.held().unwrap().len(), 2);
+    assert_eq!(wait_for(files.held()).unwrap().len(), 2);
     assert_eq!(names(), before, "looking makes no files");
 }
 
 #[test]
 fn what_was_read_last_is_noted_beside_the_events_and_may_be_damaged() {
     let (_folder, files) = journal();
-    assert_eq!(files.noted(&run()), None);
-    let looks = Looks { at: Timestamp::from_millis(5), readings: Vec::new() };
-    files.note(&run(), &Looks::default()).unwrap();
-    files.note(&run(), &looks).unwrap();
-    assert_eq!(files.noted(&run()), Some(looks));
+    assert_eq!(wait_for(store(&files).noted(&run())), None);
+    let looks = Looks { at: Timestamp::from_millis(5), ..Looks::default() };
+    wait_for(store(&files).note(&run(), &Looks::default())).unwrap();
+    wait_for(store(&files).note(&run(), &looks)).unwrap();
+    assert_eq!(wait_for(store(&files).noted(&run())), Some(looks));
     fs::write(files.folder(&run()).join("looks.json"), "{").unwrap();
-    assert_eq!(files.noted(&run()), None);
+    assert_eq!(wait_for(store(&files).noted(&run())), None);
+}
+
+#[test]
+fn a_lost_tail_is_found_by_how_many_events_were_noted() {
+    let (_folder, files) = journal();
+    let whole = || wait_for(store(&files).load_whole(&run()));
+    assert_eq!(whole().unwrap().len(), 2, "nothing was noted");
+    let looks = Looks { events: 2, ..Looks::default() };
+    wait_for(store(&files).note(&run(), &looks)).unwrap();
+    assert_eq!(whole().unwrap().len(), 2);
+    wait_for(store(&files).append(&envelope(3))).unwrap();
+    assert_eq!(whole().unwrap().len(), 3, "more than was noted");
+    for place in [2, 3] {
+        fs::remove_file(files.folder(&run()).join(format!("events/00000{place}.json"))).unwrap();
+    }
+    let lost = whole().unwrap_err().to_string();
+    assert!(lost.contains("ends with event 1, and 2 were written"), "{lost}");
 }
 
 #[test]
 fn what_can_be_read_of_a_damaged_journal_is_what_comes_before_the_damage() {
     let (_folder, files) = journal();
     fs::write(files.folder(&run()).join("events/000002.json"), "{").unwrap();
-    assert_eq!(files.begun(&run()).unwrap(), [envelope(1)]);
+    assert_eq!(wait_for(store(&files).begun(&run())).unwrap(), [envelope(1)]);
 }
 
 #[test]
 fn a_lost_plan_is_told_as_that() {
     let (_folder, files) = journal();
     fs::remove_file(files.folder(&run()).join("plan.yaml")).unwrap();
-    let lost = files.plan(&run()).unwrap_err().to_string();
+    let lost = wait_for(store(&files).plan(&run())).unwrap_err().to_string();
     assert!(lost.starts_with("the plan of run checkout-20260131-154502-0001 is lost: "), "{lost}");
 }

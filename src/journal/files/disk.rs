@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the module the journal's files belong to")]
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, FileType},
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -16,7 +16,7 @@ use std::{
 use rustix::fs::{FlockOperation, OFlags};
 use tempfile::NamedTempFile;
 
-use crate::journal::Error;
+use crate::journal::{Created, Error};
 
 /// Files that are being written have names that begin like this; whatever a crash left of them is ignored.
 const TEMPORARY: &str = ".tmp-";
@@ -33,13 +33,6 @@ const FOLDER_MODE: u32 = 0o700;
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::Io { operation, path, source }
-}
-
-/// What came of creating something that must not exist yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Created {
-    Now,
-    ExistsAlready,
 }
 
 /// Makes a directory and all above it, and sees to it that they are still there after a power cut.
@@ -112,7 +105,7 @@ fn write_aside(path: &Path, content: &str) -> Result<NamedTempFile, Error> {
     let mode = fs::Permissions::from_mode(FILE_MODE);
     file.as_file().set_permissions(mode).map_err(failed("create", path))?;
     #[cfg(test)]
-    room::take(content.len()).map_err(failed("write", path))?;
+    room::take(path, content.len()).map_err(failed("write", path))?;
     file.write_all(content.as_bytes()).map_err(failed("write", path))?;
     file.as_file().sync_all().map_err(failed("sync", path))?;
     Ok(file)
@@ -161,7 +154,13 @@ fn check_plain(path: &Path, found: &fs::Metadata) -> Result<(), Error> {
     if kind.is_file() {
         return Ok(());
     }
-    let what = if kind.is_dir() {
+    Err(not_ours(path, format!("it is {}, not a plain file", in_words(kind))))
+}
+
+fn in_words(kind: FileType) -> &'static str {
+    if kind.is_file() {
+        "a plain file"
+    } else if kind.is_dir() {
         "a folder"
     } else if kind.is_symlink() {
         "a link"
@@ -171,13 +170,28 @@ fn check_plain(path: &Path, found: &fs::Metadata) -> Result<(), Error> {
         "a socket"
     } else {
         "a device"
-    };
-    Err(not_ours(path, format!("it is {what}, not a plain file")))
+    }
 }
 
-/// Whether there is anything under this name.
-pub(super) fn exists(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
+/// What stands where a folder is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Itself, or behind a link.
+    Folder,
+    Nothing,
+    DeadLink,
+    Other(&'static str),
+}
+
+pub(super) fn kind(path: &Path) -> Kind {
+    match (fs::metadata(path), fs::symlink_metadata(path)) {
+        (Ok(found), _) if found.is_dir() => Kind::Folder,
+        (Ok(found), _) => Kind::Other(in_words(found.file_type())),
+        (Err(_), Ok(found)) if found.file_type().is_symlink() => Kind::DeadLink,
+        // What may not be looked at is told by whoever lists it.
+        (Err(error), _) if error.kind() != ErrorKind::NotFound => Kind::Folder,
+        (Err(_), _) => Kind::Nothing,
+    }
 }
 
 /// The names of what is in a directory, sorted, without temporary files; none when there is no such directory.
@@ -209,43 +223,66 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Writes, and once more when that fails for want of room that the reserve can give.
+pub(super) fn within_reserve<T>(
+    reserve: &Path,
+    write: impl Fn() -> Result<T, Error>,
+) -> Result<T, Error> {
+    match write() {
+        Err(error) if error.is_out_of_space() && reserve.is_file() => {
+            remove(reserve)?;
+            write()
+        }
+        other => other,
+    }
+}
+
 fn set_aside(path: &Path) -> Result<(), Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!("{TEMPORARY}{name}"));
     fs::rename(path, aside).map_err(failed("set aside", path))
 }
 
-/// For tests: a disk with so much room, for what this thread writes.
+/// For tests: a disk with so much room, for what is written below a folder.
 #[cfg(test)]
 pub(super) mod room {
-    use std::{cell::Cell, fs, io, path::Path};
+    use std::{
+        collections::BTreeMap,
+        fs, io,
+        path::{Path, PathBuf},
+        sync::Mutex,
+    };
 
     const BLOCK: usize = 4096;
 
-    thread_local! {
-        static BLOCKS: Cell<Option<usize>> = const { Cell::new(None) };
+    static BLOCKS: Mutex<BTreeMap<PathBuf, usize>> = Mutex::new(BTreeMap::new());
+
+    pub(in crate::journal::files) fn leave(folder: &Path, bytes: usize) {
+        BLOCKS.lock().unwrap().insert(folder.to_owned(), bytes / BLOCK);
     }
 
-    pub(in crate::journal::files) fn leave(bytes: usize) {
-        BLOCKS.set(Some(bytes / BLOCK));
+    pub(in crate::journal::files) fn left(folder: &Path) -> usize {
+        BLOCKS.lock().unwrap().get(folder).copied().unwrap_or_default() * BLOCK
     }
 
-    pub(in crate::journal::files) fn left() -> usize {
-        BLOCKS.get().unwrap_or_default() * BLOCK
+    /// Changes what is left for a path, where that is bounded.
+    fn change(path: &Path, change: impl Fn(usize) -> Option<usize>) -> Option<()> {
+        let mut all = BLOCKS.lock().unwrap();
+        let bounded = all.iter_mut().find(|(folder, _)| path.starts_with(folder));
+        let Some((_, left)) = bounded else { return Some(()) };
+        *left = change(*left)?;
+        Some(())
     }
 
-    pub(super) fn take(bytes: usize) -> io::Result<()> {
-        let Some(left) = BLOCKS.get() else { return Ok(()) };
-        let left = left.checked_sub(bytes.div_ceil(BLOCK));
-        let left = left.ok_or_else(|| io::Error::from(rustix::io::Errno::NOSPC))?;
-        BLOCKS.set(Some(left));
-        Ok(())
+    pub(super) fn take(path: &Path, bytes: usize) -> io::Result<()> {
+        change(path, |left| left.checked_sub(bytes.div_ceil(BLOCK)))
+            .ok_or_else(|| io::Error::from(rustix::io::Errno::NOSPC))
     }
 
     pub(super) fn give(path: &Path) {
         let freed = fs::metadata(path).map_or(0, |file| file.len());
         let freed = usize::try_from(freed).unwrap().div_ceil(BLOCK);
-        BLOCKS.set(BLOCKS.get().map(|left| left + freed));
+        change(path, |left| Some(left + freed));
     }
 }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{Files, disk::room};
 use crate::{
     action::{Settled, observe, preflight},
-    journal::{Claim, Envelope, Error, Liveness, Locks, RunId, Seq, Store},
+    journal::{Claim, Envelope, Error, Liveness, Locks, RunId, Seq, Store, contract::wait_for},
     plan::{Plan, PlanName, SourceFile},
     report::{Presence, RunView, Standing},
     rollout::{Actor, Command, Ending, Event, Mode, State, Timestamp},
@@ -30,11 +30,15 @@ fn started() -> Event {
     Event::RunnerStarted { by: Actor("ann".into()) }
 }
 
+fn store(folder: &TempDir) -> Store {
+    Store::new(Files::new(folder.path()))
+}
+
 #[test]
 fn a_disk_that_is_full_before_the_run_begins_refuses_it_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
-    room::leave(RESERVE);
-    let error = Files::new(folder.path()).create(&run(), "tidegate: 1").unwrap_err();
+    room::leave(folder.path(), RESERVE);
+    let error = wait_for(store(&folder).create(&run(), "tidegate: 1")).unwrap_err();
     assert!(error.is_out_of_space(), "{error}");
     assert!(error.hint().unwrap().contains("make room"), "{error:?}");
 }
@@ -42,29 +46,29 @@ fn a_disk_that_is_full_before_the_run_begins_refuses_it_and_says_why() {
 #[test]
 fn events_and_messages_are_written_into_the_room_kept_back_and_it_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
-    let files = Files::new(folder.path());
-    room::leave(RESERVE + 2 * BLOCK);
-    files.create(&run(), "tidegate: 1").unwrap();
-    files.append(&envelope(1, started())).unwrap();
-    assert!(!files.is_short(&run()) && room::left() == 0);
-    files.put(&run(), "a1", &serde_json::json!({})).unwrap();
-    assert!(files.is_short(&run()));
+    let files = store(&folder);
+    room::leave(folder.path(), RESERVE + 2 * BLOCK);
+    wait_for(files.create(&run(), "tidegate: 1")).unwrap();
+    wait_for(files.append(&envelope(1, started()))).unwrap();
+    assert!(!wait_for(files.is_short(&run())) && room::left(folder.path()) == 0);
+    wait_for(files.put(&run(), "a1", &serde_json::json!({}))).unwrap();
+    assert!(wait_for(files.is_short(&run())));
     for seq in 2..=64 {
-        files.append(&envelope(seq, started())).unwrap();
+        wait_for(files.append(&envelope(seq, started()))).unwrap();
     }
-    let error = files.append(&envelope(65, started())).unwrap_err();
+    let error = wait_for(files.append(&envelope(65, started()))).unwrap_err();
     assert!(error.is_out_of_space(), "{error}");
-    room::leave(RESERVE + 2 * BLOCK);
-    files.append(&envelope(65, started())).unwrap();
-    assert!(!files.is_short(&run()));
-    files.append(&envelope(66, Event::RunEnded { ending: Ending::RolledBack })).unwrap();
-    assert!(room::left() >= RESERVE, "it is given back in the end");
+    room::leave(folder.path(), RESERVE + 2 * BLOCK);
+    wait_for(files.append(&envelope(65, started()))).unwrap();
+    assert!(!wait_for(files.is_short(&run())));
+    wait_for(files.append(&envelope(66, Event::RunEnded { ending: Ending::RolledBack }))).unwrap();
+    assert!(room::left(folder.path()) >= RESERVE, "it is given back in the end");
 }
 
 struct Noted(Vec<String>);
 
 impl Observer for Noted {
-    fn event(&mut self, _: &Envelope, _: &State) {}
+    fn event(&mut self, _: &Envelope) {}
 
     fn notice(&mut self, words: &str) {
         self.0.push(words.to_owned());
@@ -89,7 +93,7 @@ struct Stage {
     clock: Clock,
     files: Files,
     /// Goes with its journal.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stage {
@@ -101,10 +105,14 @@ impl Stage {
         let scenario = crate::plan::read_document(&SourceFile::new("none.yaml", "{}")).unwrap();
         let now = clock.clone();
         let world = World::for_plan(&plan, &scenario, Arc::new(move || now.undisturbed()));
-        let settled = preflight(&plan, &world.cloud().reads).await.unwrap();
+        let settled = preflight(&plan, &world.cloud().reads.into()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let files = Files::new(folder.path());
-        Self { plan, world, settled, clock, files, _folder: folder }
+        Self { plan, world, settled, clock, files, folder }
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.files.clone())
     }
 
     fn claim(&self, run: RunId) -> Claim {
@@ -114,30 +122,30 @@ impl Stage {
 
     /// One process that drives the run until it rests, fails or has nothing left to do, and is gone afterwards.
     async fn drive(&self, begin: Begin) -> Result<(State, Vec<String>), runner::Error> {
-        let hold = self.files.acquire(&self.claim(run()));
+        let hold = self.files.acquire(&self.claim(run())).await;
         let hold = hold.map_err(|source| runner::Error::Journal { run: run(), source })?;
         let runner = Runner {
             plan: self.plan.clone(),
             run: run(),
-            store: Arc::new(self.files.clone()),
+            store: self.store(),
             hold,
-            cloud: self.world.cloud(),
-            patient: self.world.cloud(),
+            cloud: self.world.cloud().into(),
+            patient: self.world.cloud().into(),
             clock: self.clock.clone(),
             when_awaiting: WhenAwaiting::Leave,
         };
         let mut noted = Noted(Vec::new());
         let (state, _) = runner.drive(begin, &mut Signals::None, &mut noted).await?;
         if matches!(state.mode, Mode::Ended(_)) {
-            runner.hold.release().unwrap();
+            runner.hold.release().await.unwrap();
         }
         Ok((state, noted.0))
     }
 
     /// Plays the plan on a disk with room for so many blocks beside the reserve.
     async fn run(&self, blocks: usize) -> Result<(State, Vec<String>), Error> {
-        room::leave(RESERVE + blocks * BLOCK);
-        self.files.create(&run(), PLAN)?;
+        room::leave(self.folder.path(), RESERVE + blocks * BLOCK);
+        self.store().create(&run(), PLAN).await?;
         let Settled { bindings, found, excused, .. } = &self.settled;
         let begin = Begin::Run(Box::new(Event::RunStarted {
             plan: self.plan.name.clone(),
@@ -163,7 +171,7 @@ impl Stage {
     async fn is_as_before(&self) -> bool {
         let mut as_before = true;
         for found in &self.settled.found {
-            let reads = self.world.cloud().reads;
+            let reads = self.world.cloud().reads.into();
             let live = observe(&reads, &self.settled.bindings, &found.target).await.unwrap();
             as_before &= found.picture.is_back_in(&live);
         }
@@ -171,10 +179,10 @@ impl Stage {
     }
 
     /// The run as `tidegate status` shows it.
-    fn status(&self) -> RunView {
-        let driver = self.files.driver(&run()).unwrap();
-        let presence = Presence { driver, looks: self.files.noted(&run()) };
-        let journal = self.files.load(&run()).unwrap();
+    async fn status(&self) -> RunView {
+        let driver = self.files.driver(&run()).await.unwrap();
+        let presence = Presence { driver, looks: self.store().noted(&run()).await };
+        let journal = self.store().load(&run()).await.unwrap();
         RunView::seen(&self.plan, &journal, &presence, self.clock.now())
     }
 }
@@ -188,7 +196,7 @@ fn in_virtual_time<T>(story: impl Future<Output = T>) -> T {
 async fn played(blocks: usize) -> Result<(State, Vec<Envelope>, bool, Vec<String>), Error> {
     let scene = Stage::new(PLAN).await;
     let (state, noted) = scene.run(blocks).await?;
-    let journal = scene.files.load(&run()).unwrap();
+    let journal = scene.store().load(&run()).await.unwrap();
     Ok((state, journal, scene.is_as_before().await, noted))
 }
 
@@ -221,19 +229,19 @@ async fn taken_back(blocks: usize) -> Standing {
     let scene = Stage::new(&PLAN.replace("10m", "10s")).await;
     let (state, _) = scene.run(400).await.unwrap();
     assert!(matches!(state.mode, Mode::Ended(Ending::Promoted)), "{:?}", state.mode);
-    room::leave(blocks * BLOCK);
+    room::leave(scene.folder.path(), blocks * BLOCK);
     let back = || Command::Rollback { reason: None };
     let tried = scene.take_over(Some(back())).await;
-    let status = scene.status();
+    let status = scene.status().await;
     if tried.is_ok() {
         assert!(scene.is_as_before().await, "{blocks} blocks");
         return status.standing;
     }
-    room::leave(RESERVE + 400 * BLOCK);
+    room::leave(scene.folder.path(), RESERVE + 400 * BLOCK);
     // Whoever begins another run is in nobody's way, or is told what to do with this one.
     let another = RunId::new(&PlanName::new("shop"), scene.clock.now(), 1);
-    match (scene.files.acquire(&scene.claim(another)), status.standing) {
-        (Ok(hold), Standing::Promoted) => hold.release().unwrap(),
+    match (scene.files.acquire(&scene.claim(another)).await, status.standing) {
+        (Ok(hold), Standing::Promoted) => hold.release().await.unwrap(),
         (Err(Error::Owned(held)), _) => assert_eq!(held.liveness, Liveness::Gone, "{held}"),
         (Ok(_), standing) => panic!("{blocks} blocks, {standing}: another may have what is its"),
         (Err(error), _) => panic!("{blocks} blocks: {error}"),

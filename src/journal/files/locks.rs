@@ -4,8 +4,10 @@
 use std::{
     fmt::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -14,8 +16,8 @@ use super::{
 };
 use crate::{
     journal::{
-        Claim, Error, Held, Hold, Liveness, LockInfo, Locks, RunId,
-        lock::{is_unfinished, of_run, tells},
+        Claim, Error, Held, Hold, Liveness, LockInfo, Locks, RunId, Store, lock::of_run,
+        store::folder,
     },
     printable,
     rollout::Timestamp,
@@ -27,15 +29,18 @@ impl Files {
     }
 
     /// Serialises taking and looking: whoever looks takes a flock for a moment, and must not be mistaken for an owner.
-    fn guard(&self) -> Result<Locked, Error> {
-        disk::make_directories(&self.locks())?;
-        Locked::wait_for(&self.locks().join(".guard"))
+    async fn guard(&self) -> Result<Locked, Error> {
+        let guard = |files: &Self| {
+            disk::make_directories(&files.locks())?;
+            Locked::wait_for(&files.locks().join(".guard"))
+        };
+        self.aside(guard).await
     }
 
     /// The same for whoever only looks, and may have no right to write here. Where there is no guard nobody has locked
     /// anything yet.
-    fn guard_to_look(&self) -> Result<Option<Locked>, Error> {
-        Locked::wait_to_look(&self.locks().join(".guard"))
+    async fn guard_to_look(&self) -> Result<Option<Locked>, Error> {
+        self.aside(|files| Locked::wait_to_look(&files.locks().join(".guard"))).await
     }
 
     /// A name that people recognise and that no other resource shares.
@@ -58,33 +63,27 @@ impl Files {
         })?;
         let path = self.lock_path(&info.resource).with_extension("json");
         let line = printable::json(&line) + "\n";
-        self.within_reserve(&info.run, || disk::replace(&path, &line))
+        disk::within_reserve(&self.reserve(&folder(&info.run)), || disk::replace(&path, &line))
     }
 
     /// What keeps a resource from being taken: a living process (its flock cannot be had), or an unfinished run.
-    fn in_force(&self, info: LockInfo, liveness: Liveness) -> Result<Option<Held>, Error> {
-        let in_force = liveness == Liveness::Alive || self.is_unfinished(&info.run)?;
+    async fn in_force(&self, info: LockInfo, liveness: Liveness) -> Result<Option<Held>, Error> {
+        let in_force = liveness == Liveness::Alive
+            || Store::new(self.clone()).is_unfinished(&info.run).await?;
         Ok(in_force.then_some(Held { info, liveness }))
     }
 
-    fn is_unfinished(&self, run: &RunId) -> Result<bool, Error> {
-        let mut last = self.last_event(run)?;
-        while let Some(event) = &last
-            && !tells(&event.event)
-            && let Some(before) = event.seq.previous()
-        {
-            last = Some(self.read_event(run, before)?);
-        }
-        Ok(is_unfinished(last.as_ref()))
-    }
-
     /// The resource's flock, and what is to be written beside it.
-    fn take(&self, claim: &Claim, resource: &str) -> Result<(Locked, LockInfo), Error> {
+    async fn take(&self, claim: &Claim, resource: &str) -> Result<(Locked, LockInfo), Error> {
         let path = self.lock_path(resource);
-        let flock = Locked::attempt(&path.with_extension("lock"))?;
+        let attempt = move |_: &Self| {
+            let flock = Locked::attempt(&path.with_extension("lock"))?;
+            Ok((flock, read(&path.with_extension("json"))?))
+        };
+        let (flock, info) = self.aside(attempt).await?;
         let liveness = if flock.is_some() { Liveness::Gone } else { Liveness::Alive };
-        let held = match read(&path.with_extension("json"))? {
-            Some(info) => self.in_force(info, liveness)?,
+        let held = match info {
+            Some(info) => self.in_force(info, liveness).await?,
             None => None,
         };
         match (flock, held) {
@@ -94,10 +93,25 @@ impl Files {
             }
             (_, Some(held)) => Err(Error::Owned(Box::new(held))),
             (None, None) => Err(Error::Corrupt {
-                file: path.with_extension("json").display().to_string(),
+                file: self.lock_path(resource).with_extension("json").display().to_string(),
                 problem: format!("a living process has {resource}, but the file naming it is gone"),
             }),
         }
+    }
+
+    /// All locks that are written down, in force or not.
+    fn written(&self) -> Result<Vec<(LockInfo, Liveness)>, Error> {
+        let mut all = Vec::new();
+        for name in disk::names(&self.locks())? {
+            let path = self.locks().join(&name);
+            if path.extension().is_some_and(|e| e == "json")
+                && let Some(info) = read(&path)?
+            {
+                all.push((info, liveness(&path)?));
+            }
+        }
+        all.sort_by(|(a, _), (b, _)| a.resource.cmp(&b.resource));
+        Ok(all)
     }
 }
 
@@ -117,83 +131,100 @@ fn read(path: &Path) -> Result<Option<LockInfo>, Error> {
     serde_json::from_str(&text).map(Some).map_err(corrupt)
 }
 
+#[async_trait]
 impl Locks for Files {
-    fn acquire(&self, claim: &Claim) -> Result<Box<dyn Hold>, Error> {
-        let _guard = self.guard()?;
-        let resources = claim.all();
-        let taken: Vec<_> =
-            resources.iter().map(|r| self.take(claim, r)).collect::<Result<_, _>>()?;
-        // Only now that all of them are ours does anything say so.
-        for (_, info) in &taken {
-            self.write_lock(info)?;
+    async fn acquire(&self, claim: &Claim) -> Result<Box<dyn Hold>, Error> {
+        let _guard = self.guard().await?;
+        let mut taken = Vec::new();
+        for resource in claim.all() {
+            taken.push(self.take(claim, &resource).await?);
         }
-        Ok(Box::new(FileHold { files: self.clone(), taken }))
+        let hold = FileHold { files: self.clone(), taken: Arc::new(taken) };
+        // Only now that all of them are ours does anything say so.
+        hold.say(claim.at).await?;
+        Ok(Box::new(hold))
     }
 
-    fn held(&self) -> Result<Vec<Held>, Error> {
+    async fn held(&self) -> Result<Vec<Held>, Error> {
         // Looking makes no folders where nothing was ever locked.
-        let Some(_guard) = self.guard_to_look()? else { return Ok(Vec::new()) };
+        let Some(_guard) = self.guard_to_look().await? else { return Ok(Vec::new()) };
         let mut all = Vec::new();
-        for name in disk::names(&self.locks())? {
-            let path = self.locks().join(&name);
-            if path.extension().is_some_and(|e| e == "json")
-                && let Some(info) = read(&path)?
-            {
-                let liveness = liveness(&path)?;
-                all.extend(self.in_force(info, liveness)?);
-            }
+        for (info, liveness) in self.aside(Self::written).await? {
+            all.extend(self.in_force(info, liveness).await?);
         }
-        all.sort_by(|a, b| a.info.resource.cmp(&b.info.resource));
         Ok(all)
     }
 
-    fn driver(&self, run: &RunId) -> Result<Option<Held>, Error> {
-        let Some(_guard) = self.guard_to_look()? else { return Ok(None) };
+    async fn driver(&self, run: &RunId) -> Result<Option<Held>, Error> {
+        let Some(_guard) = self.guard_to_look().await? else { return Ok(None) };
         let path = self.lock_path(&of_run(run));
-        let Some(info) = read(&path.with_extension("json"))? else { return Ok(None) };
-        Ok(Some(Held { info, liveness: liveness(&path)? }))
+        let look = move |_: &Self| {
+            let Some(info) = read(&path.with_extension("json"))? else { return Ok(None) };
+            Ok(Some(Held { info, liveness: liveness(&path)? }))
+        };
+        self.aside(look).await
     }
 }
 
 #[derive(Debug)]
 struct FileHold {
     files: Files,
-    taken: Vec<(Locked, LockInfo)>,
+    taken: Arc<Vec<(Locked, LockInfo)>>,
 }
 
-impl Hold for FileHold {
-    fn still_ours(&self) -> Result<(), Error> {
-        for (flock, ours) in &self.taken {
-            let lost = |found: String| Error::LockLost { resource: ours.resource.clone(), found };
-            let path = self.files.lock_path(&ours.resource).with_extension("json");
-            match read(&path)? {
-                Some(info) if (&info.run, &info.holder) != (&ours.run, &ours.holder) => {
-                    return Err(lost(format!("run {} has it ({})", info.run, info.holder)));
-                }
-                Some(_) if flock.is_in_place() => {}
-                Some(_) | None => return Err(lost("its file was removed".to_owned())),
+impl FileHold {
+    /// Writes down whose all this is, and that the process lives.
+    async fn say(&self, now: Timestamp) -> Result<(), Error> {
+        let taken = self.taken.clone();
+        let say = move |files: &Files| {
+            let infos = taken.iter().map(|(_, ours)| LockInfo { heartbeat: now, ..ours.clone() });
+            infos.into_iter().try_for_each(|info| files.write_lock(&info))
+        };
+        self.files.aside(say).await
+    }
+}
+
+/// Whether what is written and locked is still what was.
+fn check(files: &Files, taken: &[(Locked, LockInfo)]) -> Result<(), Error> {
+    for (flock, ours) in taken {
+        let lost = |found: String| Error::LockLost { resource: ours.resource.clone(), found };
+        let path = files.lock_path(&ours.resource).with_extension("json");
+        match read(&path)? {
+            Some(info) if (&info.run, &info.holder) != (&ours.run, &ours.holder) => {
+                return Err(lost(format!("run {} has it ({})", info.run, info.holder)));
             }
+            Some(_) if flock.is_in_place() => {}
+            Some(_) | None => return Err(lost("its file was removed".to_owned())),
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Hold for FileHold {
+    async fn still_ours(&self) -> Result<(), Error> {
+        let taken = self.taken.clone();
+        self.files.aside(move |files| check(files, &taken)).await
     }
 
-    fn beat(&self, now: Timestamp) -> Result<(), Error> {
-        self.still_ours()?;
-        for (_, ours) in &self.taken {
-            self.files.write_lock(&LockInfo { heartbeat: now, ..ours.clone() })?;
-        }
-        Ok(())
+    async fn beat(&self, now: Timestamp) -> Result<(), Error> {
+        self.still_ours().await?;
+        self.say(now).await
     }
 
-    fn release(self: Box<Self>) -> Result<(), Error> {
+    async fn release(self: Box<Self>) -> Result<(), Error> {
         // Files may go while the guard is held, because nobody opens or locks one without it.
-        let _guard = self.files.guard()?;
-        self.still_ours()?;
-        for (_, ours) in &self.taken {
-            let path = self.files.lock_path(&ours.resource);
-            disk::remove(&path.with_extension("json"))?;
-            disk::remove(&path.with_extension("lock"))?;
-        }
-        Ok(())
+        let _guard = self.files.guard().await?;
+        let taken = self.taken.clone();
+        let remove = move |files: &Files| {
+            check(files, &taken)?;
+            for (_, ours) in taken.iter() {
+                let path = files.lock_path(&ours.resource);
+                disk::remove(&path.with_extension("json"))?;
+                disk::remove(&path.with_extension("lock"))?;
+            }
+            Ok(())
+        };
+        self.files.aside(remove).await
     }
 }

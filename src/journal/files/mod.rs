@@ -1,6 +1,5 @@
 //! The journal on a local disk, readable with `cat`. `disk.rs` is the only place that touches the file system.
 
-mod chain;
 #[cfg(test)]
 mod crashes;
 mod disk;

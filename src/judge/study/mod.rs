@@ -20,6 +20,6 @@ pub use errors::{
 pub use stream::gates;
 #[cfg(test)]
 pub(super) use stream::{Zones, history};
-pub use table::{Effort, Finding, Unit, table};
+pub use table::{Effort, Finding, Unit, heading};
 #[cfg(test)]
 pub(super) use trial::{simulated_delays, simulated_passes};

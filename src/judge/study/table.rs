@@ -1,6 +1,6 @@
 //! What a simulation found, as a row: the figure, the bound it is held against, how many runs, which seed.
 
-use std::fmt::Write;
+use std::fmt;
 
 /// How hard to try.
 #[derive(Clone, Copy, Debug)]
@@ -49,25 +49,19 @@ impl Unit {
     }
 }
 
-/// Rows under a heading, for a terminal.
-pub fn table(findings: &[Finding]) -> String {
-    let mut text = format!(
-        "{:<4} {:<92} {:>10} {:>10} {:>7} {:>6}\n",
-        "goal", "situation", "figure", "bound", "runs", "seed"
-    );
-    for finding in findings {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{:<4} {:<92} {:>10} {:>10} {:>7} {:>6} {}",
-            finding.goal,
-            finding.what,
-            finding.unit.write(finding.figure),
-            finding.unit.write(finding.bound),
-            finding.runs,
-            finding.seed,
-            if finding.is_met() { "met" } else { "MISSED" },
-        );
+/// The heading that rows stand under.
+pub fn heading() -> String {
+    let columns = ["goal", "situation", "figure", "bound", "runs", "seed"];
+    let [goal, what, figure, bound, runs, seed] = columns;
+    format!("{goal:<4} {what:<92} {figure:>10} {bound:>10} {runs:>7} {seed:>6}")
+}
+
+/// A row under the heading, for a terminal.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { goal, what, runs, seed, .. } = self;
+        let (figure, bound) = (self.unit.write(self.figure), self.unit.write(self.bound));
+        let met = if self.is_met() { "met" } else { "MISSED" };
+        write!(f, "{goal:<4} {what:<92} {figure:>10} {bound:>10} {runs:>7} {seed:>6} {met}")
     }
-    text
 }

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::plan::{
     defaults::SETTLE,
-    model::{Alias, Fleet, Route, RouteKind, Sides},
-    names::{FleetName, Member, RouteName},
+    model::Fleet,
+    names::{FleetName, RouteName},
+    place::Place,
     problem::Problem,
-    route_form::{AliasForm, Serving},
+    route::{Alias, Route, RouteKind, Sides},
+    route_form::AliasForm,
+    route_kind::Behind,
+    route_values::{NewVersion, Published, Serving},
     span::{Span, Spanned},
 };
 
@@ -16,10 +20,15 @@ pub(super) fn lambda(form: &Spanned<AliasForm>, problems: &mut Vec<Problem>) -> 
     let function = form.function.given().and_then(|name| named(name, "function", 64, problems));
     let alias = form.alias.given().and_then(|name| named(name, "alias", 128, problems));
     let candidate = form.candidate.given()?;
-    let version = |number: u32| Member::new(number.to_string());
-    let sides = match form.stable.value_or(Serving::Alias) {
-        Serving::Alias => Sides::Serving { candidate: version(candidate.value.0) },
-        Serving::Version(stable) if stable == candidate.value.0 => {
+    let sides = match (form.stable.value_or(Serving::Alias), &candidate.value) {
+        (Serving::Alias, NewVersion::ToBe) => Sides::Made { stable: None },
+        (Serving::Version(stable), NewVersion::ToBe) => Sides::Made { stable: Some(stable) },
+        (Serving::Alias, NewVersion::Numbered(Published(version))) => {
+            Sides::Serving { candidate: version.clone() }
+        }
+        (Serving::Version(stable), NewVersion::Numbered(Published(version)))
+            if stable == *version =>
+        {
             problems.push(
                 Problem::error("plan::same-sides", format!("both sides are version {stable}"))
                     .at(candidate.span, "the same again")
@@ -28,12 +37,18 @@ pub(super) fn lambda(form: &Spanned<AliasForm>, problems: &mut Vec<Problem>) -> 
             );
             return None;
         }
-        Serving::Version(stable) => {
-            Sides::Fixed { stable: version(stable), candidate: version(candidate.value.0) }
+        (Serving::Version(stable), NewVersion::Numbered(Published(version))) => {
+            Sides::Fixed { stable, candidate: version.clone() }
         }
     };
     let kind = RouteKind::Lambda(Alias { function: function?, name: alias? });
-    Some(Route { kind, sides, baseline: None, settle: form.settle.value_or(SETTLE) })
+    Some(Route {
+        kind,
+        sides,
+        baseline: None,
+        settle: form.settle.value_or(SETTLE),
+        place: Place::default(),
+    })
 }
 
 /// A name as Lambda takes it. Of an alias, a number would be a version's.
@@ -57,7 +72,7 @@ fn named(
     None
 }
 
-/// Refuses fleets behind an alias: Lambda runs its versions by itself.
+/// Refuses fleets behind what runs by itself: the versions of a function, the deployments of an API.
 pub(super) fn without_fleets(
     fleets: &BTreeMap<FleetName, (Fleet, Span)>,
     routes: &BTreeMap<RouteName, (Route, Span)>,
@@ -67,17 +82,20 @@ pub(super) fn without_fleets(
         let Some((route, span)) = fleet.behind.as_ref().and_then(|route| routes.get(route)) else {
             continue;
         };
-        match &route.kind {
-            RouteKind::Alb(_) | RouteKind::Nlb(_) | RouteKind::Route53(_) => {}
-            RouteKind::Lambda(alias) => problems.push(
-                Problem::error(
-                    "plan::no-fleet",
-                    format!("fleet `{name}` cannot stand behind `{alias}`"),
-                )
-                .at(*at, "runs no function")
-                .at(*span, "the alias of a function")
-                .help("remove `behind`; Lambda runs the versions of a function by itself"),
-            ),
+        match route.kind.traits().behind {
+            Behind::Registered | Behind::Anywhere => {}
+            Behind::Itself { lacks, is, help } => {
+                let called = route.kind.called().unwrap_or_else(|| is.to_owned());
+                problems.push(
+                    Problem::error(
+                        "plan::no-fleet",
+                        format!("fleet `{name}` cannot stand behind `{called}`"),
+                    )
+                    .at(*at, lacks)
+                    .at(*span, is)
+                    .help(help),
+                );
+            }
         }
     }
 }
@@ -105,14 +123,19 @@ mod tests {
         assert!(matches!(&served.kind, RouteKind::Lambda(at) if at.to_string() == "checkout:live"));
         assert_eq!(route("function: checkout, alias: live, stable: alias, candidate: 7"), served);
         let fixed = route("function: checkout, alias: live, stable: 6, candidate: 7").sides;
-        assert_eq!(fixed.members().map(Member::as_str), ["6", "7"]);
+        let told: Vec<&str> = fixed.members().into_iter().map(Member::as_str).collect();
+        assert_eq!(told, ["6", "7"]);
+        let made = plan("function: checkout, alias: live, stable: 6, candidate: published");
+        let made = made.replace("steps: [", "steps: [{ publish: f }, ");
+        let stable = Some(Member::new("6"));
+        assert_eq!(read_with(&made, &[]).unwrap().plan.routes["f"].sides, Sides::Made { stable });
     }
 
     #[test]
     fn what_is_no_alias_or_version_is_told() {
         for (wrong, code) in [
             ("function: checkout, alias: live", "plan::missing-field"),
-            ("function: checkout, alias: live, candidate: $LATEST", "plan::wrong-type"),
+            ("function: checkout, alias: live, candidate: $LATEST", "plan::unpublished"),
             ("function: checkout, alias: '7', candidate: 7", "plan::member"),
             ("function: 'a:b', alias: live, candidate: 7", "plan::member"),
             ("function: f, alias: live, stable: 7, candidate: 7", "plan::same-sides"),

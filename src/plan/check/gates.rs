@@ -1,12 +1,12 @@
 //! Gates: the conditions that let a step pass.
 
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, Ipv6Addr},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
+    addresses::{check_url, queue},
+    events::{queue_gate, stream_gate},
+    invoke::invoke,
+    lost::declared,
     measure::{compare, error_budget, metric, window},
     scope::{Scope, positive, refuse_repetition},
     test_route,
@@ -17,19 +17,19 @@ use crate::plan::{
     },
     delegated::{CommandGate, FunctionName, LambdaGate, Proxy},
     form::{Named, Slot},
-    model::{
+    gate::{
         AlarmsGate, AlreadyInAlarm, Gate, GateKind, HttpGate, InsufficientData, MissingAlarm,
-        OnFailure, Patience, Tolerance,
+        Patience, Tolerance,
     },
+    gate_form::{AlarmsForm, CommandForm, GateChoice, GateForm, HealthyForm, HttpForm, LambdaForm},
     names::{GateName, RouteName, Side},
+    on_failure::OnFailure,
+    place::Place,
     problem::Problem,
-    queue::Queue,
     scalar::{Literal, Whole},
     span::{Span, Spanned},
-    syntax::{AlarmsForm, CommandForm, GateForm, HealthyForm, HttpForm, LambdaForm},
     units::Percent,
 };
-use crate::printable::masked_url;
 
 const LEAST_EVERY: Duration = Duration::from_secs(1);
 const LONGEST_FUNCTION: Duration = Duration::from_mins(15);
@@ -40,43 +40,42 @@ pub(super) fn gates(
     scope: &Scope,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<GateName, (Gate, Span)> {
-    let forms = forms.given().map_or(&[][..], |forms| &forms.value.0);
-    forms
-        .iter()
-        .filter_map(|(name, form)| {
-            let gate = gate(form.as_ref()?, scope, problems)?;
-            Some((GateName::new(name.value.as_str()), (gate, name.span)))
-        })
-        .collect()
+    declared(
+        "gate",
+        forms,
+        |name| GateName::new(name),
+        problems,
+        |form, problems| gate(form, scope, problems),
+    )
 }
 
 fn gate(form: &GateForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Gate> {
     let every = every(form, problems);
-    let kind = if let Some(form) = form.alarms.given() {
-        alarms(&form.value, problems).map(GateKind::Alarms)
-    } else if let Some(form) = form.healthy.given() {
-        healthy(&form.value, scope, problems).map(|(route, side, at_least)| GateKind::Healthy {
-            route,
-            side,
-            at_least,
-        })
-    } else if let Some(form) = form.metric.given() {
-        metric(form, scope, problems).map(GateKind::Metric)
-    } else if let Some(form) = form.compare.given() {
-        compare(form, scope, problems).map(GateKind::Compare)
-    } else if let Some(form) = form.error_budget.given() {
-        error_budget(&form.value, scope, problems).map(GateKind::ErrorBudget)
-    } else if let Some(form) = form.command.given() {
-        command(&form.value, problems).map(GateKind::Command)
-    } else if let Some(form) = form.lambda.given() {
-        lambda(&form.value, problems).map(GateKind::Lambda)
-    } else if let Some(form) = form.window.given() {
-        Some(GateKind::Window(window(&form.value, problems)))
-    } else {
-        form.http.given().and_then(|form| http(&form.value, problems)).map(GateKind::Http)
-    };
+    let kind = form.chosen().and_then(|chosen| kind(chosen, scope, problems));
     let tolerance = tolerance(form, problems);
-    Some(Gate { kind: kind?, every, tolerance })
+    Some(Gate { kind: kind?, every, tolerance, place: Place::default() })
+}
+
+fn kind(chosen: GateChoice, scope: &Scope, problems: &mut Vec<Problem>) -> Option<GateKind> {
+    match chosen {
+        GateChoice::Alarms(form) => alarms(&form.value, problems).map(GateKind::Alarms),
+        GateChoice::Healthy(form) => {
+            let (route, side, at_least) = healthy(&form.value, scope, problems)?;
+            Some(GateKind::Healthy { route, side, at_least })
+        }
+        GateChoice::Http(form) => http(&form.value, problems).map(GateKind::Http),
+        GateChoice::Metric(form) => metric(form, scope, problems).map(GateKind::Metric),
+        GateChoice::Compare(form) => compare(form, scope, problems).map(GateKind::Compare),
+        GateChoice::ErrorBudget(form) => {
+            error_budget(&form.value, scope, problems).map(GateKind::ErrorBudget)
+        }
+        GateChoice::Command(form) => command(&form.value, problems).map(GateKind::Command),
+        GateChoice::Lambda(form) => lambda(&form.value, problems).map(GateKind::Lambda),
+        GateChoice::Queue(form) => queue_gate(form, problems).map(GateKind::Queue),
+        GateChoice::Stream(form) => stream_gate(&form.value, problems).map(GateKind::Stream),
+        GateChoice::Invoke(form) => invoke(&form.value, scope, problems).map(GateKind::Invoke),
+        GateChoice::Window(form) => Some(GateKind::Window(window(&form.value, problems))),
+    }
 }
 
 fn tolerance(form: &GateForm, problems: &mut Vec<Problem>) -> Tolerance {
@@ -120,14 +119,24 @@ fn every(form: &GateForm, problems: &mut Vec<Problem>) -> Duration {
                 .help("write `every: 1s` or more; `10s` and more spare the API"),
         );
     }
-    let measures =
-        !(form.metric.is_absent() && form.compare.is_absent() && form.error_budget.is_absent());
-    form.every.value_or(if measures {
-        MEASURED_EVERY
-    } else if form.alarms.is_absent() {
-        OTHERS_EVERY
-    } else {
-        ALARMS_EVERY
+    form.every.value_or(match form.chosen() {
+        Some(
+            GateChoice::Metric(_)
+            | GateChoice::Compare(_)
+            | GateChoice::ErrorBudget(_)
+            | GateChoice::Queue(_)
+            | GateChoice::Stream(_),
+        ) => MEASURED_EVERY,
+        Some(GateChoice::Alarms(_)) => ALARMS_EVERY,
+        Some(
+            GateChoice::Healthy(_)
+            | GateChoice::Http(_)
+            | GateChoice::Command(_)
+            | GateChoice::Lambda(_)
+            | GateChoice::Invoke(_)
+            | GateChoice::Window(_),
+        )
+        | None => OTHERS_EVERY,
     })
 }
 
@@ -165,26 +174,6 @@ fn alarms(form: &AlarmsForm, problems: &mut Vec<Problem>) -> Option<AlarmsGate> 
         Some(listen) => Some(queue(listen.value.sqs.given()?, problems)?),
     };
     Some(AlarmsGate { names, missing, insufficient_data, already, listen })
-}
-
-/// By name or URL.
-fn queue(given: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<Queue> {
-    let text = given.value.as_str();
-    if text.contains("://") {
-        return check_url(given, problems).map(Queue::new);
-    }
-    let name = text.strip_suffix(".fifo").unwrap_or(text);
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if (1..=80).contains(&text.len()) && !name.is_empty() && name.chars().all(allowed) {
-        return Some(Queue::new(text));
-    }
-    let rule = "the name of a queue has 1 to 80 letters, digits, `-` and `_`";
-    problems.push(
-        Problem::error("plan::queue", rule)
-            .at(given.span, "not a queue")
-            .help("write a name such as `checkout-alarms`, or the queue's URL, not its ARN"),
-    );
-    None
 }
 
 /// The same condition as a gate and in a wait step.
@@ -276,80 +265,6 @@ fn headers(named: &Named<Literal>, problems: &mut Vec<Problem>) -> BTreeMap<Stri
         Some((name.value.clone(), value.value))
     });
     headers.collect()
-}
-
-fn check_url(url: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<String> {
-    let text = &url.value;
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
-    let mut wrong = |message: String, label: String, help: &str| {
-        let problem = Problem::error("plan::url", message);
-        problems.push(problem.at(url.span, label).help(help));
-    };
-    let told = masked_url(text);
-    if authority.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        wrong(
-            format!("`{told}` is not a URL that can be requested"),
-            "not a URL".to_owned(),
-            "write `https://host/path` or `http://host:port/path`",
-        );
-        return None;
-    }
-    if authority.contains('@') {
-        wrong(
-            "a plan is no place for a password".to_owned(),
-            "user and password in the URL".to_owned(),
-            "let the health check answer without credentials",
-        );
-        return None;
-    }
-    if let Err(label) = check_authority(authority) {
-        wrong(
-            format!("`{told}` is not a URL that can be requested"),
-            label,
-            "write `host`, `host:port` or `[::1]:port` behind `https://`",
-        );
-        return None;
-    }
-    Some(text.clone())
-}
-
-/// Whether it is `host`, `host:port` or the same with an address for the host; otherwise what of it is none.
-fn check_authority(authority: &str) -> Result<(), String> {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (address, rest) = rest.split_once(']').ok_or("the `[` is not closed")?;
-            if address.parse::<Ipv6Addr>().is_err() {
-                return Err(format!("`{address}` is not an IPv6 address"));
-            }
-            match rest.strip_prefix(':') {
-                Some(port) => (None, Some(port)),
-                None if rest.is_empty() => (None, None),
-                None => return Err(format!("`{rest}` is not a port")),
-            }
-        }
-        None => match authority.split_once(':') {
-            Some((host, port)) => (Some(host), Some(port)),
-            None => (Some(authority), None),
-        },
-    };
-    if let Some(host) = host {
-        let fits = |c: char| c.is_alphanumeric() || "-._".contains(c);
-        if host.is_empty() || !host.chars().all(fits) {
-            return Err(format!("`{host}` is not the name of a host"));
-        }
-        // What ends in a number is an address.
-        let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-        let is_number = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
-        if is_number && host.parse::<Ipv4Addr>().is_err() {
-            return Err(format!("`{host}` is not an IPv4 address"));
-        }
-    }
-    match port.map(str::parse::<u16>) {
-        None => Ok(()),
-        Some(Ok(1..)) if port.is_some_and(|port| !port.starts_with('+')) => Ok(()),
-        Some(_) => Err("a port is a number from 1 to 65535".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -2,22 +2,23 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::scope::{Scope, filled, positive};
+use super::scope::{Scope, filled, not_blank, positive};
 use crate::plan::{
     calendar::{Day, Hours, Window, Zone},
     defaults::MEASURED_EVERY,
     form::Slot,
+    gate::{Gate, GateKind},
     measure::{
         Allowance, Baseline, Bound, Burn, CompareGate, Comparison, ErrorBudgetGate, LatencyAbove,
         Limit, Measure, MetricGate, Periods,
     },
     measure_form::{
-        CompareForm, ErrorBudgetForm, ErrorsForm, LatencyAboveForm, MetricForm, RatioForm,
-        WindowForm,
+        CompareForm, ErrorBudgetForm, ErrorsForm, LatencyAboveForm, MetricChoice, MetricForm,
+        RatioForm, WindowForm,
     },
-    model::{Gate, GateKind, ListenerRule, Route, RouteKind},
     names::{GateName, RouteName},
     problem::{Problem, enough},
+    route::{ListenerRule, Route, RouteKind},
     scalar::Whole,
     span::{Span, Spanned},
     units::Percent,
@@ -47,6 +48,9 @@ pub(super) fn published(
             | GateKind::Http(_)
             | GateKind::Command(_)
             | GateKind::Lambda(_)
+            | GateKind::Queue(_)
+            | GateKind::Stream(_)
+            | GateKind::Invoke(_)
             | GateKind::Window(_) => continue,
         };
         let Some((Route { kind, .. }, declared)) = routes.get(route) else { continue };
@@ -62,13 +66,11 @@ pub(super) fn published(
                     .help(format!("write a share of {to} with its unit, such as `below: 2%`; {of} counts some of them")),
             );
         }
-        let behind = match kind {
-            RouteKind::Alb(rules) if one_load_balancer(rules) => continue,
-            RouteKind::Alb(_) => "several load balancers, whose counts are not added up",
-            RouteKind::Nlb(_) => "a Network Load Balancer",
-            RouteKind::Route53(_) => "records of Route 53",
-            RouteKind::Lambda(_) => continue,
-        };
+        let is_several = matches!(kind, RouteKind::Alb(rules) if !one_load_balancer(rules));
+        if kind.published().is_some() && !is_several {
+            continue;
+        }
+        let behind = kind.traits().split_by;
         problems.push(
             Problem::error(
                 "plan::unmeasurable",
@@ -134,7 +136,7 @@ pub(super) fn metric(
     let span = form.span;
     let form = &form.value;
     let route = scope.route(&form.route, problems);
-    let measure = measure(form, span, problems);
+    let measure = measure(form, problems);
     let (bound, limit) = match (form.below.given(), form.above.given()) {
         (Some(limit), None) => (Bound::Below, limit.value),
         (None, Some(limit)) => (Bound::Above, limit.value),
@@ -170,27 +172,31 @@ pub(super) fn metric(
     })
 }
 
-fn measure(form: &MetricForm, span: Span, problems: &mut Vec<Problem>) -> Option<Measure> {
-    if let Some(ratio) = form.ratio.given() {
-        let RatioForm { of, to } = &ratio.value;
-        if let Some(statistic) = form.statistic.given() {
-            problems.push(
-                Problem::error("plan::statistic", "a ratio is made of sums")
-                    .at(statistic.span, "has no meaning here")
-                    .help("remove `statistic`"),
-            );
+fn measure(form: &MetricForm, problems: &mut Vec<Problem>) -> Option<Measure> {
+    match form.chosen()? {
+        MetricChoice::Name(given) => {
+            let name = not_blank(given, problems)?;
+            if form.statistic.is_absent() {
+                problems.push(
+                    Problem::error("plan::statistic", "a metric needs a statistic")
+                        .at(given.span, "of which many values stand in a period")
+                        .help("write `statistic: p99` or `statistic: average`"),
+                );
+            }
+            Some(Measure::One { name, statistic: form.statistic.value()? })
         }
-        return Some(Measure::Ratio { of: filled(of, problems)?, to: filled(to, problems)? });
+        MetricChoice::Ratio(ratio) => {
+            let RatioForm { of, to } = &ratio.value;
+            if let Some(statistic) = form.statistic.given() {
+                problems.push(
+                    Problem::error("plan::statistic", "a ratio is made of sums")
+                        .at(statistic.span, "has no meaning here")
+                        .help("remove `statistic`"),
+                );
+            }
+            Some(Measure::Ratio { of: filled(of, problems)?, to: filled(to, problems)? })
+        }
     }
-    let name = filled(&form.name, problems)?;
-    if form.statistic.is_absent() {
-        problems.push(
-            Problem::error("plan::statistic", "a metric needs a statistic")
-                .at(form.name.span_or(span), "of which many values stand in a period")
-                .help("write `statistic: p99` or `statistic: average`"),
-        );
-    }
-    Some(Measure::One { name, statistic: form.statistic.value()? })
 }
 
 pub(super) fn compare(

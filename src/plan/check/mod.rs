@@ -1,15 +1,23 @@
 //! From what a person wrote to the model: every name found, every value in range, every combination one that makes
 //! sense. Each check reports and goes on; a plan comes out only if there was nothing to report.
 
+mod addresses;
 mod aliases;
 mod draft;
+mod events;
+mod forward_action;
 mod gates;
+mod invoke;
+mod lost;
 mod measure;
+mod places;
 mod plan;
+mod publishing;
 mod replacement;
 mod routes;
 mod scope;
 mod shares;
+mod stages;
 mod steps;
 mod strategy;
 mod targets;

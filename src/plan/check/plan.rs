@@ -3,26 +3,29 @@
 use super::{
     aliases,
     draft::{Draft, DraftComponent},
-    gates, measure, replacement, routes,
+    gates, invoke,
+    lost::made,
+    measure,
+    places::{self, Parts},
+    publishing, replacement, routes,
     scope::{Scope, keys, positive},
     shares, steps, strategy, targets, test_route, traffic,
 };
 use crate::plan::{
-    defaults::ROLL_BACK_FOR,
+    defaults::{ONLY, ROLL_BACK_FOR},
     digest::digest,
-    form::List,
-    form::{Named, Slot, check_name},
+    form::{List, Named, check_name},
     graph,
     lint::{self, Declared},
-    model::{AwsTarget, Component, OnFailure, OnInterrupt, Plan, Step},
+    model::{Component, Plan, Step},
     names::{ComponentName, PlanName, StepId},
+    on_failure::{OnFailure, OnInterrupt},
+    plan_form::{ComponentChoice, ComponentForm, PlanChoice, PlanForm},
     problem::Problem,
     span::{Span, Spanned},
-    syntax::{AwsForm, ComponentForm, PlanForm, StepForm, StrategyForm},
+    step_form::StepForm,
+    strategy_form::StrategyForm,
 };
-
-/// The name of the one component of a plan without components.
-const ONLY: &str = "main";
 
 /// The plan, if nothing was wrong in it. `root` is where the file begins.
 pub(in crate::plan) fn check(
@@ -33,29 +36,28 @@ pub(in crate::plan) fn check(
     if let Some(name) = form.name.given() {
         check_name(name, problems);
     }
-    let aws = aws(&form.aws, problems);
+    let aws = places::place(&form.aws, problems);
     let scope = Scope::of(form);
-    let routes = routes::routes(&form.routes, problems);
-    let fleets = targets::fleets(&form.fleets, &scope, &routes, problems);
+    let mut routes = routes::routes(&form.routes, problems);
+    let mut fleets = targets::fleets(&form.fleets, &scope, &routes, problems);
     aliases::without_fleets(&fleets, &routes, problems);
-    let gates = gates::gates(&form.gates, &scope, problems);
-    measure::published(&gates, &routes, problems);
-    measure::paired(&gates, &routes, problems);
+    let mut gates = gates::gates(&form.gates, &scope, problems);
     let drafts = components(form, &scope, root, problems);
+    let parts = Parts { routes: &mut routes, fleets: &mut fleets, gates: &mut gates };
+    places::settle(form, &aws, &drafts, parts, problems);
+    routes::twins(&routes, problems);
+    targets::twins(&fleets, problems);
+    measure::published(&gates, &routes, problems);
+    invoke::only_functions(&gates, &routes, problems);
+    measure::paired(&gates, &routes, problems);
     traffic::check(&drafts, &fleets, problems);
     replacement::check(&drafts, &fleets, problems);
     shares::check(&drafts, &routes, problems);
+    publishing::check(&drafts, &routes, &gates, problems);
     test_route::check(&drafts, &routes, &fleets, problems);
     let names = keys(&form.components);
-    let whole = [
-        ("routes", keys(&form.routes).len() == routes.len()),
-        ("fleets", keys(&form.fleets).len() == fleets.len()),
-        ("gates", keys(&form.gates).len() == gates.len()),
-        ("steps", drafts.iter().all(|component| !component.gaps)),
-    ];
     let drafts = graph::in_order(drafts, &names, problems);
     let roll_back_for = positive(&form.roll_back_for, ROLL_BACK_FOR, problems);
-    own_up(&whole, root, problems);
     if problems.iter().any(Problem::is_error) {
         return None;
     }
@@ -77,61 +79,11 @@ pub(in crate::plan) fn check(
     Some(plan)
 }
 
-/// What was written and came to nothing has been told of: a plan that is silently without one of its steps or gates is the
-/// worst that could be run. Should a kind be read and not checked, this is an error of ours, and said as one.
-fn own_up(parts: &[(&str, bool)], root: Span, problems: &mut Vec<Problem>) {
-    if problems.iter().any(Problem::is_error) {
-        return;
-    }
-    for (what, _) in parts.iter().filter(|(_, is_whole)| !is_whole) {
-        problems.push(
-            Problem::error("plan::internal", format!("some of the {what} came to nothing"))
-                .at(root, "of this plan")
-                .help(
-                    "this is a fault of tidegate, not of the plan: please report it with the plan",
-                ),
-        );
-    }
-}
-
-fn aws(form: &Slot<AwsForm>, problems: &mut Vec<Problem>) -> AwsTarget {
-    let Some(Spanned { value: form, .. }) = form.given() else { return AwsTarget::default() };
-    if let Some(region) = form.region.given().filter(|region| !is_region(&region.value)) {
-        problems.push(
-            Problem::error(
-                "plan::region",
-                format!("`{}` is not the name of a region", region.value),
-            )
-            .at(region.span, "not a region")
-            .help("write it as AWS does, such as `eu-west-1`"),
-        );
-    }
-    let digits = |account: &str| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-    if let Some(account) = form.account.given().filter(|account| !digits(&account.value.0)) {
-        problems.push(
-            Problem::error(
-                "plan::account",
-                format!("`{}` is not the number of an account", account.value.0),
-            )
-            .at(account.span, "not twelve digits")
-            .help("write its twelve digits in quotes, such as \"111122223333\""),
-        );
-    }
-    let account = form.account.value().map(|account| account.0);
-    AwsTarget { region: form.region.value(), account }
-}
-
-fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    match parts.as_slice() {
-        [words @ .., number] if words.len() >= 2 => {
-            words.iter().all(letters)
-                && number.len() == 1
-                && number.bytes().all(|b| b.is_ascii_digit())
-        }
-        _ => false,
-    }
+/// What a component does, as it is written.
+#[derive(Clone, Copy)]
+enum Work<'form> {
+    Steps(&'form Spanned<List<StepForm>>),
+    Strategy(&'form Spanned<StrategyForm>),
 }
 
 /// Every component with its steps; one called `main` where the plan has none.
@@ -141,10 +93,24 @@ fn components(
     root: Span,
     problems: &mut Vec<Problem>,
 ) -> Vec<DraftComponent> {
-    let Some(Spanned { value: Named(components), span }) = form.components.given() else {
+    let only = |work, problems: &mut Vec<Problem>| {
         let name = Spanned::new(ComponentName::new(ONLY), root);
-        return vec![component(name, None, &form.steps, &form.strategy, scope, problems)];
+        vec![component(name, None, work, scope, problems)]
     };
+    match made("plan", root, Some(form), problems, |form, _| form.chosen()) {
+        None => only(None, problems),
+        Some(PlanChoice::Steps(steps)) => only(Some(Work::Steps(steps)), problems),
+        Some(PlanChoice::Strategy(strategy)) => only(Some(Work::Strategy(strategy)), problems),
+        Some(PlanChoice::Components(components)) => named(components, scope, problems),
+    }
+}
+
+fn named(
+    components: &Spanned<Named<ComponentForm>>,
+    scope: &Scope,
+    problems: &mut Vec<Problem>,
+) -> Vec<DraftComponent> {
+    let Spanned { value: Named(components), span } = components;
     if components.is_empty() {
         problems.push(
             Problem::error("plan::no-steps", "a plan without components does nothing")
@@ -153,9 +119,15 @@ fn components(
         );
     }
     let read = |(name, form): &(Spanned<String>, Option<ComponentForm>)| {
-        let form = form.as_ref()?;
-        let name = component_name(name);
-        Some(component(name, form.needs.given(), &form.steps, &form.strategy, scope, problems))
+        made("component", name.span, form.as_ref(), problems, |form, problems| {
+            let chosen =
+                made("component", name.span, Some(form), problems, |form, _| form.chosen());
+            let work = chosen.map(|chosen| match chosen {
+                ComponentChoice::Steps(steps) => Work::Steps(steps),
+                ComponentChoice::Strategy(strategy) => Work::Strategy(strategy),
+            });
+            Some(component(component_name(name), form.needs.given(), work, scope, problems))
+        })
     };
     components.iter().filter_map(read).collect()
 }
@@ -168,26 +140,35 @@ fn component_name(name: &Spanned<String>) -> Spanned<ComponentName> {
 fn component(
     name: Spanned<ComponentName>,
     needs: Option<&Spanned<List<String>>>,
-    steps: &Slot<List<StepForm>>,
-    strategy: &Slot<StrategyForm>,
+    work: Option<Work>,
     scope: &Scope,
     problems: &mut Vec<Problem>,
 ) -> DraftComponent {
     let needs = needs.map_or(&[][..], |needs| &needs.value).iter().map(component_name).collect();
-    let drafts: Vec<Option<Draft>> = if let Some(strategy) = strategy.given() {
-        let drafts = strategy::steps(&strategy.value, scope, problems);
-        drafts.map_or_else(|| vec![None], |drafts| drafts.into_iter().map(Some).collect())
-    } else if let Some(Spanned { value: steps, span }) = steps.given() {
-        if steps.is_empty() {
-            problems.push(
-                Problem::error("plan::no-steps", "without steps there is nothing to do")
-                    .at(*span, "no steps")
-                    .help("add a step: `- shift: { route: web, candidate: 5%, bake: 10m }`"),
-            );
+    let drafts: Vec<Option<Draft>> = match work {
+        None => vec![None],
+        Some(Work::Strategy(strategy)) => {
+            let Spanned { value: form, span } = strategy;
+            let drafts = made("strategy", *span, Some(form), problems, |form, problems| {
+                strategy::steps(form, scope, problems)
+            });
+            drafts.map_or_else(|| vec![None], |drafts| drafts.into_iter().map(Some).collect())
         }
-        steps.iter().map(|step| steps::step(&step.value, scope, problems)).collect()
-    } else {
-        vec![None]
+        Some(Work::Steps(Spanned { value: steps, span })) => {
+            if steps.is_empty() {
+                problems.push(
+                    Problem::error("plan::no-steps", "without steps there is nothing to do")
+                        .at(*span, "no steps")
+                        .help("add a step: `- shift: { route: web, candidate: 5%, bake: 10m }`"),
+                );
+            }
+            let draft = |step: &Spanned<StepForm>| {
+                made("step", step.span, Some(&step.value), problems, |form, problems| {
+                    steps::step(form, scope, problems)
+                })
+            };
+            steps.iter().map(draft).collect()
+        }
     };
     let gaps = drafts.iter().any(Option::is_none);
     DraftComponent { name, needs, steps: drafts.into_iter().flatten().collect(), gaps }
@@ -203,20 +184,4 @@ fn numbered(draft: DraftComponent) -> Component {
     };
     let steps = draft.steps.into_iter().enumerate().map(step).collect();
     Component { steps, needs: draft.needs.into_iter().map(|need| need.value).collect(), name }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_comes_to_nothing_without_a_word_is_an_error_of_ours() {
-        let told = |mut problems: Vec<Problem>| {
-            own_up(&[("routes", true), ("steps", false)], Span::default(), &mut problems);
-            problems.iter().map(|problem| problem.code).collect::<Vec<_>>()
-        };
-        assert_eq!(told(Vec::new()), ["plan::internal"]);
-        let said = Problem::error("plan::blank", "no steps").at(Span::default(), "here").help("");
-        assert_eq!(told(vec![said]), ["plan::blank"], "it has been told of");
-    }
 }

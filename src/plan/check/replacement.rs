@@ -5,18 +5,19 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     draft::{Draft, DraftComponent},
-    scope::{Scope, filled, positive},
+    scope::{Scope, filled, not_blank, positive},
 };
 use crate::plan::{
     defaults::{MIN_HEALTHY, replace_timeout},
     form::List,
-    model::{Fleet, FleetKind, Sides, Verb},
+    model::{Fleet, FleetKind, Verb},
     names::FleetName,
     problem::Problem,
     replacement::{
         Bundle, Deploy, Extent, How, Matching, Protected, Refresh, Replace, Revision, Standby,
     },
-    replacement_form::{DeployForm, RefreshForm, RevisionForm},
+    replacement_form::{DeployForm, RefreshForm, RevisionChoice, RevisionForm},
+    route::Sides,
     span::{Span, Spanned},
     units::Percent,
 };
@@ -76,16 +77,19 @@ pub(super) fn deploy(
 }
 
 fn revision(form: &RevisionForm, problems: &mut Vec<Problem>) -> Option<Revision> {
-    if let Some(Spanned { value: form, .. }) = form.s3.given() {
-        let (bucket, key) = (filled(&form.bucket, problems), filled(&form.key, problems));
-        let bundle = form.bundle.value_or(Bundle::Zip);
-        Some(Revision::S3 { bucket: bucket?, key: key?, version: form.version.value(), bundle })
-    } else if let Some(Spanned { value: form, .. }) = form.github.given() {
-        let repository = filled(&form.repository, problems);
-        let commit = filled(&form.commit, problems);
-        Some(Revision::GitHub { repository: repository?, commit: commit? })
-    } else {
-        filled(&form.app_spec, problems).map(Revision::AppSpec)
+    match form.chosen()? {
+        RevisionChoice::S3(Spanned { value: form, .. }) => {
+            let (bucket, key) = (filled(&form.bucket, problems), filled(&form.key, problems));
+            let bundle = form.bundle.value_or(Bundle::Zip);
+            let version = form.version.value();
+            Some(Revision::S3 { bucket: bucket?, key: key?, version, bundle })
+        }
+        RevisionChoice::GitHub(Spanned { value: form, .. }) => {
+            let repository = filled(&form.repository, problems);
+            let commit = filled(&form.commit, problems);
+            Some(Revision::GitHub { repository: repository?, commit: commit? })
+        }
+        RevisionChoice::AppSpec(spec) => not_blank(spec, problems).map(Revision::AppSpec),
     }
 }
 
@@ -153,7 +157,10 @@ fn fits(step: &Draft, fleets: &Fleets) -> Option<Problem> {
         Verb::Scale { fleet, .. } => {
             let (fleet, _) = fleets.get(fleet)?;
             match &fleet.sides {
-                Sides::Fixed { .. } | Sides::Pair(_) | Sides::Serving { .. } => return None,
+                Sides::Fixed { .. }
+                | Sides::Pair(_)
+                | Sides::Serving { .. }
+                | Sides::Made { .. } => return None,
                 Sides::Single(_) => (
                     "scale",
                     "a fleet with two sides",
@@ -165,6 +172,7 @@ fn fits(step: &Draft, fleets: &Fleets) -> Option<Problem> {
         | Verb::Probe { .. }
         | Verb::Shift { .. }
         | Verb::TestRoute { .. }
+        | Verb::Publish { .. }
         | Verb::Approve { .. }
         | Verb::Pause { .. } => return None,
     };

@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 
 use super::{
     aliases,
-    targets::{SideNames, same_target},
+    forward_action::{ForwardAction, Naming, refuse_strays, several},
+    lost::declared,
+    stages,
+    targets::{SideNames, same_targets},
 };
 use crate::plan::{
     defaults::SETTLE,
-    form::List,
-    form::{Named, Slot},
-    model::{Family, ListenerRule, RecordSet, Route, RouteKind, Sides},
+    form::{List, Named, Slot},
     names::{Member, RouteName},
+    place::Place,
     problem::Problem,
-    route_form::{AlbForm, NlbForm, Priority, Route53Form, RouteForm},
-    scalar::Whole,
+    route::{Family, ListenerRule, RecordSet, Route, RouteKind, Sides},
+    route_form::{
+        AlbChoice, AlbForm, ListenerChoice, ListenerForm, NlbChoice, NlbForm, Route53Form,
+        RouteChoice, RouteForm, RuleChoice, RuleForm,
+    },
     span::{Span, Spanned},
 };
 
@@ -23,41 +28,49 @@ pub(super) fn routes(
     forms: &Slot<Named<RouteForm>>,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<RouteName, (Route, Span)> {
-    let mut routes: BTreeMap<RouteName, (Route, Span)> = BTreeMap::new();
-    for (name, form) in forms.given().map_or(&[][..], |forms| &forms.value.0) {
-        let Some(route) = form.as_ref().and_then(|form| route(form, problems)) else { continue };
-        let twin = routes.iter().find(|(_, (other, _))| overlap(&other.kind, &route.kind));
-        if let Some((other, (_, span))) = twin {
-            problems.push(same_target("split the same traffic", name, other.as_str(), *span));
-        }
-        routes.insert(RouteName::new(name.value.as_str()), (route, name.span));
-    }
-    routes
+    declared("route", forms, |name| RouteName::new(name), problems, route)
 }
 
-/// Whether two routes would set the same weights.
-fn overlap(one: &RouteKind, other: &RouteKind) -> bool {
-    match (one, other) {
+/// Routes that would set the same weights.
+pub(super) fn twins(routes: &BTreeMap<RouteName, (Route, Span)>, problems: &mut Vec<Problem>) {
+    same_targets("split the same traffic", routes, overlap, problems);
+}
+
+/// A name means something else in another account or region; an ARN does not, and zones are of no region.
+fn overlap(one: &Route, other: &Route) -> bool {
+    let here = one.place == other.place;
+    let account = |place: &Place| (place.account.clone(), place.role.clone());
+    match (&one.kind, &other.kind) {
         (RouteKind::Alb(one), RouteKind::Alb(other))
-        | (RouteKind::Nlb(one), RouteKind::Nlb(other)) => one.iter().any(|r| other.contains(r)),
-        (RouteKind::Route53(one), RouteKind::Route53(other)) => one == other,
-        (RouteKind::Lambda(one), RouteKind::Lambda(other)) => one == other,
+        | (RouteKind::Nlb(one), RouteKind::Nlb(other)) => one.iter().any(|rule| {
+            let is_known = here || !matches!(rule, ListenerRule::Named { .. });
+            is_known && other.contains(rule)
+        }),
+        (RouteKind::Route53(records), RouteKind::Route53(others)) => {
+            records == others && account(&one.place) == account(&other.place)
+        }
+        (RouteKind::Lambda(one), RouteKind::Lambda(other)) => here && one == other,
+        (RouteKind::ApiGateway(one), RouteKind::ApiGateway(other)) => {
+            here && (&one.api, &one.name) == (&other.api, &other.name)
+        }
         (
-            RouteKind::Alb(_) | RouteKind::Nlb(_) | RouteKind::Route53(_) | RouteKind::Lambda(_),
+            RouteKind::Alb(_)
+            | RouteKind::Nlb(_)
+            | RouteKind::Route53(_)
+            | RouteKind::Lambda(_)
+            | RouteKind::ApiGateway(_),
             _,
         ) => false,
     }
 }
 
 fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {
-    if let Some(form) = form.alb.given() {
-        alb(form, problems)
-    } else if let Some(form) = form.nlb.given() {
-        nlb(form, problems)
-    } else if let Some(form) = form.lambda.given() {
-        aliases::lambda(form, problems)
-    } else {
-        route53(form.route53.given()?, problems)
+    match form.chosen()? {
+        RouteChoice::Alb(form) => alb(form, problems),
+        RouteChoice::Nlb(form) => nlb(form, problems),
+        RouteChoice::Route53(form) => route53(form, problems),
+        RouteChoice::Lambda(form) => aliases::lambda(form, problems),
+        RouteChoice::ApiGateway(form) => stages::api_gateway(form, problems),
     }
 }
 
@@ -92,7 +105,13 @@ fn route53(form: &Spanned<Route53Form>, problems: &mut Vec<Problem>) -> Option<R
     let kind = form.kind.value();
     let settle = form.settle.value_or(SETTLE);
     let records = RecordSet { zone: zone?, name: name?, kind: kind? };
-    Some(Route { kind: RouteKind::Route53(records), sides: sides?, baseline: None, settle })
+    Some(Route {
+        kind: RouteKind::Route53(records),
+        sides: sides?,
+        baseline: None,
+        settle,
+        place: Place::default(),
+    })
 }
 
 fn is_set_identifier(name: &str) -> bool {
@@ -130,21 +149,21 @@ fn domain(given: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<String
 fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
     let Spanned { value: form, span } = form;
     let sides = target_groups(*span, (&form.stable, &form.candidate), &form.pair, problems);
-    let place = Place {
+    let of = |named| ForwardAction {
         family: Family::Application,
-        rule: &form.rule,
-        listener: &form.listener,
-        load_balancer: &form.load_balancer,
+        named,
         port: &form.port,
         priority: &form.priority,
+        at: *span,
     };
-    let rules = place.and_several(&form.rules, *span, problems, |rule| Place {
-        family: Family::Application,
-        rule: &rule.rule,
-        listener: &rule.listener,
-        load_balancer: &rule.load_balancer,
-        port: &rule.port,
-        priority: &rule.priority,
+    let rules = form.chosen().and_then(|chosen| match chosen {
+        AlbChoice::LoadBalancer(name) => of(Naming::LoadBalancer(name)).alone(problems),
+        AlbChoice::Rule(arn) => of(Naming::Rule(arn)).alone(problems),
+        AlbChoice::Listener(arn) => of(Naming::Listener(arn)).alone(problems),
+        AlbChoice::Rules(rules) => {
+            refuse_strays(&form.port, &form.priority, problems);
+            several(rules, rule, problems)
+        }
     });
     let settle = form.settle.value_or(SETTLE);
     // One that is wrong has been told of, and must not look as if there were none.
@@ -152,30 +171,64 @@ fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         Some(name) => Some(baseline(name, sides.as_ref(), problems)?),
         None => None,
     };
-    Some(Route { kind: RouteKind::Alb(rules?), sides: sides?, baseline, settle })
+    Some(Route {
+        kind: RouteKind::Alb(rules?),
+        sides: sides?,
+        baseline,
+        settle,
+        place: Place::default(),
+    })
 }
 
 fn nlb(form: &Spanned<NlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
     let Spanned { value: form, span } = form;
     let sides = target_groups(*span, (&form.stable, &form.candidate), &form.pair, problems);
-    let place = Place {
+    let of = |named| ForwardAction {
         family: Family::Network,
-        rule: &Slot::Absent,
-        listener: &form.listener,
-        load_balancer: &form.load_balancer,
+        named,
         port: &form.port,
         priority: &Slot::Absent,
+        at: *span,
     };
-    let listeners = place.and_several(&form.listeners, *span, problems, |listener| Place {
-        family: Family::Network,
-        rule: &Slot::Absent,
-        listener: &listener.listener,
-        load_balancer: &listener.load_balancer,
-        port: &listener.port,
-        priority: &Slot::Absent,
+    let listeners = form.chosen().and_then(|chosen| match chosen {
+        NlbChoice::LoadBalancer(name) => of(Naming::LoadBalancer(name)).alone(problems),
+        NlbChoice::Listener(arn) => of(Naming::Listener(arn)).alone(problems),
+        NlbChoice::Listeners(listeners) => {
+            refuse_strays(&form.port, &Slot::Absent, problems);
+            several(listeners, listener, problems)
+        }
     });
     let settle = form.settle.value_or(SETTLE);
-    Some(Route { kind: RouteKind::Nlb(listeners?), sides: sides?, baseline: None, settle })
+    Some(Route {
+        kind: RouteKind::Nlb(listeners?),
+        sides: sides?,
+        baseline: None,
+        settle,
+        place: Place::default(),
+    })
+}
+
+/// One of several rules of a route.
+fn rule(form: &Spanned<RuleForm>) -> Option<ForwardAction<'_>> {
+    let Spanned { value: form, span } = form;
+    let named = match form.chosen()? {
+        RuleChoice::LoadBalancer(name) => Naming::LoadBalancer(name),
+        RuleChoice::Rule(arn) => Naming::Rule(arn),
+        RuleChoice::Listener(arn) => Naming::Listener(arn),
+    };
+    let (port, priority) = (&form.port, &form.priority);
+    Some(ForwardAction { family: Family::Application, named, port, priority, at: *span })
+}
+
+/// One of several listeners of a route.
+fn listener(form: &Spanned<ListenerForm>) -> Option<ForwardAction<'_>> {
+    let Spanned { value: form, span } = form;
+    let named = match form.chosen()? {
+        ListenerChoice::LoadBalancer(name) => Naming::LoadBalancer(name),
+        ListenerChoice::Listener(arn) => Naming::Listener(arn),
+    };
+    let (port, priority) = (&form.port, &Slot::Absent);
+    Some(ForwardAction { family: Family::Network, named, port, priority, at: *span })
 }
 
 fn target_groups(
@@ -223,147 +276,6 @@ fn baseline(
     Some(baseline)
 }
 
-/// The ways to name one listener or rule. What a family does not have is absent.
-struct Place<'a> {
-    family: Family,
-    rule: &'a Slot<String>,
-    listener: &'a Slot<String>,
-    load_balancer: &'a Slot<String>,
-    port: &'a Slot<Whole<1, 65_535>>,
-    priority: &'a Slot<Priority>,
-}
-
-impl Place<'_> {
-    /// The places of a route: this one, or those of the list that stands for it.
-    fn and_several<T>(
-        &self,
-        list: &Slot<List<T>>,
-        at: Span,
-        problems: &mut Vec<Problem>,
-        place: impl Fn(&T) -> Place<'_>,
-    ) -> Option<Vec<ListenerRule>> {
-        let Some(Spanned { value: list, span }) = list.given() else {
-            return self.check(at, problems).map(|rule| vec![rule]);
-        };
-        self.refuse_strays(problems);
-        if list.is_empty() {
-            problems.push(
-                Problem::error("plan::blank", "a route without a rule moves nothing")
-                    .at(*span, "no rules")
-                    .help("name at least one: `[{ load-balancer: shop, port: 443 }]`"),
-            );
-        }
-        let read = |item: &Spanned<T>| {
-            let rule = place(&item.value).check(item.span, problems);
-            rule.map(|rule| (rule, item.span))
-        };
-        let read: Vec<Option<(ListenerRule, Span)>> = list.iter().map(read).collect();
-        let rules: Vec<(ListenerRule, Span)> = read.into_iter().collect::<Option<_>>()?;
-        for (i, (rule, span)) in rules.iter().enumerate() {
-            if let Some((_, first)) = rules.iter().take(i).find(|(other, _)| other == rule) {
-                problems.push(
-                    Problem::error("plan::repeated", "this rule stands here twice")
-                        .at(*span, "second time")
-                        .at(*first, "first time")
-                        .help("remove one of the two"),
-                );
-            }
-        }
-        Some(rules.into_iter().map(|(rule, _)| rule).collect())
-    }
-
-    fn check(&self, at: Span, problems: &mut Vec<Problem>) -> Option<ListenerRule> {
-        let Some(name) = self.load_balancer.given() else { return self.by_arn(problems) };
-        let simple = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        let valid = (1..=32).contains(&name.value.len()) && name.value.bytes().all(simple);
-        if !valid {
-            problems.push(
-                Problem::error(
-                    "plan::load-balancer",
-                    format!("`{}` is not the name of a load balancer", name.value),
-                )
-                .at(name.span, "not a name")
-                .help(
-                    "write its name (letters, digits and hyphens, at most 32), not its ARN or DNS name",
-                ),
-            );
-        }
-        if self.port.is_absent() {
-            problems.push(
-                Problem::error("plan::missing-field", "which listener of the load balancer?")
-                    .at(at, "`port` is missing")
-                    .help("add `port:`, the port the listener listens on, such as `port: 443`"),
-            );
-        }
-        let priority = match self.priority.value() {
-            None | Some(Priority::Default) => None,
-            Some(Priority::Rule(priority)) => Some(priority),
-        };
-        let port = u16::try_from(self.port.value()?.0).ok()?;
-        valid.then(|| ListenerRule::Named { load_balancer: name.value.clone(), port, priority })
-    }
-
-    /// Reports what belongs to `load-balancer` and stands without it.
-    fn refuse_strays(&self, problems: &mut Vec<Problem>) {
-        for (slot, key) in [
-            (self.port.given().map(|p| p.span), "port"),
-            (self.priority.given().map(|p| p.span), "priority"),
-        ] {
-            if let (Some(span), true) = (slot, self.load_balancer.is_absent()) {
-                problems.push(
-                    Problem::error("plan::stray-field", format!("`{key}` says nothing here"))
-                        .at(span, "only with `load-balancer`")
-                        .help(format!(
-                            "remove `{key}`, or name the listener by `load-balancer` and `port`"
-                        )),
-                );
-            }
-        }
-    }
-
-    fn by_arn(&self, problems: &mut Vec<Problem>) -> Option<ListenerRule> {
-        self.refuse_strays(problems);
-        let arn = |slot: &Slot<String>, kind, problems: &mut Vec<Problem>| {
-            slot.given().and_then(|arn| arn_of(arn, self.family, kind, problems))
-        };
-        match self.rule {
-            Slot::Given(_) => arn(self.rule, "listener-rule", problems).map(ListenerRule::Rule),
-            Slot::Absent | Slot::Broken => {
-                arn(self.listener, "listener", problems).map(ListenerRule::DefaultOf)
-            }
-        }
-    }
-}
-
-/// The ARN if it is one of the kind meant.
-fn arn_of(
-    arn: &Spanned<String>,
-    family: Family,
-    kind: &str,
-    problems: &mut Vec<Problem>,
-) -> Option<String> {
-    let short = match family {
-        Family::Application => "ALB",
-        Family::Network => "NLB",
-    };
-    let family = format!("/{}/", family.in_arns());
-    let parts: Vec<&str> = arn.value.splitn(6, ':').collect();
-    let fits = matches!(parts.as_slice(), ["arn", _, "elasticloadbalancing", _, _, resource]
-        if resource.strip_prefix(kind).is_some_and(|rest| rest.starts_with(&family)));
-    if !fits {
-        let message = format!("`{}` is not the ARN of an {short} {kind}", arn.value);
-        problems.push(
-            Problem::error("plan::arn", message)
-                .at(arn.span, format!("the ARN of a {kind} belongs here"))
-                .help(format!(
-                    "write `arn:aws:elasticloadbalancing:<region>:<account>:{kind}{family}…`, or \
-                     name the `load-balancer` and the `port`"
-                )),
-        );
-    }
-    fits.then(|| arn.value.clone())
-}
-
 fn is_target_group(name: &str) -> bool {
     let simple = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     (name.starts_with("arn:") && name.contains(":targetgroup/"))
@@ -383,7 +295,7 @@ fn by_name(sides: Sides) -> Sides {
         }
         Sides::Pair([first, second]) => Sides::Pair([name_of(&first), name_of(&second)]),
         Sides::Single(only) => Sides::Single(name_of(&only)),
-        serving @ Sides::Serving { .. } => serving,
+        versions @ (Sides::Serving { .. } | Sides::Made { .. }) => versions,
     }
 }
 

@@ -3,14 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::plan::{
-    form::List,
-    form::{Named, Slot},
+    form::{List, Named, Slot},
     names::{FleetName, GateName, RouteName},
+    plan_form::PlanForm,
     problem::{Problem, did_you_mean, enough, listed},
     published::{OF_TARGET_GROUPS, OF_VERSIONS, Published},
     route_form::RouteForm,
     span::{Span, Spanned},
-    syntax::PlanForm,
 };
 
 /// The names a plan declares, those of broken declarations included: what refers to them is not wrong.
@@ -159,7 +158,11 @@ pub(super) fn positive(
 
 /// A text that must not be empty.
 pub(super) fn filled(slot: &Slot<String>, problems: &mut Vec<Problem>) -> Option<String> {
-    let given = slot.given()?;
+    not_blank(slot.given()?, problems)
+}
+
+/// The same of one that is given.
+pub(super) fn not_blank(given: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<String> {
     if given.value.trim().is_empty() {
         problems.push(
             Problem::error("plan::blank", "this must not be empty")

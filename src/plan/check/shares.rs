@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use super::draft::{Draft, DraftComponent};
 use crate::plan::{
-    model::{Route, Verb},
+    model::Verb,
     names::RouteName,
     problem::Problem,
+    route::Route,
     span::Span,
     units::{Percent, Scale, Weight},
 };

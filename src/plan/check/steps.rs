@@ -5,52 +5,49 @@ use std::time::Duration;
 use super::{
     draft::Draft,
     gates::healthy,
-    replacement,
+    publishing, replacement,
     scope::{Scope, filled, positive, refuse_repetition},
     test_route,
 };
 use crate::plan::{
     defaults::{PATIENCE, PROBE_PATIENCE, shift_timeout},
     form::{Short, Slot},
-    model::{Approvers, OnFailure, Size, Until, Verb},
+    model::{Approvers, Size, Until, Verb},
     names::Side,
+    on_failure::OnFailure,
     problem::Problem,
     scalar::Whole,
     span::{Span, Spanned},
-    syntax::{
-        ApproveForm, Instances, ProbeForm, ScaleForm, ShiftForm, SizeForm, StepForm, WaitForm,
+    step_form::{
+        ApproveForm, Instances, PauseForm, ProbeForm, ScaleForm, ShiftForm, SizeChoice, SizeForm,
+        StepChoice, StepForm, UntilChoice, WaitForm,
     },
     units::{Percent, format_duration},
 };
 
 /// One step.
 pub(super) fn step(form: &StepForm, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Draft> {
-    if let Some(form) = form.scale.given() {
-        scale(form, scope, problems)
-    } else if let Some(form) = form.wait.given() {
-        wait(form, scope, problems)
-    } else if let Some(form) = form.probe.given() {
-        probe(form, scope, problems)
-    } else if let Some(form) = form.shift.given() {
-        shift(form, scope, problems)
-    } else if let Some(form) = form.test_route.given() {
-        test_route::add(form, scope, problems)
-    } else if let Some(form) = form.remove_test_route.given() {
-        test_route::remove(form, scope, problems)
-    } else if let Some(form) = form.refresh.given() {
-        replacement::refresh(form, scope, problems)
-    } else if let Some(form) = form.deploy.given() {
-        replacement::deploy(form, scope, problems)
-    } else if let Some(form) = form.approve.given() {
-        approve(form, problems)
-    } else {
-        let form = form.pause.given()?;
-        let duration = match form.value {
-            Short::Short(duration) => Some(duration),
-            Short::Long(_) => None,
-        };
-        Some(Draft { verb: Verb::Pause { duration }, timeout: None, span: form.span })
+    match form.chosen()? {
+        StepChoice::Scale(form) => scale(form, scope, problems),
+        StepChoice::Wait(form) => wait(form, scope, problems),
+        StepChoice::Probe(form) => probe(form, scope, problems),
+        StepChoice::Shift(form) => shift(form, scope, problems),
+        StepChoice::Publish(form) => publishing::publish(form, scope, problems),
+        StepChoice::TestRoute(form) => test_route::add(form, scope, problems),
+        StepChoice::RemoveTestRoute(form) => test_route::remove(form, scope, problems),
+        StepChoice::Refresh(form) => replacement::refresh(form, scope, problems),
+        StepChoice::Deploy(form) => replacement::deploy(form, scope, problems),
+        StepChoice::Approve(form) => approve(form, problems),
+        StepChoice::Pause(form) => Some(pause(form)),
     }
+}
+
+const fn pause(form: &Spanned<Short<Duration, PauseForm>>) -> Draft {
+    let duration = match form.value {
+        Short::Short(duration) => Some(duration),
+        Short::Long(PauseForm {}) => None,
+    };
+    Draft { verb: Verb::Pause { duration }, timeout: None, span: form.span }
 }
 
 fn probe(
@@ -88,40 +85,49 @@ fn size(
     problems: &mut Vec<Problem>,
 ) -> Option<Size> {
     let Spanned { value: form, span } = form;
-    if let Some(share) = form.share.given() {
-        refuse_strays(form, &["of"], problems);
-        require("share", "of", &form.of, *span, problems);
-        if share.value == Percent::ZERO {
-            problems.push(
-                Problem::error("plan::out-of-range", "nothing of a side is no size")
-                    .at(share.span, "no instances")
-                    .help("write `to: 0` to scale the side away"),
-            );
+    match form.chosen()? {
+        SizeChoice::Share(share) => {
+            refuse_strays(form, &["of"], problems);
+            require("share", "of", &form.of, *span, problems);
+            if share.value == Percent::ZERO {
+                problems.push(
+                    Problem::error("plan::out-of-range", "nothing of a side is no size")
+                        .at(share.span, "no instances")
+                        .help("write `to: 0` to scale the side away"),
+                );
+            }
+            let of = other(form.of.given()?, scaled, problems)?;
+            Some(Size::Share { share: share.value, of })
         }
-        return Some(Size::Share {
-            share: share.value,
-            of: other(form.of.given()?, scaled, problems)?,
-        });
-    }
-    if let Some(desired) = form.desired.given() {
-        refuse_strays(form, &["min", "max"], problems);
-        require("desired", "min", &form.min, *span, problems);
-        require("desired", "max", &form.max, *span, problems);
-        let (min, max) = (form.min.value()?.0, form.max.value()?.0);
-        let desired = Spanned::new(desired.value.0, desired.span);
-        if !(min..=max).contains(&desired.value) {
-            let message = format!("{} instances are not between {min} and {max}", desired.value);
-            problems.push(
-                Problem::error("plan::out-of-range", message)
-                    .at(desired.span, "outside `min` and `max`")
-                    .help("write `min` at most, and `max` at least, as large as `desired`"),
-            );
+        SizeChoice::Desired(desired) => {
+            refuse_strays(form, &["min", "max"], problems);
+            require("desired", "min", &form.min, *span, problems);
+            require("desired", "max", &form.max, *span, problems);
+            bounds(desired, form, problems)
         }
-        return Some(Size::Bounds { min, max, desired: desired.value });
+        SizeChoice::SameAs(same_as) => {
+            refuse_strays(form, &[], problems);
+            Some(Size::SameAs(other(same_as, scaled, problems)?))
+        }
     }
-    let same_as = form.same_as.given()?;
-    refuse_strays(form, &[], problems);
-    Some(Size::SameAs(other(same_as, scaled, problems)?))
+}
+
+fn bounds(
+    desired: &Spanned<Instances>,
+    form: &SizeForm,
+    problems: &mut Vec<Problem>,
+) -> Option<Size> {
+    let (min, max) = (form.min.value()?.0, form.max.value()?.0);
+    let number = desired.value.0;
+    if !(min..=max).contains(&number) {
+        let message = format!("{number} instances are not between {min} and {max}");
+        problems.push(
+            Problem::error("plan::out-of-range", message)
+                .at(desired.span, "outside `min` and `max`")
+                .help("write `min` at most, and `max` at least, as large as `desired`"),
+        );
+    }
+    Some(Size::Bounds { min, max, desired: number })
 }
 
 /// The side that a size is taken from, which is not the one that is scaled.
@@ -170,9 +176,13 @@ fn require<T>(key: &str, needed: &str, slot: &Slot<T>, at: Span, problems: &mut 
 fn wait(form: &Spanned<WaitForm>, scope: &Scope, problems: &mut Vec<Problem>) -> Option<Draft> {
     let Spanned { value: form, span } = form;
     let timeout = positive(&form.timeout, PATIENCE, problems);
-    let until = form.until.given()?.value.healthy.given();
-    let (route, side, at_least) = healthy(&until?.value, scope, problems)?;
-    let verb = Verb::Wait { until: Until::Healthy { route, side, at_least } };
+    let until = match form.until.given()?.value.chosen()? {
+        UntilChoice::Healthy(form) => {
+            let (route, side, at_least) = healthy(&form.value, scope, problems)?;
+            Until::Healthy { route, side, at_least }
+        }
+    };
+    let verb = Verb::Wait { until };
     Some(Draft { verb, timeout: Some(timeout), span: *span })
 }
 

@@ -9,15 +9,14 @@ use super::{
 };
 use crate::plan::{
     defaults::{MIN_HEALTHY, PATIENCE},
-    expand::{Rolling, Strategy, expand, expand_rolling},
-    form::List,
-    form::{Short, Slot},
+    expand::{OldFleet, Rolling, Strategy, expand, expand_rolling},
+    form::{List, Short, Slot},
     names::{FleetName, GateName, RouteName},
     problem::Problem,
     replacement::{Matching, Protected, Refresh, Standby},
     replacement_form::RollingForm,
     span::Spanned,
-    syntax::{BlueGreenForm, CanaryForm, KeepForm, OldFleet, StrategyForm},
+    strategy_form::{BlueGreenForm, CanaryForm, Fate, KeepForm, StrategyChoice, StrategyForm},
     units::Percent,
 };
 
@@ -27,13 +26,14 @@ pub(super) fn steps(
     scope: &Scope,
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<Draft>> {
-    let (steps, span) = if let Some(form) = form.canary.given() {
-        (expand(canary(&form.value, scope, problems)?), form.span)
-    } else if let Some(form) = form.blue_green.given() {
-        (expand(blue_green(&form.value, scope, problems)?), form.span)
-    } else {
-        let form = form.rolling.given()?;
-        (expand_rolling(&rolling(&form.value, scope, problems)?), form.span)
+    let (steps, span) = match form.chosen()? {
+        StrategyChoice::Canary(form) => (expand(canary(&form.value, scope, problems)?), form.span),
+        StrategyChoice::BlueGreen(form) => {
+            (expand(blue_green(&form.value, scope, problems)?), form.span)
+        }
+        StrategyChoice::Rolling(form) => {
+            (expand_rolling(&rolling(&form.value, scope, problems)?), form.span)
+        }
     };
     Some(steps.into_iter().map(|(verb, timeout)| Draft { verb, timeout, span }).collect())
 }
@@ -161,7 +161,7 @@ struct Shared<'a> {
     route: &'a Slot<String>,
     fleet: &'a Slot<String>,
     gates: &'a Slot<List<String>>,
-    old_fleet: &'a Slot<Short<OldFleet, KeepForm>>,
+    old_fleet: &'a Slot<Short<Fate, KeepForm>>,
 }
 
 type SharedParts = (RouteName, Option<FleetName>, Vec<GateName>, OldFleet);
@@ -186,8 +186,8 @@ impl Shared<'_> {
 
     fn old_fleet(&self, problems: &mut Vec<Problem>) -> Option<OldFleet> {
         match self.old_fleet.given().map(|given| &given.value) {
-            None => Some(OldFleet::ScaleToZero),
-            Some(Short::Short(old_fleet)) => Some(*old_fleet),
+            None | Some(Short::Short(Fate::ScaleToZero)) => Some(OldFleet::ScaleToZero),
+            Some(Short::Short(Fate::Keep)) => Some(OldFleet::Keep),
             Some(Short::Long(long)) => {
                 long.keep.given()?;
                 Some(OldFleet::KeepFor(positive(&long.keep, PATIENCE, problems)))

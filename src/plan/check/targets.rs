@@ -1,24 +1,51 @@
 //! Fleets: what runs the software on either side. How two sides are named is the same for routes (`routes.rs`).
 
-use std::{collections::BTreeMap, mem::discriminant};
+use std::{collections::BTreeMap, fmt::Display, mem::discriminant};
 
-use super::scope::Scope;
+use super::{lost::declared, scope::Scope};
 use crate::plan::{
-    form::List,
-    form::{Named, Slot},
-    model::{Fleet, FleetKind, Leftovers, Route, Sides},
+    fleet_form::{AutoScalingForm, CodeDeployForm, FleetChoice, FleetForm},
+    form::{List, Named, Slot},
+    model::{Fleet, FleetKind, Leftovers},
     names::{FleetName, Member, RouteName},
+    place::Place,
     problem::Problem,
+    route::{Route, Sides},
     span::{Span, Spanned},
-    syntax::{AutoScalingForm, CodeDeployForm, FleetForm},
 };
 
-pub(super) fn same_target(what: &str, name: &Spanned<String>, other: &str, at: Span) -> Problem {
-    let message = format!("`{}` and `{other}` {what}", name.value);
-    Problem::error("plan::same-target", message)
-        .at(name.span, "this one")
-        .at(at, "and this one")
-        .help("declare it once and use that name in every step")
+/// Tells of everything that is what something written before it is already.
+pub(super) fn same_targets<N: Display, T>(
+    what: &str,
+    declared: &BTreeMap<N, (T, Span)>,
+    overlap: fn(&T, &T) -> bool,
+    problems: &mut Vec<Problem>,
+) {
+    let mut before: Vec<(&N, &T, Span)> = Vec::new();
+    let mut all: Vec<_> =
+        declared.iter().map(|(name, (thing, span))| (name, thing, *span)).collect();
+    all.sort_by_key(|(_, _, span)| *span);
+    for (name, thing, span) in all {
+        if let Some((other, _, at)) = before.iter().find(|(_, other, _)| overlap(other, thing)) {
+            problems.push(
+                Problem::error("plan::same-target", format!("`{name}` and `{other}` {what}"))
+                    .at(span, "this one")
+                    .at(*at, "and this one")
+                    .help("declare it once and use that name in every step"),
+            );
+        }
+        before.push((name, thing, span));
+    }
+}
+
+/// Fleets that have a group in common.
+pub(super) fn twins(fleets: &BTreeMap<FleetName, (Fleet, Span)>, problems: &mut Vec<Problem>) {
+    same_targets("have a group in common", fleets, shares_a_group, problems);
+}
+
+fn shares_a_group(one: &Fleet, other: &Fleet) -> bool {
+    let members = other.sides.members();
+    one.place == other.place && one.sides.members().iter().any(|member| members.contains(member))
 }
 
 fn is_group_name(name: &str) -> bool {
@@ -137,20 +164,13 @@ pub(super) fn fleets(
     routes: &BTreeMap<RouteName, (Route, Span)>,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<FleetName, (Fleet, Span)> {
-    let mut fleets: BTreeMap<FleetName, (Fleet, Span)> = BTreeMap::new();
-    for (name, form) in forms.given().map_or(&[][..], |forms| &forms.value.0) {
-        let Some(fleet) = form.as_ref().and_then(|f| fleet(f, scope, routes, problems)) else {
-            continue;
-        };
-        let twin = fleets.iter().find(|(_, (other, _))| {
-            other.sides.members().iter().any(|member| fleet.sides.members().contains(member))
-        });
-        if let Some((other, (_, span))) = twin {
-            problems.push(same_target("have a group in common", name, other.as_str(), *span));
-        }
-        fleets.insert(FleetName::new(name.value.as_str()), (fleet, name.span));
-    }
-    fleets
+    declared(
+        "fleet",
+        forms,
+        |name| FleetName::new(name),
+        problems,
+        |form, problems| fleet(form, scope, routes, problems),
+    )
 }
 
 fn fleet(
@@ -163,25 +183,36 @@ fn fleet(
         Slot::Absent => Some(None),
         Slot::Broken | Slot::Given(_) => scope.route(&form.behind, problems).map(Some),
     };
-    if let Some(group) = form.codedeploy.given() {
-        let sides = deployment_group(group, &form.behind, problems)?;
-        return Some(Fleet {
-            kind: FleetKind::CodeDeploy,
-            sides,
-            behind: None,
-            leftovers: Leftovers::Refuse,
-        });
+    let on_its_own = |kind, sides| Fleet {
+        kind,
+        sides,
+        behind: None,
+        leftovers: Leftovers::Refuse,
+        place: Place::default(),
+    };
+    match form.chosen()? {
+        FleetChoice::AutoScaling(groups) if groups.value.group.is_absent() => {
+            let sides = two_groups(groups, problems)?;
+            let behind = behind?;
+            let at = form.behind.span_or(groups.span);
+            fits_its_route(groups, &sides, (behind.as_ref(), at), routes, problems);
+            let leftovers = groups.value.leftovers.value_or(Leftovers::Refuse);
+            let (kind, place) = (FleetKind::AutoScaling, Place::default());
+            Some(Fleet { kind, sides, behind, leftovers, place })
+        }
+        FleetChoice::AutoScaling(groups) => {
+            let sides = single_group(groups, &form.behind, problems)?;
+            Some(on_its_own(FleetKind::AutoScaling, sides))
+        }
+        FleetChoice::CodeDeploy(group) => {
+            let sides = deployment_group(group, &form.behind, problems)?;
+            Some(on_its_own(FleetKind::CodeDeploy, sides))
+        }
     }
-    let groups = form.autoscaling.given()?;
-    if !groups.value.group.is_absent() {
-        let sides = single_group(groups, &form.behind, problems)?;
-        return Some(Fleet {
-            kind: FleetKind::AutoScaling,
-            sides,
-            behind: None,
-            leftovers: Leftovers::Refuse,
-        });
-    }
+}
+
+/// A group for each side.
+fn two_groups(groups: &Spanned<AutoScalingForm>, problems: &mut Vec<Problem>) -> Option<Sides> {
     let names = SideNames {
         what: "group",
         stable: &groups.value.stable,
@@ -190,9 +221,17 @@ fn fleet(
         allowed: is_group_name,
         help: "write the name of an Auto Scaling group, not its ARN",
     };
-    let sides = names.check(groups.span, problems)?;
-    let behind = behind?;
-    let front = behind.as_ref().and_then(|route| routes.get(route));
+    names.check(groups.span, problems)
+}
+
+/// Whether a fleet tells its sides as the route does that it stands behind.
+fn fits_its_route(
+    groups: &Spanned<AutoScalingForm>,
+    sides: &Sides,
+    (behind, at): (Option<&RouteName>, Span),
+    routes: &BTreeMap<RouteName, (Route, Span)>,
+    problems: &mut Vec<Problem>,
+) {
     if matches!(sides, Sides::Pair(_)) && behind.is_none() {
         problems.push(
             Problem::error(
@@ -203,19 +242,18 @@ fn fleet(
             .help("add `behind: <route>`, whose weights tell, or write `stable:` and `candidate:`"),
         );
     }
-    if front.is_some_and(|(route, _)| discriminant(&route.sides) != discriminant(&sides)) {
+    let front = behind.and_then(|route| routes.get(route));
+    if front.is_some_and(|(route, _)| discriminant(&route.sides) != discriminant(sides)) {
         problems.push(
             Problem::error(
                 "plan::sides-differ",
                 "this fleet and its route name their sides in different ways",
             )
-            .at(form.behind.span_or(groups.span), "the sides of this route")
+            .at(at, "the sides of this route")
             .at(groups.span, "the sides of the fleet")
             .help("write `pair` in both places, or `stable` and `candidate` in both"),
         );
     }
-    let leftovers = groups.value.leftovers.value_or(Leftovers::Refuse);
-    Some(Fleet { kind: FleetKind::AutoScaling, sides, behind, leftovers })
 }
 
 /// A group whose software is replaced where it stands.

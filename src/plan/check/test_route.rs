@@ -10,11 +10,12 @@ use super::{
 use crate::plan::{
     defaults::PATIENCE,
     form::Short,
-    model::{Fleet, Header, Route, RouteKind, Verb},
+    model::{Fleet, Header, Verb},
     names::{FleetName, RouteName, Side},
     problem::Problem,
+    route::{Route, RouteKind},
     span::{Span, Spanned},
-    syntax::{HeaderForm, RemoveTestRouteForm, TestRouteForm},
+    step_form::{HeaderForm, RemoveTestRouteForm, TestRouteForm},
 };
 
 type Placed<N, T> = BTreeMap<N, (T, Span)>;
@@ -151,6 +152,7 @@ impl<'a> Follow<'a> {
             }
             Verb::Scale { .. }
             | Verb::Shift { .. }
+            | Verb::Publish { .. }
             | Verb::Replace(_)
             | Verb::Wait { .. }
             | Verb::Probe { .. }
@@ -167,14 +169,9 @@ impl<'a> Follow<'a> {
         problems: &mut Vec<Problem>,
     ) {
         let declared = self.routes.get(route);
-        let cannot = declared.and_then(|(route, span)| match &route.kind {
-            RouteKind::Alb(rules) if rules.len() == 1 => None,
-            RouteKind::Alb(_) => {
-                Some(("has several rules, which a test route is not added to", span))
-            }
-            RouteKind::Nlb(_) => Some(("is split by a Network Load Balancer", span)),
-            RouteKind::Route53(_) => Some(("is split by DNS", span)),
-            RouteKind::Lambda(_) => Some(("is the alias of a function", span)),
+        let cannot = declared.and_then(|(route, span)| {
+            let is_one_rule = matches!(&route.kind, RouteKind::Alb(rules) if rules.len() == 1);
+            (!is_one_rule).then(|| (route.kind.traits().untestable, span))
         });
         if let Some((why, span)) = cannot {
             problems.push(

@@ -26,7 +26,7 @@ pub(super) fn check(components: &[DraftComponent], fleets: &Fleets, problems: &m
 /// The routes and fleets a step moves. A fleet belongs with the route it stands behind.
 fn moved(step: &Draft, fleets: &Fleets) -> Vec<String> {
     match &step.verb {
-        Verb::Shift { route, .. } | Verb::TestRoute { route, .. } => {
+        Verb::Shift { route, .. } | Verb::TestRoute { route, .. } | Verb::Publish { route, .. } => {
             vec![format!("route `{route}`")]
         }
         Verb::Scale { fleet, .. } => {
@@ -78,6 +78,7 @@ impl<'a> Traffic<'a> {
             Verb::Shift { route, .. } => Some((route, Percent::ZERO)),
             Verb::Scale { .. }
             | Verb::TestRoute { .. }
+            | Verb::Publish { .. }
             | Verb::Replace(_)
             | Verb::Wait { .. }
             | Verb::Probe { .. }
@@ -102,6 +103,7 @@ impl<'a> Traffic<'a> {
                     problems.extend(self.traffic_into_nothing(route, *candidate, step.span));
                 }
                 Verb::TestRoute { .. }
+                | Verb::Publish { .. }
                 | Verb::Replace(_)
                 | Verb::Wait { .. }
                 | Verb::Probe { .. }
@@ -200,7 +202,7 @@ mod tests {
         assert_eq!(codes_of(&[FULL, STABLE_AWAY, SOME]), refused);
         assert_eq!(codes_of(&[CANDIDATE_AWAY, SOME]), refused);
         let up = "scale: { fleet: app, side: candidate, to: { same-as: stable } }";
-        assert_eq!(codes_of(&[CANDIDATE_AWAY, up, SOME]), [""; 0]);
+        assert_eq!(codes_of(&[CANDIDATE_AWAY, up, FULL]), [""; 0]);
     }
 
     #[test]

@@ -1,106 +1,127 @@
-"""Invocations of Lambda functions, and their aliases. No code is run: that would need Docker.
+"""Lambda's operations that run functions, and the table of all that are supplied here.
 
-A function answers what the environment variable TIDEGATE_ANSWER of the invoked version says, and
-`null` without one. An answer with `errorMessage` in it is the answer of a function that failed.
-
-moto keeps aliases and checks little of a change of one: not the revision it was made against, and
-not what AWS refuses to split requests between.
+A function is run by a process, as its code says. One that has the environment variable
+TIDEGATE_ANSWER runs nothing and answers what that says, with `errorMessage` in it as a function
+that failed; and one whose handler's module is empty answers `null`.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
-from moto.awslambda.models import lambda_backends
+from localstack.aws.api.lambda_ import ThrottleReason, TooManyRequestsException
 
+from tidegate_localstack.emulated import (
+    function_aliases,
+    function_events,
+    function_invocations,
+    function_options,
+    function_revisions,
+    mapping_operations,
+)
+from tidegate_localstack.emulated.function_invocations import Target
+from tidegate_localstack.emulated.function_pool import ThrottledError
+from tidegate_localstack.emulated.function_worker import Outcome
 from tidegate_localstack.emulated.handlers import Handler
 
-ANSWER = "TIDEGATE_ANSWER"
-LATEST = "$LATEST"
-"""What code is being written in; no version."""
+LOG_TAIL_BYTES = 4096
+PAYLOAD_BYTES = 6_291_456
+"""How much may be given to a function, and how much it may answer."""
 
 
 def invoke(context: RequestContext, request: Any) -> dict[str, Any]:
-    """Answer as the function would; a dry run only finds it."""
-    functions: Any = lambda_backends[context.account_id][context.region]
-    name, qualifier = request["FunctionName"], request.get("Qualifier")
-    try:
-        function = functions.get_function(name, qualifier)
-    except Exception as error:
-        raise CommonServiceException(
-            "ResourceNotFoundException", f"Function not found: {name}", status_code=404
-        ) from error
-    if request.get("InvocationType") == "DryRun":
+    """Run a function: now, or later for an event that nobody waits for; a dry run only finds it."""
+    target = function_invocations.find(
+        context.account_id, context.region, request["FunctionName"], request.get("Qualifier")
+    )
+    kind = request.get("InvocationType") or "RequestResponse"
+    if kind == "DryRun":
         return {"StatusCode": 204}
-    answer = function.environment_vars.get(ANSWER, "null")
-    version = str(function.version)
-    told: dict[str, Any] = {"StatusCode": 200, "Payload": answer, "ExecutedVersion": version}
-    if _failed(answer):
-        told["FunctionError"] = "Unhandled"
-    return told
-
-
-def _failed(answer: str) -> bool:
+    payload = read_payload(request.get("Payload"))
+    request_id = context.request_id or str(uuid.uuid4())
+    if kind == "Event":
+        function_events.receive(target, payload, request_id)
+        return {"StatusCode": 202}
     try:
-        read = json.loads(answer)
-    except ValueError:
-        return False
-    return isinstance(read, dict) and "errorMessage" in read
-
-
-def update_alias(context: RequestContext, request: Any) -> dict[str, Any]:
-    """Change an alias, unless it is of another revision than the one that is named."""
-    functions: Any = lambda_backends[context.account_id][context.region]
-    name, alias_name = request["FunctionName"], request["Name"]
-    try:
-        alias = functions.get_alias(alias_name, name)
-    except Exception as error:
-        raise CommonServiceException(
-            "ResourceNotFoundException",
-            f"Cannot find alias arn: {name}:{alias_name}",
-            status_code=404,
+        outcome = function_invocations.run(target, payload, request_id)
+    except ThrottledError as error:
+        raise TooManyRequestsException(
+            "Rate Exceeded.", Reason=ThrottleReason(error.reason), Type="User"
         ) from error
-    revision = request.get("RevisionId")
-    if revision and revision != alias.revision_id:
+    return _told(target, outcome, request_id, with_log=request.get("LogType") == "Tail")
+
+
+def invoke_async(context: RequestContext, request: Any) -> dict[str, Any]:
+    """The old way to have a function invoked for an event."""
+    event = {**request, "InvocationType": "Event", "Payload": request.get("InvokeArgs")}
+    return {"Status": invoke(context, event)["StatusCode"]}
+
+
+def read_payload(given: Any) -> str:
+    """The event of a request, which is an empty one when there is none."""
+    raw: bytes = (given.read() if hasattr(given, "read") else given) or b"{}"
+    if len(raw) > PAYLOAD_BYTES:
         raise CommonServiceException(
-            "PreconditionFailedException",
-            "The RevisionId provided does not match the latest RevisionId of the alias. Call the "
-            "GetFunction/GetAlias API to retrieve the latest RevisionId for your resource.",
-            status_code=412,
+            "RequestTooLargeException",
+            f"Request must be smaller than {PAYLOAD_BYTES} bytes for the InvokeFunction operation",
+            status_code=413,
         )
-    version = request.get("FunctionVersion") or alias.function_version
-    routing = request.get("RoutingConfig", alias.routing_config)
-    _check_routing(functions, name, version, (routing or {}).get("AdditionalVersionWeights") or {})
-    alias.update(request.get("Description"), version, routing)
-    alias.revision_id = str(uuid.uuid4())
-    told: dict[str, Any] = alias.to_json()
+    try:
+        text = raw.decode()
+        json.loads(text)
+    except ValueError as error:
+        raise CommonServiceException(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: {error}",
+            status_code=400,
+        ) from error
+    return text
+
+
+def _told(target: Target, outcome: Outcome, request_id: str, *, with_log: bool) -> dict[str, Any]:
+    failed, payload = outcome.failed, outcome.payload
+    if len(payload) > PAYLOAD_BYTES:
+        failed = True
+        words = (
+            f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES} bytes)."
+        )
+        payload = json.dumps({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": words})
+    version = target.invoked.version
+    told = {"StatusCode": 200, "Payload": payload.encode(), "ExecutedVersion": version}
+    if failed:
+        told["FunctionError"] = "Unhandled"
+    if with_log:
+        told["LogResult"] = log_tail(target, outcome, request_id)
     return told
 
 
-def _check_routing(functions: Any, name: str, version: str, weights: dict[str, float]) -> None:
-    """Refuse what AWS does not split requests between."""
-    for each in (version, *weights):
-        if each == LATEST and weights:
-            raise _invalid(f"{LATEST} is not supported for an alias with weights")
-        try:
-            functions.get_function(name, each)
-        except Exception as error:
-            raise CommonServiceException(
-                "ResourceNotFoundException", f"Function not found: {name}:{each}", status_code=404
-            ) from error
-    if len(weights) > 1:
-        raise _invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
-    if version in weights:
-        raise _invalid(f"Invalid function version {version}. It is the version of the alias itself")
-    if not all(0.0 <= weight <= 1.0 for weight in weights.values()):
-        raise _invalid("A weight lies between 0.0 and 1.0")
+def log_tail(target: Target, outcome: Outcome, request_id: str) -> str:
+    """The end of an invocation's log as AWS words it, in Base64."""
+    head = f"START RequestId: {request_id} Version: {target.invoked.version}\n"
+    report = {
+        "RequestId": request_id,
+        "Duration": f"{outcome.milliseconds:.2f} ms",
+        "Billed Duration": f"{int(outcome.milliseconds) + 1} ms",
+        "Memory Size": f"{target.build.memory} MB",
+        "Max Memory Used": f"{target.build.memory} MB",
+    }
+    if outcome.init_milliseconds is not None:
+        report["Init Duration"] = f"{outcome.init_milliseconds:.2f} ms"
+    told = "\t".join(f"{name}: {value}" for name, value in report.items())
+    tail = f"END RequestId: {request_id}\nREPORT {told}\t\n"
+    text = head.encode() + outcome.log + tail.encode()
+    return base64.b64encode(text[-LOG_TAIL_BYTES:]).decode()
 
 
-def _invalid(message: str) -> CommonServiceException:
-    return CommonServiceException("InvalidParameterValueException", message, status_code=400)
-
-
-OPERATIONS: dict[str, Handler] = {"Invoke": invoke, "UpdateAlias": update_alias}
+OPERATIONS: dict[str, Handler] = {
+    **function_aliases.OPERATIONS,
+    **function_options.OPERATIONS,
+    **function_revisions.OPERATIONS,
+    **mapping_operations.OPERATIONS,
+}
+WAITING: dict[str, Handler] = {"Invoke": invoke, "InvokeAsync": invoke_async}
+"""Operations that take as long as a function does."""

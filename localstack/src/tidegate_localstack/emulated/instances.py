@@ -17,10 +17,13 @@ import random
 import re
 import socket
 import threading
+import time
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 HEALTH_PATH = "/health"
+TOOK = "X-Program-Seconds"
+"""A header with how long the program took itself, whatever else the machine is busy with."""
 _JSON_OBJECT = re.compile(r"\{.*\}")
 
 
@@ -124,17 +127,21 @@ class _Connection(asyncio.Protocol):
             path = head.split(b" ", 2)[1].decode("latin-1")
             latency = self._program.behaviour.latency_ms / 1000
             if latency > 0:
-                _loop().call_later(latency, self._reply, path)
+                _loop().call_later(latency, self._reply, path, latency)
             else:
-                self._reply(path)
+                self._reply(path, latency)
 
-    def _reply(self, path: str) -> None:
+    def _reply(self, path: str, latency: float) -> None:
+        begun = time.thread_time()
         status, body = self._program.answer(path)
         payload = json.dumps(body).encode()
-        self._transport.write(
-            b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-            % (status, b"OK" if status == 200 else b"Error", len(payload), payload)
+        took = latency + time.thread_time() - begun
+        reason = "OK" if status == 200 else "Error"
+        head = (
+            f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(payload)}\r\n{TOOK}: {took:.6f}\r\n\r\n"
         )
+        self._transport.write(head.encode() + payload)
 
 
 _programs: dict[str, Program] = {}

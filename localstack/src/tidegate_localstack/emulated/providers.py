@@ -15,6 +15,7 @@ from botocore.model import ServiceModel
 from localstack.aws.api import RequestContext
 from localstack.aws.skeleton import Skeleton
 from localstack.aws.spec import load_service
+from localstack.runtime.shutdown import SHUTDOWN_HANDLERS
 from localstack.services.moto import call_moto
 from localstack.services.plugins import Service, aws_provider
 
@@ -36,14 +37,22 @@ def _locked(handler: Handler) -> Handler:
     return handle
 
 
-def service_on_moto(name: str, supplied: Mapping[str, Handler] | None = None) -> Service:
-    """A service that answers every operation through moto, except those in `supplied`."""
+def service_on_moto(
+    name: str,
+    supplied: Mapping[str, Handler] | None = None,
+    waiting: Mapping[str, Handler] | None = None,
+) -> Service:
+    """A service that answers every operation through moto, except those in `supplied`.
+
+    Those in `waiting` take long, and take the lock themselves for what they read.
+    """
     model = load_service(name)
     table: dict[str, Handler] = dict.fromkeys(model.operation_names, _locked(_moto))
     for operation, handler in (supplied or {}).items():
         if operation not in table:
             raise ValueError(f"{name} has no operation {operation}; check the spelling")
         table[operation] = _locked(handler)
+    table |= waiting or {}
     return Service(name=name, skeleton=Skeleton(model, _in_pages(model, table)))
 
 
@@ -117,7 +126,71 @@ def ecs() -> Service:
 
 @aws_provider(api="lambda", name="tidegate")
 def functions() -> Service:
-    """Lambda: LocalStack's own needs Docker to make a function ready; moto's never runs one."""
-    from tidegate_localstack.emulated import functions as invocations  # noqa: PLC0415
+    """Lambda: LocalStack's own needs Docker, and moto's never runs a function."""
+    from tidegate_localstack.emulated import (  # noqa: PLC0415
+        function_events,
+        function_metrics,
+        function_pool,
+        function_revisions,
+        mapping_states,
+    )
+    from tidegate_localstack.emulated import functions as operations  # noqa: PLC0415
 
-    return service_on_moto("lambda", invocations.OPERATIONS)
+    function_revisions.repair()
+    # In this order, so that nobody takes for failures what is ended with LocalStack.
+    SHUTDOWN_HANDLERS.register(mapping_states.clear)
+    SHUTDOWN_HANDLERS.register(function_pool.POOL.close)
+    engine.every_tick(function_events.tick)
+    engine.every_tick(function_metrics.tick)
+    engine.every_tick(function_pool.POOL.tick)
+    engine.every_tick(mapping_states.tick)
+    return service_on_moto("lambda", operations.OPERATIONS, operations.WAITING)
+
+
+@aws_provider(api="kinesis", name="tidegate")
+def kinesis() -> Service:
+    """Kinesis: LocalStack's own fetches a server, and that forgets nothing at a reset."""
+    from tidegate_localstack.emulated import streams  # noqa: PLC0415
+
+    streams.repair()
+    return service_on_moto("kinesis")
+
+
+@aws_provider(api="dynamodb", name="tidegate")
+def dynamodb() -> Service:
+    """DynamoDB: LocalStack's own fetches a server that needs Java."""
+    return service_on_moto("dynamodb")
+
+
+@aws_provider(api="dynamodbstreams", name="tidegate")
+def dynamodb_streams() -> Service:
+    """DynamoDB Streams, of the tables of the above."""
+    return service_on_moto("dynamodbstreams")
+
+
+@aws_provider(api="sqs", name="tidegate")
+def sqs() -> Service:
+    """SQS: LocalStack's own provider, with metrics, and messages that move as on AWS."""
+    from tidegate_localstack.emulated import queue_metrics  # noqa: PLC0415
+    from tidegate_localstack.emulated.queues import Queues  # noqa: PLC0415
+
+    engine.every_tick(queue_metrics.tick)
+    return Service.for_provider(Queues())
+
+
+@aws_provider(api="events", name="tidegate")
+def events() -> Service:
+    """EventBridge: LocalStack's own provider, with rules that can be disabled."""
+    from tidegate_localstack.emulated.buses import Buses  # noqa: PLC0415
+
+    return Service.for_provider(Buses())
+
+
+@aws_provider(api="apigateway", name="tidegate")
+def apigateway() -> Service:
+    """API Gateway's REST APIs: LocalStack's own provider, with metrics."""
+    from localstack.services.moto import MotoFallbackDispatcher  # noqa: PLC0415
+
+    from tidegate_localstack.emulated.gateways import Gateways  # noqa: PLC0415
+
+    return Service.for_provider(Gateways(), dispatch_table_factory=MotoFallbackDispatcher)

@@ -45,6 +45,21 @@ class Settings:
     """How long each lifecycle event of a CodeDeploy deployment takes."""
     codedeploy_minute_seconds: float = 60.0
     """How long a minute of CodeDeploy's waits, canaries and linear shifts lasts."""
+    function_idle_seconds: float = 30.0
+    """How long a process of a Lambda function waits for another invocation before it ends."""
+    function_minute_seconds: float = 1.0
+    """How long a minute lasts for an asynchronous invocation: AWS retries after 1 and 2 of them."""
+    function_concurrency: float = 100.0
+    """Executions at once of all functions that have none reserved; AWS has 1000."""
+
+    mapping_seconds: float = 0.5
+    """How long an event source mapping is Creating, Enabling and so on; on AWS up to a minute."""
+    mapping_concurrency: float = 5.0
+    """Batches a queue's mapping has in flight without a MaximumConcurrency; AWS goes up to 1250."""
+    stream_poll_seconds: float = 0.2
+    """Between two reads of a shard, and the first pause before a retry; AWS reads once a second."""
+    replay_seconds: float = 0.5
+    """How long a replay of archived events is STARTING; AWS takes minutes."""
 
     @staticmethod
     def from_environment() -> Settings:

@@ -1,6 +1,6 @@
 """CodeDeploy deployments to Lambda and ECS: traffic moves from one version to another.
 
-Nothing runs behind it: what moves are the weights of a function's alias, or of the production
+What moves are the weights of a function's alias, which split its invocations, or of the production
 listener between two target groups, by the canary or linear steps of the deployment configuration.
 Hooks are not called; `fail_at` in the deployment's description fails the event of that name.
 """

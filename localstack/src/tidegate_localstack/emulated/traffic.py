@@ -20,7 +20,7 @@ import urllib3
 from localstack.http import Request, Response, Router
 from moto.elbv2.models import elbv2_backends
 
-from tidegate_localstack.emulated import engine, flows, targets
+from tidegate_localstack.emulated import engine, flows, instances, targets
 from tidegate_localstack.emulated.routing import Answer, Forward, Seen, decide
 from tidegate_localstack.emulated.settings import SETTINGS
 
@@ -122,7 +122,9 @@ def _forward(request: Request, decision: Forward | Answer, at: tuple[str, str, s
         return _own_error(at, 502, "the target closed the connection")
     with _counts_lock:
         counts = _counts[(*at, dimension(decision.group.arn))]
-        counts.add(answer.status, time.perf_counter() - started)
+        # A busy machine's delay is not the target's, and would set off alarms on its latency.
+        own = answer.headers.pop(instances.TOOK, None)
+        counts.add(answer.status, float(own) if own else time.perf_counter() - started)
     response = _returned(answer)
     if decision.set_cookie:
         response.headers.add("Set-Cookie", decision.set_cookie)

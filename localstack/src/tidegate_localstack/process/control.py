@@ -19,7 +19,15 @@ from localstack.state import StateVisitor
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.base_backend import BackendDict
 
-from tidegate_localstack.emulated import beside, engine, instances
+from tidegate_localstack.emulated import (
+    beside,
+    bus_replays,
+    engine,
+    function_events,
+    function_pool,
+    instances,
+    mapping_states,
+)
 from tidegate_localstack.process import faults, seeding
 
 PREFIX = "/_tidegate"
@@ -42,6 +50,9 @@ def wipe_all_services() -> list[str]:
     """Empty every service that has been used, and name them."""
     wiped = []
     with engine.LOCK:
+        # First of all, so that nobody goes on reading what is just being emptied.
+        mapping_states.clear()
+        bus_replays.clear()
         for name in sorted(SERVICE_PLUGINS.list_available()):
             if SERVICE_PLUGINS.get_state(name) is not ServiceState.RUNNING:
                 continue
@@ -55,6 +66,8 @@ def wipe_all_services() -> list[str]:
             wiped.append(name)
         beside.clear_all()
         instances.stop_all()
+        function_events.clear()
+        function_pool.POOL.stop_all()
         faults.clear()
     return wiped
 
@@ -83,8 +96,9 @@ def _behaviour(request: Request) -> Response:
 def _retire(request: Request) -> Response:
     """Let a world rest that nobody will look at any more.
 
-    Its instances would be checked and its alarms judged as long as LocalStack runs. A hundred such
-    worlds take a processor for themselves, and those that are looked at then wait for it.
+    Its instances would be checked, its alarms judged and its queues read as long as LocalStack
+    runs. A hundred such worlds take a processor for themselves, and those that are looked at then
+    wait for it.
     """
     prefix = request.get_json(force=True)["prefix"]
     retired = []
@@ -100,6 +114,7 @@ def _retire(request: Request) -> Response:
                 for arn, alarm in list(store.alarms.items()):
                     if alarm.alarm["AlarmName"].startswith(f"{prefix}-"):
                         del store.alarms[arn]
+        retired += mapping_states.retire(prefix)
     return Response(json.dumps({"retired": retired}), mimetype="application/json")
 
 

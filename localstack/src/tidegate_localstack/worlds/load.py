@@ -5,12 +5,14 @@ alarms see it. This sends it at a steady rate until it is told to stop, and coun
 version, so that a roll-out's cost to users can be read off afterwards. Through a network load
 balancer every request has a connection of its own, since that is what the weights split. Where the
 world is a DNS name, every request comes from a user who has just resolved it, by the weights as
-they were when the TTL last ran out.
+they were when the TTL last ran out. Where it is a function, an alias of it is invoked; where it is
+an API, a stage of it is asked; and where it handles events, they are sent and looked for.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import http.client
 import json
 import os
@@ -19,35 +21,16 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 
+from tidegate_localstack.worlds import invocations
+from tidegate_localstack.worlds.publishing import Publishing
+from tidegate_localstack.worlds.tally import Tally, summary
+
 WORKERS = 8
-
-
-@dataclass
-class Tally:
-    """What users have been answered so far; shared by all workers."""
-
-    began: float = field(default_factory=time.time)
-    by_minute: Counter[tuple[int, str]] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
-    first_bad: float | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def count(self, version: str, good: bool) -> None:
-        """Note one answer."""
-        now = time.time()
-        with self.lock:
-            self.by_minute[int((now - self.began) // 60) + 1, version] += 1
-            if not good:
-                self.errors[version] += 1
-                self.first_bad = self.first_bad or now
 
 
 def main() -> None:
@@ -60,21 +43,47 @@ def main() -> None:
         "--returning", type=float, default=0.0, help="share of requests that keep their cookies"
     )
     parser.add_argument("--path", default="/", help="what is asked for")
+    parser.add_argument("--alias", help="invoke this alias of the function PREFIX instead")
+    parser.add_argument("--payload", default="{}", help="the event of each invocation, as JSON")
+    parser.add_argument("--stage", help="ask this stage of the REST API PREFIX instead")
+    parser.add_argument(
+        "--events", action="store_true", help="send events to the bus or stream PREFIX instead"
+    )
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=60.0,
+        help="seconds after the last event within which all are to be handled",
+    )
     options = parser.parse_args()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
+    if options.events:
+        publishing = Publishing(options.prefix, options.rate, stop)
+        print(json.dumps(publishing.run(options.seconds, options.settle)))
+        return
     tally = Tally()
     gap = WORKERS / options.rate
-    way = _find_way(options.prefix)
-    way.returning, way.path = options.returning, options.path
+    if options.alias:
+        way = Way({})
+        sender = invocations.sender(options.prefix, options.alias, options.payload, WORKERS)
+    else:
+        way = _stage_of(options) if options.stage else _find_way(options.prefix)
+        way.returning = options.returning
+        way.path = options.path if not options.stage else f"/{options.stage}{options.path}"
+        sender = functools.partial(_send, way)
     workers = [
-        threading.Thread(target=_send, args=(way, gap, i * gap / WORKERS, tally, stop))
+        threading.Thread(target=sender, args=(gap, i * gap / WORKERS, tally, stop))
         for i in range(WORKERS)
     ]
     for worker in workers:
         worker.start()
     end = time.monotonic() + options.seconds
+    while not (tally.flowing.wait(0.1) or stop.is_set() or time.monotonic() >= end):
+        pass
+    # Whoever changes the world under these users may wait for this line first.
+    print("tide-aws: users are answered", file=sys.stderr, flush=True)
     while not stop.wait(max(0.0, min(way.ttl, end - time.monotonic()))):
         if time.monotonic() >= end:
             break
@@ -82,7 +91,7 @@ def main() -> None:
     stop.set()
     for worker in workers:
         worker.join()
-    print(json.dumps(_summary(tally, options.prefix)))
+    print(json.dumps(summary(tally, options.prefix)))
 
 
 @dataclass
@@ -150,6 +159,15 @@ def _find_way(name: str) -> Way:
     return Way({f"{name}.elb.localhost.localstack.cloud": 1}, headers)
 
 
+def _stage_of(options: argparse.Namespace) -> Way:
+    """The way to a stage of the REST API of this name."""
+    for page in boto3.client("apigateway").get_paginator("get_rest_apis").paginate():
+        for api in page["items"]:
+            if api["name"] == options.prefix:
+                return Way({f"{api['id']}.execute-api.localhost.localstack.cloud": 1})
+    sys.exit(f"tide-aws: there is no REST API {options.prefix}")
+
+
 def _send(way: Way, gap: float, delay: float, tally: Tally, stop: threading.Event) -> None:
     endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"])
     host, port = endpoint.hostname or "127.0.0.1", endpoint.port or 80
@@ -179,41 +197,6 @@ def _version(body: bytes) -> str:
         return str(json.loads(body)["version"])
     except (ValueError, KeyError, TypeError):
         return "nobody"
-
-
-def _summary(tally: Tally, prefix: str) -> dict[str, Any]:
-    minutes: dict[int, dict[str, int]] = {}
-    for (minute, version), count in sorted(tally.by_minute.items()):
-        minutes.setdefault(minute, {})[version] = count
-    total = sum(tally.by_minute.values())
-    return {
-        "requests": total,
-        "errors": sum(tally.errors.values()),
-        "errors_by_version": dict(tally.errors),
-        "by_minute": minutes,
-        "first_bad": tally.first_bad,
-        "alarm": _first_alarm(prefix, tally.began),
-    }
-
-
-def _first_alarm(prefix: str, since: float) -> float | None:
-    """When one of the world's alarms first went off, by its history."""
-    cloudwatch = boto3.client("cloudwatch")
-    moments: list[float] = []
-    for alarm in cloudwatch.describe_alarms(AlarmNamePrefix=f"{prefix}-")["MetricAlarms"]:
-        if "-" in alarm["AlarmName"].removeprefix(f"{prefix}-"):
-            continue  # it belongs to a world whose prefix only begins like this one's
-        history = cloudwatch.describe_alarm_history(
-            AlarmName=alarm["AlarmName"],
-            HistoryItemType="StateUpdate",
-            StartDate=datetime.fromtimestamp(since, UTC),
-        )
-        moments += [
-            item["Timestamp"].timestamp()
-            for item in history["AlarmHistoryItems"]
-            if json.loads(item["HistoryData"])["newState"]["stateValue"] == "ALARM"
-        ]
-    return min(moments, default=None)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Prepares a new version on one side of a world, as infrastructure code would.
 
 A roll-out begins where the build ends: there is a launch template version with the new software,
-and the idle group points at it. How well that software behaves is in its user data.
+and the idle group points at it. How well that software behaves is in its user data. In a world that
+is a function, a version of it is published, to which no alias leads yet.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import boto3
 
 from tidegate_localstack.errors import LocalAwsError
+from tidegate_localstack.worlds import function
 from tidegate_localstack.worlds.world import user_data
 
 UNKNOWN_WORLD = 2
@@ -21,7 +23,7 @@ UNKNOWN_WORLD = 2
 
 
 def main() -> None:
-    """Create a launch template version and point the group at it, by number."""
+    """Create a launch template version and point the group at it, or publish a function."""
     parser = argparse.ArgumentParser(description="Prepare a new version on one side of a world.")
     parser.add_argument("--prefix", default="checkout")
     parser.add_argument("--side", choices=("blue", "green"), default="green")
@@ -29,9 +31,33 @@ def main() -> None:
     parser.add_argument("--error-rate", type=float, default=0.0)
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--unhealthy", action="store_true")
+    parser.add_argument(
+        "--lose-rate", type=float, default=0.0, help="share of events that are lost without a word"
+    )
+    parser.add_argument(
+        "--twice-rate", type=float, default=0.0, help="share of events that are handled twice"
+    )
+    parser.add_argument(
+        "--unpublished", action="store_true", help="of a function: upload, and publish nothing"
+    )
     options = parser.parse_args()
     ec2, autoscaling = boto3.client("ec2"), boto3.client("autoscaling")
     group = f"{options.prefix}-{options.side}"
+    functions = boto3.client("lambda")
+    if function.is_there(functions, options.prefix):
+        behaviour = {
+            "error_rate": options.error_rate,
+            "latency_ms": options.latency_ms,
+            "lose_rate": options.lose_rate,
+            "twice_rate": options.twice_rate,
+        }
+        if options.unpublished:
+            function.upload(functions, options.prefix, behaviour)
+            print(json.dumps({"function": options.prefix, "version": function.LATEST}))
+            return
+        version = function.publish(functions, options.prefix, behaviour)
+        print(json.dumps({"function": options.prefix, "version": version}))
+        return
     try:
         check_world(autoscaling, options.prefix, group)
     except LocalAwsError as error:

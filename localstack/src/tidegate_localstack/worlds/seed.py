@@ -10,8 +10,10 @@ import time
 import urllib.request
 
 from tidegate_localstack.errors import LocalAwsError
+from tidegate_localstack.worlds.api import ApiWorld
 from tidegate_localstack.worlds.codedeploy import CodeDeployWorld
 from tidegate_localstack.worlds.dns import DnsWorld
+from tidegate_localstack.worlds.events import EventWorld, StreamWorld
 from tidegate_localstack.worlds.network import NetworkWorld
 from tidegate_localstack.worlds.rolling import RollingWorld
 from tidegate_localstack.worlds.shift import EcsWorld, LambdaWorld
@@ -19,18 +21,23 @@ from tidegate_localstack.worlds.world import Clients, World
 
 KINDS: dict[str, type[World]] = {
     "alb": World,
+    "api": ApiWorld,
     "codedeploy": CodeDeployWorld,
     "ecs": EcsWorld,
+    "event-driven": EventWorld,
     "lambda": LambdaWorld,
     "nlb": NetworkWorld,
     "rolling": RollingWorld,
     "route53": DnsWorld,
+    "stream": StreamWorld,
 }
+PREFIXES = {"alb": "checkout", "event-driven": "checkout-events"}
+"""Those that are not made from the name of the kind; the latter would be too long."""
 
 
 def default_prefix(kind: str) -> str:
     """The prefix of a world of this kind when none is given."""
-    return "checkout" if kind == "alb" else f"checkout-{kind}"
+    return PREFIXES.get(kind, f"checkout-{kind}")
 
 
 def prefix(text: str) -> str:

@@ -1,16 +1,16 @@
 """Worlds whose releases move traffic by CodeDeploy: a Lambda function's alias, a service of ECS.
 
-Neither runs anything: what a roll-out can see are weights, the deployment, and alarms on metrics it
-or its test publishes. The AppSpec of the release is part of what the seed prints.
+The function runs, see function.py, and its metrics are those of its invocations. The service runs
+nothing: what a roll-out can see are weights, the deployment, and alarms on metrics it or its test
+publishes. The AppSpec of the release is part of what the seed prints.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from typing import Any
 
+from tidegate_localstack.worlds import function
 from tidegate_localstack.worlds.world import World, alarm, target_group_alarms
 
 ROLE = "arn:aws:iam::000000000000:role/codedeploy"
@@ -61,26 +61,11 @@ class LambdaWorld(_ShiftWorld):
 
     def _function(self) -> None:
         functions = getattr(self.aws, "lambda")
-        known = functions.list_functions()["Functions"]
-        if any(function["FunctionName"] == self.prefix for function in known):
+        if function.is_there(functions, self.prefix):
             return
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr("index.py", "def handler(event, context):\n    return event\n")
-        role = self.aws.iam.create_role(
-            RoleName=self.prefix,
-            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}),
-        )["Role"]["Arn"]
-        functions.create_function(
-            FunctionName=self.prefix,
-            Runtime="python3.12",
-            Role=role,
-            Handler="index.handler",
-            Code={"ZipFile": packed.getvalue()},
-        )
-        functions.publish_version(FunctionName=self.prefix)
-        functions.update_function_configuration(FunctionName=self.prefix, Description="2")
-        functions.publish_version(FunctionName=self.prefix)
+        function.create(functions, self.prefix, function.role(self.aws.iam, self.prefix))
+        for _ in ("1", "2"):
+            function.publish(functions, self.prefix)
         functions.create_alias(FunctionName=self.prefix, Name="live", FunctionVersion="1")
 
 

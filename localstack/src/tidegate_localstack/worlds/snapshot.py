@@ -3,9 +3,9 @@
 A roll-back promises the world as it was. What was is compared with what is by two of these: the
 actions of every listener and rule, the sizes, suspensions and versions of every group, every DNS
 record, the last good revision of every deployment group, the number of targets, Lambda aliases, ECS
-services, and the marks that runs leave as tags. Names stand for
-ARNs, lists are sorted, and what moves by itself (ids of instances, health, times, the history of
-refreshes and deployments) is left out.
+services, event source mappings, rules of buses, stages of REST APIs, and the marks that runs leave
+as tags. Names stand for ARNs, lists are sorted, and what moves by itself (ids of instances, health,
+times, the history of refreshes and deployments) is left out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from tidegate_localstack.worlds import snapshot_events
 from tidegate_localstack.worlds.world import Clients
 
 
@@ -38,6 +39,9 @@ class Snapshot:
             "targets": dict(self._targets()),
             "aliases": dict(self._aliases()),
             "services": dict(self._services()),
+            "event_source_mappings": dict(snapshot_events.mappings(self._aws, self._ours)),
+            "bus_rules": dict(snapshot_events.bus_rules(self._aws, self._ours)),
+            "stages": dict(snapshot_events.stages(self._aws, self._ours)),
             "marks": dict(self._marks()),
         }
 
@@ -141,6 +145,8 @@ class Snapshot:
         for group, arn in self._deployment_group_arns():
             found = self._aws.codedeploy.list_tags_for_resource(ResourceArn=arn)
             yield group, [tag["Key"] for tag in found["Tags"]]
+        for stage, arn in snapshot_events.stage_arns(self._aws, self._ours):
+            yield stage, list(self._aws.apigateway.get_tags(resourceArn=arn)["tags"])
 
     def _listeners_and_rules(self) -> Iterator[str]:
         for balancer in self._pages("elbv2", "describe_load_balancers", "LoadBalancers"):

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 /// Where the digest stands in an event's text, which is one JSON object.
 const KEY: &str = ",\"chain\":\"";
 const END: &str = "\"}";
+/// How an event begins that may have none.
+const UNCHAINED: &str = "{\"format\":1,";
 
 /// An event's text as its file has it.
 pub(super) struct Link<'a> {
@@ -38,8 +40,11 @@ impl<'a> Link<'a> {
         let end = before.map(Link::end).unwrap_or_default();
         match self.digest {
             Some(written) => written == digest(&end, self.content),
-            // Once begun, a chain has no gap.
-            None => before.is_none_or(|before| before.digest.is_none()),
+            // Once begun, a chain has no gap, and later formats know of nothing else.
+            None => {
+                self.content.starts_with(UNCHAINED)
+                    && before.is_none_or(|before| before.digest.is_none())
+            }
         }
     }
 }

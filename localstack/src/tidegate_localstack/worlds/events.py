@@ -1,0 +1,165 @@
+"""Worlds whose function handles events: from a bus through a queue, and from a stream.
+
+The function has versions 1 and 2, and an event source mapping gives events to its alias `live`,
+which leads to 1. What it has handled is in a table, see consumer.py.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tidegate_localstack.errors import LocalAwsError
+from tidegate_localstack.worlds import consumer, function
+from tidegate_localstack.worlds.world import READY_TIMEOUT_SECONDS, World, alarm
+
+ALIAS = "live"
+ATTEMPTS = 3
+"""How often an event is received before it is a dead letter."""
+HIDDEN_SECONDS = 6
+"""How long a message is hidden from others; the function may take half of that."""
+BATCH = 5
+OLDEST_SECONDS = 20.0
+"""An event that waits longer is an alarm."""
+
+
+class _ConsumerWorld(World):
+    def consumer(self) -> str:
+        """The table and the function with its alias; the ARN of the alias."""
+        functions, table = getattr(self.aws, "lambda"), self.named("handled")
+        if table not in self.aws.dynamodb.list_tables()["TableNames"]:
+            consumer.create_table(self.aws.dynamodb, table)
+        if not function.is_there(functions, self.prefix):
+            role = function.role(self.aws.iam, self.prefix)
+            variables = {consumer.TABLE: table}
+            function.create(functions, self.prefix, role, consumer.SOURCE, variables)
+            for _ in ("1", "2"):
+                function.publish(functions, self.prefix)
+            functions.create_alias(FunctionName=self.prefix, Name=ALIAS, FunctionVersion="1")
+        alias: str = functions.get_alias(FunctionName=self.prefix, Name=ALIAS)["AliasArn"]
+        return alias
+
+    def mapping(self, source: str, alias: str, **options: Any) -> str:
+        """The event source mapping from a source to the alias."""
+        functions = getattr(self.aws, "lambda")
+        found = functions.list_event_source_mappings(EventSourceArn=source)["EventSourceMappings"]
+        for each in found:
+            return str(each["UUID"])
+        made = functions.create_event_source_mapping(
+            EventSourceArn=source,
+            FunctionName=alias,
+            FunctionResponseTypes=["ReportBatchItemFailures"],
+            **options,
+        )
+        return str(made["UUID"])
+
+    def consumer_alarms(self, **others: dict[str, Any]) -> dict[str, str]:
+        """Alarms on the alias, and others."""
+        of_alias = {"FunctionName": self.prefix, "Resource": f"{self.prefix}:{ALIAS}"}
+        return self.alarms(
+            {"errors": alarm("AWS/Lambda", "Errors", "Sum", 3.0, **of_alias), **others}
+        )
+
+    def described(self, mapping: str, alarms: Mapping[str, str]) -> dict[str, Any]:
+        """What is told of the world, once events are read and no alarm is on."""
+        self._wait_until_read(mapping, alarms)
+        return {
+            "prefix": self.prefix,
+            "function": self.prefix,
+            "alias": ALIAS,
+            "event_source_mapping": mapping,
+            "table": self.named("handled"),
+            "alarms": dict(alarms),
+        }
+
+    def _wait_until_read(self, mapping: str, alarms: Mapping[str, str]) -> None:
+        functions, names = getattr(self.aws, "lambda"), [self.named(kind) for kind in alarms]
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            state = functions.get_event_source_mapping(UUID=mapping)["State"]
+            found = self.describe_alarms(names).values()
+            if state == "Enabled" and {each["StateValue"] for each in found} == {"OK"}:
+                return
+            time.sleep(0.05)
+        raise LocalAwsError(f"{self.prefix} does not read its events in time")
+
+
+class EventWorld(_ConsumerWorld):
+    """A bus whose rule fills a queue, with dead letters, from which the function is fed."""
+
+    def seed(self) -> dict[str, Any]:
+        """Create what is missing and describe the world."""
+        alias = self.consumer()
+        dead = self._queue("dead")
+        policy = json.dumps({"deadLetterTargetArn": dead[1], "maxReceiveCount": ATTEMPTS})
+        queue = self._queue("orders", VisibilityTimeout=str(HIDDEN_SECONDS), RedrivePolicy=policy)
+        bus = self._bus()
+        rule = self._rule(queue[1])
+        mapping = self.mapping(queue[1], alias, BatchSize=BATCH)
+        space, of_queue = "AWS/SQS", {"QueueName": self.named("orders")}
+        age = alarm(space, "ApproximateAgeOfOldestMessage", "Maximum", OLDEST_SECONDS, **of_queue)
+        visible, of_dead = "ApproximateNumberOfMessagesVisible", {"QueueName": self.named("dead")}
+        alarms = self.consumer_alarms(
+            age=age, dead=alarm(space, visible, "Maximum", 0.0, **of_dead)
+        )
+        return {
+            "kind": "event-driven",
+            **self.described(mapping, alarms),
+            "bus": bus,
+            "rule": rule,
+            "queue": queue[0],
+            "dead_letter_queue": dead[0],
+        }
+
+    def _queue(self, part: str, **attributes: str) -> tuple[str, str]:
+        """A queue of this world: its URL and its ARN."""
+        sqs = self.aws.sqs
+        url = sqs.create_queue(QueueName=self.named(part), Attributes=attributes)["QueueUrl"]
+        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        return url, told["QueueArn"]
+
+    def _bus(self) -> str:
+        events = self.aws.events
+        try:
+            return str(events.describe_event_bus(Name=self.prefix)["Arn"])
+        except ClientError:
+            return str(events.create_event_bus(Name=self.prefix)["EventBusArn"])
+
+    def _rule(self, queue: str) -> str:
+        events, name = self.aws.events, self.named("orders")
+        found = events.list_rules(EventBusName=self.prefix, NamePrefix=name)["Rules"]
+        if found:
+            return str(found[0]["Arn"])
+        pattern = json.dumps({"source": [self.prefix], "detail-type": ["order"]})
+        made = events.put_rule(Name=name, EventBusName=self.prefix, EventPattern=pattern)
+        target = {"Id": "queue", "Arn": queue}
+        events.put_targets(Rule=name, EventBusName=self.prefix, Targets=[target])
+        return str(made["RuleArn"])
+
+
+class StreamWorld(_ConsumerWorld):
+    """A stream of Kinesis from which the function is fed."""
+
+    def seed(self) -> dict[str, Any]:
+        """Create what is missing and describe the world."""
+        alias = self.consumer()
+        kinesis = self.aws.kinesis
+        if self.prefix not in kinesis.list_streams()["StreamNames"]:
+            kinesis.create_stream(StreamName=self.prefix, ShardCount=2)
+        told = kinesis.describe_stream_summary(StreamName=self.prefix)
+        stream = told["StreamDescriptionSummary"]["StreamARN"]
+        mapping = self.mapping(
+            stream,
+            alias,
+            StartingPosition="TRIM_HORIZON",
+            BatchSize=10 * BATCH,
+            BisectBatchOnFunctionError=True,
+        )
+        of_alias = {"FunctionName": self.prefix, "Resource": f"{self.prefix}:{ALIAS}"}
+        late = alarm("AWS/Lambda", "IteratorAge", "Maximum", OLDEST_SECONDS * 1000, **of_alias)
+        alarms = self.consumer_alarms(age=late)
+        return {"kind": "stream", **self.described(mapping, alarms), "stream": stream}

@@ -1,0 +1,32 @@
+//! Stages of REST APIs, as far as they are more than weights: where one is found, what its canary is, and whether a
+//! deployment is there.
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::{
+    plan::{Deployed, Member, Stage},
+    rollout::Split,
+};
+
+/// A stage as it is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageStanding {
+    /// Where it is, as [`StagePlace`](crate::rollout::StagePlace) writes it. Names the place from now on.
+    pub resource: String,
+    /// What the stage itself serves.
+    pub serves: Deployed,
+    /// What its canary does, where it has one.
+    pub canary: Option<Deployed>,
+    /// In hundredths, by [`Deployed::member`]. A canary that gets nothing is in it too: it is somebody's.
+    pub split: Split,
+}
+
+#[async_trait]
+pub trait Stages: Send + Sync {
+    /// Finds the stage a plan names. `Absent` when there is none, or no such API.
+    async fn find(&self, at: &Stage) -> Result<StageStanding, Error>;
+
+    /// Looks for the deployment of a side of the stage at this place. `Absent` when there is none.
+    async fn deployment(&self, place: &str, side: &Member) -> Result<(), Error>;
+}

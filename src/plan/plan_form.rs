@@ -1,0 +1,199 @@
+//! What a person may write: a plan as a whole, with its components and parameters. Which names exist and which
+//! combinations make sense is `check`'s business. And how a plan is written back: parameters filled in, strategies as
+//! steps, every default spelled out.
+
+use std::time::Duration;
+
+use super::{
+    defaults::{ONLY, ROLL_BACK_FOR},
+    fleet_form::FleetForm,
+    form::{Definitions, Form, List, Named, Slot, unplaced},
+    gate_form::GateForm,
+    model::{Component, Plan},
+    on_failure::{OnFailure, OnInterrupt},
+    place::Place,
+    place_form::AwsForm,
+    problem::Problem,
+    record::record,
+    route_form::RouteForm,
+    scalar::{Literal, words},
+    step_form::StepForm,
+    strategy_form::StrategyForm,
+    tree::Node,
+};
+
+record! {
+    /// A tidegate plan: how production traffic moves from one version to the next.
+    PlanForm, "a plan", choice "`steps`, `strategy` or `components`" "plan::unknown-field" as PlanChoice in lines {
+        /// The version of the language; always 1.
+        "tidegate" tidegate: Required Version,
+        /// Names the plan, such as `checkout`; part of every run's id.
+        "name" name: Required String,
+        /// Where the plan is meant to run.
+        "aws" aws: Optional AwsForm,
+        /// Values given at the start of a run (`--param name=value`) and used as `${name}` inside any value; `$${`
+        /// stands for `${` itself.
+        "params" params: Optional ParamsForm,
+        /// Places where traffic is split between two sides.
+        "routes" routes: Optional Named<RouteForm>,
+        /// What runs the software.
+        "fleets" fleets: Optional Named<FleetForm>,
+        /// Conditions that let a step pass.
+        "gates" gates: Optional Named<GateForm>,
+        /// What is done, one after the other.
+        "steps" steps: Choice as Steps List<StepForm>,
+        /// A well-known order of steps, in place of `steps`. `tidegate plan --expand` shows them.
+        "strategy" strategy: Choice as Strategy StrategyForm,
+        /// Several services, each with its own steps; `needs` puts them in order.
+        "components" components: Choice as Components Named<ComponentForm>,
+        /// When a step or gate fails: roll back (the default), or hold for a person to decide.
+        "on-failure" on_failure: Optional OnFailure,
+        /// On Ctrl-C or SIGTERM: hold, to be resumed (the default), or roll back.
+        "on-interrupt" on_interrupt: Optional OnInterrupt,
+        /// How long a roll-back goes on against throttling and failures of AWS before a person is called; 1h unless told.
+        "roll-back-for" roll_back_for: Optional Duration,
+    }
+}
+
+record! {
+    /// A parameter. One without a default has to be given at every run.
+    ParamForm, "a parameter" {
+        /// Whether it has to be given; one without a default has to be anyway.
+        "required" required: Optional bool,
+        /// A regular expression the whole value has to match.
+        "pattern" pattern: Optional String,
+        /// Used where no value is given.
+        "default" default: Optional Literal,
+        /// What the parameter is for.
+        "description" description: Optional String,
+    }
+}
+
+record! {
+    /// One service with its own routes, fleets and steps.
+    ComponentForm, "a component", choice "`steps` or `strategy`" "plan::unknown-field" as ComponentChoice in lines {
+        /// Where all that it uses is which does not say so itself, if not where the rest of the plan is.
+        "aws" aws: Optional AwsForm,
+        /// The components that have to be done before this one begins.
+        "needs" needs: Optional List<String>,
+        /// What is done, one after the other.
+        "steps" steps: Choice as Steps List<StepForm>,
+        /// A well-known order of steps, in place of `steps`.
+        "strategy" strategy: Choice as Strategy StrategyForm,
+    }
+}
+
+/// The version of the language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version;
+
+impl Form for Version {
+    const WHAT: &'static str = "the version `1`";
+
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        let text = node.scalar(Self::WHAT, problems)?;
+        if text == "1" {
+            return Some(Self);
+        }
+        problems.push(
+            Problem::error("plan::version", format!("version `{text}` of the language is unknown"))
+                .at(node.span, "this tidegate reads version 1")
+                .help("write `tidegate: 1`"),
+        );
+        None
+    }
+
+    fn write(&self) -> String {
+        "1".to_owned()
+    }
+
+    fn schema(_: &mut Definitions) -> serde_json::Value {
+        serde_json::json!({ "enum": [1, "1"] })
+    }
+}
+
+/// The parameters, in the schema only: they are read before all else, because their values stand in all else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ParamsForm {}
+
+impl Form for ParamsForm {
+    const WHAT: &'static str = Named::<ParamForm>::WHAT;
+
+    fn read(_: &Node, _: &mut Vec<Problem>) -> Option<Self> {
+        None
+    }
+
+    fn write(&self) -> String {
+        match *self {}
+    }
+
+    fn schema(definitions: &mut Definitions) -> serde_json::Value {
+        Named::<ParamForm>::schema(definitions)
+    }
+}
+
+words! {
+    OnInterrupt, "a way to react" { "hold" => OnInterrupt::Hold, "roll-back" => OnInterrupt::RollBack }
+}
+
+impl PlanForm {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let around = &plan.aws;
+        let routes =
+            plan.routes.iter().map(|(name, one)| (name.as_str(), RouteForm::of(one, around)));
+        let fleets =
+            plan.fleets.iter().map(|(name, one)| (name.as_str(), FleetForm::of(one, around)));
+        let gates = plan.gates.iter().map(|(name, one)| (name.as_str(), GateForm::of(one, around)));
+        let mut form = Self {
+            tidegate: Slot::of(Version),
+            name: Slot::of(plan.name.to_string()),
+            aws: AwsForm::of(around, &Place::default()),
+            params: Slot::Absent,
+            routes: unless_empty(Named::of(routes)),
+            fleets: unless_empty(Named::of(fleets)),
+            gates: unless_empty(Named::of(gates)),
+            steps: Slot::Absent,
+            strategy: Slot::Absent,
+            components: Slot::Absent,
+            on_failure: Slot::of(plan.on_failure),
+            on_interrupt: Slot::of(plan.on_interrupt),
+            // A plan that leaves it out is still the plan it was before there was such a key, with the same digest.
+            roll_back_for: if plan.roll_back_for == ROLL_BACK_FOR {
+                Slot::Absent
+            } else {
+                Slot::of(plan.roll_back_for)
+            },
+        };
+        match plan.components.as_slice() {
+            [only] if only.name.as_str() == ONLY && only.needs.is_empty() => {
+                form.steps = steps(only);
+            }
+            several => {
+                let named = several.iter().map(|one| (one.name.as_str(), ComponentForm::of(one)));
+                form.components = Slot::of(Named::of(named));
+            }
+        }
+        form
+    }
+}
+
+fn unless_empty<T>(named: Named<T>) -> Slot<Named<T>> {
+    if named.0.is_empty() { Slot::Absent } else { Slot::of(named) }
+}
+
+impl ComponentForm {
+    fn of(component: &Component) -> Self {
+        let needs = unplaced(component.needs.iter().map(ToString::to_string));
+        Self {
+            // What it uses says itself where it is.
+            aws: Slot::Absent,
+            needs: if needs.is_empty() { Slot::Absent } else { Slot::of(needs) },
+            steps: steps(component),
+            strategy: Slot::Absent,
+        }
+    }
+}
+
+fn steps(component: &Component) -> Slot<List<StepForm>> {
+    Slot::of(unplaced(component.steps.iter().map(StepForm::of)))
+}

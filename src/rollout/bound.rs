@@ -1,0 +1,271 @@
+//! What the names of a plan stand for, settled once when a run starts and journaled with its first event: which service
+//! has it, in which account and region, which member stands on which side, and of what nature its weights are. Whoever
+//! makes a call goes by the service; the decisions know the nature alone.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{DeadLetters, Split, Target, Version, stage_place::owned};
+use crate::plan::{
+    Aim, FleetKind, FleetName, GateName, Header, Member, OF_TARGET_GROUPS, OF_VERSIONS, Place,
+    Plan, Published, RouteName, Side,
+    units::{Paired, Percent, Scale, Weight},
+};
+
+/// How long a change of DNS records may take until every name server has it, in seconds; generally less.
+/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>
+const SPREADING: u64 = 60;
+
+/// Which real thing stands on which side, for the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Bindings {
+    pub routes: BTreeMap<RouteName, RouteBound>,
+    pub fleets: BTreeMap<FleetName, FleetBound>,
+    /// The header by which each test route is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tests: BTreeMap<RouteName, Header>,
+    /// The rule of each test route as it would be added, in the AWS CLI's JSON, for a person who has to do it by hand. No
+    /// decision is made from it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub test_rules: BTreeMap<RouteName, String>,
+    /// The fleets on whose candidate side other versions ran then, which the run replaces first.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub leftovers: BTreeSet<FleetName>,
+    /// Routes that a side's group is to be attached to before anything else, because it stands in none of their places.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub attaches: BTreeSet<RouteName>,
+    /// What the run writes on what it makes, so that whoever takes over finds it again. None where it makes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
+    /// How each place of a route was written when the run began.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub written: BTreeMap<String, Written>,
+    /// The dead letters that were there before the run, of each gate that counts them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dead_letters: BTreeMap<GateName, DeadLetters>,
+}
+
+/// All that stands at a place beside the weights, as the AWS CLI takes it: a person who is to put a route right by hand is
+/// given a whole command. No decision is made from it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Written {
+    /// JSON: the list of actions of a rule or listener, or the list of records of a name.
+    pub json: String,
+    /// JSON: the listener, priority and conditions of a rule, for whoever has to make it again. None where that is not known
+    /// as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The ARNs of target groups that may be given a weight there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arns: BTreeMap<Member, String>,
+}
+
+impl Bindings {
+    /// Where a target is. One that is bound to nothing is nowhere in particular.
+    pub fn place(&self, target: &Target) -> Option<&Place> {
+        match target {
+            Target::Route(route) | Target::TestRoute(route) | Target::Candidate(route) => {
+                self.routes.get(route).map(|bound| &bound.place)
+            }
+            Target::Fleet { fleet, .. } | Target::Software(fleet) => {
+                self.fleets.get(fleet).map(|bound| &bound.place)
+            }
+        }
+    }
+
+    /// Says what a run writes on what it makes, where its plan makes anything.
+    pub fn sign(&mut self, plan: &Plan, run: &str) {
+        let mut aims = plan.steps().map(|(_, step)| step.conduct().aim);
+        let makes = aims.any(|aim| matches!(aim, Aim::Release { .. }));
+        self.made_by = makes.then(|| format!("tidegate {run}"));
+    }
+
+    /// How long clients of a route may go on by the weights from before a change.
+    pub fn lag(&self, route: &RouteName) -> Duration {
+        self.routes.get(route).map_or(Duration::ZERO, |bound| bound.nature.lag())
+    }
+
+    /// What a run owns while it lasts, by names that are the same for every plan and route name. What carries a route's
+    /// weights is named so that nobody else in the world has that name; a group's name is its region's in its account.
+    pub fn resources(&self) -> BTreeSet<String> {
+        let routes = self.routes.values().flat_map(RouteBound::owned).map(str::to_owned);
+        let fleets = self.fleets.values().flat_map(|bound| {
+            let Place { region, account, role: _ } = &bound.place;
+            let told = [("in", region), ("of account", account)];
+            let told = told.map(|(word, told)| told.as_ref().map(|told| format!(" {word} {told}")));
+            let place: String = told.into_iter().flatten().collect();
+            [&bound.stable, &bound.candidate]
+                .map(move |member| format!("{} {member}{place}", bound.service.thing()))
+        });
+        routes.chain(fleets).collect()
+    }
+}
+
+/// A route's real place and sides.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RouteBound {
+    pub service: RouteService,
+    #[serde(default, skip_serializing_if = "Place::is_open")]
+    pub place: Place,
+    /// What the run owns while it lasts: the ARN of a rule, listener, alias or stage, or the zone, name and type of records.
+    pub resource: String,
+    /// The ARNs of the route's other rules and listeners, which are moved together with the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+    pub stable: Member,
+    /// None until a step has made it, where the plan has one make it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Member>,
+    /// What accompanies the candidate, with as much traffic, to be compared with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Member>,
+    pub nature: Nature,
+}
+
+/// A fleet's real sides.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FleetBound {
+    pub service: FleetKind,
+    #[serde(default, skip_serializing_if = "Place::is_open")]
+    pub place: Place,
+    pub stable: Member,
+    pub candidate: Member,
+    /// What each group of a fleet with two sides launched when the run began. Several where its policy names several
+    /// launch templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<Member, Vec<Version>>,
+}
+
+impl FleetBound {
+    pub fn member(&self, side: Side) -> &Member {
+        match side {
+            Side::Stable => &self.stable,
+            Side::Candidate => &self.candidate,
+        }
+    }
+}
+
+/// What carries a route's weights to its clients, as IAM names services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RouteService {
+    /// Applies them itself, to every request or connection.
+    ElasticLoadBalancing,
+    /// Answers questions with them, and the answers are kept.
+    Route53,
+    /// Runs what is asked for by itself, and chooses a version for each request.
+    Lambda,
+    /// Answers for the stage of an API, and chooses between its deployment and its canary's for each request.
+    ApiGateway,
+}
+
+impl RouteService {
+    /// The metrics by which its sides are told apart; `None` where nobody counts each side's requests.
+    pub const fn published(self) -> Option<&'static Published> {
+        match self {
+            Self::ElasticLoadBalancing => Some(&OF_TARGET_GROUPS),
+            Self::Route53 | Self::ApiGateway => None,
+            Self::Lambda => Some(&OF_VERSIONS),
+        }
+    }
+}
+
+/// What has to be known of weights to decide about them, whatever carries them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Nature {
+    pub scale: Scale,
+    /// For how long clients may go on by the weights from before a change that is in effect, in seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lag: u64,
+    /// How long it may take until a change is in effect whose call gave no answer, in seconds; a call that returns has
+    /// waited for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spreading: u64,
+    /// Who names what is made in its place when it is gone.
+    pub named: Named,
+}
+
+/// Who gives a thing its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Named {
+    /// Whoever makes it, so that it can be made again.
+    ByMaker,
+    /// AWS, which gives another thing another name.
+    ByAws,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
+}
+
+impl Nature {
+    pub const LOAD_BALANCER: Self =
+        Self { scale: Scale::LoadBalancer, lag: 0, spreading: 0, named: Named::ByAws };
+    pub const ALIAS: Self =
+        Self { scale: Scale::Hundredths, lag: 0, spreading: 0, named: Named::ByMaker };
+
+    /// Whoever makes a stage again gives it its name, and deployments outlast it.
+    pub const STAGE: Self = Self::ALIAS;
+
+    /// Of records whose answers are kept for so many seconds.
+    pub const fn records(ttl: u64) -> Self {
+        Self { scale: Scale::Dns, lag: ttl, spreading: SPREADING, named: Named::ByMaker }
+    }
+
+    pub const fn lag(self) -> Duration {
+        Duration::from_secs(self.lag)
+    }
+}
+
+impl RouteBound {
+    /// Everywhere its weights stand.
+    pub fn places(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.resource).chain(&self.others)
+    }
+
+    /// What a run owns of them while it lasts.
+    pub fn owned(&self) -> impl Iterator<Item = &str> {
+        self.places().map(|place| owned(place))
+    }
+
+    /// What stands on a side; nothing does on the candidate's before it is made.
+    pub fn member(&self, side: Side) -> Option<&Member> {
+        match side {
+            Side::Stable => Some(&self.stable),
+            Side::Candidate => self.candidate.as_ref(),
+        }
+    }
+
+    /// What a side weighs in a split; one that is not made yet weighs nothing.
+    pub fn weight(&self, split: &Split, side: Side) -> Weight {
+        self.member(side).map_or(Weight::ZERO, |member| split.weight(member))
+    }
+
+    /// The share of all traffic that a side has in a split, in basis points.
+    pub fn share(&self, split: &Split, side: Side) -> u32 {
+        self.member(side).map_or(0, |member| split.share(member))
+    }
+
+    /// All that are given a share of the traffic by a run.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        std::iter::once(&self.stable).chain(&self.candidate).chain(&self.baseline)
+    }
+
+    /// What the baseline weighs beside so much of the traffic on the candidate.
+    pub fn baseline_at(&self, share: Percent) -> Weight {
+        self.baseline.as_ref().map_or(Weight::ZERO, |_| Paired::split(share).baseline)
+    }
+
+    /// A split with so much of the traffic on the candidate; what others have stays. None while there is no candidate.
+    pub fn shifted(&self, split: &Split, share: Percent) -> Option<Split> {
+        let members = (&self.stable, self.candidate.as_ref()?, self.baseline.as_ref());
+        Some(split.shifted(members, share, self.nature.scale))
+    }
+}

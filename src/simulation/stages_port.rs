@@ -1,0 +1,41 @@
+//! The port onto simulated stages. A deployment with its variables stands for a group of targets, like any other side, so
+//! that traffic, alarms and scripts see it as they see everything else.
+
+use async_trait::async_trait;
+
+use super::{forward_rule::Place, world::World};
+use crate::{
+    cloud::{Error, Operation, StageStanding, Stages},
+    plan::{Deployed, Member, Stage},
+};
+
+#[async_trait]
+impl Stages for World {
+    async fn find(&self, at: &Stage) -> Result<StageStanding, Error> {
+        self.request(Operation::GetStage, |landscape, _| {
+            let place = Place::Stage(at.clone());
+            let found = landscape.rules.values().find(|rule| rule.place == place);
+            let found = found.ok_or_else(|| Error::Absent { what: format!("stage {at}") })?;
+            let (resource, split) = (found.forward.resource.clone(), found.forward.split.clone());
+            // The heavier one is the stage's: a run has not begun, and nobody promotes by hand here.
+            let serves = split.0.iter().max_by_key(|(_, weight)| **weight);
+            let serves = serves.map(|(member, _)| member.clone());
+            let serves = serves.ok_or_else(|| Error::Absent { what: format!("stage {at}") })?;
+            let canary = split.0.keys().find(|member| **member != serves).map(Deployed::of);
+            Ok(StageStanding { resource, serves: Deployed::of(&serves), canary, split })
+        })
+    }
+
+    async fn deployment(&self, _place: &str, side: &Member) -> Result<(), Error> {
+        self.request(Operation::GetApiDeployment, |landscape, _| {
+            let id = Deployed::of(side).deployment;
+            let is_it = |group: &Member| Deployed::of(group).deployment == id;
+            let found = landscape
+                .target_groups
+                .iter()
+                .find(|(member, group)| is_it(member) && group.healthy() > 0);
+            let absent = || Error::Absent { what: format!("deployment {id}") };
+            found.map(|_| ()).ok_or_else(absent)
+        })
+    }
+}
