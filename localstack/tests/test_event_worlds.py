@@ -122,7 +122,7 @@ def test_events_that_fail_are_among_the_dead_letters_and_an_alarm_tells(
     subprocess.run([*command, "--error-rate", "1"], check=True, capture_output=True)
     aws("lambda").update_alias(FunctionName=name, Name="live", FunctionVersion="3")
     url = world["queue"]
-    # A second instead of six, three times over.
+    # A second instead of a minute, three times over.
     aws("lambda").update_function_configuration(FunctionName=name, Timeout=1)
     aws("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
     told = load("--prefix", name, "--events", "--rate", "10", "--for", "1", "--settle", "30")

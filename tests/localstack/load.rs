@@ -58,9 +58,10 @@ impl Load {
         Self::with(prefix, per_second, &[])
     }
 
-    /// Events with ids of their own, to the bus or stream of a world.
+    /// Events with ids of their own, to the bus or stream of a world. One that a version failed is hidden for a
+    /// minute before it is handled again.
     pub(crate) fn events(prefix: &str, per_second: u32) -> Self {
-        Self::with(prefix, per_second, &["--events", "--settle", "120"])
+        Self::with(prefix, per_second, &["--events", "--settle", "240"])
     }
 
     /// `share` of the requests come from browsers that keep their cookies.

@@ -63,13 +63,16 @@ def create(
     role: str,
     source: str = SOURCE,
     variables: Mapping[str, str] | None = None,
+    *,
+    seconds: int = 3,
 ) -> None:
-    """Create the function, with nothing published."""
+    """Create the function, with nothing published; an invocation may take so many seconds."""
     functions.create_function(
         FunctionName=name,
         Runtime=RUNTIME,
         Role=role,
         Handler=HANDLER,
+        Timeout=seconds,
         Code={"ZipFile": packed(source)},
         Environment={"Variables": dict(variables or {})},
     )
