@@ -14,6 +14,7 @@ use aws_types::os_shim_internal::Env;
 use super::{
     auto_scaling::{AutoScaling, RetryContention},
     balancing::ElasticLoadBalancing,
+    buses::EventBridge,
     cloudwatch::CloudWatch,
     codedeploy::CodeDeploy,
     connection,
@@ -48,6 +49,7 @@ pub async fn connect(
         dns: services.route53.clone(),
         functions: services.lambda.clone(),
         gateways: services.api_gateway.clone(),
+        buses: services.events.clone(),
     };
     let test_routes = services.load_balancing.clone();
     let sizes = services.auto_scaling.clone();
@@ -166,13 +168,14 @@ async fn assuming(
 
 /// As endpoints of single services are named in the environment.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>
-const SERVICES: [&str; 10] = [
+const SERVICES: [&str; 11] = [
     "API_GATEWAY",
     "AUTO_SCALING",
     "CLOUDWATCH",
     "CODEDEPLOY",
     "EC2",
     "ELASTIC_LOAD_BALANCING_V2",
+    "EVENTBRIDGE",
     "LAMBDA",
     "ROUTE_53",
     "SQS",
@@ -190,6 +193,7 @@ pub(super) struct Services {
     pub(super) identity: Arc<SecurityTokens>,
     pub(super) lambda: Arc<Lambda>,
     pub(super) api_gateway: Arc<ApiGateway>,
+    pub(super) events: Arc<EventBridge>,
     region: Option<String>,
     role: Option<String>,
 }
@@ -224,21 +228,26 @@ impl Services {
         let api_gateway = aws_sdk_apigateway::Client::from_conf(
             aws_sdk_apigateway::config::Builder::from(config).interceptor(tally.clone()).build(),
         );
+        let events = aws_sdk_eventbridge::Client::from_conf(
+            aws_sdk_eventbridge::config::Builder::from(config).interceptor(tally.clone()).build(),
+        );
         let queues = aws_sdk_sqs::Client::from_conf(
             patient(aws_sdk_sqs::config::Builder::from(config)).interceptor(tally.clone()).build(),
         );
         let identity = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(config).interceptor(tally).build(),
         );
+        let (lambda, queues) = (Arc::new(Lambda::new(lambda)), Arc::new(SimpleQueues::new(queues)));
         Self {
             load_balancing: Arc::new(ElasticLoadBalancing::new(load_balancing)),
             route53: Arc::new(Route53::new(route53)),
             auto_scaling: Arc::new(AutoScaling::new(auto_scaling, templates)),
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
             code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
-            queues: Arc::new(SimpleQueues::new(queues)),
+            events: Arc::new(EventBridge::new(events, lambda.clone(), queues.clone())),
+            queues,
             identity: Arc::new(SecurityTokens::new(identity)),
-            lambda: Arc::new(Lambda::new(lambda)),
+            lambda,
             api_gateway: Arc::new(ApiGateway::new(
                 api_gateway,
                 config.region().map(ToString::to_string).unwrap_or_default(),
@@ -256,6 +265,7 @@ impl Services {
             code_deploy: self.code_deploy.clone(),
             lambda: self.lambda.clone(),
             api_gateway: self.api_gateway.clone(),
+            events: self.events.clone(),
             identity: self.identity.clone(),
             region: self.region.clone().unwrap_or_default(),
         })
@@ -285,12 +295,14 @@ impl Services {
                 dns: self.route53.clone(),
                 functions: self.lambda.clone(),
                 gateways: self.api_gateway.clone(),
+                buses: self.events.clone(),
             },
             load_balancers: self.load_balancing,
             dns: self.route53,
             aliases: self.lambda.clone(),
             releases: self.lambda.clone(),
             stages: self.api_gateway,
+            buses: self.events,
             groups: self.auto_scaling.clone(),
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,

@@ -1,4 +1,4 @@
-//! Marks as tags, with the six services whose things a run owns. Each has operations and limits of its own: a hosted
+//! Marks as tags, with the seven services whose things a run owns. Each has operations and limits of its own: a hosted
 //! zone takes ten tags, everything else fifty; a deployment group is named by an ARN, which nothing tells but the
 //! caller's account.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AddTags.html>
@@ -7,6 +7,7 @@
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TagResource.html>
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_TagResource.html>
 //! <https://docs.aws.amazon.com/apigateway/latest/api/API_TagResource.html>
+//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_TagResource.html>
 
 use std::sync::Arc;
 
@@ -14,16 +15,18 @@ use async_trait::async_trait;
 use aws_sdk_autoscaling::types::{Filter, Tag as GroupTag};
 use aws_sdk_codedeploy::types::Tag as DeploymentTag;
 use aws_sdk_elasticloadbalancingv2::types::{Tag as BalancerTag, TagDescription};
+use aws_sdk_eventbridge::types::Tag as RuleTag;
 use aws_sdk_route53::types::{ResourceTagSet, Tag as ZoneTag, TagResourceType};
 
 use super::{
-    auto_scaling::AutoScaling, balancing::ElasticLoadBalancing, codedeploy::CodeDeploy,
-    error::classed, identity::SecurityTokens, lambda::Lambda, records::Address, route53::Route53,
-    stages::ApiGateway,
+    auto_scaling::AutoScaling, balancing::ElasticLoadBalancing, buses::EventBridge,
+    codedeploy::CodeDeploy, error::classed, identity::SecurityTokens, lambda::Lambda,
+    records::Address, route53::Route53, stages::ApiGateway,
 };
 use crate::{
     cloud::{Error, Identity, Mark, Marks, Operation, Owned, SetMarks},
     plan::Member,
+    rollout::BusPlace,
 };
 
 /// What Auto Scaling calls its groups where tags are concerned.
@@ -38,6 +41,7 @@ pub(super) struct Tags {
     pub(super) code_deploy: Arc<CodeDeploy>,
     pub(super) lambda: Arc<Lambda>,
     pub(super) api_gateway: Arc<ApiGateway>,
+    pub(super) events: Arc<EventBridge>,
     pub(super) identity: Arc<SecurityTokens>,
     pub(super) region: String,
 }
@@ -79,6 +83,14 @@ impl Tags {
                 let answer = self.api_gateway.client.get_tags().resource_arn(arn).send().await;
                 let answer = answer.map_err(classed(Operation::GetStageTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
+            }
+            Owned::Target(place) => {
+                self.events.pace.turn().await;
+                let call = self.events.client.list_tags_for_resource();
+                let answer = call.resource_arn(rule_of(place)).send().await;
+                let answer = answer.map_err(classed(Operation::ListRuleTags, &what))?;
+                let tags = answer.tags().iter();
+                tags.filter_map(|tag| pair(Some(tag.key()), Some(tag.value()))).collect()
             }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
@@ -149,6 +161,17 @@ impl SetMarks for Tags {
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagStage, &what))
             }
+            Owned::Target(place) => {
+                self.events.pace.turn().await;
+                let tag = RuleTag::builder().key(key).value(value).build();
+                let tag = tag.map_err(|error| Error::Rejected {
+                    operation: Operation::TagRule,
+                    message: error.to_string(),
+                })?;
+                let call = self.events.client.tag_resource().resource_arn(rule_of(place)).tags(tag);
+                let sent = call.send().await;
+                sent.map(|_| ()).map_err(classed(Operation::TagRule, &what))
+            }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
                 let tag = group_tag(group, key).value(value).propagate_at_launch(false).build();
@@ -196,6 +219,12 @@ impl SetMarks for Tags {
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagStage, &what))
             }
+            Owned::Target(place) => {
+                self.events.pace.turn().await;
+                let call = self.events.client.untag_resource().resource_arn(rule_of(place));
+                let sent = call.tag_keys(key).send().await;
+                sent.map(|_| ()).map_err(classed(Operation::UntagRule, &what))
+            }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
                 let tag = group_tag(group, key).build();
@@ -219,6 +248,11 @@ impl SetMarks for Tags {
             }
         }
     }
+}
+
+/// Targets have no tags.
+fn rule_of(target: &str) -> &str {
+    BusPlace::of(target).map_or(target, |place| place.rule_arn)
 }
 
 /// Aliases have no tags.

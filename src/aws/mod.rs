@@ -10,6 +10,9 @@ mod auto_scaling;
 mod balancing;
 #[cfg(test)]
 mod bounds_on_the_wire;
+mod buses;
+#[cfg(test)]
+mod buses_on_the_wire;
 mod clients;
 mod cloudwatch;
 mod codedeploy;

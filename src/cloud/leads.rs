@@ -34,6 +34,11 @@ pub async fn leads(
         // A version is there for whoever asks for it, as is a deployment: none is ever taken away from under other aliases
         // or stages.
         RouteService::Lambda | RouteService::ApiGateway => Ok(Vec::new()),
+        RouteService::EventBridge => {
+            let mut found = reads.buses.leads(&bound.resource, member).await?;
+            found.retain(|lead| bound.places().all(|place| *place != lead.place));
+            Ok(found)
+        }
         RouteService::ElasticLoadBalancing => {
             let own = test.filter(|_| side == Side::Candidate);
             let own = own.map(|header| (bound.resource.as_str(), header));

@@ -39,6 +39,8 @@ pub enum Owned {
     Alias(String),
     /// The ARN of a stage.
     Stage(String),
+    /// A target of a rule. Only the rule has tags.
+    Target(String),
     AutoScalingGroup(Member),
     /// `application/group`.
     DeploymentGroup(Member),
@@ -62,6 +64,7 @@ impl Placed {
                     RouteService::Route53 => Owned::Records(resource),
                     RouteService::Lambda => Owned::Alias(resource),
                     RouteService::ApiGateway => Owned::Stage(resource),
+                    RouteService::EventBridge => Owned::Target(resource),
                 };
                 Self { place: bound.place.clone(), on }
             })
@@ -80,15 +83,15 @@ impl Placed {
 }
 
 impl Owned {
-    /// What every key of a mark on it begins with. A zone has the marks of all its records, and a function those of all its
-    /// aliases, told apart by a digest.
+    /// What every key of a mark on it begins with. A zone has the marks of all its records, a function those of all its
+    /// aliases and a rule those of all its targets, told apart by a digest.
     fn prefix(&self) -> String {
         match self {
             Self::Forward(_)
             | Self::Stage(_)
             | Self::AutoScalingGroup(_)
             | Self::DeploymentGroup(_) => "tidegate:run:".to_owned(),
-            Self::Records(place) | Self::Alias(place) => {
+            Self::Records(place) | Self::Alias(place) | Self::Target(place) => {
                 let mut prefix = "tidegate:".to_owned();
                 for byte in Sha256::digest(place.as_bytes()).iter().take(6) {
                     // Writing to a string cannot fail.
@@ -116,6 +119,7 @@ impl fmt::Display for Owned {
             Self::Forward(arn) | Self::Stage(arn) => f.write_str(arn),
             Self::Records(records) => write!(f, "records {records}"),
             Self::Alias(arn) => write!(f, "alias {arn}"),
+            Self::Target(place) => write!(f, "target {place}"),
             Self::AutoScalingGroup(group) => write!(f, "Auto Scaling group {group}"),
             Self::DeploymentGroup(group) => write!(f, "deployment group {group}"),
         }

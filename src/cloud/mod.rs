@@ -2,6 +2,7 @@
 //! separate traits, so a preview that is only given [`Reads`] cannot change anything, by type.
 
 mod aliases;
+mod buses;
 mod calls;
 mod error;
 mod http;
@@ -23,6 +24,7 @@ mod stages;
 mod weights;
 
 pub use aliases::*;
+pub use buses::*;
 pub use calls::*;
 pub use error::*;
 pub use http::*;

@@ -134,10 +134,20 @@ operations! {
         AddTags Writes,
         RemoveTags Writes,
     }
+    "events" {
+        DescribeRule Reads,
+        ListTargetsByRule Reads,
+        ListRuleNamesByTarget Reads,
+        PutTargets Writes,
+        ListRuleTags = "ListTagsForResource" Reads,
+        TagRule = "TagResource" Writes,
+        UntagRule = "UntagResource" Writes,
+    }
     "lambda" {
         Invoke => "InvokeFunction" Reads,
         GetAlias Reads,
         GetFunctionConfiguration Reads,
+        GetFunctionPolicy = "GetPolicy" Reads,
         UpdateAlias Writes,
         ListVersionsByFunction Reads,
         PublishVersion Writes,

@@ -62,6 +62,21 @@ const API_GATEWAY: RouteOperations = RouteOperations {
     marking: &[Operation::GetStageTags, Operation::TagStage, Operation::UntagStage],
 };
 
+/// Of what takes the events a function and a queue can be asked.
+const EVENT_BUS: RouteOperations = RouteOperations {
+    looking: &[
+        Operation::DescribeRule,
+        Operation::ListTargetsByRule,
+        Operation::ListRuleNamesByTarget,
+        Operation::GetFunctionConfiguration,
+        Operation::GetFunctionPolicy,
+        Operation::GetQueueUrl,
+        Operation::GetQueueAttributes,
+    ],
+    moving: &[Operation::PutTargets],
+    marking: &[Operation::ListRuleTags, Operation::TagRule, Operation::UntagRule],
+};
+
 /// The row of a kind.
 pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
     match kind {
@@ -70,6 +85,7 @@ pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
         RouteKind::Route53(_) => &ROUTE53,
         RouteKind::Lambda(_) => &LAMBDA,
         RouteKind::ApiGateway(_) => &API_GATEWAY,
+        RouteKind::EventBus(_) => &EVENT_BUS,
     }
 }
 
@@ -80,6 +96,7 @@ pub const fn reading(service: RouteService) -> Operation {
         RouteService::Route53 => Operation::ListResourceRecordSets,
         RouteService::Lambda => Operation::GetAlias,
         RouteService::ApiGateway => Operation::GetStage,
+        RouteService::EventBridge => Operation::ListTargetsByRule,
     }
 }
 
@@ -90,5 +107,6 @@ pub const fn setting(service: RouteService) -> Operation {
         RouteService::Route53 => Operation::ChangeResourceRecordSets,
         RouteService::Lambda => Operation::UpdateAlias,
         RouteService::ApiGateway => Operation::UpdateStage,
+        RouteService::EventBridge => Operation::PutTargets,
     }
 }

@@ -1,6 +1,6 @@
 //! Weights, whatever carries them: how traffic is split at a place, and how that is changed. What splits it (rules of a
-//! load balancer, records, the alias of a function, the stage of an API) is one port each, found by a route's service, so that whoever reads or
-//! moves a split does not ask what kind of thing it is.
+//! load balancer, records, the alias of a function, the stage of an API, a target of a rule) is one port each, found by a
+//! route's service, so that whoever reads or moves a split does not ask what kind of thing it is.
 
 use std::sync::Arc;
 
@@ -29,6 +29,7 @@ pub struct ByService<Port: ?Sized> {
     pub dns: Arc<Port>,
     pub functions: Arc<Port>,
     pub gateways: Arc<Port>,
+    pub buses: Arc<Port>,
 }
 
 impl<Port: ?Sized> ByService<Port> {
@@ -39,6 +40,7 @@ impl<Port: ?Sized> ByService<Port> {
             RouteService::Route53 => self.dns.as_ref(),
             RouteService::Lambda => self.functions.as_ref(),
             RouteService::ApiGateway => self.gateways.as_ref(),
+            RouteService::EventBridge => self.buses.as_ref(),
         }
     }
 
@@ -52,6 +54,7 @@ impl<Port: ?Sized> ByService<Port> {
             dns: wrap(&self.dns, RouteService::Route53),
             functions: wrap(&self.functions, RouteService::Lambda),
             gateways: wrap(&self.gateways, RouteService::ApiGateway),
+            buses: wrap(&self.buses, RouteService::EventBridge),
         }
     }
 }
@@ -63,6 +66,7 @@ impl<Port: ?Sized> Clone for ByService<Port> {
             dns: Arc::clone(&self.dns),
             functions: Arc::clone(&self.functions),
             gateways: Arc::clone(&self.gateways),
+            buses: Arc::clone(&self.buses),
         }
     }
 }

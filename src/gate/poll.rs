@@ -2,9 +2,9 @@
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
 use super::{
-    invoke, judge_deployment, judge_health, judge_record, judge_version, measured::standing,
-    poll_compare, poll_error_budget, poll_invoke, poll_metric, poll_queue, poll_requests,
-    poll_stream, probe, run_command, unknown,
+    invoke, judge_deployment, judge_health, judge_record, judge_taker, judge_version,
+    measured::standing, poll_compare, poll_error_budget, poll_invoke, poll_metric, poll_queue,
+    poll_requests, poll_stream, probe, run_command, unknown,
 };
 use crate::{
     cloud::{self, Error, Group, Places, Reads},
@@ -178,6 +178,10 @@ async fn serving(
             let member = standing(bound, side)?;
             reads.stages.deployment(&bound.resource, member).await?;
             judge_deployment(member, at)
+        }
+        RouteService::EventBridge => {
+            let member = standing(bound, side)?;
+            judge_taker(member, &reads.buses.taker(&bound.resource, member).await?, at)
         }
     };
     Ok((reading, strangers))

@@ -77,6 +77,8 @@ pub enum RouteKind {
     Lambda(Alias),
     /// The stage of a REST API, between what it serves and its canary.
     ApiGateway(Stage),
+    /// A target of a rule of an event bus, which is one of two.
+    EventBus(BusTarget),
 }
 
 /// An alias of a Lambda function.
@@ -115,6 +117,22 @@ pub enum StageCache {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.api, self.name)
+    }
+}
+
+/// A target of a rule of an Amazon EventBridge bus.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BusTarget {
+    /// The bus's name; every account has one called `default`.
+    pub bus: String,
+    pub rule: String,
+    /// The target's id, which is unique within its rule.
+    pub id: String,
+}
+
+impl fmt::Display for BusTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} {}", self.bus, self.rule, self.id)
     }
 }
 

@@ -88,6 +88,20 @@ const API_GATEWAY: RouteTraits = RouteTraits {
     },
 };
 
+/// EventBridge counts what a rule matches, and not what each of its targets makes of it.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>
+const EVENT_BUS: RouteTraits = RouteTraits {
+    scale: Scale::Whole,
+    published: None,
+    split_by: "a rule of EventBridge, which counts its events and not those of each target",
+    untestable: "is a target of a rule of EventBridge",
+    behind: Behind::Itself {
+        lacks: "receives no events of a bus",
+        is: "a target of a rule",
+        help: "remove `behind`; whatever takes the events runs by itself",
+    },
+};
+
 impl RouteKind {
     /// The row of its kind.
     pub const fn traits(&self) -> &'static RouteTraits {
@@ -97,6 +111,7 @@ impl RouteKind {
             Self::Route53(_) => &ROUTE53,
             Self::Lambda(_) => &LAMBDA,
             Self::ApiGateway(_) => &API_GATEWAY,
+            Self::EventBus(_) => &EVENT_BUS,
         }
     }
 
@@ -116,6 +131,7 @@ impl RouteKind {
             Self::Route53(records) => Some(records.name.clone()),
             Self::Lambda(alias) => Some(alias.to_string()),
             Self::ApiGateway(stage) => Some(stage.to_string()),
+            Self::EventBus(target) => Some(target.to_string()),
         }
     }
 }

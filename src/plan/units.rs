@@ -109,6 +109,7 @@ pub struct Weight(u16);
 
 impl Weight {
     pub const ZERO: Self = Self(0);
+    pub const ONE: Self = Self(1);
     pub const MAX: Self = Self(999);
 
     /// `None` above 999.
@@ -124,7 +125,7 @@ impl Weight {
     ///
     /// On a load balancer the two add up to 1,000 and so read as permille; at the ends one of them is 0 and the other
     /// 999, because a single weight cannot be 1,000 and `{0, 0}` is unspecified. Of DNS weights the smallest are taken
-    /// that do, 19 and 1 for 5 %, and at the ends 255. Hundredths add up to 100.
+    /// that do, 19 and 1 for 5 %, and at the ends 255. Hundredths add up to 100, and a whole is 1.
     pub fn split(share: Percent, scale: Scale) -> (Self, Self) {
         match scale {
             Scale::LoadBalancer => match (share.basis_points() + 5) / 10 {
@@ -135,9 +136,11 @@ impl Weight {
             Scale::Dns if share == Percent::ZERO => (scale.largest(), Self::ZERO),
             Scale::Dns if share == Percent::HUNDRED => (Self::ZERO, scale.largest()),
             Scale::Dns => dns_split(share),
-            Scale::Hundredths => {
-                let candidate = (share.basis_points() + 50) / 100;
-                (Self(scale.largest().0 - candidate), Self(candidate))
+            Scale::Hundredths | Scale::Whole => {
+                let parts = scale.largest().0;
+                let step = Percent::HUNDRED.0 / parts;
+                let candidate = (share.basis_points() + step / 2) / step;
+                (Self(parts - candidate), Self(candidate))
             }
         }
     }
@@ -175,6 +178,8 @@ pub enum Scale {
     /// by chance, request by request.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html>
     Hundredths,
+    /// All or nothing.
+    Whole,
 }
 
 impl Scale {
@@ -183,6 +188,7 @@ impl Scale {
             Self::LoadBalancer => Weight::MAX,
             Self::Dns => Weight(255),
             Self::Hundredths => Weight(100),
+            Self::Whole => Weight(1),
         }
     }
 }

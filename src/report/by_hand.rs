@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     plan::{Header, Member, Side},
-    rollout::{Bindings, Picture, RouteBound, RouteService, Target, TestRoute, Timestamp},
+    rollout::{
+        Bindings, BusPlace, Picture, RouteBound, RouteService, Target, TestRoute, Timestamp,
+    },
 };
 
 /// Whether a target is still there.
@@ -163,6 +165,10 @@ fn at(place: &str) -> Option<AwsCommand> {
         let list = AwsCommand::new("route53 list-resource-record-sets");
         let list = list.with("hosted-zone-id", zone).with("start-record-name", name);
         return Some(list.with("start-record-type", kind).with("max-items", 10));
+    }
+    if let Some(BusPlace { bus, rule, .. }) = BusPlace::of(place) {
+        let list = AwsCommand::new("events list-targets-by-rule");
+        return Some(list.with("event-bus-name", bus).with("rule", rule));
     }
     if place.contains(":listener-rule/") {
         return Some(rules_of(&listener(place)));

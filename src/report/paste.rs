@@ -13,8 +13,8 @@ use crate::{
     journal::Envelope,
     plan::{Deployed, Member, Revision, RouteName, Side, StageCache},
     rollout::{
-        Bindings, Event, Flow, Picture, RouteBound, RouteService, Software, Split, StagePlace,
-        Target, TestRoute, Written,
+        Bindings, BusPlace, Event, Flow, Picture, RouteBound, RouteService, Software, Split,
+        StagePlace, Target, TestRoute, Written,
     },
 };
 
@@ -98,6 +98,7 @@ fn weights(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option
         let written = bindings.written.get(place);
         match bound.service {
             RouteService::Lambda => alias(place, split),
+            RouteService::EventBridge => target(place, written?, split),
             // It takes several commands, and has one place.
             RouteService::ApiGateway => None,
             RouteService::Route53 => {
@@ -183,6 +184,16 @@ fn alias(arn: &str, split: &Split) -> Option<AwsCommand> {
         .with("function-version", version)
         .with("routing-config", json!({ "AdditionalVersionWeights": others }));
     Some(command)
+}
+
+/// What makes a target lead there, with all else that it says.
+fn target(place: &str, written: &Written, split: &Split) -> Option<AwsCommand> {
+    let BusPlace { bus, rule, .. } = BusPlace::of(place)?;
+    let mut target: Value = serde_json::from_str(&written.json).ok()?;
+    let (member, _) = split.0.first_key_value()?;
+    target.as_object_mut()?.insert("Arn".to_owned(), json!(member));
+    let command = AwsCommand::new("events put-targets").with("event-bus-name", bus);
+    Some(command.with("rule", rule).with("targets", json!([target])))
 }
 
 /// The whole list of actions, with these weights where it forwards.
@@ -486,6 +497,29 @@ mod tests {
           --revision \
             '{"revisionType":"S3","s3Location":{"bucket":"shop","bundleType":"zip",
             "key":"v1.zip"}}' \
+          --region eu-west-1
+        "#);
+    }
+
+    #[test]
+    fn a_target_of_a_rule_is_told_with_all_that_it_says() {
+        let mut bindings = bindings();
+        let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
+        bound.resource = "arn:aws:events:eu-west-1:111122223333:rule/shop/orders#handler".into();
+        (bound.service, bound.nature) = (RouteService::EventBridge, Nature::TARGET);
+        let (old, new) = ("arn:aws:sqs:x:1:old", "arn:aws:sqs:x:1:new");
+        let json =
+            json!({ "Id": "handler", "Arn": new, "RetryPolicy": { "MaximumRetryAttempts": 3 } });
+        let written = Written { json: json.to_string(), rule: None, arns: BTreeMap::new() };
+        bindings.written.insert(bound.resource.clone(), written);
+        let split = Split([(Member::new(old), crate::plan::units::Weight::ONE)].into());
+        insta::assert_snapshot!(told(&bindings, &web(), &Picture::Split(split)), @r#"
+        aws events put-targets \
+          --event-bus-name shop \
+          --rule orders \
+          --targets \
+            '[{"Arn":"arn:aws:sqs:x:1:old","Id":"handler",
+            "RetryPolicy":{"MaximumRetryAttempts":3}}]' \
           --region eu-west-1
         "#);
     }

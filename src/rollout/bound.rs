@@ -111,7 +111,7 @@ pub struct RouteBound {
     pub service: RouteService,
     #[serde(default, skip_serializing_if = "Place::is_open")]
     pub place: Place,
-    /// What the run owns while it lasts: the ARN of a rule, listener, alias or stage, or the zone, name and type of records.
+    /// What the run owns while it lasts: the ARN of a rule, listener, alias or stage, a target of a rule, or the zone, name and type of records.
     pub resource: String,
     /// The ARNs of the route's other rules and listeners, which are moved together with the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -161,6 +161,9 @@ pub enum RouteService {
     Lambda,
     /// Answers for the stage of an API, and chooses between its deployment and its canary's for each request.
     ApiGateway,
+    /// Sends what a rule matches to its targets.
+    #[serde(rename = "events")]
+    EventBridge,
 }
 
 impl RouteService {
@@ -168,7 +171,7 @@ impl RouteService {
     pub const fn published(self) -> Option<&'static Published> {
         match self {
             Self::ElasticLoadBalancing => Some(&OF_TARGET_GROUPS),
-            Self::Route53 | Self::ApiGateway => None,
+            Self::Route53 | Self::ApiGateway | Self::EventBridge => None,
             Self::Lambda => Some(&OF_VERSIONS),
         }
     }
@@ -213,6 +216,9 @@ impl Nature {
 
     /// Whoever makes a stage again gives it its name, and deployments outlast it.
     pub const STAGE: Self = Self::ALIAS;
+
+    /// Whoever makes a rule again gives it and its target their names.
+    pub const TARGET: Self = Self { scale: Scale::Whole, ..Self::ALIAS };
 
     /// Of records whose answers are kept for so many seconds.
     pub const fn records(ttl: u64) -> Self {

@@ -129,8 +129,10 @@ impl Split {
             let mut split = self.with((stable, weights.0), (candidate, weights.1));
             match scale {
                 Scale::LoadBalancer | Scale::Dns => {}
-                // An alias names no version that gets nothing.
-                Scale::Hundredths => split.0.retain(|_, weight| *weight != Weight::ZERO),
+                // An alias names no version that gets nothing, and a target nothing else than what it leads to.
+                Scale::Hundredths | Scale::Whole => {
+                    split.0.retain(|_, weight| *weight != Weight::ZERO)
+                }
             }
             split
         }

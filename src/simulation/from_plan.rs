@@ -80,6 +80,14 @@ fn standing_on(at: &Stage, sides: &Sides) -> Standing {
     Standing { stable: stable.member(), candidate: candidate.member() }
 }
 
+/// What takes a target's events before is told by the plan, or called like the candidate.
+fn leading_to(sides: &Sides) -> Standing {
+    let candidate = sides.candidate().map_or("", |candidate| candidate.as_str());
+    let before = || Member::new(format!("{candidate}-before"));
+    let stable = sides.stable().cloned().unwrap_or_else(before);
+    Standing { stable, candidate: Member::new(candidate) }
+}
+
 /// Versions are numbered from 1.
 fn before(version: &str) -> String {
     match version.parse::<u32>() {
@@ -149,9 +157,11 @@ impl Landscape {
             RouteKind::Route53(at) => vec![(Home::records(at), Place::Records(at.clone()))],
             RouteKind::Lambda(at) => vec![(home.alias_arn(at), Place::Alias(at.clone()))],
             RouteKind::ApiGateway(at) => vec![(home.stage(at), Place::Stage(at.clone()))],
+            RouteKind::EventBus(at) => vec![(home.target(at), Place::Target(at.clone()))],
         };
         let sides = match &route.kind {
             RouteKind::ApiGateway(at) => standing_on(at, &route.sides),
+            RouteKind::EventBus(_) => leading_to(&route.sides),
             RouteKind::Alb(_)
             | RouteKind::Nlb(_)
             | RouteKind::Route53(_)
@@ -169,8 +179,12 @@ impl Landscape {
                     Side::Stable => route.kind.scale().largest(),
                     Side::Candidate => Weight::ZERO,
                 };
-                // An alias names no version that gets nothing.
-                if weight != Weight::ZERO || route.kind.scale() != Scale::Hundredths {
+                // An alias names no version that gets nothing, nor does the target of a rule.
+                let names_all = match route.kind.scale() {
+                    Scale::LoadBalancer | Scale::Dns => true,
+                    Scale::Hundredths | Scale::Whole => false,
+                };
+                if weight != Weight::ZERO || names_all {
                     split.0.insert(member.clone(), weight);
                 }
             }

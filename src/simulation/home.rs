@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     cloud::TargetGroup,
-    plan::{Alias, Family, ListenerRule, Member, Plan, RecordSet, RouteKind, Stage},
-    rollout::StagePlace,
+    plan::{Alias, BusTarget, Family, ListenerRule, Member, Plan, RecordSet, RouteKind, Stage},
+    rollout::{BusPlace, StagePlace},
     testkit::draw,
 };
 
@@ -44,6 +44,10 @@ impl Home {
 
     pub(super) fn stage(&self, at: &Stage) -> String {
         StagePlace::written("aws", &self.region, at)
+    }
+
+    pub(super) fn target(&self, at: &BusTarget) -> String {
+        BusPlace::written(&BusPlace::rule_arn(&self.region, &self.account, at), &at.id)
     }
 
     pub(super) fn rule_arn(&self, family: Family, place: &ListenerRule) -> String {

@@ -4,6 +4,7 @@
 mod alarm;
 mod alarm_script;
 mod aliases_port;
+mod buses_port;
 mod change;
 mod cloud;
 mod forward_rule;

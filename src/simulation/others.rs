@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cloud::Forward,
-    plan::{Alias, ListenerRule, Member, Plan, RecordSet, RouteKind, RouteName, Stage},
+    plan::{Alias, BusTarget, ListenerRule, Member, Plan, RecordSet, RouteKind, RouteName, Stage},
     rollout::Split,
 };
 
@@ -27,7 +27,7 @@ impl Landscape {
                 else {
                     continue;
                 };
-                let (resource, place) = other_place(&route.kind, beside, number);
+                let (resource, place) = other_place(home, &route.kind, beside, number);
                 // What comes by another alias or stage is not counted among what comes by this one.
                 let runs_itself = place.runs_itself();
                 let by_itself = runs_itself.then(|| Member::new(format!("{side} by {resource}")));
@@ -64,7 +64,7 @@ impl Landscape {
 }
 
 /// Where somebody else's rule or record stands: beside a route's own, on the same load balancer or in the same zone.
-fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (String, Place) {
+fn other_place(home: &Home, kind: &RouteKind, beside: &str, number: usize) -> (String, Place) {
     match kind {
         RouteKind::Alb(_) | RouteKind::Nlb(_) => {
             let listener = beside.replacen(":listener/", ":listener-rule/", 1);
@@ -84,6 +84,10 @@ fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (String, Place)
             let other = Stage { name: format!("other-{number}"), ..at.clone() };
             let (start, _) = beside.rsplit_once('/').unwrap_or((beside, ""));
             (format!("{start}/{}", other.name), Place::Stage(other))
+        }
+        RouteKind::EventBus(at) => {
+            let other = BusTarget { id: format!("other-{number}"), ..at.clone() };
+            (home.target(&other), Place::Target(other))
         }
     }
 }

@@ -43,6 +43,8 @@ fn reading(resource: &str) -> Operation {
         Operation::GetAlias
     } else if resource.contains(":apigateway:") {
         Operation::GetStage
+    } else if resource.contains(":events:") {
+        Operation::ListTargetsByRule
     } else if resource.starts_with("hostedzone/") {
         Operation::ListResourceRecordSets
     } else {

@@ -10,16 +10,17 @@ use async_trait::async_trait;
 use super::{Fault, Faults};
 use crate::{
     cloud::{
-        Alarm, AlarmNews, Alarms, AliasStanding, Aliases, Answer, Automation, Caller, Checkers,
-        Cloud, Dns, Error, Forward, FunctionVersion, Functions, Group, Groups, Health, Http,
-        Identity, Installation, Installations, Invoked, Lead, LoadBalancers, Mark, Marks, Metrics,
-        News, Offers, Operation, OwnTest, Owned, Pace, Publishing, Query, QueueStanding, Queues,
-        Reads, Records, Releases, Replacing, ResizeGroups, Series, SetMarks, SetTestRoutes,
-        SetWeights, StageStanding, Stages, TargetGroup, Transition, Weights, reading, setting,
+        Alarm, AlarmNews, Alarms, AliasStanding, Aliases, Answer, Automation, Buses, Caller,
+        Checkers, Cloud, Dns, Error, Forward, FunctionVersion, Functions, Group, Groups, Health,
+        Http, Identity, Installation, Installations, Invoked, Lead, LoadBalancers, Mark, Marks,
+        Metrics, News, Offers, Operation, OwnTest, Owned, Pace, Publishing, Query, QueueStanding,
+        Queues, Reads, Records, Releases, Replacing, ResizeGroups, Series, SetMarks, SetTestRoutes,
+        SetWeights, StageStanding, Stages, Taker, TargetGroup, TargetStanding, Transition, Weights,
+        reading, setting,
     },
     plan::{
-        Alias, CodeDigest, FleetKind, FunctionName, Header, How, ListenerRule, Member, Proxy,
-        Queue, RecordSet, Stage,
+        Alias, BusTarget, CodeDigest, FleetKind, FunctionName, Header, How, ListenerRule, Member,
+        Proxy, Queue, RecordSet, Stage,
     },
     rollout::{Capacity, Made, Move, Split, TestRoute, Timestamp, Version},
 };
@@ -60,6 +61,7 @@ impl Faults {
             aliases: self.wrap(&reads.aliases),
             releases: self.wrap(&reads.releases),
             stages: self.wrap(&reads.stages),
+            buses: self.wrap(&reads.buses),
             groups: self.wrap(&reads.groups),
             refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
             deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
@@ -257,6 +259,24 @@ impl Publishing for Faulty<dyn Publishing> {
     ) -> Result<Made, Error> {
         let call = self.port.publish(alias, code, description);
         self.faults.apply(Operation::PublishVersion, alias, call).await
+    }
+}
+
+#[async_trait]
+impl Buses for Faulty<dyn Buses> {
+    async fn find(&self, at: &BusTarget) -> Result<TargetStanding, Error> {
+        let call = self.port.find(at);
+        self.faults.apply(Operation::DescribeRule, "a target", call).await
+    }
+
+    async fn taker(&self, place: &str, side: &Member) -> Result<Taker, Error> {
+        let call = self.port.taker(place, side);
+        self.faults.apply(Operation::GetFunctionPolicy, side.as_str(), call).await
+    }
+
+    async fn leads(&self, place: &str, side: &Member) -> Result<Vec<Lead>, Error> {
+        let call = self.port.leads(place, side);
+        self.faults.apply(Operation::ListRuleNamesByTarget, side.as_str(), call).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::{process::Child, thread, time::Duration};
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::{
-    aliases, lambda::Verifier, load::Load, publishing, replacements, stages, world::World,
+    aliases, buses, lambda::Verifier, load::Load, publishing, replacements, stages, world::World,
 };
 
 /// When a fault is thrown.
@@ -121,7 +121,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 27] = [
+pub(crate) const STORIES: [Story; 29] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -276,6 +276,25 @@ pub(crate) const STORIES: [Story; 27] = [
         operations: &["lambda.PublishVersion", "lambda.ListVersionsByFunction"],
         kind: Kind::Seeded("lambda"),
         plan: published,
+        ..ORDINARY
+    },
+    Story {
+        operations: &[
+            "events.ListRuleNamesByTarget",
+            "events.ListTagsForResource",
+            "events.PutTargets",
+            "events.TagResource",
+            "events.UntagResource",
+        ],
+        kind: Kind::Seeded("event-bus"),
+        plan: by_bus,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["events.DescribeRule", "events.ListTargetsByRule", "lambda.GetPolicy"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("event-bus"),
+        plan: by_bus,
         ..ORDINARY
     },
     Story {
@@ -454,6 +473,10 @@ fn published(world: &World) -> String {
 
 fn by_stage(world: &World) -> String {
     stages::plan(world, "3s")
+}
+
+fn by_bus(world: &World) -> String {
+    buses::plan(world, "3s")
 }
 
 /// AWS itself stays at a checkpoint for a minute.

@@ -11,6 +11,7 @@
 )]
 
 mod aliases;
+mod buses;
 mod cases;
 mod events;
 mod fault_stories;

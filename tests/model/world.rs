@@ -47,12 +47,16 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         RouteKind::Route53(_) => (RouteService::Route53, Nature::records(TTL.as_secs())),
         RouteKind::Lambda(_) => (RouteService::Lambda, Nature::ALIAS),
         RouteKind::ApiGateway(_) => (RouteService::ApiGateway, Nature::STAGE),
+        RouteKind::EventBus(_) => (RouteService::EventBridge, Nature::TARGET),
     };
     let others = |name: &RouteName, route: &Route| match &route.kind {
         RouteKind::Alb(rules) | RouteKind::Nlb(rules) => {
             (1..rules.len()).map(|i| format!("{name}-{i}")).collect()
         }
-        RouteKind::Route53(_) | RouteKind::Lambda(_) | RouteKind::ApiGateway(_) => Vec::new(),
+        RouteKind::Route53(_)
+        | RouteKind::Lambda(_)
+        | RouteKind::ApiGateway(_)
+        | RouteKind::EventBus(_) => Vec::new(),
     };
     let route = |(name, route): (&RouteName, &Route)| {
         let (stable, candidate) = sides(name.as_str());

@@ -9,7 +9,7 @@ use crate::plan::{
     gate::{Gate, GateKind},
     invoke::{Expected, InvokeGate, SyntheticEvent},
     invoke_form::{EventForm, ExpectForm, InvokeForm},
-    names::{GateName, RouteName},
+    names::{GateName, Member, RouteName},
     problem::Problem,
     route::{Route, RouteKind},
     scalar::{Payload, Whole},
@@ -115,12 +115,16 @@ pub(super) fn only_functions(
     for (name, (gate, at)) in gates {
         let GateKind::Invoke(InvokeGate { route, .. }) = &gate.kind else { continue };
         let Some((declared, span)) = routes.get(route) else { continue };
+        let is_function =
+            |side: &Member| side.as_str().split(':').nth(2).is_some_and(|it| it == "lambda");
         match declared.kind {
             RouteKind::Lambda(_) => {}
+            RouteKind::EventBus(_) if declared.sides.candidate().is_some_and(is_function) => {}
             RouteKind::Alb(_)
             | RouteKind::Nlb(_)
             | RouteKind::Route53(_)
-            | RouteKind::ApiGateway(_) => problems.push(
+            | RouteKind::ApiGateway(_)
+            | RouteKind::EventBus(_) => problems.push(
                 Problem::error(
                     "plan::no-function",
                     format!("gate `{name}` cannot invoke the candidate of `{route}`"),

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod aliases;
+mod buses;
 mod draft;
 mod events;
 mod forward_action;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    aliases,
+    aliases, buses,
     forward_action::{ForwardAction, Naming, refuse_strays, several},
     lost::declared,
     stages,
@@ -53,12 +53,14 @@ fn overlap(one: &Route, other: &Route) -> bool {
         (RouteKind::ApiGateway(one), RouteKind::ApiGateway(other)) => {
             here && (&one.api, &one.name) == (&other.api, &other.name)
         }
+        (RouteKind::EventBus(one), RouteKind::EventBus(other)) => here && one == other,
         (
             RouteKind::Alb(_)
             | RouteKind::Nlb(_)
             | RouteKind::Route53(_)
             | RouteKind::Lambda(_)
-            | RouteKind::ApiGateway(_),
+            | RouteKind::ApiGateway(_)
+            | RouteKind::EventBus(_),
             _,
         ) => false,
     }
@@ -71,6 +73,7 @@ fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {
         RouteChoice::Route53(form) => route53(form, problems),
         RouteChoice::Lambda(form) => aliases::lambda(form, problems),
         RouteChoice::ApiGateway(form) => stages::api_gateway(form, problems),
+        RouteChoice::EventBus(form) => buses::event_bus(form, problems),
     }
 }
 

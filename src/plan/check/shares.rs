@@ -1,5 +1,5 @@
 //! Shares of traffic that a route cannot give. DNS weights end at 255: those that would vanish are errors, and those that
-//! become a little other are told. An alias is split in whole hundredths.
+//! become a little other are told. An alias is split in whole hundredths, and the target of a rule not at all.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,18 @@ pub(super) fn check(
                         .help("write whole percents, such as 1% or 10%"),
                 );
             }
-            Some(Scale::LoadBalancer | Scale::Hundredths) | None => {}
+            Some(Scale::Whole) if ![Percent::ZERO, Percent::HUNDRED].contains(candidate) => {
+                let message = format!("`{route}` cannot be split: {candidate}");
+                problems.push(
+                    Problem::error("plan::too-fine", message)
+                        .at(step.span, "a target of a rule takes all of its events, or none")
+                        .help(
+                            "write 0% or 100%; to let a candidate handle a part of the events, split the alias of a function \
+                             that handles them, by a `lambda` route",
+                        ),
+                );
+            }
+            Some(Scale::LoadBalancer | Scale::Hundredths | Scale::Whole) | None => {}
         }
     }
 }

@@ -37,16 +37,26 @@ def mappings(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:
 
 def bus_rules(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:
     """By bus and rule."""
+    for bus, rule in _rules(aws, ours):
+        at = {"Rule": rule["Name"], "EventBusName": bus}
+        targets = aws.events.list_targets_by_rule(**at)["Targets"]
+        kept = {"state": rule["State"], "pattern": rule.get("EventPattern")}
+        found = sorted(targets, key=lambda each: str(each["Id"]))
+        yield f"{bus}/{rule['Name']}", {**kept, "targets": found}
+
+
+def rule_arns(aws: Clients, ours: Ours) -> Iterator[tuple[str, str]]:
+    """The ARNs by which rules are tagged, by bus and rule."""
+    for bus, rule in _rules(aws, ours):
+        yield f"{bus}/{rule['Name']}", rule["Arn"]
+
+
+def _rules(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:
     for bus in aws.events.list_event_buses()["EventBuses"]:
         for page in aws.events.get_paginator("list_rules").paginate(EventBusName=bus["Name"]):
             for rule in page["Rules"]:
-                if not ours(rule["Name"]):
-                    continue
-                at = {"Rule": rule["Name"], "EventBusName": bus["Name"]}
-                targets = aws.events.list_targets_by_rule(**at)["Targets"]
-                kept = {"state": rule["State"], "pattern": rule.get("EventPattern")}
-                found = sorted(f"{each['Id']} {each['Arn']}" for each in targets)
-                yield f"{bus['Name']}/{rule['Name']}", {**kept, "targets": found}
+                if ours(rule["Name"]):
+                    yield bus["Name"], rule
 
 
 def stages(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:
