@@ -9,7 +9,7 @@ use crate::{
         Buses, DISABLED, Error, Mark, Marks, Owned, SetMarks, SetWeights, Taker, Weights, all_to,
     },
     plan::{BusTarget, Member},
-    rollout::Timestamp,
+    rollout::{RouteService, Timestamp},
 };
 
 const RULE: &str = "arn:aws:events:eu-west-1:111122223333:rule/shop/orders";
@@ -157,14 +157,14 @@ async fn whatever_is_elsewhere_or_of_another_service_is_not_asked_about() {
 
 #[tokio::test]
 async fn marks_are_tags_of_the_rule_told_apart_by_target() {
-    let on = Owned::Target(PLACE.to_owned());
+    let on = Owned::route(RouteService::EventBridge, PLACE);
     let mark = Mark::new("shop-1", "ann@build-7 pid 4711", Timestamp::from_millis(0), "/srv");
     let tags = json!({ "Tags": [{ "Key": on.key(&mark.run), "Value": mark.value() }] });
     let wire = enabled(&tags);
     let all = wire.services.tags();
     all.put(&on, &mark).await.unwrap();
     assert_eq!(all.marks(&on).await, Ok(vec![mark.clone()]));
-    let other = Owned::Target(PLACE.replace("handler", "audit"));
+    let other = Owned::route(RouteService::EventBridge, PLACE.replace("handler", "audit"));
     assert_eq!(all.marks(&other).await, Ok(Vec::new()), "another target of the same rule");
     all.remove(&on, &mark.run).await.unwrap();
     let sent = wire.sent();

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     cloud::{Error, Identity, Mark, Marks, Operation, Owned, SetMarks},
     plan::Member,
-    rollout::BusPlace,
+    rollout::{BusPlace, RouteService},
 };
 
 /// What Auto Scaling calls its groups where tags are concerned.
@@ -62,7 +62,7 @@ impl Tags {
             Some((key?.to_owned(), value.unwrap_or_default().to_owned()))
         };
         Ok(match on {
-            Owned::Forward(arn) => {
+            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.describe_tags().resource_arns(arn);
                 let answer = call.send().await;
@@ -71,20 +71,20 @@ impl Tags {
                 let tags = described.flat_map(TagDescription::tags);
                 tags.filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::Alias(arn) => {
+            Owned::Route { service: RouteService::Lambda, resource: arn } => {
                 self.lambda.pace.turn().await;
                 let call = self.lambda.client.list_tags().resource(function_of(arn));
                 let answer = call.send().await;
                 let answer = answer.map_err(classed(Operation::ListFunctionTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
             }
-            Owned::Stage(arn) => {
+            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
                 self.api_gateway.pace.turn().await;
                 let answer = self.api_gateway.client.get_tags().resource_arn(arn).send().await;
                 let answer = answer.map_err(classed(Operation::GetStageTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
             }
-            Owned::Target(place) => {
+            Owned::Route { service: RouteService::EventBridge, resource: place } => {
                 self.events.pace.turn().await;
                 let call = self.events.client.list_tags_for_resource();
                 let answer = call.resource_arn(rule_of(place)).send().await;
@@ -101,7 +101,7 @@ impl Tags {
                 let answer = answer.map_err(classed(Operation::DescribeGroupTags, &what))?;
                 answer.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::Records(records) => {
+            Owned::Route { service: RouteService::Route53, resource: records } => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let call = self.route53.client.list_tags_for_resource().resource_id(zone);
@@ -142,26 +142,26 @@ impl SetMarks for Tags {
     async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
         let (key, value, what) = (on.key(&mark.run), mark.value(), on.to_string());
         match on {
-            Owned::Forward(arn) => {
+            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
                 self.load_balancing.pace.turn().await;
                 let tag = BalancerTag::builder().key(key).value(value).build();
                 let call = self.load_balancing.client.add_tags().resource_arns(arn).tags(tag);
                 let sent = call.send().await;
                 sent.map(|_| ()).map_err(classed(Operation::AddTags, &what))
             }
-            Owned::Alias(arn) => {
+            Owned::Route { service: RouteService::Lambda, resource: arn } => {
                 self.lambda.pace.turn().await;
                 let call = self.lambda.client.tag_resource().resource(function_of(arn));
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagFunction, &what))
             }
-            Owned::Stage(arn) => {
+            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
                 self.api_gateway.pace.turn().await;
                 let call = self.api_gateway.client.tag_resource().resource_arn(arn);
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagStage, &what))
             }
-            Owned::Target(place) => {
+            Owned::Route { service: RouteService::EventBridge, resource: place } => {
                 self.events.pace.turn().await;
                 let tag = RuleTag::builder().key(key).value(value).build();
                 let tag = tag.map_err(|error| Error::Rejected {
@@ -178,7 +178,7 @@ impl SetMarks for Tags {
                 let sent = self.auto_scaling.client.create_or_update_tags().tags(tag).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::CreateOrUpdateTags, &what))
             }
-            Owned::Records(records) => {
+            Owned::Route { service: RouteService::Route53, resource: records } => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let tag = ZoneTag::builder().key(key).value(value).build();
@@ -201,25 +201,25 @@ impl SetMarks for Tags {
     async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
         let (key, what) = (on.key(run), on.to_string());
         match on {
-            Owned::Forward(arn) => {
+            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.remove_tags().resource_arns(arn);
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::RemoveTags, &what))
             }
-            Owned::Alias(arn) => {
+            Owned::Route { service: RouteService::Lambda, resource: arn } => {
                 self.lambda.pace.turn().await;
                 let call = self.lambda.client.untag_resource().resource(function_of(arn));
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagFunction, &what))
             }
-            Owned::Stage(arn) => {
+            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
                 self.api_gateway.pace.turn().await;
                 let call = self.api_gateway.client.untag_resource().resource_arn(arn);
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagStage, &what))
             }
-            Owned::Target(place) => {
+            Owned::Route { service: RouteService::EventBridge, resource: place } => {
                 self.events.pace.turn().await;
                 let call = self.events.client.untag_resource().resource_arn(rule_of(place));
                 let sent = call.tag_keys(key).send().await;
@@ -231,7 +231,7 @@ impl SetMarks for Tags {
                 let sent = self.auto_scaling.client.delete_tags().tags(tag).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::DeleteTags, &what))
             }
-            Owned::Records(records) => {
+            Owned::Route { service: RouteService::Route53, resource: records } => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let call = self.route53.client.change_tags_for_resource().resource_id(zone);

@@ -97,7 +97,7 @@ fn weights(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option
         let split = picture.part(place)?;
         let written = bindings.written.get(place);
         match bound.service {
-            RouteService::Lambda => alias(place, split),
+            RouteService::Lambda => alias("lambda update-alias", place, split),
             RouteService::EventBridge => target(place, written?, split),
             // It takes several commands, and has one place.
             RouteService::ApiGateway => None,
@@ -171,14 +171,15 @@ fn stage(bound: &RouteBound, split: &Split) -> Option<Vec<AwsCommand>> {
 const NO_CANARY: &str = "refused where there is no canary, which is fine";
 const NO_VARIABLE: &str = "refused where there is no such variable, which is fine";
 
-/// What points an alias to its heaviest version, and gives another so much. An alias has two versions at most.
-fn alias(arn: &str, split: &Split) -> Option<AwsCommand> {
+/// What points an alias to its heaviest version, and gives another so much, in making it or in changing it. An alias has
+/// two versions at most.
+pub(super) fn alias(operation: &'static str, arn: &str, split: &Split) -> Option<AwsCommand> {
     let (function, alias) = arn.rsplit_once(':')?;
     let (version, _) = split.0.iter().max_by_key(|(_, weight)| **weight)?;
     let others = split.0.iter().filter(|(other, weight)| *other != version && weight.get() > 0);
     let others: BTreeMap<&str, f64> =
         others.map(|(other, weight)| (other.as_str(), f64::from(weight.get()) / 100.0)).collect();
-    let command = AwsCommand::new("lambda update-alias")
+    let command = AwsCommand::new(operation)
         .with("function-name", function)
         .with("name", alias)
         .with("function-version", version)

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{forward_rule::Place, world::World};
+use super::{route_place::Place, world::World};
 use crate::{
     cloud::{Buses, Error, FunctionVersion, Lead, Operation, Taker, TargetStanding, VersionState},
     plan::{BusTarget, Member},

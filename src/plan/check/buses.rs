@@ -5,8 +5,9 @@ use crate::plan::{
     names::Member,
     place::Place,
     problem::Problem,
-    route::{BusTarget, Route, RouteKind, Sides},
+    route::{BusTarget, Sides},
     route_form::EventBusForm,
+    route_kind::{Route, RouteKind},
     span::Spanned,
 };
 

@@ -9,9 +9,9 @@ use crate::plan::{
     gate::{Gate, GateKind},
     invoke::{Expected, InvokeGate, SyntheticEvent},
     invoke_form::{EventForm, ExpectForm, InvokeForm},
-    names::{GateName, Member, RouteName},
+    names::{GateName, RouteName},
     problem::Problem,
-    route::{Route, RouteKind},
+    route_kind::Route,
     scalar::{Payload, Whole},
     span::Span,
 };
@@ -115,25 +115,18 @@ pub(super) fn only_functions(
     for (name, (gate, at)) in gates {
         let GateKind::Invoke(InvokeGate { route, .. }) = &gate.kind else { continue };
         let Some((declared, span)) = routes.get(route) else { continue };
-        let is_function =
-            |side: &Member| side.as_str().split(':').nth(2).is_some_and(|it| it == "lambda");
-        match declared.kind {
-            RouteKind::Lambda(_) => {}
-            RouteKind::EventBus(_) if declared.sides.candidate().is_some_and(is_function) => {}
-            RouteKind::Alb(_)
-            | RouteKind::Nlb(_)
-            | RouteKind::Route53(_)
-            | RouteKind::ApiGateway(_)
-            | RouteKind::EventBus(_) => problems.push(
-                Problem::error(
-                    "plan::no-function",
-                    format!("gate `{name}` cannot invoke the candidate of `{route}`"),
-                )
-                .at(*at, "`invoke` needs a `lambda` route")
-                .at(*span, "no function's alias")
-                .help("use an `http` gate on this route, or a `lambda` gate that asks a function of its own"),
-            ),
+        if declared.is_invoked() {
+            continue;
         }
+        problems.push(
+            Problem::error(
+                "plan::no-function",
+                format!("gate `{name}` cannot invoke the candidate of `{route}`"),
+            )
+            .at(*at, "`invoke` needs a `lambda` route")
+            .at(*span, "no function's alias")
+            .help("use an `http` gate on this route, or a `lambda` gate that asks a function of its own"),
+        );
     }
 }
 
