@@ -27,8 +27,8 @@ use super::{
     violation::Violation,
 };
 use crate::{
-    cloud::{AlarmValue, Mark, Operation, Owned},
-    plan::{FleetName, Header, Member, Queue, RouteName, Side},
+    cloud::{AlarmValue, Mark, Operation, Owned, all_to},
+    plan::{FleetName, Header, Member, Queue, RouteName, Side, units::Scale},
     rollout::{Split, Timestamp},
     testkit::Fault,
 };
@@ -364,13 +364,22 @@ impl Landscape {
             for (_, (resources, sides)) in self.routes.iter().filter(|(route, _)| named(route)) {
                 for resource in resources {
                     let Some(rule) = self.rules.get_mut(resource) else { continue };
-                    if weights.stable.max(weights.candidate) > rule.scale().largest() {
-                        continue;
-                    }
-                    let to = rule.forward.split.with(
-                        (&sides.stable, weights.stable),
-                        (&sides.candidate, weights.candidate),
-                    );
+                    let to = match rule.scale() {
+                        // A target of a rule names one of them.
+                        Scale::Whole if weights.candidate > weights.stable => {
+                            all_to(sides.candidate.as_str())
+                        }
+                        Scale::Whole => all_to(sides.stable.as_str()),
+                        scale if weights.stable.max(weights.candidate) > scale.largest() => {
+                            continue;
+                        }
+                        Scale::LoadBalancer | Scale::Dns | Scale::Hundredths => {
+                            rule.forward.split.with(
+                                (&sides.stable, weights.stable),
+                                (&sides.candidate, weights.candidate),
+                            )
+                        }
+                    };
                     rule.set(now, self.scenario.propagation, to, Author::Hand);
                 }
             }
