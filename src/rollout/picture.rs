@@ -131,7 +131,7 @@ impl Split {
                 Scale::LoadBalancer | Scale::Dns => {}
                 // An alias names no version that gets nothing, and a target nothing else than what it leads to.
                 Scale::Hundredths | Scale::Whole => {
-                    split.0.retain(|_, weight| *weight != Weight::ZERO)
+                    split.0.retain(|_, weight| *weight != Weight::ZERO);
                 }
             }
             split

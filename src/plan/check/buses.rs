@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn what_is_no_target_of_a_rule_is_told() {
         for (wrong, code) in [
-            (format!("{TARGET}"), "plan::missing-field"),
+            (TARGET.to_owned(), "plan::missing-field"),
             (format!("{TARGET}, candidate: orders"), "plan::arn"),
             (format!("{TARGET}, candidate: 'arn:aws:lambda:eu-west-1:111122223333'"), "plan::arn"),
             (format!("{TARGET}, candidate: '{NEW}', stable: '{NEW}'"), "plan::same-sides"),
