@@ -8,7 +8,7 @@ use crate::{
     plan::{Header, Member, Plan, RouteName},
     rollout::{
         Bindings, Call, CallProblem, FleetBound, Flow, Made, Move, Picture, ProblemKind, Readiness,
-        Release, RouteBound, Software, Split, Target, TestRoute,
+        Release, Replay, RouteBound, Software, Split, Target, TestRoute, replay_name,
     },
 };
 
@@ -36,6 +36,10 @@ pub async fn observe(
             let candidate = bound.candidate.as_ref().ok_or_else(|| unbound(target))?;
             let test = port.test_route(&bound.resource, header, candidate).await?;
             Ok(Picture::TestRoute(test))
+        }
+        Target::Replay(route) => {
+            let name = replay(bindings, route).ok_or_else(|| unbound(target))?;
+            Ok(Picture::Replay(reads.replays.replay(&name).await?))
         }
         Target::Candidate(name) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
@@ -118,6 +122,21 @@ async fn change(plan: &Plan, cloud: &Cloud, bindings: &Bindings, call: &Call) ->
                     let candidate = candidate.ok_or_else(|| unbound(&call.target))?;
                     cloud.test_routes.remove(&bound.resource, header, candidate).await
                 }
+            }
+        }
+        (Target::Replay(route), _, Picture::Replay(after)) => {
+            let name = replay(bindings, route).ok_or_else(|| unbound(&call.target))?;
+            match after {
+                Replay::Sent { from, to } => {
+                    let bound = bindings.replays.get(route);
+                    let bound = bound.ok_or_else(|| unbound(&call.target))?;
+                    cloud.replaying.start(&name, bound, (*from, *to)).await
+                }
+                Replay::Absent
+                | Replay::UnderWay { .. }
+                | Replay::Completed
+                | Replay::Cancelled
+                | Replay::Failed { .. } => cloud.replaying.cancel(&name).await,
             }
         }
         (target, _, after) => Err(Error::Rejected {
@@ -204,16 +223,18 @@ async fn set_weights(
 fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, Error> {
     match target {
         Target::Fleet { side, .. } => fleet_of(bindings, target).map(|bound| bound.member(*side)),
-        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => {
-            Err(unbound(target))
-        }
+        Target::Route(_)
+        | Target::Software(_)
+        | Target::TestRoute(_)
+        | Target::Candidate(_)
+        | Target::Replay(_) => Err(unbound(target)),
     }
 }
 
 fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a FleetBound, Error> {
     match target {
         Target::Fleet { fleet, .. } | Target::Software(fleet) => bindings.fleets.get(fleet),
-        Target::Route(_) | Target::TestRoute(_) | Target::Candidate(_) => None,
+        Target::Route(_) | Target::TestRoute(_) | Target::Candidate(_) | Target::Replay(_) => None,
     }
     .ok_or_else(|| unbound(target))
 }
@@ -221,6 +242,11 @@ fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a FleetBoun
 /// The route that is tested, and the header of its tests.
 fn tested<'a>(bindings: &'a Bindings, route: &RouteName) -> Option<(&'a RouteBound, &'a Header)> {
     Some((bindings.routes.get(route)?, bindings.tests.get(route)?))
+}
+
+/// What the run's replay of a route is called.
+fn replay(bindings: &Bindings, route: &RouteName) -> Option<String> {
+    Some(replay_name(bindings.made_by.as_deref()?, route))
 }
 
 fn unbound(target: &Target) -> Error {

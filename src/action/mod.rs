@@ -16,6 +16,7 @@ mod preflight;
 mod preview;
 mod queues;
 mod replacement;
+mod replays;
 mod resource_policy;
 mod routes;
 mod sides;

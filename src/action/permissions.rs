@@ -74,6 +74,12 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
             Aim::Release { .. } => {
                 actions.extend([Operation::ListVersionsByFunction, Operation::PublishVersion]);
             }
+            Aim::Replay(_) => actions.extend([
+                Operation::CancelReplay,
+                Operation::DescribeArchive,
+                Operation::DescribeReplay,
+                Operation::StartReplay,
+            ]),
             Aim::Nothing => {}
         }
     }

@@ -51,7 +51,7 @@ impl Live {
 }
 
 /// A state that is not told, or not known, is not taken for one in which events are sent.
-fn is_enabled(rule: &DescribeRuleOutput) -> bool {
+pub(super) fn is_enabled(rule: &DescribeRuleOutput) -> bool {
     matches!(
         rule.state,
         Some(RuleState::Enabled | RuleState::EnabledWithAllCloudtrailManagementEvents)
@@ -63,13 +63,13 @@ impl EventBridge {
         Self { client, pace: Pace::event_bridge(), lambda, queues }
     }
 
-    async fn rule(&self, bus: &str, rule: &str) -> Result<DescribeRuleOutput, Error> {
+    pub(super) async fn rule(&self, bus: &str, rule: &str) -> Result<DescribeRuleOutput, Error> {
         self.pace.turn().await;
         let call = self.client.describe_rule().event_bus_name(bus).name(rule).send();
         call.await.map_err(classed(Operation::DescribeRule, &format!("rule {bus}/{rule}")))
     }
 
-    async fn targets(&self, bus: &str, rule: &str) -> Result<Vec<Target>, Error> {
+    pub(super) async fn targets(&self, bus: &str, rule: &str) -> Result<Vec<Target>, Error> {
         let (mut targets, mut token) = (Vec::new(), None);
         loop {
             self.pace.turn().await;

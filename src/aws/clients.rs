@@ -56,6 +56,7 @@ pub async fn connect(
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
     let news = services.queues.clone();
     let (marking, publishing) = (services.tags(), services.lambda.clone());
+    let replaying = services.events.clone();
     let reads = services.reads()?;
     Ok(Cloud {
         reads,
@@ -65,6 +66,7 @@ pub async fn connect(
         refreshing,
         deploying,
         publishing,
+        replaying,
         marking,
         news,
     })
@@ -302,7 +304,8 @@ impl Services {
             aliases: self.lambda.clone(),
             releases: self.lambda.clone(),
             stages: self.api_gateway,
-            buses: self.events,
+            buses: self.events.clone(),
+            replays: self.events,
             groups: self.auto_scaling.clone(),
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,

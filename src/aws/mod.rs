@@ -50,6 +50,9 @@ mod profile;
 mod records;
 mod releases;
 mod renewal;
+mod replays;
+#[cfg(test)]
+mod replays_on_the_wire;
 mod route53;
 #[cfg(test)]
 mod route53_on_the_wire;

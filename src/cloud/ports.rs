@@ -11,8 +11,8 @@ use async_trait::async_trait;
 
 use super::{
     AlarmNews, Aliases, Buses, ByService, Error, Installations, Lead, Marks, Metrics, Names,
-    OwnTest, Places, Publishing, Queues, Releases, Replacing, SetMarks, SetWeights, Spot, Stages,
-    Weights,
+    OwnTest, Places, Publishing, Queues, Releases, Replacing, Replaying, Replays, SetMarks,
+    SetWeights, Spot, Stages, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -420,6 +420,7 @@ pub struct Reads {
     pub releases: Arc<dyn Releases>,
     pub stages: Arc<dyn Stages>,
     pub buses: Arc<dyn Buses>,
+    pub replays: Arc<dyn Replays>,
     pub groups: Arc<dyn Groups>,
     /// Auto Scaling groups whose instances are replaced.
     pub refreshes: Arc<dyn Installations>,
@@ -473,6 +474,7 @@ pub struct Cloud {
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,
     pub publishing: Arc<dyn Publishing>,
+    pub replaying: Arc<dyn Replaying>,
     pub marking: Arc<dyn SetMarks>,
     /// Whoever hears a message takes it away from the others.
     pub news: Arc<dyn AlarmNews>,

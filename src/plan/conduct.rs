@@ -10,6 +10,7 @@ use super::{
     names::{FleetName, GateName, RouteName, Side},
     on_failure::OnFailure,
     replacement::Replace,
+    replay::Replay,
     units::Percent,
 };
 
@@ -46,6 +47,8 @@ pub enum Aim<'a> {
         /// What it has to be made of, if that is told.
         code: Option<&'a CodeDigest>,
     },
+    /// Past events, which are sent to the candidate of a route once more.
+    Replay(&'a Replay),
     TestRoute {
         route: &'a RouteName,
         /// Without one, the test route is taken away.
@@ -62,7 +65,8 @@ impl<'a> Aim<'a> {
             | Self::Weights { .. }
             | Self::Capacity { .. }
             | Self::TestRoute { .. }
-            | Self::Release { .. } => None,
+            | Self::Release { .. }
+            | Self::Replay(_) => None,
         }
     }
 
@@ -74,7 +78,8 @@ impl<'a> Aim<'a> {
             | Self::Weights { .. }
             | Self::Software(_)
             | Self::TestRoute { .. }
-            | Self::Release { .. } => None,
+            | Self::Release { .. }
+            | Self::Replay(_) => None,
         }
     }
 }
@@ -219,6 +224,13 @@ impl Verb {
             },
             Self::Publish { route, code } => Conduct {
                 aim: Aim::Release { route, code: code.as_ref() },
+                gates: &[],
+                clears: Clears::AtOnce,
+                ends: Ends::WhenChanged,
+                limit: TimeLimit::Timeout,
+            },
+            Self::Replay(replay) => Conduct {
+                aim: Aim::Replay(replay),
                 gates: &[],
                 clears: Clears::AtOnce,
                 ends: Ends::WhenChanged,

@@ -14,6 +14,7 @@ use super::{
     names::{FleetName, GateName, RouteName, Side},
     problem::Problem,
     replacement::{Extent, Replace},
+    replay::Replay,
     route_kind::Route,
     span::Span,
     units::{Percent, format_duration},
@@ -228,7 +229,8 @@ fn nobody_there(steps: &[Draft], declared: &Declared<'_>, problems: &mut Vec<Pro
                 | Aim::Capacity { side: Side::Stable, .. }
                 | Aim::Software(_)
                 | Aim::TestRoute { .. }
-                | Aim::Release { .. },
+                | Aim::Release { .. }
+                | Aim::Replay(_),
                 _,
             ) => continue,
         };
@@ -335,7 +337,8 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
         used.extend(match conduct.aim {
             Aim::Weights { route, .. }
             | Aim::TestRoute { route, .. }
-            | Aim::Release { route, .. } => Some(("route", route.as_str())),
+            | Aim::Release { route, .. }
+            | Aim::Replay(Replay { route, .. }) => Some(("route", route.as_str())),
             Aim::Capacity { fleet, .. } => Some(("fleet", fleet.as_str())),
             Aim::Software(replace) => Some(("fleet", replace.fleet.as_str())),
             Aim::Nothing => None,

@@ -17,6 +17,7 @@ use super::{
     on_failure::{OnFailure, OnInterrupt},
     place::Place,
     replacement::{How, Replace},
+    replay::Replay,
     route::Sides,
     route_kind::Route,
     units::Percent,
@@ -170,6 +171,8 @@ pub enum Verb {
         /// What has to be uploaded, if that is told.
         code: Option<CodeDigest>,
     },
+    /// Has archived events sent to the candidate of a route once more.
+    Replay(Replay),
     /// Sends requests with this header to the candidate, ahead of the route's own rule; without one, no longer.
     TestRoute {
         route: RouteName,
@@ -199,6 +202,7 @@ impl Verb {
             Self::TestRoute { header: Some(_), .. } => "test-route",
             Self::TestRoute { header: None, .. } => "remove-test-route",
             Self::Publish { .. } => "publish",
+            Self::Replay(_) => "replay",
             Self::Replace(Replace { how: How::Refresh(_), .. }) => "refresh",
             Self::Replace(Replace { how: How::Deploy(_), .. }) => "deploy",
             Self::Approve { .. } => "approve",

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     AttentionView, AwsCommand, DriftView,
-    paste::{actions, alias, commands, listener, placed},
+    paste::{actions, alias, commands, listener, placed, replay},
     words,
 };
 use crate::{
@@ -120,7 +120,9 @@ fn again(
         }
         Target::TestRoute(_) => commands(bindings, region, target, picture),
         // How a group was made is nowhere to be read.
-        Target::Fleet { .. } | Target::Software(_) | Target::Candidate(_) => Vec::new(),
+        Target::Fleet { .. } | Target::Software(_) | Target::Candidate(_) | Target::Replay(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -158,6 +160,11 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
         Target::Software(fleet) => {
             let bound = bindings.fleets.get(fleet);
             bound.map(|bound| group(bound.member(Side::Stable))).into_iter().collect()
+        }
+        Target::Replay(route) => {
+            let describe =
+                |name| AwsCommand::new("events describe-replay").with("replay-name", name);
+            replay(bindings, route).map(describe).into_iter().collect()
         }
         Target::Candidate(route) => {
             let place = bindings.routes.get(route).map(|bound| bound.resource.as_str());
@@ -244,13 +251,15 @@ fn in_words(bindings: &Bindings, target: &Target, picture: &Picture, left: Left)
             | Target::Fleet { .. }
             | Target::Software(_)
             | Target::TestRoute(_)
-            | Target::Candidate(_),
+            | Target::Candidate(_)
+            | Target::Replay(_),
             Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Software(_)
             | Picture::TestRoute(_)
-            | Picture::Release(_),
+            | Picture::Release(_)
+            | Picture::Replay(_),
         ) => {
             let picture = words::picture(bindings, target, picture);
             match left {

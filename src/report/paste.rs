@@ -13,8 +13,8 @@ use crate::{
     journal::Envelope,
     plan::{Deployed, Member, Revision, RouteName, Side, StageCache},
     rollout::{
-        Bindings, BusPlace, Event, Flow, Picture, RouteBound, RouteService, Software, Split,
-        StagePlace, Target, TestRoute, Written,
+        Bindings, BusPlace, Event, Flow, Picture, Replay, RouteBound, RouteService, Software,
+        Split, StagePlace, Target, TestRoute, Written, replay_name,
     },
 };
 
@@ -50,6 +50,8 @@ pub(super) fn commands(
             .test_rules
             .get(route)
             .map(|rule| vec![AwsCommand::new("elbv2 create-rule").with("cli-input-json", rule)]),
+        (Target::Replay(route), Picture::Replay(Replay::Absent)) => replay(bindings, route)
+            .map(|name| vec![AwsCommand::new("events cancel-replay").with("replay-name", name)]),
         (Target::TestRoute(route), Picture::TestRoute(TestRoute::Absent)) => {
             without_test_route(bindings, route).map(|command| vec![command])
         }
@@ -58,13 +60,15 @@ pub(super) fn commands(
             | Target::Fleet { .. }
             | Target::Software(_)
             | Target::TestRoute(_)
-            | Target::Candidate(_),
+            | Target::Candidate(_)
+            | Target::Replay(_),
             Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Software(_)
             | Picture::TestRoute(_)
-            | Picture::Release(_),
+            | Picture::Release(_)
+            | Picture::Replay(_),
         ) => None,
     };
     placed((bindings, target), region, all.unwrap_or_default())
@@ -89,6 +93,11 @@ pub(super) fn placed(
         None => command,
     };
     commands.into_iter().map(within).map(acting).collect()
+}
+
+/// What the run's replay of a route is called.
+pub(super) fn replay(bindings: &Bindings, route: &RouteName) -> Option<String> {
+    Some(replay_name(bindings.made_by.as_deref()?, route))
 }
 
 /// All places of a route, or none.

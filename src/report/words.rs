@@ -45,6 +45,10 @@ pub fn describe(step: &Step) -> String {
         Verb::Probe { gate } => format!("probe {gate}"),
         Verb::Shift { route, candidate, .. } => format!("shift {route} to {candidate}"),
         Verb::Publish { route, .. } => format!("publish the candidate of {route}"),
+        Verb::Replay(replay) => format!(
+            "replay events from {} to {} to the candidate of {}",
+            replay.from, replay.to, replay.route
+        ),
         Verb::TestRoute { route, header: Some(header) } => {
             format!("lead requests with {header} to the candidate of {route}")
         }
@@ -99,6 +103,7 @@ pub(super) fn target(target: &Target) -> String {
         Target::Software(fleet) => fleet.to_string(),
         Target::TestRoute(route) => format!("test route of {route}"),
         Target::Candidate(route) => format!("candidate of {route}"),
+        Target::Replay(route) => format!("replay to {route}"),
     }
 }
 
@@ -126,7 +131,8 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
             | Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
-            | Picture::Release(_),
+            | Picture::Release(_)
+            | Picture::Replay(_),
             _,
         ) => picture.to_string(),
     }

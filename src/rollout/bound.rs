@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeadLetters, Split, Target, Version, stage_place::owned};
+use super::{DeadLetters, ReplayBound, Split, Target, Version, stage_place::owned};
 use crate::plan::{
     Aim, FleetKind, FleetName, GateName, Header, Member, OF_TARGET_GROUPS, OF_VERSIONS, Place,
     Plan, Published, RouteName, Side,
@@ -44,6 +44,9 @@ pub struct Bindings {
     /// How each place of a route was written when the run began.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<String, Written>,
+    /// What each replay of a route's events stands for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replays: BTreeMap<RouteName, ReplayBound>,
     /// The dead letters that were there before the run, of each gate that counts them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dead_letters: BTreeMap<GateName, DeadLetters>,
@@ -68,9 +71,10 @@ impl Bindings {
     /// Where a target is. One that is bound to nothing is nowhere in particular.
     pub fn place(&self, target: &Target) -> Option<&Place> {
         match target {
-            Target::Route(route) | Target::TestRoute(route) | Target::Candidate(route) => {
-                self.routes.get(route).map(|bound| &bound.place)
-            }
+            Target::Route(route)
+            | Target::TestRoute(route)
+            | Target::Candidate(route)
+            | Target::Replay(route) => self.routes.get(route).map(|bound| &bound.place),
             Target::Fleet { fleet, .. } | Target::Software(fleet) => {
                 self.fleets.get(fleet).map(|bound| &bound.place)
             }
@@ -80,7 +84,7 @@ impl Bindings {
     /// Says what a run writes on what it makes, where its plan makes anything.
     pub fn sign(&mut self, plan: &Plan, run: &str) {
         let mut aims = plan.steps().map(|(_, step)| step.conduct().aim);
-        let makes = aims.any(|aim| matches!(aim, Aim::Release { .. }));
+        let makes = aims.any(|aim| matches!(aim, Aim::Release { .. } | Aim::Replay(_)));
         self.made_by = makes.then(|| format!("tidegate {run}"));
     }
 

@@ -4,10 +4,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Capacity, Change, Doubt, Event, Picture, Progress, Software, Split, State, StepState, Target,
-    TestRoute, Timestamp, goal,
+    Capacity, Change, Doubt, Event, Picture, Progress, Replay, Software, Split, State, StepState,
+    Target, TestRoute, Timestamp, goal,
     seen::{CONFIRM_PATIENCE, Seen, known_since},
-    seen_release, seen_software, software,
+    seen_release, seen_replay, seen_software, software,
     step::{reference_of, target_of},
 };
 use crate::plan::{Aim, Size, Step, units::Percent};
@@ -22,6 +22,9 @@ pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
     }
     if let Picture::Release(live) = live {
         return seen_release::seen(change, live, now);
+    }
+    if let Picture::Replay(live) = live {
+        return seen_replay::seen(change, live, now);
     }
     // A group whose bounds do not change differs before and after in its desired capacity only, which also moves by
     // itself. So equality is asked first, and bounds decide what is left.
@@ -140,7 +143,8 @@ pub(super) fn after(
                             | Picture::Uneven(_)
                             | Picture::Software(_)
                             | Picture::TestRoute(_)
-                            | Picture::Release(_),
+                            | Picture::Release(_)
+                            | Picture::Replay(_),
                         )
                         | None => return None,
                     }
@@ -157,6 +161,9 @@ pub(super) fn after(
         }
         (Aim::Software(replacement), Picture::Software(live)) => {
             Some(Picture::Software(Software::at(goal(replacement, live))))
+        }
+        (Aim::Replay(asked), Picture::Replay(_)) => {
+            Some(Picture::Replay(Replay::wanted(asked, active.started)))
         }
         (Aim::Release { .. }, Picture::Release(live)) => Some(Picture::Release(live.wanted())),
         // Whatever else is read does not fit the step: nothing can follow from it.

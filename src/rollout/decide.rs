@@ -229,7 +229,7 @@ fn route_of<'a>(plan: &'a Plan, aim: Aim<'a>) -> Option<&'a RouteName> {
     match aim {
         Aim::Weights { route, .. } | Aim::TestRoute { route, .. } => Some(route),
         Aim::Capacity { fleet, .. } => plan.fleets.get(fleet)?.behind.as_ref(),
-        Aim::Software(_) | Aim::Release { .. } | Aim::Nothing => None,
+        Aim::Software(_) | Aim::Release { .. } | Aim::Replay(_) | Aim::Nothing => None,
     }
 }
 
@@ -250,6 +250,7 @@ fn proceed(
             | Aim::Capacity { .. }
             | Aim::TestRoute { .. }
             | Aim::Release { .. }
+            | Aim::Replay(_)
             | Aim::Nothing => changed(plan, state, step, now),
         };
         if !events.is_empty() {
@@ -335,6 +336,7 @@ fn reached(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
                 | Aim::Software(_)
                 | Aim::TestRoute { .. }
                 | Aim::Release { .. }
+                | Aim::Replay(_)
                 | Aim::Nothing => now,
             };
             (from, lasts, !conduct.gates.is_empty() || min_requests.is_some())

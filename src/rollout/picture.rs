@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Release, Software};
+use super::{Release, Replay, Software};
 use crate::plan::{
     FleetName, Header, Member, RouteName, Side,
     units::{Paired, Percent, Scale, Weight},
@@ -26,14 +26,20 @@ pub enum Target {
     TestRoute(RouteName),
     /// The candidate of a route, where a step makes it.
     Candidate(RouteName),
+    /// The events that a step has sent to the candidate of a route once more.
+    Replay(RouteName),
 }
 
 impl Target {
     /// Whether going back means to make it what it was. A version that was published harms nobody, since nobody is sent to
-    /// it any more.
+    /// it any more. A replay is ended, if it is not over.
     pub fn is_put_back(&self) -> bool {
         match self {
-            Self::Route(_) | Self::Fleet { .. } | Self::Software(_) | Self::TestRoute(_) => true,
+            Self::Route(_)
+            | Self::Fleet { .. }
+            | Self::Software(_)
+            | Self::TestRoute(_)
+            | Self::Replay(_) => true,
             Self::Candidate(_) => false,
         }
     }
@@ -47,6 +53,7 @@ impl fmt::Display for Target {
             Self::Software(fleet) => write!(f, "software of {fleet}"),
             Self::TestRoute(route) => write!(f, "test route of {route}"),
             Self::Candidate(route) => write!(f, "candidate of {route}"),
+            Self::Replay(route) => write!(f, "replay to {route}"),
         }
     }
 }
@@ -62,6 +69,7 @@ pub enum Picture {
     Software(Software),
     TestRoute(TestRoute),
     Release(Release),
+    Replay(Replay),
 }
 
 /// Whether a rule ahead of a route's own leads requests with a header to the candidate.
@@ -188,6 +196,7 @@ impl fmt::Display for Picture {
             Self::Software(software) => software.fmt(f),
             Self::TestRoute(test) => test.fmt(f),
             Self::Release(release) => release.fmt(f),
+            Self::Replay(replay) => replay.fmt(f),
         }
     }
 }
@@ -197,6 +206,7 @@ impl Picture {
     pub fn is_back_in(&self, live: &Self) -> bool {
         match (self, live) {
             (Self::Software(origin), Self::Software(live)) => live.is_back_at(origin),
+            (Self::Replay(Replay::Absent), Self::Replay(live)) => live.is_over(),
             // Nothing else moves by itself.
             _ => self == live,
         }
@@ -216,7 +226,11 @@ impl Picture {
         match self {
             Self::Split(split) => Some(split),
             Self::Uneven(parts) => parts.get(place),
-            Self::Capacity(_) | Self::Software(_) | Self::TestRoute(_) | Self::Release(_) => None,
+            Self::Capacity(_)
+            | Self::Software(_)
+            | Self::TestRoute(_)
+            | Self::Release(_)
+            | Self::Replay(_) => None,
         }
     }
 
@@ -231,7 +245,8 @@ impl Picture {
             | Self::Capacity(_)
             | Self::Software(_)
             | Self::TestRoute(_)
-            | Self::Release(_) => false,
+            | Self::Release(_)
+            | Self::Replay(_) => false,
         }
     }
 
@@ -244,6 +259,7 @@ impl Picture {
             }
             (Self::Software(ours), Self::Software(live)) => ours.stands_in(live),
             (Self::Release(ours), Self::Release(live)) => ours.stands_in(live),
+            (Self::Replay(ours), Self::Replay(live)) => ours.stands_in(live),
             // All of anything else is this tool's.
             _ => self == live,
         }

@@ -110,7 +110,9 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
     }
     match target {
         Target::Route(route) => route_turn(plan, state, route, since),
-        Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => Turn::Now,
+        Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) | Target::Replay(_) => {
+            Turn::Now
+        }
         Target::Fleet { .. } if grows(state, target, trail) => Turn::Now,
         Target::Fleet { fleet, side } => {
             match plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) {
@@ -125,9 +127,11 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
 fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -> Turn {
     let behind = |target: &Target| match target {
         Target::Fleet { fleet, .. } => plan.fleets_behind(route).any(|name| name == fleet),
-        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => {
-            false
-        }
+        Target::Route(_)
+        | Target::Software(_)
+        | Target::TestRoute(_)
+        | Target::Candidate(_)
+        | Target::Replay(_) => false,
     };
     let growing = |(target, trail): (&Target, &Trail)| {
         behind(target) && grows(state, target, trail) && !is_settled(state, target)
@@ -240,7 +244,8 @@ pub(super) fn vanished(state: &State, target: &Target, words: &str) -> Vec<Event
         Target::Fleet { .. }
         | Target::Software(_)
         | Target::TestRoute(_)
-        | Target::Candidate(_) => true,
+        | Target::Candidate(_)
+        | Target::Replay(_) => true,
     };
     let then = if names_itself {
         ", then `tidegate rollback`"

@@ -59,6 +59,7 @@ impl Landscape {
             groups: BTreeMap::new(),
             installations: BTreeMap::new(),
             releases: BTreeMap::new(),
+            replays: BTreeMap::new(),
             alarms: BTreeMap::new(),
             rehearsed: rehearsed(plan),
             heard: BTreeMap::new(),
@@ -331,7 +332,11 @@ fn routes_shifted_by_gate(plan: &Plan) -> BTreeMap<&GateName, BTreeSet<RouteName
         let route = match conduct.aim {
             Aim::Weights { route, .. } => route.clone(),
             Aim::Software(replace) => RouteName::new(format!("software of {}", replace.fleet)),
-            Aim::Nothing | Aim::Release { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. } => {
+            Aim::Nothing
+            | Aim::Release { .. }
+            | Aim::Replay(_)
+            | Aim::Capacity { .. }
+            | Aim::TestRoute { .. } => {
                 continue;
             }
         };

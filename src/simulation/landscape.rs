@@ -17,6 +17,7 @@ use super::{
     metric::Figures,
     phrases::{Healthy, Moment},
     release::Release,
+    replay::SimulatedReplay,
     scaling_group::{SimulatedGroup, changed, version_of},
     scenario::Scenario,
     scripted_fault::{ScriptedFault, strike},
@@ -98,6 +99,8 @@ pub(super) struct Landscape {
     pub(super) groups: BTreeMap<Member, SimulatedGroup>,
     /// What has yet to be published, by the alias that will lead there.
     pub(super) releases: BTreeMap<String, Release>,
+    /// By name.
+    pub(super) replays: BTreeMap<String, SimulatedReplay>,
     pub(super) installations: BTreeMap<Member, SimulatedInstallation>,
     pub(super) alarms: BTreeMap<String, SimulatedAlarm>,
     /// What gates send to functions, and what would be right to answer.

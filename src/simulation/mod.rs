@@ -29,6 +29,8 @@ mod queue_script;
 mod queues_port;
 mod release;
 mod releases_port;
+mod replay;
+mod replays_port;
 mod route_place;
 mod scaling_group;
 mod scenario;

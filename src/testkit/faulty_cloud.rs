@@ -10,18 +10,19 @@ use async_trait::async_trait;
 use super::{Fault, Faults};
 use crate::{
     cloud::{
-        Alarm, AlarmNews, Alarms, AliasStanding, Aliases, Answer, Automation, Buses, Caller,
-        Checkers, Cloud, Dns, Error, Forward, FunctionVersion, Functions, Group, Groups, Health,
-        Http, Identity, Installation, Installations, Invoked, Lead, LoadBalancers, Mark, Marks,
-        Metrics, News, Offers, Operation, OwnTest, Owned, Pace, Publishing, Query, QueueStanding,
-        Queues, Reads, Records, Releases, Replacing, ResizeGroups, Series, SetMarks, SetTestRoutes,
-        SetWeights, StageStanding, Stages, Taker, TargetGroup, TargetStanding, Transition, Weights,
+        Alarm, AlarmNews, Alarms, AliasStanding, Aliases, Answer, ArchiveStanding, Automation,
+        Buses, Caller, Checkers, Cloud, Dns, Error, Forward, FunctionVersion, Functions, Group,
+        Groups, Health, Http, Identity, Installation, Installations, Invoked, Lead, LoadBalancers,
+        Mark, Marks, Metrics, News, Offers, Operation, OwnTest, Owned, Pace, Publishing, Query,
+        QueueStanding, Queues, Reads, Records, Releases, Replacing, Replaying, Replays,
+        ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages, Taker,
+        TargetGroup, TargetStanding, Transition, Weights,
     },
     plan::{
         Alias, BusTarget, CodeDigest, FleetKind, FunctionName, Header, How, ListenerRule, Member,
         Proxy, Queue, RecordSet, Stage,
     },
-    rollout::{Capacity, Made, Move, Split, TestRoute, Timestamp, Version},
+    rollout::{Capacity, Made, Move, Replay, ReplayBound, Split, TestRoute, Timestamp, Version},
 };
 
 struct Faulty<Port: ?Sized> {
@@ -43,6 +44,7 @@ impl Faults {
             refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
             deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
             publishing: self.wrap(&cloud.publishing),
+            replaying: self.wrap(&cloud.replaying),
             marking: self.wrap(&cloud.marking),
             news: self.wrap(&cloud.news),
         }
@@ -61,6 +63,7 @@ impl Faults {
             releases: self.wrap(&reads.releases),
             stages: self.wrap(&reads.stages),
             buses: self.wrap(&reads.buses),
+            replays: self.wrap(&reads.replays),
             groups: self.wrap(&reads.groups),
             refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
             deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
@@ -276,6 +279,35 @@ impl Buses for Faulty<dyn Buses> {
     async fn leads(&self, place: &str, side: &Member) -> Result<Vec<Lead>, Error> {
         let call = self.port.leads(place, side);
         self.faults.apply(Operation::ListRuleNamesByTarget, side.as_str(), call).await
+    }
+}
+
+#[async_trait]
+impl Replays for Faulty<dyn Replays> {
+    async fn find(&self, archive: &str, bus: &str, rule: &str) -> Result<ArchiveStanding, Error> {
+        let call = self.port.find(archive, bus, rule);
+        self.faults.apply(Operation::DescribeArchive, archive, call).await
+    }
+
+    async fn replay(&self, name: &str) -> Result<Replay, Error> {
+        self.faults.apply(Operation::DescribeReplay, name, self.port.replay(name)).await
+    }
+}
+
+#[async_trait]
+impl Replaying for Faulty<dyn Replaying> {
+    async fn start(
+        &self,
+        name: &str,
+        bound: &ReplayBound,
+        window: (Timestamp, Timestamp),
+    ) -> Result<(), Error> {
+        let call = self.port.start(name, bound, window);
+        self.faults.apply(Operation::StartReplay, name, call).await
+    }
+
+    async fn cancel(&self, name: &str) -> Result<(), Error> {
+        self.faults.apply(Operation::CancelReplay, name, self.port.cancel(name)).await
     }
 }
 

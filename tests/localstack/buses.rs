@@ -4,7 +4,7 @@
 use std::{thread, time::Duration};
 
 use aws_sdk_cloudwatch::types::StateValue;
-use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::{Client, types::PutEventsRequestEntry};
 use serde_json::Value;
 
 use crate::{
@@ -138,12 +138,12 @@ fn what_cannot_be_handed_over_is_known_beforehand() {
     assert!(absent.contains("rule nowhere/busnone-orders does not exist"), "{absent}");
     let already = refused(&|text| text.replace(":2'", ":1'"));
     assert!(already.contains("leads to") && already.contains(":1 already"), "{already}");
-    let alone = refused(&|text| text.replace(":2'", ":live'"));
+    let alone = refused(&|text| text.replace(":2'", "'"));
     assert!(
         alone.contains("no resource policy lets EventBridge call lambda:InvokeFunction"),
         "{alone}"
     );
-    assert!(alone.contains("--qualifier live --statement-id events"), "{alone}");
+    assert!(alone.contains("--function-name busnone --statement-id events"), "{alone}");
     let missing = refused(&|text| text.replace(":2'", ":99'"));
     assert!(missing.contains("version 99 of function busnone does not exist"), "{missing}");
     by_hand(async |client: Client| {
@@ -159,4 +159,99 @@ fn what_cannot_be_handed_over_is_known_beforehand() {
     let planned = world.run(&["plan", &plan]);
     // The rule for what is replayed sends there, whenever that is.
     assert!(planned.expect(0).told.contains("target candidate of rule"), "{}", planned.told);
+}
+
+/// What has been handled is replayed to version 2 alone, and the events then handed over.
+pub(crate) fn replaying(world: &World, bake: &str) -> String {
+    let (prefix, shifting) = (&world.prefix, plan(world, bake));
+    world.plan_text(&shifting, |text| {
+        let replay = format!(
+            "{{ route: events, archive: {prefix}, rule: {prefix}-rehearsal, from: 10m ago }}"
+        );
+        text.replace("  - shift:", &format!("  - replay: {replay}\n  - shift:"))
+    })
+}
+
+/// The same, of so many events that it takes twenty seconds; no rule wants them.
+pub(crate) fn replaying_long(world: &World, bake: &str) -> String {
+    let bus = world.prefix.clone();
+    by_hand(async |client: Client| {
+        for _ in 0..200 {
+            let entry = PutEventsRequestEntry::builder().event_bus_name(&bus).source("others");
+            let entry = entry.detail_type("others").detail("{}").build();
+            let entries = std::iter::repeat_n(entry, 10).collect();
+            client.put_events().set_entries(Some(entries)).send().await.unwrap();
+        }
+    });
+    replaying(world, bake)
+}
+
+/// Whether a run's replay has been started.
+pub(crate) fn is_replaying(events: &[String]) -> bool {
+    events.iter().any(|event| event.contains("call-returned"))
+}
+
+/// The names and states of a world's replays.
+fn replays(prefix: &str) -> Vec<(String, String)> {
+    by_hand(async |client: Client| {
+        let told = client.list_replays().send().await.unwrap();
+        let ours = told.replays().iter().filter(|replay| {
+            replay.event_source_arn().is_some_and(|arn| arn.ends_with(&format!("/{prefix}")))
+        });
+        let told = |word: Option<&str>| word.unwrap().to_owned();
+        ours.map(|it| (told(it.replay_name()), told(it.state().map(|state| state.as_str()))))
+            .collect()
+    })
+}
+
+#[test]
+fn archived_events_are_replayed_once_to_the_candidate_though_the_run_is_killed_at_every_turn() {
+    let world = World::of_kind("event-bus", "busreplay");
+    let load = Load::events("busreplay", RATE);
+    let mut run = world.start(&["run", &replaying(&world, "1s")]);
+    for events in [2, 3, 4, 5, 6, 7, 8, 9, 10, 12] {
+        world.wait_until("the place to die", |seen| seen.len() >= events);
+        run.kill().unwrap();
+        Ended::wait(run);
+        run = world.start(&["resume"]);
+    }
+    Ended::wait(run).expect(0);
+    let replays = replays("busreplay");
+    let [(name, state)] = &replays[..] else { panic!("{replays:?}") };
+    assert!(name.starts_with("tidegate-busreplay-"), "{name}");
+    assert_eq!(state, "COMPLETED");
+    let handled = load.settle();
+    println!("{handled:?}");
+    assert_eq!((handled.lost, handled.dead_letters), (0, 0), "{handled:?}");
+    assert!(handled.twice > 0, "what was replayed: {handled:?}");
+    let all: u64 = handled.by_version.values().sum();
+    assert_eq!(all, handled.once + 2 * handled.twice, "none three times: {handled:?}");
+}
+
+#[test]
+fn a_replay_that_is_under_way_is_ended_by_going_back() {
+    let world = World::of_kind("event-bus", "busundo");
+    let before = world.described();
+    let run = world.start(&["run", &replaying_long(&world, "1s")]);
+    world.wait_until("the replay to be under way", is_replaying);
+    world.run(&["abort"]);
+    Ended::wait(run).expect(4);
+    let replays = replays("busundo");
+    let [(_, state)] = &replays[..] else { panic!("{replays:?}") };
+    assert!(["CANCELLING", "CANCELLED"].contains(&state.as_str()), "{state}");
+    assert_eq!(world.described(), before);
+}
+
+#[test]
+fn a_rule_that_would_replay_to_others_or_sends_live_events_is_refused() {
+    let world = World::of_kind("event-bus", "busrule");
+    let plan = replaying(&world, "1s");
+    let refused = |change: &dyn Fn(String) -> String| {
+        world.run(&["run", &world.plan_text(&plan, change)]).expect(3).talk.clone()
+    };
+    let live = refused(&|text| text.replace("rule: busrule-rehearsal", "rule: busrule-orders"));
+    assert!(live.contains("rule busrule-orders leads to"), "{live}");
+    assert!(live.contains("sends the candidate events that are not replayed, too"), "{live}");
+    let absent = refused(&|text| text.replace("archive: busrule", "archive: nowhere"));
+    assert!(absent.contains("archive nowhere does not exist"), "{absent}");
 }

@@ -27,6 +27,8 @@ pub(crate) enum Meanwhile {
     AlarmFlickers(&'static str),
     /// An alarm goes off.
     AlarmGoesOff(&'static str),
+    /// Somebody aborts the run as soon as it has started a replay.
+    AbortsReplay,
 }
 
 impl Meanwhile {
@@ -36,13 +38,17 @@ impl Meanwhile {
             Self::Requests => return Some(Load::start(&world.prefix, 2)),
             Self::AlarmFlickers(alarm) => moved(world, run, alarm, StateValue::InsufficientData),
             Self::AlarmGoesOff(alarm) => moved(world, run, alarm, StateValue::Alarm),
+            Self::AbortsReplay => {
+                world.wait_until("the replay to be under way", buses::is_replaying);
+                world.run(&["abort"]);
+            }
         }
         None
     }
 
     pub(crate) fn end(self, world: &World, load: Option<Load>) {
         match self {
-            Self::Nothing | Self::Requests => {}
+            Self::Nothing | Self::Requests | Self::AbortsReplay => {}
             Self::AlarmFlickers(alarm) | Self::AlarmGoesOff(alarm) => {
                 world.set_alarm(alarm, StateValue::Ok);
             }
@@ -121,7 +127,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 29] = [
+pub(crate) const STORIES: [Story; 32] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -288,6 +294,27 @@ pub(crate) const STORIES: [Story; 29] = [
         ],
         kind: Kind::Seeded("event-bus"),
         plan: by_bus,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["events.DescribeArchive", "events.StartReplay"],
+        kind: Kind::Seeded("event-bus"),
+        plan: replayed,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["events.DescribeReplay"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("event-bus"),
+        plan: replayed,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["events.CancelReplay"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("event-bus"),
+        plan: replayed_long,
+        meanwhile: Meanwhile::AbortsReplay,
         ..ORDINARY
     },
     Story {
@@ -473,6 +500,14 @@ fn published(world: &World) -> String {
 
 fn by_stage(world: &World) -> String {
     stages::plan(world, "3s")
+}
+
+fn replayed(world: &World) -> String {
+    buses::replaying(world, "3s")
+}
+
+fn replayed_long(world: &World) -> String {
+    buses::replaying_long(world, "3s")
 }
 
 fn by_bus(world: &World) -> String {

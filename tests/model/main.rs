@@ -127,6 +127,22 @@ fn a_candidate_is_made_once_whatever_happens_on_the_way() {
 }
 
 #[test]
+fn events_are_replayed_once_whatever_happens_on_the_way() {
+    let budget = Budget {
+        crashes: 1,
+        gates: 1,
+        calls: 1,
+        aborts: 1,
+        pauses: 1,
+        strangers: 1,
+        total: 2,
+        ..Budget::default()
+    };
+    let states = run("replaying", &plans::replaying(), budget);
+    assert!(states > 2_000, "the search space has shrunk to {states} states");
+}
+
+#[test]
 fn components_wait_for_what_they_need_and_go_back_in_reverse() {
     let budget =
         Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, total: 1, ..Budget::default() };

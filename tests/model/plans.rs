@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
-    AlarmsGate, Alias, AlreadyInAlarm, Approvers, Component, ComponentName, Extent, Fleet,
-    FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData, Leftovers,
-    ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Place, Plan,
-    PlanName, Protected, RecordSet, RecordType, Refresh, Replace, Route, RouteKind, RouteName,
-    Side, Sides, Size, Standby, Step, StepId, Tolerance, Until, Verb, units::Percent,
+    AlarmsGate, Alias, AlreadyInAlarm, Approvers, BusTarget, Component, ComponentName, Extent,
+    Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData,
+    Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, PastMoment,
+    Patience, Place, Plan, PlanName, Protected, RecordSet, RecordType, Refresh, Replace, Replay,
+    Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance, Until, Verb,
+    units::Percent,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -298,6 +299,25 @@ pub(crate) fn publishing() -> Plan {
         vec![component("main", &[], std::iter::once(publish).chain(shifts).collect())];
     for route in plan.routes.values_mut() {
         route.sides = Sides::Made { stable: None };
+    }
+    plan
+}
+
+/// A target of a rule, to whose candidate past events are replayed before it gets all of them.
+pub(crate) fn replaying() -> Plan {
+    let replay = Verb::Replay(Replay {
+        route: RouteName::new("web"),
+        archive: "shop".to_owned(),
+        rule: "rehearsal".to_owned(),
+        from: PastMoment::Ago(seconds(1800)),
+        to: PastMoment::NOW,
+    });
+    let steps = vec![replay, shift("web", 100, 30, &["errors"])];
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
+    plan.fleets.clear();
+    for route in plan.routes.values_mut() {
+        let (bus, rule, id) = ("shop".to_owned(), "orders".to_owned(), "handler".to_owned());
+        route.kind = RouteKind::EventBus(BusTarget { bus, rule, id });
     }
     plan
 }

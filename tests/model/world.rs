@@ -10,8 +10,8 @@ use tidegate::{
     },
     rollout::{
         Bindings, Call, Capacity, Check, Flow, Found, Made, Making, Move, Nature, Operation,
-        Outcome, Phase, Picture, Readiness, Release, RouteBound, RouteService, Shared, Software,
-        Split, Target, TestRoute, Version,
+        Outcome, Phase, Picture, Readiness, Release, Replay, RouteBound, RouteService, Shared,
+        Software, Split, Target, TestRoute, Version,
     },
     testkit::{groups_bound, rule_bound},
 };
@@ -92,6 +92,10 @@ fn number(route: &RouteName) -> Member {
     Member::new(format!("{route}-green"))
 }
 
+fn under_way() -> Replay {
+    Replay::UnderWay { state: "model".to_owned() }
+}
+
 fn tested(verb: &Verb) -> Option<(RouteName, Header)> {
     match verb {
         Verb::TestRoute { route, header: Some(header) } => Some((route.clone(), header.clone())),
@@ -110,6 +114,12 @@ impl World {
             if is_made(&plan.routes[name]) {
                 let picture = Picture::Release(uploaded("1"));
                 world.insert(Target::Candidate(name.clone()), picture);
+            }
+        }
+        for (_, step) in plan.steps() {
+            if let Verb::Replay(replay) = &step.verb {
+                let target = Target::Replay(replay.route.clone());
+                world.insert(target, Picture::Replay(Replay::Absent));
             }
         }
         for name in bindings.tests.keys() {
@@ -211,8 +221,8 @@ impl World {
                 flow: Flow::Open,
             }),
             (Picture::Release(Release::Uploaded { .. }), _) => Picture::Release(uploaded("99")),
-            // Nobody can change what is published.
-            (Picture::Release(_), _) => picture.clone(),
+            // Nobody can change what is published, or has the run's name for a replay.
+            (Picture::Release(_) | Picture::Replay(_), _) => picture.clone(),
             (Picture::TestRoute(_), _) => Picture::TestRoute(TestRoute::Present {
                 header: Header { name: "x-strange".to_owned(), value: "1".to_owned() },
                 group: Member::new("strange"),
@@ -232,6 +242,7 @@ impl World {
             Picture::TestRoute(TestRoute::Present { group, .. }) => group.as_str() == "strange",
             Picture::TestRoute(TestRoute::Absent) => false,
             Picture::Release(release) => *release == uploaded("99"),
+            Picture::Replay(_) => false,
         }
     }
 
@@ -257,6 +268,14 @@ impl World {
                 }
                 _ => None,
             };
+        }
+        if let (Picture::Replay(after), Picture::Replay(live)) = (&call.after, live) {
+            return Some(Picture::Replay(match (after, live) {
+                (Replay::Sent { .. }, Replay::Absent) => under_way(),
+                (Replay::Absent, Replay::UnderWay { .. }) => Replay::Cancelled,
+                // A name that is taken, or a replay that is over.
+                _ => live.clone(),
+            }));
         }
         let (Picture::Software(before), Picture::Software(after), Picture::Software(live)) =
             (&call.before, &call.after, live)
@@ -315,6 +334,9 @@ impl World {
             let readiness = Readiness::Ready;
             return Some(Picture::Release(Release::Version { number, readiness }));
         }
+        if self.0[target] == Picture::Replay(under_way()) {
+            return Some(Picture::Replay(Replay::Completed));
+        }
         let Picture::Software(software) = &self.0[target] else { return None };
         let mut next = software.clone();
         let operation = software.under_way().filter(|_| software.flow == Flow::Open)?;
@@ -335,6 +357,10 @@ impl World {
         if let Some(number) = self.pending(target) {
             let readiness = Readiness::Failed { reason: "model".to_owned() };
             return Some(Picture::Release(Release::Version { number, readiness }));
+        }
+        if self.0[target] == Picture::Replay(under_way()) {
+            let reason = "model".to_owned();
+            return Some(Picture::Replay(Replay::Failed { reason }));
         }
         let Picture::Software(software) = &self.0[target] else { return None };
         software.under_way().filter(|_| software.flow == Flow::Open)?;

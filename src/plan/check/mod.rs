@@ -15,6 +15,7 @@ mod places;
 mod plan;
 mod publishing;
 mod replacement;
+mod replays;
 mod routes;
 mod scope;
 mod shares;

@@ -15,6 +15,7 @@ use crate::plan::{
     plan_form::{ComponentForm, PlanForm},
     problem::Problem,
     region::check_region,
+    replay::Replay,
     route_kind::{Behind, Route},
     span::{Span, Spanned},
 };
@@ -115,7 +116,8 @@ impl<'a> Users<'a> {
                 match conduct.aim {
                     Aim::Weights { route, .. }
                     | Aim::TestRoute { route, .. }
-                    | Aim::Release { route, .. } => {
+                    | Aim::Release { route, .. }
+                    | Aim::Replay(Replay { route, .. }) => {
                         users.routes.entry(route).or_default().push(who);
                     }
                     Aim::Capacity { fleet, .. } => {

@@ -7,7 +7,7 @@ use super::{
     lost::made,
     measure,
     places::{self, Parts},
-    publishing, replacement, routes,
+    publishing, replacement, replays, routes,
     scope::{Scope, keys, positive},
     shares, steps, strategy, targets, test_route, traffic,
 };
@@ -54,6 +54,7 @@ pub(in crate::plan) fn check(
     replacement::check(&drafts, &fleets, problems);
     shares::check(&drafts, &routes, problems);
     publishing::check(&drafts, &routes, &gates, problems);
+    replays::check(&drafts, &routes, problems);
     test_route::check(&drafts, &routes, &fleets, problems);
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);

@@ -29,6 +29,7 @@ fn moved(step: &Draft, fleets: &Fleets) -> Vec<String> {
         Verb::Shift { route, .. } | Verb::TestRoute { route, .. } | Verb::Publish { route, .. } => {
             vec![format!("route `{route}`")]
         }
+        Verb::Replay(replay) => vec![format!("route `{}`", replay.route)],
         Verb::Scale { fleet, .. } => {
             let behind = fleets.get(fleet).and_then(|(fleet, _)| fleet.behind.as_ref());
             let route = behind.map(|route| format!("route `{route}`"));
@@ -79,6 +80,7 @@ impl<'a> Traffic<'a> {
             Verb::Scale { .. }
             | Verb::TestRoute { .. }
             | Verb::Publish { .. }
+            | Verb::Replay(_)
             | Verb::Replace(_)
             | Verb::Wait { .. }
             | Verb::Probe { .. }
@@ -104,6 +106,7 @@ impl<'a> Traffic<'a> {
                 }
                 Verb::TestRoute { .. }
                 | Verb::Publish { .. }
+                | Verb::Replay(_)
                 | Verb::Replace(_)
                 | Verb::Wait { .. }
                 | Verb::Probe { .. }
