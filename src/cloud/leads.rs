@@ -31,9 +31,11 @@ pub async fn leads(
     match bound.service {
         // A record leads to a load balancer, whose rules are part of the way and no other one.
         RouteService::Route53 => reads.dns.leads(&bound.resource, member).await,
-        // A version is there for whoever asks for it, as is a deployment: none is ever taken away from under other aliases
-        // or stages.
-        RouteService::Lambda | RouteService::ApiGateway => Ok(Vec::new()),
+        // A version is there for whoever asks for it, as is a deployment: none is ever taken away from under other aliases,
+        // stages or mappings.
+        RouteService::Lambda | RouteService::ApiGateway | RouteService::EventSource => {
+            Ok(Vec::new())
+        }
         RouteService::ElasticLoadBalancing => {
             let own = test.filter(|_| side == Side::Candidate);
             let own = own.map(|header| (bound.resource.as_str(), header));

@@ -39,6 +39,8 @@ pub enum Owned {
     Alias(String),
     /// The ARN of a stage.
     Stage(String),
+    /// The ARN of an event source mapping.
+    Mapping(String),
     AutoScalingGroup(Member),
     /// `application/group`.
     DeploymentGroup(Member),
@@ -62,6 +64,7 @@ impl Placed {
                     RouteService::Route53 => Owned::Records(resource),
                     RouteService::Lambda => Owned::Alias(resource),
                     RouteService::ApiGateway => Owned::Stage(resource),
+                    RouteService::EventSource => Owned::Mapping(resource),
                 };
                 Self { place: bound.place.clone(), on }
             })
@@ -86,6 +89,7 @@ impl Owned {
         match self {
             Self::Forward(_)
             | Self::Stage(_)
+            | Self::Mapping(_)
             | Self::AutoScalingGroup(_)
             | Self::DeploymentGroup(_) => "tidegate:run:".to_owned(),
             Self::Records(place) | Self::Alias(place) => {
@@ -113,7 +117,7 @@ impl Owned {
 impl fmt::Display for Owned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Forward(arn) | Self::Stage(arn) => f.write_str(arn),
+            Self::Forward(arn) | Self::Stage(arn) | Self::Mapping(arn) => f.write_str(arn),
             Self::Records(records) => write!(f, "records {records}"),
             Self::Alias(arn) => write!(f, "alias {arn}"),
             Self::AutoScalingGroup(group) => write!(f, "Auto Scaling group {group}"),

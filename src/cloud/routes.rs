@@ -62,6 +62,21 @@ const API_GATEWAY: RouteOperations = RouteOperations {
     marking: &[Operation::GetStageTags, Operation::TagStage, Operation::UntagStage],
 };
 
+const EVENT_SOURCE: RouteOperations = RouteOperations {
+    looking: &[
+        Operation::GetEventSourceMapping,
+        Operation::ListEventSourceMappings,
+        Operation::GetFunctionConfiguration,
+    ],
+    // Of a queue it is asked whether its last batch is done.
+    moving: &[
+        Operation::UpdateEventSourceMapping,
+        Operation::GetQueueAttributes,
+        Operation::GetQueueUrl,
+    ],
+    marking: &[Operation::ListFunctionTags, Operation::TagFunction, Operation::UntagFunction],
+};
+
 /// The row of a kind.
 pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
     match kind {
@@ -70,6 +85,7 @@ pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
         RouteKind::Route53(_) => &ROUTE53,
         RouteKind::Lambda(_) => &LAMBDA,
         RouteKind::ApiGateway(_) => &API_GATEWAY,
+        RouteKind::EventSource(_) => &EVENT_SOURCE,
     }
 }
 
@@ -80,6 +96,7 @@ pub const fn reading(service: RouteService) -> Operation {
         RouteService::Route53 => Operation::ListResourceRecordSets,
         RouteService::Lambda => Operation::GetAlias,
         RouteService::ApiGateway => Operation::GetStage,
+        RouteService::EventSource => Operation::GetEventSourceMapping,
     }
 }
 
@@ -90,5 +107,6 @@ pub const fn setting(service: RouteService) -> Operation {
         RouteService::Route53 => Operation::ChangeResourceRecordSets,
         RouteService::Lambda => Operation::UpdateAlias,
         RouteService::ApiGateway => Operation::UpdateStage,
+        RouteService::EventSource => Operation::UpdateEventSourceMapping,
     }
 }

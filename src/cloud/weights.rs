@@ -1,5 +1,5 @@
 //! Weights, whatever carries them: how traffic is split at a place, and how that is changed. What splits it (rules of a
-//! load balancer, records, the alias of a function, the stage of an API) is one port each, found by a route's service, so that whoever reads or
+//! load balancer, records, the alias of a function, the stage of an API, event source mappings) is one port each, found by a route's service, so that whoever reads or
 //! moves a split does not ask what kind of thing it is.
 
 use std::sync::Arc;
@@ -11,14 +11,15 @@ use crate::rollout::{RouteService, Split};
 
 #[async_trait]
 pub trait Weights: Send + Sync {
-    /// How traffic is split at a place: the ARN of a rule, listener, alias or stage, or the zone, name and type of records.
+    /// How traffic is split at a place: the ARN of a rule, listener, alias or stage, the zone, name and type of records,
+    /// or the ARNs of mappings.
     async fn split(&self, place: &str) -> Result<Split, Error>;
 }
 
 #[async_trait]
 pub trait SetWeights: Send + Sync {
     /// Makes the split `to` and keeps everything else that stands there. Reads first: `Conflict` when the live split is
-    /// neither `expected` nor `to` already. Returns once the change is made; of records, once every name server has it,
+    /// neither `expected` nor `to` already, nor, where sides are set one after the other, on the way there. Returns once the change is made; of records, once every name server has it,
     /// for which what stands already is written again.
     async fn set_weights(&self, place: &str, expected: &Split, to: &Split) -> Result<(), Error>;
 }
@@ -29,6 +30,7 @@ pub struct ByService<Port: ?Sized> {
     pub dns: Arc<Port>,
     pub functions: Arc<Port>,
     pub gateways: Arc<Port>,
+    pub mappings: Arc<Port>,
 }
 
 impl<Port: ?Sized> ByService<Port> {
@@ -39,6 +41,7 @@ impl<Port: ?Sized> ByService<Port> {
             RouteService::Route53 => self.dns.as_ref(),
             RouteService::Lambda => self.functions.as_ref(),
             RouteService::ApiGateway => self.gateways.as_ref(),
+            RouteService::EventSource => self.mappings.as_ref(),
         }
     }
 
@@ -52,6 +55,7 @@ impl<Port: ?Sized> ByService<Port> {
             dns: wrap(&self.dns, RouteService::Route53),
             functions: wrap(&self.functions, RouteService::Lambda),
             gateways: wrap(&self.gateways, RouteService::ApiGateway),
+            mappings: wrap(&self.mappings, RouteService::EventSource),
         }
     }
 }
@@ -63,6 +67,7 @@ impl<Port: ?Sized> Clone for ByService<Port> {
             dns: Arc::clone(&self.dns),
             functions: Arc::clone(&self.functions),
             gateways: Arc::clone(&self.gateways),
+            mappings: Arc::clone(&self.mappings),
         }
     }
 }

@@ -88,6 +88,20 @@ const API_GATEWAY: RouteTraits = RouteTraits {
     },
 };
 
+/// Lambda counts what a function is invoked for, by whichever mapping or caller.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
+const EVENT_SOURCE: RouteTraits = RouteTraits {
+    scale: Scale::Whole,
+    published: None,
+    split_by: "event source mappings, whose batches are counted among all that a function is invoked for",
+    untestable: "is a queue or a stream",
+    behind: Behind::Itself {
+        lacks: "reads no queue or stream",
+        is: "a queue or a stream",
+        help: "remove `behind`; Lambda runs the functions that read by itself",
+    },
+};
+
 impl RouteKind {
     /// The row of its kind.
     pub const fn traits(&self) -> &'static RouteTraits {
@@ -97,11 +111,20 @@ impl RouteKind {
             Self::Route53(_) => &ROUTE53,
             Self::Lambda(_) => &LAMBDA,
             Self::ApiGateway(_) => &API_GATEWAY,
+            Self::EventSource(_) => &EVENT_SOURCE,
         }
     }
 
+    /// How finely it can split; of two mappings the plan says.
     pub const fn scale(&self) -> Scale {
-        self.traits().scale
+        match self {
+            Self::EventSource(source) => source.scale(),
+            Self::Alb(_)
+            | Self::Nlb(_)
+            | Self::Route53(_)
+            | Self::Lambda(_)
+            | Self::ApiGateway(_) => self.traits().scale,
+        }
     }
 
     /// The metrics by which its sides are told apart; `None` where nobody counts each side's requests.
@@ -116,6 +139,7 @@ impl RouteKind {
             Self::Route53(records) => Some(records.name.clone()),
             Self::Lambda(alias) => Some(alias.to_string()),
             Self::ApiGateway(stage) => Some(stage.to_string()),
+            Self::EventSource(source) => Some(source.to_string()),
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{
-    AttentionView, AwsCommand, DriftView,
+    AttentionView, AwsCommand, DriftView, mapping_commands,
     paste::{actions, commands, listener, placed},
     words,
 };
@@ -102,8 +102,11 @@ fn again(
                 let all = rules(bindings, bound, picture).unwrap_or_default();
                 placed((bindings, target), region, all)
             }
-            // What else a stage had is nowhere to be read.
-            Some(bound) if bound.service == RouteService::ApiGateway => Vec::new(),
+            // What else a stage or a mapping had is nowhere to be read.
+            Some(RouteBound {
+                service: RouteService::ApiGateway | RouteService::EventSource,
+                ..
+            }) => Vec::new(),
             // Written anew or written over is the same to Route 53.
             Some(_) | None => commands(bindings, region, target, picture),
         },
@@ -129,7 +132,7 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
     match target {
         Target::Route(route) => {
             let places = bindings.routes.get(route).into_iter().flat_map(RouteBound::places);
-            let mut all: Vec<AwsCommand> = places.filter_map(|place| at(place)).collect();
+            let mut all: Vec<AwsCommand> = places.flat_map(|place| at(place)).collect();
             all.dedup();
             all
         }
@@ -156,7 +159,12 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
     }
 }
 
-fn at(place: &str) -> Option<AwsCommand> {
+fn at(place: &str) -> Vec<AwsCommand> {
+    let mappings = mapping_commands::look(place);
+    if mappings.is_empty() { traffic(place).into_iter().collect() } else { mappings }
+}
+
+fn traffic(place: &str) -> Option<AwsCommand> {
     if let Some(records) = place.strip_prefix("hostedzone/") {
         let mut parts = records.split('/');
         let (zone, name, kind) = (parts.next()?, parts.next()?, parts.next()?);
@@ -282,12 +290,12 @@ mod tests {
         let mut told = vec![typed(&look(&bindings, &target))];
         told.push(in_words(&bindings, &target, &capacity(3), Left::Gone));
         let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
-        told.push(typed(&[at(&bound.resource).unwrap()]));
+        told.push(typed(&at(&bound.resource)));
         bound.resource = listener(&bound.resource);
         assert_eq!(again(&bindings, None, &web(), &split(999, 0)), []);
         told.push(typed(&look(&bindings, &web())));
         told.push(in_words(&bindings, &web(), &split(999, 0), Left::Gone));
-        told.push(typed(&[at("hostedzone/Z1/www.example.com/A").unwrap()]));
+        told.push(typed(&at("hostedzone/Z1/www.example.com/A")));
         bindings.fleets.get_mut(&FleetName::new("app")).unwrap().stable = Member::new("shop/blue");
         let software = Target::Software(FleetName::new("app"));
         told.push(typed(&look(&bindings, &software)));

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use crate::{
     cloud::{Forward, Lead, Operation},
     plan::{
-        Alias, ListenerRule, Member, RecordSet, Stage,
+        Alias, EventSource, ListenerRule, Member, RecordSet, Stage,
         units::{Scale, Weight},
     },
     rollout::{Split, Timestamp},
@@ -26,6 +26,7 @@ pub(super) enum Place {
     Records(RecordSet),
     Alias(Alias),
     Stage(Stage),
+    Mappings(EventSource),
 }
 
 impl Place {
@@ -33,7 +34,7 @@ impl Place {
     pub(super) fn runs_itself(&self) -> bool {
         match self {
             Self::Rule(_) | Self::Records(_) => false,
-            Self::Alias(_) | Self::Stage(_) => true,
+            Self::Alias(_) | Self::Stage(_) | Self::Mappings(_) => true,
         }
     }
 }
@@ -69,7 +70,7 @@ impl SimulatedRule {
     /// Shows the new weights at once; traffic follows after `propagation`, behind DNS when the last answer has expired.
     pub(super) fn set(&mut self, now: Timestamp, propagation: Duration, to: Split, by: Author) {
         let propagation = match &self.place {
-            Place::Rule(_) | Place::Alias(_) | Place::Stage(_) => propagation,
+            Place::Rule(_) | Place::Alias(_) | Place::Stage(_) | Place::Mappings(_) => propagation,
             Place::Records(_) => RECORD_TTL,
         };
         self.coming.push_back((now.plus(propagation), to.clone(), by));
@@ -105,6 +106,7 @@ impl SimulatedRule {
             Place::Records(at) => format!("the {} record {}", at.kind, at.name),
             Place::Alias(at) => format!("the alias {at}"),
             Place::Stage(at) => format!("the stage {at}"),
+            Place::Mappings(at) => at.to_string(),
         };
         let place = self.forward.resource.clone();
         (weight != Weight::ZERO).then_some(Lead { place, weight, words })
@@ -116,6 +118,7 @@ impl SimulatedRule {
             Place::Records(_) => Operation::ChangeResourceRecordSets,
             Place::Alias(_) => Operation::UpdateAlias,
             Place::Stage(_) => Operation::UpdateStage,
+            Place::Mappings(_) => Operation::UpdateEventSourceMapping,
             Place::Rule(_) if self.forward.resource.contains(":listener-rule/") => {
                 Operation::ModifyRule
             }
@@ -128,6 +131,7 @@ impl SimulatedRule {
             Place::Rule(_) => Scale::LoadBalancer,
             Place::Records(_) => Scale::Dns,
             Place::Alias(_) | Place::Stage(_) => Scale::Hundredths,
+            Place::Mappings(at) => at.scale(),
         }
     }
 }

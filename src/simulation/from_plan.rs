@@ -29,7 +29,7 @@ use crate::{
     plan::{
         Aim, AlreadyInAlarm, Deployed, Extent, Family, Fleet, FleetKind, FleetName, GateKind,
         GateName, ListenerRule, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Stage,
-        units::{Percent, Scale, Weight},
+        units::{Percent, Weight},
     },
     rollout::{Capacity, Split, Timestamp},
 };
@@ -149,13 +149,15 @@ impl Landscape {
             RouteKind::Route53(at) => vec![(Home::records(at), Place::Records(at.clone()))],
             RouteKind::Lambda(at) => vec![(home.alias_arn(at), Place::Alias(at.clone()))],
             RouteKind::ApiGateway(at) => vec![(home.stage(at), Place::Stage(at.clone()))],
+            RouteKind::EventSource(at) => vec![(home.mappings(at), Place::Mappings(at.clone()))],
         };
         let sides = match &route.kind {
             RouteKind::ApiGateway(at) => standing_on(at, &route.sides),
             RouteKind::Alb(_)
             | RouteKind::Nlb(_)
             | RouteKind::Route53(_)
-            | RouteKind::Lambda(_) => standing(&route.sides),
+            | RouteKind::Lambda(_)
+            | RouteKind::EventSource(_) => standing(&route.sides),
         };
         let mut split = Split::default();
         if let Some(baseline) = &route.baseline {
@@ -169,8 +171,7 @@ impl Landscape {
                     Side::Stable => route.kind.scale().largest(),
                     Side::Candidate => Weight::ZERO,
                 };
-                // An alias names no version that gets nothing.
-                if weight != Weight::ZERO || route.kind.scale() != Scale::Hundredths {
+                if weight != Weight::ZERO || route.kind.scale().names_idle() {
                     split.0.insert(member.clone(), weight);
                 }
             }

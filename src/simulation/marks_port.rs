@@ -32,7 +32,7 @@ impl SetMarks for World {
     async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
         let operation = match on {
             Owned::Forward(_) => Operation::AddTags,
-            Owned::Alias(_) => Operation::TagFunction,
+            Owned::Alias(_) | Owned::Mapping(_) => Operation::TagFunction,
             Owned::Stage(_) => Operation::TagStage,
             Owned::Records(_) => Operation::ChangeTagsForResource,
             Owned::AutoScalingGroup(_) => Operation::CreateOrUpdateTags,
@@ -49,7 +49,7 @@ impl SetMarks for World {
     async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
         let operation = match on {
             Owned::Forward(_) => Operation::RemoveTags,
-            Owned::Alias(_) => Operation::UntagFunction,
+            Owned::Alias(_) | Owned::Mapping(_) => Operation::UntagFunction,
             Owned::Stage(_) => Operation::UntagStage,
             Owned::Records(_) => Operation::ChangeTagsForResource,
             Owned::AutoScalingGroup(_) => Operation::DeleteTags,
@@ -65,7 +65,7 @@ impl SetMarks for World {
 fn reading(on: &Owned) -> Operation {
     match on {
         Owned::Forward(_) => Operation::DescribeTags,
-        Owned::Alias(_) => Operation::ListFunctionTags,
+        Owned::Alias(_) | Owned::Mapping(_) => Operation::ListFunctionTags,
         Owned::Stage(_) => Operation::GetStageTags,
         Owned::AutoScalingGroup(_) => Operation::DescribeGroupTags,
         Owned::Records(_) => Operation::ListZoneTags,

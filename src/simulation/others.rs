@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     cloud::Forward,
-    plan::{Alias, ListenerRule, Member, Plan, RecordSet, RouteKind, RouteName, Stage},
+    plan::{
+        Alias, EventSource, ListenerRule, Member, Plan, RecordSet, RouteKind, RouteName, Stage,
+    },
     rollout::Split,
 };
 
@@ -84,6 +86,11 @@ fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (String, Place)
             let other = Stage { name: format!("other-{number}"), ..at.clone() };
             let (start, _) = beside.rsplit_once('/').unwrap_or((beside, ""));
             (format!("{start}/{}", other.name), Place::Stage(other))
+        }
+        RouteKind::EventSource(_) => {
+            let other = EventSource::HandOver { mapping: format!("other-{number}"), drain: None };
+            let (start, _) = beside.rsplit_once(':').unwrap_or((beside, ""));
+            (format!("{start}:other-{number}"), Place::Mappings(other))
         }
     }
 }

@@ -39,6 +39,8 @@ fn absent<T>(what: String) -> Result<T, Error> {
 fn reading(resource: &str) -> Operation {
     if resource.contains(":listener-rule/") {
         Operation::DescribeRules
+    } else if resource.contains(":event-source-mapping:") {
+        Operation::GetEventSourceMapping
     } else if resource.contains(":function:") {
         Operation::GetAlias
     } else if resource.contains(":apigateway:") {

@@ -120,7 +120,8 @@ pub(super) fn only_functions(
             RouteKind::Alb(_)
             | RouteKind::Nlb(_)
             | RouteKind::Route53(_)
-            | RouteKind::ApiGateway(_) => problems.push(
+            | RouteKind::ApiGateway(_)
+            | RouteKind::EventSource(_) => problems.push(
                 Problem::error(
                     "plan::no-function",
                     format!("gate `{name}` cannot invoke the candidate of `{route}`"),

@@ -6,7 +6,7 @@ use super::{
     aliases,
     forward_action::{ForwardAction, Naming, refuse_strays, several},
     lost::declared,
-    stages,
+    mappings, stages,
     targets::{SideNames, same_targets},
 };
 use crate::plan::{
@@ -53,12 +53,16 @@ fn overlap(one: &Route, other: &Route) -> bool {
         (RouteKind::ApiGateway(one), RouteKind::ApiGateway(other)) => {
             here && (&one.api, &one.name) == (&other.api, &other.name)
         }
+        (RouteKind::EventSource(one), RouteKind::EventSource(other)) => {
+            here && one.mappings().iter().any(|uuid| other.mappings().contains(uuid))
+        }
         (
             RouteKind::Alb(_)
             | RouteKind::Nlb(_)
             | RouteKind::Route53(_)
             | RouteKind::Lambda(_)
-            | RouteKind::ApiGateway(_),
+            | RouteKind::ApiGateway(_)
+            | RouteKind::EventSource(_),
             _,
         ) => false,
     }
@@ -71,6 +75,7 @@ fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {
         RouteChoice::Route53(form) => route53(form, problems),
         RouteChoice::Lambda(form) => aliases::lambda(form, problems),
         RouteChoice::ApiGateway(form) => stages::api_gateway(form, problems),
+        RouteChoice::EventSource(form) => mappings::event_source(form, problems),
     }
 }
 
