@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use crate::{
-    cloud::{Cloud, Error, Operation, Places, Reads, UNPUBLISHED, VersionState, setting},
+    cloud::{Cloud, Error, Operation, Places, Reads, UNPUBLISHED, VersionState},
     plan::{Header, Member, Plan, RouteName},
     rollout::{
         Bindings, Call, CallProblem, FleetBound, Flow, Made, Move, Picture, ProblemKind, Readiness,
@@ -182,7 +182,7 @@ async fn set_weights(
     after: &Split,
 ) -> Result<(), Error> {
     let conflict = |place: &str, live: &dyn Display| Error::Conflict {
-        operation: setting(bound.service),
+        operation: bound.service.traits().setting,
         message: format!("{place} is at {live}, not at {before}"),
     };
     if !bound.others.is_empty() {

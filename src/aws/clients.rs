@@ -44,8 +44,8 @@ pub async fn connect(
 ) -> Result<Cloud, Error> {
     let config = Box::pin(load(settings, patience)).await?;
     let services = Services::new(&config, settings, calls);
-    let weights = ByService {
-        load_balancers: services.load_balancing.clone() as Arc<dyn SetWeights>,
+    let weights = ByService::<dyn SetWeights> {
+        load_balancers: services.load_balancing.clone(),
         dns: services.route53.clone(),
         functions: services.lambda.clone(),
         gateways: services.api_gateway.clone(),
@@ -286,8 +286,8 @@ impl Services {
             hint: "write `aws: { region: eu-west-1 }` into the plan, or give `--region`".to_owned(),
         })?;
         Ok(Reads {
-            weights: ByService {
-                load_balancers: self.load_balancing.clone() as Arc<dyn Weights>,
+            weights: ByService::<dyn Weights> {
+                load_balancers: self.load_balancing.clone(),
                 dns: self.route53.clone(),
                 functions: self.lambda.clone(),
                 gateways: self.api_gateway.clone(),

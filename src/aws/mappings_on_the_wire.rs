@@ -14,7 +14,7 @@ use super::wire::{Answered, Sent, Wire};
 use crate::{
     cloud::{Error, MappingState, Mappings, Mark, Marks, Owned, SetMarks, SetWeights, Weights},
     plan::{EventSource, Member, units::Weight},
-    rollout::{MappingPlace, Split, Timestamp},
+    rollout::{MappingPlace, RouteService, Split, Timestamp},
 };
 
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:1:orders";
@@ -287,7 +287,7 @@ async fn what_a_mapping_does_not_tell_is_not_taken_for_good_news() {
 #[tokio::test]
 async fn marks_are_tags_of_the_mapping() {
     let mark = Mark::new("shop-1", "ann", Timestamp::from_millis(1_767_225_600_000), "/srv");
-    let on = Owned::Mapping(arn("m"));
+    let on = Owned::route(RouteService::EventSource, &arn("m"));
     let body = json!({ "Tags": { on.key(&mark.run): mark.value() } }).to_string();
     let wire = Wire::new(move |_| (200, body.clone().into_bytes()));
     let tags = wire.services.tags();

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     cloud::{Error, Identity, Mark, Marks, Operation, Owned, SetMarks},
     plan::Member,
+    rollout::RouteService,
 };
 
 /// What Auto Scaling calls its groups where tags are concerned.
@@ -58,7 +59,7 @@ impl Tags {
             Some((key?.to_owned(), value.unwrap_or_default().to_owned()))
         };
         Ok(match on {
-            Owned::Forward(arn) => {
+            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.describe_tags().resource_arns(arn);
                 let answer = call.send().await;
@@ -67,14 +68,17 @@ impl Tags {
                 let tags = described.flat_map(TagDescription::tags);
                 tags.filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::Alias(arn) | Owned::Mapping(arn) => {
+            Owned::Route {
+                service: RouteService::Lambda | RouteService::EventSource,
+                resource: arn,
+            } => {
                 self.lambda.pace.turn().await;
                 let call = self.lambda.client.list_tags().resource(tagged(on, arn));
                 let answer = call.send().await;
                 let answer = answer.map_err(classed(Operation::ListFunctionTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
             }
-            Owned::Stage(arn) => {
+            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
                 self.api_gateway.pace.turn().await;
                 let answer = self.api_gateway.client.get_tags().resource_arn(arn).send().await;
                 let answer = answer.map_err(classed(Operation::GetStageTags, &what))?;
@@ -89,7 +93,7 @@ impl Tags {
                 let answer = answer.map_err(classed(Operation::DescribeGroupTags, &what))?;
                 answer.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::Records(records) => {
+            Owned::Route { service: RouteService::Route53, resource: records } => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let call = self.route53.client.list_tags_for_resource().resource_id(zone);
@@ -130,20 +134,23 @@ impl SetMarks for Tags {
     async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
         let (key, value, what) = (on.key(&mark.run), mark.value(), on.to_string());
         match on {
-            Owned::Forward(arn) => {
+            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
                 self.load_balancing.pace.turn().await;
                 let tag = BalancerTag::builder().key(key).value(value).build();
                 let call = self.load_balancing.client.add_tags().resource_arns(arn).tags(tag);
                 let sent = call.send().await;
                 sent.map(|_| ()).map_err(classed(Operation::AddTags, &what))
             }
-            Owned::Alias(arn) | Owned::Mapping(arn) => {
+            Owned::Route {
+                service: RouteService::Lambda | RouteService::EventSource,
+                resource: arn,
+            } => {
                 self.lambda.pace.turn().await;
                 let call = self.lambda.client.tag_resource().resource(tagged(on, arn));
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagFunction, &what))
             }
-            Owned::Stage(arn) => {
+            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
                 self.api_gateway.pace.turn().await;
                 let call = self.api_gateway.client.tag_resource().resource_arn(arn);
                 let sent = call.tags(key, value).send().await;
@@ -155,7 +162,7 @@ impl SetMarks for Tags {
                 let sent = self.auto_scaling.client.create_or_update_tags().tags(tag).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::CreateOrUpdateTags, &what))
             }
-            Owned::Records(records) => {
+            Owned::Route { service: RouteService::Route53, resource: records } => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let tag = ZoneTag::builder().key(key).value(value).build();
@@ -178,19 +185,22 @@ impl SetMarks for Tags {
     async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
         let (key, what) = (on.key(run), on.to_string());
         match on {
-            Owned::Forward(arn) => {
+            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.remove_tags().resource_arns(arn);
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::RemoveTags, &what))
             }
-            Owned::Alias(arn) | Owned::Mapping(arn) => {
+            Owned::Route {
+                service: RouteService::Lambda | RouteService::EventSource,
+                resource: arn,
+            } => {
                 self.lambda.pace.turn().await;
                 let call = self.lambda.client.untag_resource().resource(tagged(on, arn));
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagFunction, &what))
             }
-            Owned::Stage(arn) => {
+            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
                 self.api_gateway.pace.turn().await;
                 let call = self.api_gateway.client.untag_resource().resource_arn(arn);
                 let sent = call.tag_keys(key).send().await;
@@ -202,7 +212,7 @@ impl SetMarks for Tags {
                 let sent = self.auto_scaling.client.delete_tags().tags(tag).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::DeleteTags, &what))
             }
-            Owned::Records(records) => {
+            Owned::Route { service: RouteService::Route53, resource: records } => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let call = self.route53.client.change_tags_for_resource().resource_id(zone);
@@ -223,7 +233,8 @@ impl SetMarks for Tags {
 
 /// Aliases have no tags.
 fn tagged<'a>(on: &Owned, arn: &'a str) -> &'a str {
-    let of_alias = arn.rsplit_once(':').filter(|_| matches!(on, Owned::Alias(_)));
+    let is_alias = matches!(on, Owned::Route { service: RouteService::Lambda, .. });
+    let of_alias = arn.rsplit_once(':').filter(|_| is_alias);
     of_alias.map_or(arn, |(function, _)| function)
 }
 

@@ -4,10 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    form::Slot,
-    record::record,
-    route::{EventSource, Route},
-    scalar::Whole,
+    form::Slot, record::record, route::EventSource, route_kind::Route, scalar::Whole,
     sides_form::SideKeys,
 };
 

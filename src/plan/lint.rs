@@ -14,7 +14,7 @@ use super::{
     names::{FleetName, GateName, RouteName, Side},
     problem::Problem,
     replacement::{Extent, Replace},
-    route::Route,
+    route_kind::Route,
     span::Span,
     units::{Percent, format_duration},
     unpublished,

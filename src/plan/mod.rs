@@ -87,7 +87,7 @@ pub use region::check_region;
 pub use render::expand_to_yaml;
 pub use replacement::*;
 pub use route::*;
-pub use route_kind::RouteTraits;
+pub use route_kind::{Route, RouteKind, RouteTraits};
 pub use schema::schema;
 pub use source::read_document;
 pub use span::{MAX_BYTES, Position, SourceFile, Span};

@@ -17,7 +17,8 @@ use super::{
     on_failure::{OnFailure, OnInterrupt},
     place::Place,
     replacement::{How, Replace},
-    route::{Route, Sides},
+    route::Sides,
+    route_kind::Route,
     units::Percent,
 };
 

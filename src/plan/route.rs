@@ -1,10 +1,10 @@
-//! Routes of a checked plan: what splits traffic, and between which two sides. Everything here is resolved and in range.
+//! What routes of a checked plan are made of: the two sides, and the places where traffic is split. Everything here is
+//! resolved and in range.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{
     names::Member,
-    place::Place,
     units::{Scale, Weight},
 };
 
@@ -52,37 +52,6 @@ impl Sides {
             Self::Made { stable } => stable.iter().collect(),
         }
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    pub kind: RouteKind,
-    /// Target group names (or ARNs), or the set identifiers of records.
-    pub sides: Sides,
-    /// A third target group, of fresh instances with the stable side's software, which a candidate can be compared with:
-    /// it gets as much traffic as the candidate.
-    pub baseline: Option<Member>,
-    /// How long after a weight was read back old connections may still end up on the other side: load balancer nodes
-    /// apply a change some time after the API has answered. A fleet is not shrunk earlier.
-    pub settle: Duration,
-    pub place: Place,
-}
-
-/// What splits the traffic. The places of one route are moved together; there is always at least one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RouteKind {
-    /// Rules or default actions of Application Load Balancers.
-    Alb(Vec<ListenerRule>),
-    /// Listeners of Network Load Balancers, which have no rules.
-    Nlb(Vec<ListenerRule>),
-    /// Weighted records in a hosted zone.
-    Route53(RecordSet),
-    /// The alias of a function, between two of its published versions.
-    Lambda(Alias),
-    /// The stage of a REST API, between what it serves and its canary.
-    ApiGateway(Stage),
-    /// What a queue or a stream has, between two functions that read it by event source mappings.
-    EventSource(EventSource),
 }
 
 /// How two functions read one queue or stream.

@@ -10,9 +10,8 @@ use super::{
     place::Place,
     place_form::AwsForm,
     record::record,
-    route::{
-        Alias, ListenerRule, RecordSet, RecordType, Route, RouteKind, Sides, Stage, StageCache,
-    },
+    route::{Alias, ListenerRule, RecordSet, RecordType, Sides, Stage, StageCache},
+    route_kind::{Route, RouteKind},
     route_values::{NewVersion, Priority, Published, Serving},
     scalar::{Whole, words},
     sides_form::SideKeys,

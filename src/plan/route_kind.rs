@@ -1,11 +1,46 @@
-//! What differs between the kinds of routes, in one table. Checks, lints and the simulated cloud ask here, so that a new
+//! Routes of a checked plan and their kinds, and what differs between them, in one table. Checks, lints and the simulated cloud ask here, so that a new
 //! kind is a row and not a visit to each of them. What a kind is called for in AWS is the table in `cloud/routes.rs`.
 
+use std::time::Duration;
+
 use super::{
+    names::Member,
+    place::Place,
     published::{OF_TARGET_GROUPS, OF_VERSIONS, Published},
-    route::RouteKind,
+    route::{Alias, EventSource, ListenerRule, RecordSet, Sides, Stage},
     units::Scale,
 };
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub kind: RouteKind,
+    /// Target group names (or ARNs), or the set identifiers of records.
+    pub sides: Sides,
+    /// A third target group, of fresh instances with the stable side's software, which a candidate can be compared with:
+    /// it gets as much traffic as the candidate.
+    pub baseline: Option<Member>,
+    /// How long after a weight was read back old connections may still end up on the other side: load balancer nodes
+    /// apply a change some time after the API has answered. A fleet is not shrunk earlier.
+    pub settle: Duration,
+    pub place: Place,
+}
+
+/// What splits the traffic. The places of one route are moved together; there is always at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteKind {
+    /// Rules or default actions of Application Load Balancers.
+    Alb(Vec<ListenerRule>),
+    /// Listeners of Network Load Balancers, which have no rules.
+    Nlb(Vec<ListenerRule>),
+    /// Weighted records in a hosted zone.
+    Route53(RecordSet),
+    /// The alias of a function, between two of its published versions.
+    Lambda(Alias),
+    /// The stage of a REST API, between what it serves and its canary.
+    ApiGateway(Stage),
+    /// What a queue or a stream has, between two functions that read it by event source mappings.
+    EventSource(EventSource),
+}
 
 /// What has to be known of a kind of route without knowing the kind.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,6 +175,53 @@ impl RouteKind {
             Self::Lambda(alias) => Some(alias.to_string()),
             Self::ApiGateway(stage) => Some(stage.to_string()),
             Self::EventSource(source) => Some(source.to_string()),
+        }
+    }
+
+    /// The alias whose function a gate can invoke.
+    pub const fn invoked(&self) -> Option<&Alias> {
+        match self {
+            Self::Lambda(alias) => Some(alias),
+            Self::Alb(_)
+            | Self::Nlb(_)
+            | Self::Route53(_)
+            | Self::ApiGateway(_)
+            | Self::EventSource(_) => None,
+        }
+    }
+}
+
+impl Route {
+    /// Whether both would set the same weights. A name means something else in another account or region; an ARN does
+    /// not, and zones are of no region.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let here = self.place == other.place;
+        let account = |place: &Place| (place.account.clone(), place.role.clone());
+        match (&self.kind, &other.kind) {
+            (RouteKind::Alb(one), RouteKind::Alb(other))
+            | (RouteKind::Nlb(one), RouteKind::Nlb(other)) => one.iter().any(|rule| {
+                let is_known = here || !matches!(rule, ListenerRule::Named { .. });
+                is_known && other.contains(rule)
+            }),
+            (RouteKind::Route53(records), RouteKind::Route53(others)) => {
+                records == others && account(&self.place) == account(&other.place)
+            }
+            (RouteKind::Lambda(one), RouteKind::Lambda(other)) => here && one == other,
+            (RouteKind::ApiGateway(one), RouteKind::ApiGateway(other)) => {
+                here && (&one.api, &one.name) == (&other.api, &other.name)
+            }
+            (RouteKind::EventSource(one), RouteKind::EventSource(other)) => {
+                here && one.mappings().iter().any(|uuid| other.mappings().contains(uuid))
+            }
+            (
+                RouteKind::Alb(_)
+                | RouteKind::Nlb(_)
+                | RouteKind::Route53(_)
+                | RouteKind::Lambda(_)
+                | RouteKind::ApiGateway(_)
+                | RouteKind::EventSource(_),
+                _,
+            ) => false,
         }
     }
 }

@@ -168,7 +168,7 @@ impl FleetBound {
 }
 
 /// What carries a route's weights to its clients, as IAM names services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteService {
     /// Applies them itself, to every request or connection.

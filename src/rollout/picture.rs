@@ -281,7 +281,9 @@ mod tests {
     fn a_change_made_side_by_side_may_be_cut_short_at_either_side_as_before_or_as_wanted() {
         let split = |sides: &[(&str, u16)]| {
             let weight = |weight| Weight::new(weight).unwrap();
-            Picture::Split(Split(sides.iter().map(|(it, w)| (Member::new(*it), weight(*w))).collect()))
+            Picture::Split(Split(
+                sides.iter().map(|(it, w)| (Member::new(*it), weight(*w))).collect(),
+            ))
         };
         let (before, after) = (split(&[("old", 20)]), split(&[("old", 18), ("new", 2)]));
         let is_between = |live: &[(&str, u16)]| split(live).has_sides_of(&[&before, &after]);
@@ -291,7 +293,10 @@ mod tests {
         assert!(!is_between(&[("new", 2)]), "the old one was to have something either way");
         assert!(!is_between(&[("old", 20), ("theirs", 1)]));
         let (before, after) = (split(&[("old", 100)]), split(&[("new", 100)]));
-        assert!(split(&[]).has_sides_of(&[&before, &after]), "nobody reads while it is handed over");
+        assert!(
+            split(&[]).has_sides_of(&[&before, &after]),
+            "nobody reads while it is handed over"
+        );
         assert!(!split(&[]).has_sides_of(&[&before]), "nothing was to be changed");
     }
 }

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{forward_rule::Place, release::UPLOADED, world::World};
+use super::{release::UPLOADED, route_place::Place, world::World};
 use crate::{
     cloud::{AliasStanding, Aliases, Error, FunctionVersion, Operation, UNPUBLISHED, VersionState},
     plan::{Alias, CodeDigest, Member},

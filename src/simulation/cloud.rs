@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use super::{installations_port::Service, world::World};
 use crate::{
-    cloud::{ByService, Caller, Cloud, Error, Identity, Operation, Places, Reads},
+    cloud::{
+        ByService, Caller, Cloud, Error, Identity, Operation, Places, Reads, SetWeights, Weights,
+    },
     plan::{FleetKind, Place, Plan},
     testkit::{Call, Faults},
 };
@@ -49,13 +51,7 @@ impl World {
         let (refresh, deploy) = (service(FleetKind::AutoScaling), service(FleetKind::CodeDeploy));
         Cloud {
             reads: Reads {
-                weights: ByService {
-                    load_balancers: world.clone(),
-                    dns: world.clone(),
-                    functions: world.clone(),
-                    gateways: world.clone(),
-                    mappings: world.clone(),
-                },
+                weights: ByService::each(|_| world.clone() as Arc<dyn Weights>),
                 load_balancers: world.clone(),
                 dns: world.clone(),
                 aliases: world.clone(),
@@ -77,13 +73,7 @@ impl World {
                 region: self.region().to_owned(),
                 role: None,
             },
-            weights: ByService {
-                load_balancers: world.clone(),
-                dns: world.clone(),
-                functions: world.clone(),
-                gateways: world.clone(),
-                mappings: world.clone(),
-            },
+            weights: ByService::each(|_| world.clone() as Arc<dyn SetWeights>),
             test_routes: world.clone(),
             sizes: world.clone(),
             publishing: world.clone(),

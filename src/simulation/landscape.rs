@@ -124,7 +124,7 @@ fn versions<'a>(
     rules: &BTreeMap<String, SimulatedRule>,
 ) -> impl Iterator<Item = &'a Member> {
     let runs_itself =
-        |resource: &String| rules.get(resource).is_some_and(|rule| rule.place.runs_itself());
+        |resource: &String| rules.get(resource).is_some_and(|rule| rule.place.traits().runs_itself);
     let by_itself = routes.values().filter(move |(at, _)| at.iter().any(runs_itself));
     by_itself.flat_map(|(_, sides)| [&sides.stable, &sides.candidate])
 }

@@ -29,6 +29,7 @@ mod queue_script;
 mod queues_port;
 mod release;
 mod releases_port;
+mod route_place;
 mod scaling_group;
 mod scenario;
 mod scripted_fault;

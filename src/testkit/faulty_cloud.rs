@@ -16,7 +16,7 @@ use crate::{
         MappingsStanding, Mark, Marks, Metrics, News, Offers, Operation, OwnTest, Owned, Pace,
         Publishing, Query, QueueStanding, Queues, Reads, Records, Releases, Replacing,
         ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages,
-        TargetGroup, Transition, Weights, reading, setting,
+        TargetGroup, Transition, Weights,
     },
     plan::{
         Alias, CodeDigest, EventSource, FleetKind, FunctionName, Header, How, ListenerRule, Member,
@@ -37,7 +37,7 @@ impl Faults {
             reads: self.around_reads(&cloud.reads),
             weights: cloud.weights.wrapped::<dyn SetWeights>(|port, service| {
                 let (port, faults) = (Arc::clone(port), self.clone());
-                Arc::new(FaultyWeights { port, faults, operation: setting(service) })
+                Arc::new(FaultyWeights { port, faults, operation: service.traits().setting })
             }),
             test_routes: self.wrap(&cloud.test_routes),
             sizes: self.wrap(&cloud.sizes),
@@ -54,7 +54,7 @@ impl Faults {
         Reads {
             weights: reads.weights.wrapped::<dyn Weights>(|port, service| {
                 let (port, faults) = (Arc::clone(port), self.clone());
-                Arc::new(FaultyWeights { port, faults, operation: reading(service) })
+                Arc::new(FaultyWeights { port, faults, operation: service.traits().reading })
             }),
             load_balancers: self.wrap(&reads.load_balancers),
             dns: self.wrap(&reads.dns),

@@ -15,8 +15,7 @@ use crate::plan::{
     plan_form::{ComponentForm, PlanForm},
     problem::Problem,
     region::check_region,
-    route::Route,
-    route_kind::Behind,
+    route_kind::{Behind, Route},
     span::{Span, Spanned},
 };
 

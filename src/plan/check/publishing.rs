@@ -16,7 +16,8 @@ use crate::plan::{
     model::Verb,
     names::{ComponentName, GateName, RouteName},
     problem::Problem,
-    route::{Route, Sides},
+    route::Sides,
+    route_kind::Route,
     span::{Span, Spanned},
     step_form::PublishForm,
 };

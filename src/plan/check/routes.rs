@@ -15,11 +15,12 @@ use crate::plan::{
     names::{Member, RouteName},
     place::Place,
     problem::Problem,
-    route::{Family, ListenerRule, RecordSet, Route, RouteKind, Sides},
+    route::{Family, RecordSet, Sides},
     route_form::{
         AlbChoice, AlbForm, ListenerChoice, ListenerForm, NlbChoice, NlbForm, Route53Form,
         RouteChoice, RouteForm, RuleChoice, RuleForm,
     },
+    route_kind::{Route, RouteKind},
     span::{Span, Spanned},
 };
 
@@ -33,39 +34,7 @@ pub(super) fn routes(
 
 /// Routes that would set the same weights.
 pub(super) fn twins(routes: &BTreeMap<RouteName, (Route, Span)>, problems: &mut Vec<Problem>) {
-    same_targets("split the same traffic", routes, overlap, problems);
-}
-
-/// A name means something else in another account or region; an ARN does not, and zones are of no region.
-fn overlap(one: &Route, other: &Route) -> bool {
-    let here = one.place == other.place;
-    let account = |place: &Place| (place.account.clone(), place.role.clone());
-    match (&one.kind, &other.kind) {
-        (RouteKind::Alb(one), RouteKind::Alb(other))
-        | (RouteKind::Nlb(one), RouteKind::Nlb(other)) => one.iter().any(|rule| {
-            let is_known = here || !matches!(rule, ListenerRule::Named { .. });
-            is_known && other.contains(rule)
-        }),
-        (RouteKind::Route53(records), RouteKind::Route53(others)) => {
-            records == others && account(&one.place) == account(&other.place)
-        }
-        (RouteKind::Lambda(one), RouteKind::Lambda(other)) => here && one == other,
-        (RouteKind::ApiGateway(one), RouteKind::ApiGateway(other)) => {
-            here && (&one.api, &one.name) == (&other.api, &other.name)
-        }
-        (RouteKind::EventSource(one), RouteKind::EventSource(other)) => {
-            here && one.mappings().iter().any(|uuid| other.mappings().contains(uuid))
-        }
-        (
-            RouteKind::Alb(_)
-            | RouteKind::Nlb(_)
-            | RouteKind::Route53(_)
-            | RouteKind::Lambda(_)
-            | RouteKind::ApiGateway(_)
-            | RouteKind::EventSource(_),
-            _,
-        ) => false,
-    }
+    same_targets("split the same traffic", routes, Route::overlaps, problems);
 }
 
 fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {

@@ -9,7 +9,7 @@ use crate::plan::{
     model::Verb,
     names::RouteName,
     problem::Problem,
-    route::Route,
+    route_kind::Route,
     span::Span,
     units::{Percent, Scale, Weight},
 };

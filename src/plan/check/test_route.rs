@@ -13,7 +13,7 @@ use crate::plan::{
     model::{Fleet, Header, Verb},
     names::{FleetName, RouteName, Side},
     problem::Problem,
-    route::{Route, RouteKind},
+    route_kind::{Route, RouteKind},
     span::{Span, Spanned},
     step_form::{HeaderForm, RemoveTestRouteForm, TestRouteForm},
 };
