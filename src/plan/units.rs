@@ -221,9 +221,9 @@ impl Scale {
         };
         let parts = Self::FEWEST.0..=most.0.saturating_sub(Self::FEWEST.0);
         let all: Vec<Percent> = [0, most.0].into_iter().chain(parts).map(of).collect();
-        let below = all.iter().filter(|it| **it <= share).max();
-        let above = all.iter().filter(|it| **it >= share).min();
-        (below.map_or(Percent::ZERO, |it| *it), above.map_or(Percent::HUNDRED, |it| *it))
+        let below = all.iter().copied().filter(|it| *it <= share).max();
+        let above = all.iter().copied().filter(|it| *it >= share).min();
+        (below.unwrap_or(Percent::ZERO), above.unwrap_or(Percent::HUNDRED))
     }
 }
 
