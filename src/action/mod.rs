@@ -9,6 +9,7 @@ mod automation;
 mod fleets;
 mod leads;
 mod live;
+mod mappings;
 mod objection;
 mod permissions;
 mod preflight;

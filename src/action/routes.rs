@@ -9,6 +9,7 @@ use super::{
     absent::refusal,
     aliases::{find_alias, other_code},
     attach::{check_attachable, uses},
+    mappings::find_mappings,
     objection::{Notes, Objection, Settled},
     sides::settle_sides,
     stages::find_stage,
@@ -46,6 +47,7 @@ pub(super) async fn settle_routes(
             RouteKind::Route53(at) => find_records(name, at, route, reads, notes).await,
             RouteKind::Lambda(at) => find_alias(name, at, route, reads, notes).await,
             RouteKind::ApiGateway(at) => find_stage(name, at, route, reads, notes).await,
+            RouteKind::EventSource(at) => find_mappings(name, at, route, reads, notes).await,
         };
         let Some(standing) = found else { continue };
         let sides = settle_sides(name, route, (&standing.split, standing.service), notes);

@@ -20,6 +20,7 @@ use super::{
     identity::SecurityTokens,
     lambda::Lambda,
     launch_templates::LaunchTemplates,
+    mappings::EventSources,
     marks::Tags,
     names::Directory,
     news::{SimpleQueues, patient},
@@ -48,6 +49,7 @@ pub async fn connect(
         dns: services.route53.clone(),
         functions: services.lambda.clone(),
         gateways: services.api_gateway.clone(),
+        mappings: services.sources.clone(),
     };
     let test_routes = services.load_balancing.clone();
     let sizes = services.auto_scaling.clone();
@@ -190,6 +192,7 @@ pub(super) struct Services {
     pub(super) identity: Arc<SecurityTokens>,
     pub(super) lambda: Arc<Lambda>,
     pub(super) api_gateway: Arc<ApiGateway>,
+    pub(super) sources: Arc<EventSources>,
     region: Option<String>,
     role: Option<String>,
 }
@@ -230,15 +233,18 @@ impl Services {
         let identity = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(config).interceptor(tally).build(),
         );
+        let queues = Arc::new(SimpleQueues::new(queues));
+        let lambda = Arc::new(Lambda::new(lambda));
         Self {
+            sources: Arc::new(EventSources { lambda: lambda.clone(), queues: queues.clone() }),
             load_balancing: Arc::new(ElasticLoadBalancing::new(load_balancing)),
             route53: Arc::new(Route53::new(route53)),
             auto_scaling: Arc::new(AutoScaling::new(auto_scaling, templates)),
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
             code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
-            queues: Arc::new(SimpleQueues::new(queues)),
+            queues,
             identity: Arc::new(SecurityTokens::new(identity)),
-            lambda: Arc::new(Lambda::new(lambda)),
+            lambda,
             api_gateway: Arc::new(ApiGateway::new(
                 api_gateway,
                 config.region().map(ToString::to_string).unwrap_or_default(),
@@ -285,12 +291,14 @@ impl Services {
                 dns: self.route53.clone(),
                 functions: self.lambda.clone(),
                 gateways: self.api_gateway.clone(),
+                mappings: self.sources.clone(),
             },
             load_balancers: self.load_balancing,
             dns: self.route53,
             aliases: self.lambda.clone(),
             releases: self.lambda.clone(),
             stages: self.api_gateway,
+            mappings: self.sources,
             groups: self.auto_scaling.clone(),
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,

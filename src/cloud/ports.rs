@@ -10,8 +10,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    AlarmNews, Aliases, ByService, Error, Installations, Lead, Marks, Metrics, Names, OwnTest,
-    Places, Publishing, Queues, Releases, Replacing, SetMarks, SetWeights, Spot, Stages, Weights,
+    AlarmNews, Aliases, ByService, Error, Installations, Lead, Mappings, Marks, Metrics, Names,
+    OwnTest, Places, Publishing, Queues, Releases, Replacing, SetMarks, SetWeights, Spot, Stages,
+    Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -418,6 +419,7 @@ pub struct Reads {
     pub aliases: Arc<dyn Aliases>,
     pub releases: Arc<dyn Releases>,
     pub stages: Arc<dyn Stages>,
+    pub mappings: Arc<dyn Mappings>,
     pub groups: Arc<dyn Groups>,
     /// Auto Scaling groups whose instances are replaced.
     pub refreshes: Arc<dyn Installations>,

@@ -65,6 +65,21 @@ const API_GATEWAY: RouteOperations = RouteOperations {
     marking: &[Operation::GetStageTags, Operation::TagStage, Operation::UntagStage],
 };
 
+const EVENT_SOURCE: RouteOperations = RouteOperations {
+    looking: &[
+        Operation::GetEventSourceMapping,
+        Operation::ListEventSourceMappings,
+        Operation::GetFunctionConfiguration,
+    ],
+    // Of a queue it is asked whether its last batch is done.
+    moving: &[
+        Operation::UpdateEventSourceMapping,
+        Operation::GetQueueAttributes,
+        Operation::GetQueueUrl,
+    ],
+    marking: &[Operation::ListFunctionTags, Operation::TagFunction, Operation::UntagFunction],
+};
+
 /// The row of a kind.
 pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
     match kind {
@@ -73,6 +88,7 @@ pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
         RouteKind::Route53(_) => &ROUTE53,
         RouteKind::Lambda(_) => &LAMBDA,
         RouteKind::ApiGateway(_) => &API_GATEWAY,
+        RouteKind::EventSource(_) => &EVENT_SOURCE,
     }
 }
 
@@ -172,6 +188,19 @@ const STAGES: ServiceTraits = ServiceTraits {
     others: Others::None,
 };
 
+const MAPPINGS: ServiceTraits = ServiceTraits {
+    reading: Operation::GetEventSourceMapping,
+    setting: Operation::UpdateEventSourceMapping,
+    marks: Marking {
+        reading: Operation::ListFunctionTags,
+        putting: Operation::TagFunction,
+        removing: Operation::UntagFunction,
+    },
+    noun: "",
+    tags: Tags::Own,
+    others: Others::None,
+};
+
 impl RouteService {
     /// The row of a service.
     pub const fn traits(self) -> &'static ServiceTraits {
@@ -180,6 +209,7 @@ impl RouteService {
             Self::Route53 => &RECORDS,
             Self::Lambda => &ALIASES,
             Self::ApiGateway => &STAGES,
+            Self::EventSource => &MAPPINGS,
         }
     }
 }
@@ -190,6 +220,7 @@ pub struct ByService<Port: ?Sized> {
     pub dns: Arc<Port>,
     pub functions: Arc<Port>,
     pub gateways: Arc<Port>,
+    pub mappings: Arc<Port>,
 }
 
 impl<Port: ?Sized> ByService<Port> {
@@ -200,6 +231,7 @@ impl<Port: ?Sized> ByService<Port> {
             dns: port(RouteService::Route53),
             functions: port(RouteService::Lambda),
             gateways: port(RouteService::ApiGateway),
+            mappings: port(RouteService::EventSource),
         }
     }
 
@@ -210,6 +242,7 @@ impl<Port: ?Sized> ByService<Port> {
             RouteService::Route53 => &self.dns,
             RouteService::Lambda => &self.functions,
             RouteService::ApiGateway => &self.gateways,
+            RouteService::EventSource => &self.mappings,
         }
     }
 

@@ -187,6 +187,10 @@ async fn serving(
             reads.stages.deployment(&bound.resource, member).await?;
             judge_deployment(member, at)
         }
+        RouteService::EventSource => {
+            let member = standing(bound, side)?;
+            judge_version(member, &reads.mappings.function(&bound.resource, member).await?, at)
+        }
     };
     Ok((reading, strangers))
 }

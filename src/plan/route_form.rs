@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{
+    event_source_form::EventSourceForm,
     form::{List, Slot, unplaced},
     names::Member,
     place::Place,
@@ -30,6 +31,8 @@ record! {
         "lambda" lambda: Choice as Lambda AliasForm,
         /// The stage of a REST API in Amazon API Gateway, with its canary.
         "api-gateway" api_gateway: Choice as ApiGateway StageForm,
+        /// What a queue or a stream has, read by one function or another through event source mappings of Lambda.
+        "event-source" event_source: Choice as EventSource EventSourceForm,
         /// Where it is, if not where the rest of the plan is.
         "aws" aws: Optional AwsForm,
     }
@@ -198,6 +201,7 @@ impl RouteForm {
             route53: Slot::Absent,
             lambda: Slot::Absent,
             api_gateway: Slot::Absent,
+            event_source: Slot::Absent,
             aws: AwsForm::of(&route.place, around),
         };
         match &route.kind {
@@ -209,6 +213,9 @@ impl RouteForm {
             RouteKind::Lambda(alias) => form.lambda = Slot::of(AliasForm::of(alias, route)),
             RouteKind::ApiGateway(stage) => {
                 form.api_gateway = Slot::of(StageForm::of(stage, route));
+            }
+            RouteKind::EventSource(source) => {
+                form.event_source = Slot::of(EventSourceForm::of(source, route));
             }
         }
         form

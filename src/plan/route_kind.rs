@@ -7,7 +7,7 @@ use super::{
     names::Member,
     place::Place,
     published::{OF_TARGET_GROUPS, OF_VERSIONS, Published},
-    route::{Alias, ListenerRule, RecordSet, Sides, Stage},
+    route::{Alias, EventSource, ListenerRule, RecordSet, Sides, Stage},
     units::Scale,
 };
 
@@ -38,6 +38,8 @@ pub enum RouteKind {
     Lambda(Alias),
     /// The stage of a REST API, between what it serves and its canary.
     ApiGateway(Stage),
+    /// What a queue or a stream has, between two functions that read it by event source mappings.
+    EventSource(EventSource),
 }
 
 /// What has to be known of a kind of route without knowing the kind.
@@ -121,6 +123,20 @@ const API_GATEWAY: RouteTraits = RouteTraits {
     },
 };
 
+/// Lambda counts what a function is invoked for, by whichever mapping or caller.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
+const EVENT_SOURCE: RouteTraits = RouteTraits {
+    scale: Scale::Whole,
+    published: None,
+    split_by: "event source mappings, whose batches are counted among all that a function is invoked for",
+    untestable: "is a queue or a stream",
+    behind: Behind::Itself {
+        lacks: "reads no queue or stream",
+        is: "a queue or a stream",
+        help: "remove `behind`; Lambda runs the functions that read by itself",
+    },
+};
+
 impl RouteKind {
     /// The row of its kind.
     pub const fn traits(&self) -> &'static RouteTraits {
@@ -130,11 +146,20 @@ impl RouteKind {
             Self::Route53(_) => &ROUTE53,
             Self::Lambda(_) => &LAMBDA,
             Self::ApiGateway(_) => &API_GATEWAY,
+            Self::EventSource(_) => &EVENT_SOURCE,
         }
     }
 
+    /// How finely it can split; of two mappings the plan says.
     pub const fn scale(&self) -> Scale {
-        self.traits().scale
+        match self {
+            Self::EventSource(source) => source.scale(),
+            Self::Alb(_)
+            | Self::Nlb(_)
+            | Self::Route53(_)
+            | Self::Lambda(_)
+            | Self::ApiGateway(_) => self.traits().scale,
+        }
     }
 
     /// The metrics by which its sides are told apart; `None` where nobody counts each side's requests.
@@ -149,6 +174,7 @@ impl RouteKind {
             Self::Route53(records) => Some(records.name.clone()),
             Self::Lambda(alias) => Some(alias.to_string()),
             Self::ApiGateway(stage) => Some(stage.to_string()),
+            Self::EventSource(source) => Some(source.to_string()),
         }
     }
 
@@ -156,7 +182,11 @@ impl RouteKind {
     pub const fn invoked(&self) -> Option<&Alias> {
         match self {
             Self::Lambda(alias) => Some(alias),
-            Self::Alb(_) | Self::Nlb(_) | Self::Route53(_) | Self::ApiGateway(_) => None,
+            Self::Alb(_)
+            | Self::Nlb(_)
+            | Self::Route53(_)
+            | Self::ApiGateway(_)
+            | Self::EventSource(_) => None,
         }
     }
 }
@@ -180,12 +210,16 @@ impl Route {
             (RouteKind::ApiGateway(one), RouteKind::ApiGateway(other)) => {
                 here && (&one.api, &one.name) == (&other.api, &other.name)
             }
+            (RouteKind::EventSource(one), RouteKind::EventSource(other)) => {
+                here && one.mappings().iter().any(|uuid| other.mappings().contains(uuid))
+            }
             (
                 RouteKind::Alb(_)
                 | RouteKind::Nlb(_)
                 | RouteKind::Route53(_)
                 | RouteKind::Lambda(_)
-                | RouteKind::ApiGateway(_),
+                | RouteKind::ApiGateway(_)
+                | RouteKind::EventSource(_),
                 _,
             ) => false,
         }

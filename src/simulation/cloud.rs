@@ -57,6 +57,7 @@ impl World {
                 aliases: world.clone(),
                 releases: world.clone(),
                 stages: world.clone(),
+                mappings: world.clone(),
                 groups: world.clone(),
                 refreshes: refresh.clone(),
                 deployments: deploy.clone(),

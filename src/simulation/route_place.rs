@@ -7,7 +7,8 @@ use super::{home::Home, standing::Standing};
 use crate::{
     cloud::Operation,
     plan::{
-        Alias, Deployed, Family, ListenerRule, RecordSet, RouteKind, Sides, Stage, units::Scale,
+        Alias, Deployed, EventSource, Family, ListenerRule, RecordSet, RouteKind, Sides, Stage,
+        units::Scale,
     },
     rollout::RouteService,
 };
@@ -22,6 +23,7 @@ pub(super) enum Place {
     Records(RecordSet),
     Alias(Alias),
     Stage(Stage),
+    Mappings(EventSource),
 }
 
 /// What the simulation has to know of a place.
@@ -61,6 +63,12 @@ impl Place {
                 propagation: None,
                 runs_itself: true,
             },
+            Self::Mappings(at) => PlaceTraits {
+                service: RouteService::EventSource,
+                scale: at.scale(),
+                propagation: None,
+                runs_itself: true,
+            },
         }
     }
 
@@ -71,6 +79,7 @@ impl Place {
             Self::Records(at) => format!("the {} record {}", at.kind, at.name),
             Self::Alias(at) => format!("the alias {at}"),
             Self::Stage(at) => format!("the stage {at}"),
+            Self::Mappings(at) => at.to_string(),
         }
     }
 }
@@ -79,6 +88,8 @@ impl Place {
 pub(super) fn reading(resource: &str) -> Operation {
     if is_rule(resource) {
         Operation::DescribeRules
+    } else if resource.contains(":event-source-mapping:") {
+        Operation::GetEventSourceMapping
     } else if resource.contains(":function:") {
         Operation::GetAlias
     } else if resource.contains(":apigateway:") {
@@ -114,6 +125,7 @@ pub(super) fn places_of(home: &Home, kind: &RouteKind) -> Vec<(String, Place)> {
         RouteKind::Route53(at) => vec![(Home::records(at), Place::Records(at.clone()))],
         RouteKind::Lambda(at) => vec![(home.alias_arn(at), Place::Alias(at.clone()))],
         RouteKind::ApiGateway(at) => vec![(home.stage(at), Place::Stage(at.clone()))],
+        RouteKind::EventSource(at) => vec![(home.mappings(at), Place::Mappings(at.clone()))],
     }
 }
 
@@ -121,9 +133,11 @@ pub(super) fn places_of(home: &Home, kind: &RouteKind) -> Vec<(String, Place)> {
 pub(super) fn behind(kind: &RouteKind, sides: &Sides) -> Standing {
     match kind {
         RouteKind::ApiGateway(at) => deployed(at, sides),
-        RouteKind::Alb(_) | RouteKind::Nlb(_) | RouteKind::Route53(_) | RouteKind::Lambda(_) => {
-            Standing::of(sides)
-        }
+        RouteKind::Alb(_)
+        | RouteKind::Nlb(_)
+        | RouteKind::Route53(_)
+        | RouteKind::Lambda(_)
+        | RouteKind::EventSource(_) => Standing::of(sides),
     }
 }
 
@@ -162,6 +176,11 @@ pub(super) fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (Str
             let other = Stage { name: format!("other-{number}"), ..at.clone() };
             let (start, _) = beside.rsplit_once('/').unwrap_or((beside, ""));
             (format!("{start}/{}", other.name), Place::Stage(other))
+        }
+        RouteKind::EventSource(_) => {
+            let other = EventSource::HandOver { mapping: format!("other-{number}"), drain: None };
+            let (start, _) = beside.rsplit_once(':').unwrap_or((beside, ""));
+            (format!("{start}:other-{number}"), Place::Mappings(other))
         }
     }
 }

@@ -12,14 +12,15 @@ use crate::{
     cloud::{
         Alarm, AlarmNews, Alarms, AliasStanding, Aliases, Answer, Automation, Caller, Checkers,
         Cloud, Dns, Error, Forward, FunctionVersion, Functions, Group, Groups, Health, Http,
-        Identity, Installation, Installations, Invoked, Lead, LoadBalancers, Mark, Marks, Metrics,
-        News, Offers, Operation, OwnTest, Owned, Pace, Publishing, Query, QueueStanding, Queues,
-        Reads, Records, Releases, Replacing, ResizeGroups, Series, SetMarks, SetTestRoutes,
-        SetWeights, StageStanding, Stages, TargetGroup, Transition, Weights,
+        Identity, Installation, Installations, Invoked, Lead, LoadBalancers, Mappings,
+        MappingsStanding, Mark, Marks, Metrics, News, Offers, Operation, OwnTest, Owned, Pace,
+        Publishing, Query, QueueStanding, Queues, Reads, Records, Releases, Replacing,
+        ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages,
+        TargetGroup, Transition, Weights,
     },
     plan::{
-        Alias, CodeDigest, FleetKind, FunctionName, Header, How, ListenerRule, Member, Proxy,
-        Queue, RecordSet, Stage,
+        Alias, CodeDigest, EventSource, FleetKind, FunctionName, Header, How, ListenerRule, Member,
+        Proxy, Queue, RecordSet, Stage,
     },
     rollout::{Capacity, Made, Move, Split, TestRoute, Timestamp, Version},
 };
@@ -60,6 +61,7 @@ impl Faults {
             aliases: self.wrap(&reads.aliases),
             releases: self.wrap(&reads.releases),
             stages: self.wrap(&reads.stages),
+            mappings: self.wrap(&reads.mappings),
             groups: self.wrap(&reads.groups),
             refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
             deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
@@ -269,6 +271,19 @@ impl Stages for Faulty<dyn Stages> {
     async fn deployment(&self, place: &str, side: &Member) -> Result<(), Error> {
         let call = self.port.deployment(place, side);
         self.faults.apply(Operation::GetApiDeployment, place, call).await
+    }
+}
+
+#[async_trait]
+impl Mappings for Faulty<dyn Mappings> {
+    async fn find(&self, at: &EventSource) -> Result<MappingsStanding, Error> {
+        let call = self.port.find(at);
+        self.faults.apply(Operation::GetEventSourceMapping, &at.to_string(), call).await
+    }
+
+    async fn function(&self, place: &str, side: &Member) -> Result<FunctionVersion, Error> {
+        let call = self.port.function(place, side);
+        self.faults.apply(Operation::GetFunctionConfiguration, place, call).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::{process::Child, thread, time::Duration};
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::{
-    aliases, lambda::Verifier, load::Load, publishing, replacements, stages, world::World,
+    aliases, lambda::Verifier, load::Load, mappings, publishing, replacements, stages, world::World,
 };
 
 /// When a fault is thrown.
@@ -121,7 +121,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 27] = [
+pub(crate) const STORIES: [Story; 29] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -297,6 +297,19 @@ pub(crate) const STORIES: [Story; 27] = [
         ..ORDINARY
     },
     Story {
+        operations: &["lambda.ListEventSourceMappings", "lambda.UpdateEventSourceMapping"],
+        kind: Kind::Seeded("event-driven"),
+        plan: handed_over,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["lambda.GetEventSourceMapping"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("event-driven"),
+        plan: handed_over,
+        ..ORDINARY
+    },
+    Story {
         operations: &["lambda.Invoke"],
         thrown: Thrown::UnderWay,
         kind: Kind::WithFunction,
@@ -450,6 +463,10 @@ fn by_alias(world: &World) -> String {
 
 fn published(world: &World) -> String {
     publishing::plan(world, "2s")
+}
+
+fn handed_over(world: &World) -> String {
+    mappings::handed(world, "3s", "")
 }
 
 fn by_stage(world: &World) -> String {

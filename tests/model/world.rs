@@ -6,12 +6,12 @@ use tidegate::{
     plan::{
         CodeDigest, FleetName, Header, Member, Plan, Route, RouteKind, RouteName, Side, Sides,
         Verb,
-        units::{Percent, Weight},
+        units::{Percent, Scale, Weight},
     },
     rollout::{
         Bindings, Call, Capacity, Check, Flow, Found, Made, Making, Move, Nature, Operation,
-        Outcome, Phase, Picture, Readiness, Release, RouteBound, RouteService, Shared, Software,
-        Split, Target, TestRoute, Version,
+        Outcome, Phase, Picture, Readiness, Release, RouteBound, RouteService, Set, Shared,
+        Software, Split, Target, TestRoute, Version,
     },
     testkit::{groups_bound, rule_bound},
 };
@@ -47,12 +47,18 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         RouteKind::Route53(_) => (RouteService::Route53, Nature::records(TTL.as_secs())),
         RouteKind::Lambda(_) => (RouteService::Lambda, Nature::ALIAS),
         RouteKind::ApiGateway(_) => (RouteService::ApiGateway, Nature::STAGE),
+        RouteKind::EventSource(ref source) => {
+            (RouteService::EventSource, Nature::mappings(source.scale()))
+        }
     };
     let others = |name: &RouteName, route: &Route| match &route.kind {
         RouteKind::Alb(rules) | RouteKind::Nlb(rules) => {
             (1..rules.len()).map(|i| format!("{name}-{i}")).collect()
         }
-        RouteKind::Route53(_) | RouteKind::Lambda(_) | RouteKind::ApiGateway(_) => Vec::new(),
+        RouteKind::Route53(_)
+        | RouteKind::Lambda(_)
+        | RouteKind::ApiGateway(_)
+        | RouteKind::EventSource(_) => Vec::new(),
     };
     let route = |(name, route): (&RouteName, &Route)| {
         let (stable, candidate) = sides(name.as_str());
@@ -172,10 +178,13 @@ impl World {
         if yes { Outcome::Pass } else { Outcome::Wait }
     }
 
-    /// What a call looks like that reached some of a route's rules, in their order, and not all of them.
+    /// What a call looks like that reached some of a route's rules, in their order, or one of its sides, and not all.
     pub(crate) fn cut_short(&self, plan: &Plan, call: &Call) -> Vec<Picture> {
         let Target::Route(route) = &call.target else { return Vec::new() };
         let bindings = bindings(plan);
+        if bindings.routes[route].nature.set == Set::SideBySide {
+            return self.between_sides(&bindings.routes[route], call).into_iter().collect();
+        }
         let places: Vec<&String> = bindings.routes[route].places().collect();
         let after = |reached: usize| {
             let live = &self.0[&call.target];
@@ -186,6 +195,21 @@ impl World {
             Picture::of_rules(places.iter().enumerate().map(part).collect())
         };
         (1..places.len()).map(after).collect()
+    }
+
+    /// Nobody reads while a mapping is handed over; of two the candidate's is changed first.
+    fn between_sides(&self, bound: &RouteBound, call: &Call) -> Option<Picture> {
+        let (Picture::Split(live), Picture::Split(after)) = (&self.0[&call.target], &call.after)
+        else {
+            return None;
+        };
+        let first = bound.candidate.as_ref().unwrap();
+        let mut between = live.clone().and(first, after.weight(first));
+        if bound.nature.scale == Scale::Whole {
+            between = Split::default();
+        }
+        between.0.retain(|_, weight| *weight != Weight::ZERO);
+        (between != *live && between != *after).then_some(Picture::Split(between))
     }
 
     /// What a stranger would set a target to: nothing this run ever would. Of several rules only the last is touched.
@@ -219,7 +243,8 @@ impl World {
 
     /// Whether a picture has something of a stranger's in it.
     pub(crate) fn is_strange(picture: &Picture) -> bool {
-        let is_strange = |split: &Split| split.0.values().all(|weight| weight.get() == 7);
+        let is_strange =
+            |split: &Split| !split.0.is_empty() && split.0.values().all(|weight| weight.get() == 7);
         match picture {
             Picture::Split(split) => is_strange(split),
             Picture::Uneven(parts) => parts.values().any(is_strange),
@@ -258,8 +283,8 @@ impl World {
             (&call.before, &call.after, live)
         else {
             let parts = [&call.before, &call.after];
-            return (parts.contains(&live) || live.is_mixture_of(&parts))
-                .then(|| call.after.clone());
+            let is_between = live.is_mixture_of(&parts) || live.has_sides_of(&parts);
+            return (parts.contains(&live) || is_between).then(|| call.after.clone());
         };
         let mut next = live.clone();
         match Move::between(before, after) {

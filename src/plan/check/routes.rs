@@ -6,7 +6,7 @@ use super::{
     aliases,
     forward_action::{ForwardAction, Naming, refuse_strays, several},
     lost::declared,
-    stages,
+    mappings, stages,
     targets::{SideNames, same_targets},
 };
 use crate::plan::{
@@ -44,6 +44,7 @@ fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {
         RouteChoice::Route53(form) => route53(form, problems),
         RouteChoice::Lambda(form) => aliases::lambda(form, problems),
         RouteChoice::ApiGateway(form) => stages::api_gateway(form, problems),
+        RouteChoice::EventSource(form) => mappings::event_source(form, problems),
     }
 }
 

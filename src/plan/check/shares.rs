@@ -1,5 +1,6 @@
 //! Shares of traffic that a route cannot give. DNS weights end at 255: those that would vanish are errors, and those that
-//! become a little other are told. An alias is split in whole hundredths.
+//! become a little other are told. An alias is split in whole hundredths, a mapping not at all, and the concurrency of two
+//! in whole batches, of which either side needs two.
 
 use std::collections::BTreeMap;
 
@@ -31,9 +32,59 @@ pub(super) fn check(
                         .help("write whole percents, such as 1% or 10%"),
                 );
             }
-            Some(Scale::LoadBalancer | Scale::Hundredths) | None => {}
+            Some(Scale::Whole) if ![Percent::ZERO, Percent::HUNDRED].contains(candidate) => {
+                let message =
+                    format!("`{route}` is handed over as a whole, and not {candidate} of it");
+                problems.push(
+                    Problem::error("plan::too-fine", message)
+                        .at(step.span, "one event source mapping leads to one function")
+                        .help(
+                            "write 0% or 100%; to split batches, let the mapping lead to an alias and move that by a \
+                             `lambda` route, or write two mappings of one queue and their `concurrency`",
+                        ),
+                );
+            }
+            Some(Scale::Concurrency(most)) => {
+                problems.extend(concurrent(route, step, *candidate, most));
+            }
+            Some(Scale::LoadBalancer | Scale::Hundredths | Scale::Whole) | None => {}
         }
     }
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html>
+fn concurrent(route: &RouteName, step: &Draft, share: Percent, most: Weight) -> Option<Problem> {
+    let (stable, candidate) = Weight::split(share, Scale::Concurrency(most));
+    let is_too_few = |side: Weight, share: u16| {
+        (side > Weight::ZERO && side < Scale::FEWEST) || (side == Weight::ZERO && share > 0)
+    };
+    let points = share.basis_points();
+    if is_too_few(candidate, points) || is_too_few(stable, 10_000 - points) {
+        let (below, above) = Scale::around(most, share);
+        let message = format!("`{route}` cannot be split so finely: {share} of {most} batches");
+        return Some(
+            Problem::error("plan::too-fine", message)
+                .at(step.span, format!("a mapping has {} batches at once, or none", Scale::FEWEST))
+                .help(format!(
+                    "write {below} or {above}, which are the nearest, or more `concurrency`"
+                )),
+        );
+    }
+    let becomes = u32::from(candidate.get()) * 10_000;
+    if becomes == u32::from(points) * u32::from(most.get()) {
+        return None;
+    }
+    let becomes = u16::try_from(becomes.checked_div(u32::from(most.get()))?).ok();
+    let nearest = becomes.and_then(Percent::from_basis_points)?;
+    // The shares that help names are cut off at hundredths of a percent, and are exact enough.
+    (nearest != share).then(|| {
+        let message = format!(
+            "{share} of `{route}` becomes {candidate} of {most} batches, which is {nearest}"
+        );
+        Problem::warning("lint::nearest-share", message)
+            .at(step.span, "not exactly")
+            .help("batches are whole; this is the nearest they come")
+    })
 }
 
 fn problem(route: &RouteName, step: &Draft, share: Percent) -> Option<Problem> {

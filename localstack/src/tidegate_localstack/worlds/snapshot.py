@@ -147,6 +147,7 @@ class Snapshot:
             yield group, [tag["Key"] for tag in found["Tags"]]
         for stage, arn in snapshot_events.stage_arns(self._aws, self._ours):
             yield stage, list(self._aws.apigateway.get_tags(resourceArn=arn)["tags"])
+        yield from snapshot_events.mapping_tags(self._aws, self._ours)
 
     def _listeners_and_rules(self) -> Iterator[str]:
         for balancer in self._pages("elbv2", "describe_load_balancers", "LoadBalancers"):
