@@ -10,6 +10,7 @@ mod buses;
 mod fleets;
 mod leads;
 mod live;
+mod mappings;
 mod objection;
 mod permissions;
 mod preflight;

@@ -10,6 +10,7 @@ use super::{
     aliases::{find_alias, other_code},
     attach::{check_attachable, uses},
     buses::find_target,
+    mappings::find_mappings,
     objection::{Notes, Objection, Settled},
     sides::settle_sides,
     stages::find_stage,
@@ -48,6 +49,7 @@ pub(super) async fn settle_routes(
             RouteKind::Lambda(at) => find_alias(name, at, route, reads, notes).await,
             RouteKind::ApiGateway(at) => find_stage(name, at, route, reads, notes).await,
             RouteKind::EventBus(at) => find_target(name, at, route, reads, notes).await,
+            RouteKind::EventSource(at) => find_mappings(name, at, route, reads, notes).await,
         };
         let Some(standing) = found else { continue };
         let sides = settle_sides(name, route, (&standing.split, standing.service), notes);

@@ -20,7 +20,7 @@ use crate::{
         Aliases, Buses, DISABLED, Error, Lead, Operation, SetWeights, Taker, TargetStanding,
         UNPUBLISHED, Weights, all_to,
     },
-    plan::{BusTarget, Member, Queue, units::Weight},
+    plan::{BusTarget, Member, Queue, units::Scale},
     rollout::{BusPlace, Split},
 };
 
@@ -252,7 +252,7 @@ impl Buses for EventBridge {
             let to_it = targets.iter().filter(|target| target.arn == side.as_str());
             leads.extend(to_it.map(|target| Lead {
                 place: BusPlace::written(arn, &target.id),
-                weight: Weight::ONE,
+                weight: Scale::Whole.largest(),
                 words: format!("target {} of rule {bus}/{name}", target.id),
             }));
         }

@@ -21,6 +21,7 @@ use super::{
     identity::SecurityTokens,
     lambda::Lambda,
     launch_templates::LaunchTemplates,
+    mappings::EventSources,
     marks::Tags,
     names::Directory,
     news::{SimpleQueues, patient},
@@ -50,6 +51,7 @@ pub async fn connect(
         functions: services.lambda.clone(),
         gateways: services.api_gateway.clone(),
         buses: services.events.clone(),
+        mappings: services.sources.clone(),
     };
     let test_routes = services.load_balancing.clone();
     let sizes = services.auto_scaling.clone();
@@ -196,6 +198,7 @@ pub(super) struct Services {
     pub(super) lambda: Arc<Lambda>,
     pub(super) api_gateway: Arc<ApiGateway>,
     pub(super) events: Arc<EventBridge>,
+    pub(super) sources: Arc<EventSources>,
     region: Option<String>,
     role: Option<String>,
 }
@@ -239,8 +242,10 @@ impl Services {
         let identity = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(config).interceptor(tally).build(),
         );
-        let (lambda, queues) = (Arc::new(Lambda::new(lambda)), Arc::new(SimpleQueues::new(queues)));
+        let queues = Arc::new(SimpleQueues::new(queues));
+        let lambda = Arc::new(Lambda::new(lambda));
         Self {
+            sources: Arc::new(EventSources { lambda: lambda.clone(), queues: queues.clone() }),
             load_balancing: Arc::new(ElasticLoadBalancing::new(load_balancing)),
             route53: Arc::new(Route53::new(route53)),
             auto_scaling: Arc::new(AutoScaling::new(auto_scaling, templates)),
@@ -298,6 +303,7 @@ impl Services {
                 functions: self.lambda.clone(),
                 gateways: self.api_gateway.clone(),
                 buses: self.events.clone(),
+                mappings: self.sources.clone(),
             },
             load_balancers: self.load_balancing,
             dns: self.route53,
@@ -306,6 +312,7 @@ impl Services {
             stages: self.api_gateway,
             buses: self.events.clone(),
             replays: self.events,
+            mappings: self.sources,
             groups: self.auto_scaling.clone(),
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,

@@ -71,9 +71,12 @@ impl Tags {
                 let tags = described.flat_map(TagDescription::tags);
                 tags.filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::Route { service: RouteService::Lambda, resource: arn } => {
+            Owned::Route {
+                service: RouteService::Lambda | RouteService::EventSource,
+                resource: arn,
+            } => {
                 self.lambda.pace.turn().await;
-                let call = self.lambda.client.list_tags().resource(function_of(arn));
+                let call = self.lambda.client.list_tags().resource(tagged(on, arn));
                 let answer = call.send().await;
                 let answer = answer.map_err(classed(Operation::ListFunctionTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
@@ -149,9 +152,12 @@ impl SetMarks for Tags {
                 let sent = call.send().await;
                 sent.map(|_| ()).map_err(classed(Operation::AddTags, &what))
             }
-            Owned::Route { service: RouteService::Lambda, resource: arn } => {
+            Owned::Route {
+                service: RouteService::Lambda | RouteService::EventSource,
+                resource: arn,
+            } => {
                 self.lambda.pace.turn().await;
-                let call = self.lambda.client.tag_resource().resource(function_of(arn));
+                let call = self.lambda.client.tag_resource().resource(tagged(on, arn));
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagFunction, &what))
             }
@@ -207,9 +213,12 @@ impl SetMarks for Tags {
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::RemoveTags, &what))
             }
-            Owned::Route { service: RouteService::Lambda, resource: arn } => {
+            Owned::Route {
+                service: RouteService::Lambda | RouteService::EventSource,
+                resource: arn,
+            } => {
                 self.lambda.pace.turn().await;
-                let call = self.lambda.client.untag_resource().resource(function_of(arn));
+                let call = self.lambda.client.untag_resource().resource(tagged(on, arn));
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagFunction, &what))
             }
@@ -256,8 +265,10 @@ fn rule_of(target: &str) -> &str {
 }
 
 /// Aliases have no tags.
-fn function_of(alias: &str) -> &str {
-    alias.rsplit_once(':').map_or(alias, |(function, _)| function)
+fn tagged<'a>(on: &Owned, arn: &'a str) -> &'a str {
+    let is_alias = matches!(on, Owned::Route { service: RouteService::Lambda, .. });
+    let of_alias = arn.rsplit_once(':').filter(|_| is_alias);
+    of_alias.map_or(arn, |(function, _)| function)
 }
 
 fn group_tag(group: &Member, key: String) -> aws_sdk_autoscaling::types::builders::TagBuilder {

@@ -20,6 +20,7 @@ mod conditions;
 mod connection;
 mod error;
 mod forward;
+mod handing_over;
 mod heard;
 mod identity;
 mod instance_refresh;
@@ -35,6 +36,9 @@ mod leads;
 #[cfg(test)]
 mod leads_on_the_wire;
 mod load_balancers;
+mod mappings;
+#[cfg(test)]
+mod mappings_on_the_wire;
 mod marks;
 mod metrics;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::{Error, FunctionVersion, Lead};
 use crate::{
-    plan::{BusTarget, Member, units::Weight},
+    plan::{BusTarget, Member, units::Scale},
     rollout::Split,
 };
 
@@ -31,7 +31,7 @@ pub struct TargetStanding {
 
 /// The split of a target that names this ARN.
 pub fn all_to(arn: &str) -> Split {
-    Split([(Member::new(arn), Weight::ONE)].into())
+    Split([(Member::new(arn), Scale::Whole.largest())].into())
 }
 
 /// What is known of whatever takes events.

@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    AlarmNews, Aliases, Buses, ByService, Error, Installations, Lead, Marks, Metrics, Names,
-    OwnTest, Places, Publishing, Queues, Releases, Replacing, Replaying, Replays, SetMarks,
+    AlarmNews, Aliases, Buses, ByService, Error, Installations, Lead, Mappings, Marks, Metrics,
+    Names, OwnTest, Places, Publishing, Queues, Releases, Replacing, Replaying, Replays, SetMarks,
     SetWeights, Spot, Stages, Weights,
 };
 use crate::{
@@ -421,6 +421,7 @@ pub struct Reads {
     pub stages: Arc<dyn Stages>,
     pub buses: Arc<dyn Buses>,
     pub replays: Arc<dyn Replays>,
+    pub mappings: Arc<dyn Mappings>,
     pub groups: Arc<dyn Groups>,
     /// Auto Scaling groups whose instances are replaced.
     pub refreshes: Arc<dyn Installations>,

@@ -80,6 +80,21 @@ const EVENT_BUS: RouteOperations = RouteOperations {
     marking: &[Operation::ListRuleTags, Operation::TagRule, Operation::UntagRule],
 };
 
+const EVENT_SOURCE: RouteOperations = RouteOperations {
+    looking: &[
+        Operation::GetEventSourceMapping,
+        Operation::ListEventSourceMappings,
+        Operation::GetFunctionConfiguration,
+    ],
+    // Of a queue it is asked whether its last batch is done.
+    moving: &[
+        Operation::UpdateEventSourceMapping,
+        Operation::GetQueueAttributes,
+        Operation::GetQueueUrl,
+    ],
+    marking: &[Operation::ListFunctionTags, Operation::TagFunction, Operation::UntagFunction],
+};
+
 /// The row of a kind.
 pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
     match kind {
@@ -89,6 +104,7 @@ pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
         RouteKind::Lambda(_) => &LAMBDA,
         RouteKind::ApiGateway(_) => &API_GATEWAY,
         RouteKind::EventBus(_) => &EVENT_BUS,
+        RouteKind::EventSource(_) => &EVENT_SOURCE,
     }
 }
 
@@ -204,6 +220,19 @@ const TARGETS: ServiceTraits = ServiceTraits {
     others: Others::Targets,
 };
 
+const MAPPINGS: ServiceTraits = ServiceTraits {
+    reading: Operation::GetEventSourceMapping,
+    setting: Operation::UpdateEventSourceMapping,
+    marks: Marking {
+        reading: Operation::ListFunctionTags,
+        putting: Operation::TagFunction,
+        removing: Operation::UntagFunction,
+    },
+    noun: "",
+    tags: Tags::Own,
+    others: Others::None,
+};
+
 impl RouteService {
     /// The row of a service.
     pub const fn traits(self) -> &'static ServiceTraits {
@@ -213,6 +242,7 @@ impl RouteService {
             Self::Lambda => &ALIASES,
             Self::ApiGateway => &STAGES,
             Self::EventBridge => &TARGETS,
+            Self::EventSource => &MAPPINGS,
         }
     }
 }
@@ -224,6 +254,7 @@ pub struct ByService<Port: ?Sized> {
     pub functions: Arc<Port>,
     pub gateways: Arc<Port>,
     pub buses: Arc<Port>,
+    pub mappings: Arc<Port>,
 }
 
 impl<Port: ?Sized> ByService<Port> {
@@ -235,6 +266,7 @@ impl<Port: ?Sized> ByService<Port> {
             functions: port(RouteService::Lambda),
             gateways: port(RouteService::ApiGateway),
             buses: port(RouteService::EventBridge),
+            mappings: port(RouteService::EventSource),
         }
     }
 
@@ -246,6 +278,7 @@ impl<Port: ?Sized> ByService<Port> {
             RouteService::Lambda => &self.functions,
             RouteService::ApiGateway => &self.gateways,
             RouteService::EventBridge => &self.buses,
+            RouteService::EventSource => &self.mappings,
         }
     }
 

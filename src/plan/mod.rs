@@ -8,6 +8,7 @@ mod defaults;
 mod delegated;
 mod deployed;
 mod digest;
+mod event_source_form;
 mod events;
 mod events_form;
 mod excerpt;

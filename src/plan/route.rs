@@ -1,9 +1,12 @@
 //! What routes of a checked plan are made of: the two sides, and the places where traffic is split. Everything here is
 //! resolved and in range.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::names::Member;
+use super::{
+    names::Member,
+    units::{Scale, Weight},
+};
 
 /// How a plan names the two sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +51,43 @@ impl Sides {
             Self::Single(only) | Self::Serving { candidate: only } => vec![only],
             Self::Made { stable } => stable.iter().collect(),
         }
+    }
+}
+
+/// How two functions read one queue or stream.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventSource {
+    /// One mapping, by its UUID, which leads to one of them at a time.
+    HandOver {
+        mapping: String,
+        /// How long a batch may last; `None` for as long as the function may run.
+        drain: Option<Duration>,
+    },
+    /// Two mappings of one queue, by their UUIDs, which share so many batches at once.
+    SideBySide { stable: String, candidate: String, concurrency: Weight },
+}
+
+impl EventSource {
+    /// The UUIDs of its mappings.
+    pub fn mappings(&self) -> Vec<&str> {
+        match self {
+            Self::HandOver { mapping, .. } => vec![mapping],
+            Self::SideBySide { stable, candidate, .. } => vec![stable, candidate],
+        }
+    }
+
+    pub const fn scale(&self) -> Scale {
+        match self {
+            Self::HandOver { .. } => Scale::Whole,
+            Self::SideBySide { concurrency, .. } => Scale::Concurrency(*concurrency),
+        }
+    }
+}
+
+impl fmt::Display for EventSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (s, all) = (if self.mappings().len() == 1 { "" } else { "s" }, self.mappings());
+        write!(f, "event source mapping{s} {}", all.join(" and "))
     }
 }
 

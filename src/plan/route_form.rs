@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{
+    event_source_form::EventSourceForm,
     form::{List, Slot, unplaced},
     names::Member,
     place::Place,
@@ -32,6 +33,8 @@ record! {
         "api-gateway" api_gateway: Choice as ApiGateway StageForm,
         /// A target of a rule of an Amazon EventBridge bus.
         "event-bus" event_bus: Choice as EventBus EventBusForm,
+        /// What a queue or a stream has, read by one function or another through event source mappings of Lambda.
+        "event-source" event_source: Choice as EventSource EventSourceForm,
         /// Where it is, if not where the rest of the plan is.
         "aws" aws: Optional AwsForm,
     }
@@ -221,6 +224,7 @@ impl RouteForm {
             lambda: Slot::Absent,
             api_gateway: Slot::Absent,
             event_bus: Slot::Absent,
+            event_source: Slot::Absent,
             aws: AwsForm::of(&route.place, around),
         };
         match &route.kind {
@@ -235,6 +239,9 @@ impl RouteForm {
             }
             RouteKind::EventBus(target) => {
                 form.event_bus = Slot::of(EventBusForm::of(target, route));
+            }
+            RouteKind::EventSource(source) => {
+                form.event_source = Slot::of(EventSourceForm::of(source, route));
             }
         }
         form

@@ -7,7 +7,7 @@ use super::{
     names::Member,
     place::Place,
     published::{OF_TARGET_GROUPS, OF_VERSIONS, Published},
-    route::{Alias, BusTarget, ListenerRule, RecordSet, Sides, Stage},
+    route::{Alias, BusTarget, EventSource, ListenerRule, RecordSet, Sides, Stage},
     units::Scale,
 };
 
@@ -40,6 +40,8 @@ pub enum RouteKind {
     ApiGateway(Stage),
     /// A target of a rule of an event bus, which is one of two.
     EventBus(BusTarget),
+    /// What a queue or a stream has, between two functions that read it by event source mappings.
+    EventSource(EventSource),
 }
 
 /// What has to be known of a kind of route without knowing the kind.
@@ -137,6 +139,20 @@ const EVENT_BUS: RouteTraits = RouteTraits {
     },
 };
 
+/// Lambda counts what a function is invoked for, by whichever mapping or caller.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
+const EVENT_SOURCE: RouteTraits = RouteTraits {
+    scale: Scale::Whole,
+    published: None,
+    split_by: "event source mappings, whose batches are counted among all that a function is invoked for",
+    untestable: "is a queue or a stream",
+    behind: Behind::Itself {
+        lacks: "reads no queue or stream",
+        is: "a queue or a stream",
+        help: "remove `behind`; Lambda runs the functions that read by itself",
+    },
+};
+
 impl RouteKind {
     /// The row of its kind.
     pub const fn traits(&self) -> &'static RouteTraits {
@@ -147,11 +163,20 @@ impl RouteKind {
             Self::Lambda(_) => &LAMBDA,
             Self::ApiGateway(_) => &API_GATEWAY,
             Self::EventBus(_) => &EVENT_BUS,
+            Self::EventSource(_) => &EVENT_SOURCE,
         }
     }
 
+    /// How finely it can split; of two mappings the plan says.
     pub const fn scale(&self) -> Scale {
-        self.traits().scale
+        match self {
+            Self::EventSource(source) => source.scale(),
+            Self::Alb(_)
+            | Self::Nlb(_)
+            | Self::Route53(_)
+            | Self::Lambda(_)
+            | Self::ApiGateway(_) => self.traits().scale,
+        }
     }
 
     /// The metrics by which its sides are told apart; `None` where nobody counts each side's requests.
@@ -167,6 +192,7 @@ impl RouteKind {
             Self::Lambda(alias) => Some(alias.to_string()),
             Self::ApiGateway(stage) => Some(stage.to_string()),
             Self::EventBus(target) => Some(target.to_string()),
+            Self::EventSource(source) => Some(source.to_string()),
         }
     }
 }
@@ -182,7 +208,8 @@ impl Route {
             RouteKind::Alb(_)
             | RouteKind::Nlb(_)
             | RouteKind::Route53(_)
-            | RouteKind::ApiGateway(_) => false,
+            | RouteKind::ApiGateway(_)
+            | RouteKind::EventSource(_) => false,
         }
     }
 
@@ -205,13 +232,17 @@ impl Route {
                 here && (&one.api, &one.name) == (&other.api, &other.name)
             }
             (RouteKind::EventBus(one), RouteKind::EventBus(other)) => here && one == other,
+            (RouteKind::EventSource(one), RouteKind::EventSource(other)) => {
+                here && one.mappings().iter().any(|uuid| other.mappings().contains(uuid))
+            }
             (
                 RouteKind::Alb(_)
                 | RouteKind::Nlb(_)
                 | RouteKind::Route53(_)
                 | RouteKind::Lambda(_)
                 | RouteKind::ApiGateway(_)
-                | RouteKind::EventBus(_),
+                | RouteKind::EventBus(_)
+                | RouteKind::EventSource(_),
                 _,
             ) => false,
         }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{
-    AttentionView, AwsCommand, DriftView,
+    AttentionView, AwsCommand, DriftView, mapping_commands,
     paste::{actions, alias, commands, listener, placed, replay},
     words,
 };
@@ -113,8 +113,8 @@ fn again(
                 RouteService::Route53 | RouteService::EventBridge => {
                     return commands(bindings, region, target, picture);
                 }
-                // What else a stage had is nowhere to be read.
-                RouteService::ApiGateway => None,
+                // What else a stage or a mapping had is nowhere to be read.
+                RouteService::ApiGateway | RouteService::EventSource => None,
             };
             placed((bindings, target), region, all.unwrap_or_default())
         }
@@ -146,7 +146,7 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
                 .into_iter()
                 .flat_map(|bound| bound.places().map(|place| (bound.service, place)));
             let mut all: Vec<AwsCommand> =
-                places.filter_map(|(service, place)| at(service, place)).collect();
+                places.flat_map(|(service, place)| at(service, place)).collect();
             all.dedup();
             all
         }
@@ -178,37 +178,42 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
     }
 }
 
-fn at(service: RouteService, place: &str) -> Option<AwsCommand> {
-    match service {
-        RouteService::Route53 => {
-            let mut parts = place.strip_prefix("hostedzone/")?.split('/');
-            let (zone, name, kind) = (parts.next()?, parts.next()?, parts.next()?);
-            let list = AwsCommand::new("route53 list-resource-record-sets");
-            let list = list.with("hosted-zone-id", zone).with("start-record-name", name);
-            Some(list.with("start-record-type", kind).with("max-items", 10))
-        }
-        RouteService::Lambda => {
-            let (function, _) = place.rsplit_once(':')?;
-            Some(AwsCommand::new("lambda list-aliases").with("function-name", function))
-        }
-        RouteService::EventBridge => {
-            let BusPlace { bus, rule, .. } = BusPlace::of(place)?;
-            let list = AwsCommand::new("events list-targets-by-rule");
-            Some(list.with("event-bus-name", bus).with("rule", rule))
-        }
-        RouteService::ApiGateway => {
-            let stage = StagePlace::of(place)?;
-            Some(AwsCommand::new("apigateway get-stages").with("rest-api-id", stage.api))
-        }
-        RouteService::ElasticLoadBalancing if place.contains(":listener-rule/") => {
-            Some(rules_of(&listener(place)))
-        }
-        RouteService::ElasticLoadBalancing => {
-            let (balancer, _) = place.rsplit_once('/')?;
-            let balancer = balancer.replacen(":listener/", ":loadbalancer/", 1);
-            Some(AwsCommand::new("elbv2 describe-listeners").with("load-balancer-arn", balancer))
-        }
+fn at(service: RouteService, place: &str) -> Vec<AwsCommand> {
+    let one = match service {
+        RouteService::EventSource => return mapping_commands::look(place),
+        RouteService::ElasticLoadBalancing => balancer(place),
+        RouteService::Route53 => records(place),
+        RouteService::Lambda => place.rsplit_once(':').map(|(function, _)| {
+            AwsCommand::new("lambda list-aliases").with("function-name", function)
+        }),
+        RouteService::EventBridge => target(place),
+        RouteService::ApiGateway => StagePlace::of(place)
+            .map(|stage| AwsCommand::new("apigateway get-stages").with("rest-api-id", stage.api)),
+    };
+    one.into_iter().collect()
+}
+
+fn target(place: &str) -> Option<AwsCommand> {
+    let BusPlace { bus, rule, .. } = BusPlace::of(place)?;
+    let list = AwsCommand::new("events list-targets-by-rule");
+    Some(list.with("event-bus-name", bus).with("rule", rule))
+}
+
+fn records(place: &str) -> Option<AwsCommand> {
+    let mut parts = place.strip_prefix("hostedzone/")?.split('/');
+    let (zone, name, kind) = (parts.next()?, parts.next()?, parts.next()?);
+    let list = AwsCommand::new("route53 list-resource-record-sets");
+    let list = list.with("hosted-zone-id", zone).with("start-record-name", name);
+    Some(list.with("start-record-type", kind).with("max-items", 10))
+}
+
+fn balancer(place: &str) -> Option<AwsCommand> {
+    if place.contains(":listener-rule/") {
+        return Some(rules_of(&listener(place)));
     }
+    let (balancer, _) = place.rsplit_once('/')?;
+    let balancer = balancer.replacen(":listener/", ":loadbalancer/", 1);
+    Some(AwsCommand::new("elbv2 describe-listeners").with("load-balancer-arn", balancer))
 }
 
 fn rules_of(listener: &str) -> AwsCommand {
@@ -323,12 +328,12 @@ mod tests {
         let mut told = vec![typed(&look(&bindings, &target))];
         told.push(in_words(&bindings, &target, &capacity(3), Left::Gone));
         let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
-        told.push(typed(&[at(bound.service, &bound.resource).unwrap()]));
+        told.push(typed(&at(bound.service, &bound.resource)));
         bound.resource = listener(&bound.resource);
         assert_eq!(again(&bindings, None, &web(), &split(999, 0)), []);
         told.push(typed(&look(&bindings, &web())));
         told.push(in_words(&bindings, &web(), &split(999, 0), Left::Gone));
-        told.push(typed(&[at(RouteService::Route53, "hostedzone/Z1/www.example.com/A").unwrap()]));
+        told.push(typed(&at(RouteService::Route53, "hostedzone/Z1/www.example.com/A")));
         bindings.fleets.get_mut(&FleetName::new("app")).unwrap().stable = Member::new("shop/blue");
         let software = Target::Software(FleetName::new("app"));
         told.push(typed(&look(&bindings, &software)));

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{AwsCommand, words};
+use super::{AwsCommand, mapping_commands::mappings, words};
 use crate::{
     journal::Envelope,
     plan::{Deployed, Member, Revision, RouteName, Side, StageCache},
@@ -28,6 +28,9 @@ pub(super) fn commands(
     let all = match (target, picture) {
         (Target::Route(route), Picture::Split(split)) if is_stage(bindings, route) => {
             bindings.routes.get(route).and_then(|bound| stage(bound, split))
+        }
+        (Target::Route(route), Picture::Split(split)) if is_read(bindings, route) => {
+            bindings.routes.get(route).and_then(|bound| mappings(&bound.resource, split))
         }
         (Target::Route(route), Picture::Split(_) | Picture::Uneven(_)) => {
             bindings.routes.get(route).and_then(|bound| weights(bindings, bound, picture))
@@ -108,8 +111,8 @@ fn weights(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option
         match bound.service {
             RouteService::Lambda => alias("lambda update-alias", place, split),
             RouteService::EventBridge => target(place, written?, split),
-            // It takes several commands, and has one place.
-            RouteService::ApiGateway => None,
+            // They take several commands, and have one place.
+            RouteService::ApiGateway | RouteService::EventSource => None,
             RouteService::Route53 => {
                 let zone = place.split('/').nth(1)?;
                 let batch = json!({ "Changes": upserts(written?, split)? });
@@ -129,6 +132,11 @@ fn weights(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option
         }
     };
     bound.places().map(command).collect()
+}
+
+fn is_read(bindings: &Bindings, route: &RouteName) -> bool {
+    let bound = bindings.routes.get(route);
+    bound.is_some_and(|bound| bound.service == RouteService::EventSource)
 }
 
 fn is_stage(bindings: &Bindings, route: &RouteName) -> bool {
@@ -522,7 +530,7 @@ mod tests {
             json!({ "Id": "handler", "Arn": new, "RetryPolicy": { "MaximumRetryAttempts": 3 } });
         let written = Written { json: json.to_string(), rule: None, arns: BTreeMap::new() };
         bindings.written.insert(bound.resource.clone(), written);
-        let split = Split([(Member::new(old), crate::plan::units::Weight::ONE)].into());
+        let split = Split([(Member::new(old), crate::plan::units::Scale::Whole.largest())].into());
         insta::assert_snapshot!(told(&bindings, &web(), &Picture::Split(split)), @r#"
         aws events put-targets \
           --event-bus-name shop \

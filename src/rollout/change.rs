@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Capacity, Change, Doubt, Event, Picture, Progress, Replay, Software, Split, State, StepState,
-    Target, TestRoute, Timestamp, goal,
+    Bindings, Capacity, Change, Doubt, Event, Picture, Progress, Replay, Software, Split, State,
+    StepState, Target, TestRoute, Timestamp, goal,
     seen::{CONFIRM_PATIENCE, Seen, known_since},
     seen_release, seen_replay, seen_software, software,
     step::{reference_of, target_of},
@@ -16,7 +16,12 @@ use crate::plan::{Aim, Size, Step, units::Percent};
 const NEWS_EVERY: Duration = Duration::from_mins(5);
 
 /// What a reading says about a change that has not been confirmed.
-pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
+pub(super) fn seen(
+    bindings: &Bindings,
+    (target, change): (&Target, &Change),
+    live: &Picture,
+    now: Timestamp,
+) -> Seen {
     if let Picture::Software(live) = live {
         return seen_software::seen(change, live, now);
     }
@@ -31,7 +36,7 @@ pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
     let is_after = *live == change.after;
     let is_before = *live == change.before
         // The call reached some rules of a route and not others: it is made again, and writes those that differ.
-        || live.is_mixture_of(&[&change.before, &change.after])
+        || bindings.is_halfway(target, live, &[&change.before, &change.after])
         || (change.before.stands_in(live) && !change.after.stands_in(live))
         || (change.before.stands_in(live) && matches!(change.progress, Progress::InDoubt(_)));
     match &change.progress {
@@ -100,7 +105,7 @@ pub(super) fn unexpected(state: &State, target: &Target, live: &Picture) -> Opti
         change.progress != Progress::Confirmed
             && (change.before.stands_in(live)
                 || change.after.stands_in(live)
-                || live.is_mixture_of(&[&change.before, &change.after])
+                || state.bindings.is_halfway(target, live, &[&change.before, &change.after])
                 // What was begun moves by itself, seen or not.
                 || (matches!(live, Picture::Software(_)) && is_owned(state, target, live)))
     });
@@ -108,7 +113,7 @@ pub(super) fn unexpected(state: &State, target: &Target, live: &Picture) -> Opti
 }
 
 fn is_owned(state: &State, target: &Target, live: &Picture) -> bool {
-    state.trails.get(target).is_some_and(|trail| trail.owns(live))
+    state.trails.get(target).is_some_and(|trail| trail.owns((&state.bindings, target), live))
 }
 
 /// What the step's target will look like, given what it looks like now. `None` while the reference was not read, or

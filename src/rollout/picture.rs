@@ -1,7 +1,10 @@
 //! What a target looks like: the weights of a route, the capacity of one side of a fleet, the software of one. Before and after pictures
 //! are what the journal keeps, what a read-back is compared with, and what a roll-back restores.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -135,12 +138,8 @@ impl Split {
         } else {
             let weights = Weight::split(share, scale);
             let mut split = self.with((stable, weights.0), (candidate, weights.1));
-            match scale {
-                Scale::LoadBalancer | Scale::Dns => {}
-                // An alias names no version that gets nothing, and a target nothing else than what it leads to.
-                Scale::Hundredths | Scale::Whole => {
-                    split.0.retain(|_, weight| *weight != Weight::ZERO);
-                }
+            if !scale.names_idle() {
+                split.0.retain(|_, weight| *weight != Weight::ZERO);
             }
             split
         }
@@ -250,6 +249,30 @@ impl Picture {
         }
     }
 
+    /// Whether every side gets what it does in one of these pictures: changes that are made one side after the other leave
+    /// such a split when they are cut short.
+    pub fn has_sides_of(&self, pictures: &[&Self]) -> bool {
+        let splits = || pictures.iter().filter_map(|picture| picture.split());
+        self.split().is_some_and(|live| {
+            let known = splits().flat_map(|split| split.0.keys());
+            let members: BTreeSet<&Member> = live.0.keys().chain(known).collect();
+            let is_known =
+                |member: &Member| splits().any(|split| split.weight(member) == live.weight(member));
+            members.into_iter().all(is_known)
+        })
+    }
+
+    fn split(&self) -> Option<&Split> {
+        match self {
+            Self::Split(split) => Some(split),
+            Self::Uneven(_)
+            | Self::Capacity(_)
+            | Self::Software(_)
+            | Self::TestRoute(_)
+            | Self::Release(_) => None,
+        }
+    }
+
     /// Whether `live` is still this picture as far as this tool owns it. Weights must be equal. A group's desired
     /// capacity moves by itself between the bounds (scaling policies), so there only the bounds must be.
     pub fn stands_in(&self, live: &Self) -> bool {
@@ -263,5 +286,33 @@ impl Picture {
             // All of anything else is this tool's.
             _ => self == live,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_made_side_by_side_may_be_cut_short_at_either_side_as_before_or_as_wanted() {
+        let split = |sides: &[(&str, u16)]| {
+            let weight = |weight| Weight::new(weight).unwrap();
+            Picture::Split(Split(
+                sides.iter().map(|(it, w)| (Member::new(*it), weight(*w))).collect(),
+            ))
+        };
+        let (before, after) = (split(&[("old", 20)]), split(&[("old", 18), ("new", 2)]));
+        let is_between = |live: &[(&str, u16)]| split(live).has_sides_of(&[&before, &after]);
+        assert!(is_between(&[("old", 20), ("new", 2)]));
+        assert!(is_between(&[("old", 18)]));
+        assert!(!is_between(&[("old", 19), ("new", 2)]), "nobody's way leads there");
+        assert!(!is_between(&[("new", 2)]), "the old one was to have something either way");
+        assert!(!is_between(&[("old", 20), ("theirs", 1)]));
+        let (before, after) = (split(&[("old", 100)]), split(&[("new", 100)]));
+        assert!(
+            split(&[]).has_sides_of(&[&before, &after]),
+            "nobody reads while it is handed over"
+        );
+        assert!(!split(&[]).has_sides_of(&[&before]), "nothing was to be changed");
     }
 }

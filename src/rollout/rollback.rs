@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    Change, Check, Doubt, Ending, Event, Named, Outcome, Picture, Poll, Progress, Purpose, Restore,
-    State, Subject, Target, Timestamp, Trail,
+    Bindings, Change, Check, Doubt, Ending, Event, Named, Outcome, Picture, Poll, Progress,
+    Purpose, Restore, State, Subject, Target, Timestamp, Trail,
     change::{self, progressed},
     failing::called_problem,
     seen::{Seen, follow_every, invisible},
@@ -283,9 +283,9 @@ pub(super) fn observed(
         if trail.origin.is_back_in(live) && !trail.unconfirmed {
             return vec![restored()];
         }
-        return vec![restore(target, trail, live)];
+        return vec![restore((&state.bindings, target), trail, live)];
     };
-    match change::seen(change, live, now) {
+    match change::seen(&state.bindings, (target, change), live, now) {
         Seen::Nothing => Vec::new(),
         Seen::Progress => progressed(state, (target, change), live, None, now),
         Seen::Done => {
@@ -304,7 +304,8 @@ pub(super) fn observed(
             found: None,
         }],
         Seen::Foreign
-            if matches!(change.progress, Progress::Confirming { .. }) && !trail.owns(live) =>
+            if matches!(change.progress, Progress::Confirming { .. })
+                && !trail.owns((&state.bindings, target), live) =>
         {
             vec![Event::AttentionNeeded {
                 target: target.clone(),
@@ -313,7 +314,7 @@ pub(super) fn observed(
                 found: Some(live.clone()),
             }]
         }
-        Seen::CallAgain | Seen::Foreign => vec![restore(target, trail, live)],
+        Seen::CallAgain | Seen::Foreign => vec![restore((&state.bindings, target), trail, live)],
     }
 }
 
@@ -322,8 +323,8 @@ fn is_restoring(change: &Change) -> bool {
 }
 
 /// The intent to restore, provided that what is there now is this run's own work.
-fn restore(target: &Target, trail: &Trail, live: &Picture) -> Event {
-    if trail.owns(live) {
+fn restore((bindings, target): (&Bindings, &Target), trail: &Trail, live: &Picture) -> Event {
+    if trail.owns((bindings, target), live) {
         Event::ChangeIntended {
             purpose: Purpose::Restore,
             target: target.clone(),

@@ -59,6 +59,7 @@ impl World {
                 stages: world.clone(),
                 buses: world.clone(),
                 replays: world.clone(),
+                mappings: world.clone(),
                 groups: world.clone(),
                 refreshes: refresh.clone(),
                 deployments: deploy.clone(),

@@ -30,7 +30,7 @@ use crate::{
     plan::{
         Aim, AlreadyInAlarm, Extent, Fleet, FleetKind, FleetName, GateKind, GateName, ListenerRule,
         Member, Plan, Route, RouteKind, RouteName, Side, Sides,
-        units::{Percent, Scale, Weight},
+        units::{Percent, Weight},
     },
     rollout::{Capacity, Split, Timestamp},
 };
@@ -108,12 +108,7 @@ impl Landscape {
                     Side::Stable => route.kind.scale().largest(),
                     Side::Candidate => Weight::ZERO,
                 };
-                // An alias names no version that gets nothing, nor does the target of a rule.
-                let names_all = match route.kind.scale() {
-                    Scale::LoadBalancer | Scale::Dns => true,
-                    Scale::Hundredths | Scale::Whole => false,
-                };
-                if weight != Weight::ZERO || names_all {
+                if weight != Weight::ZERO || route.kind.scale().names_idle() {
                     split.0.insert(member.clone(), weight);
                 }
             }

@@ -368,7 +368,7 @@ impl Landscape {
                 for resource in resources {
                     let Some(rule) = self.rules.get_mut(resource) else { continue };
                     let to = match rule.scale() {
-                        // A target of a rule names one of them.
+                        // A target of a rule names one of them, and one of them reads.
                         Scale::Whole if weights.candidate > weights.stable => {
                             all_to(sides.candidate.as_str())
                         }
@@ -376,12 +376,13 @@ impl Landscape {
                         scale if weights.stable.max(weights.candidate) > scale.largest() => {
                             continue;
                         }
-                        Scale::LoadBalancer | Scale::Dns | Scale::Hundredths => {
-                            rule.forward.split.with(
-                                (&sides.stable, weights.stable),
-                                (&sides.candidate, weights.candidate),
-                            )
-                        }
+                        Scale::LoadBalancer
+                        | Scale::Dns
+                        | Scale::Hundredths
+                        | Scale::Concurrency(_) => rule.forward.split.with(
+                            (&sides.stable, weights.stable),
+                            (&sides.candidate, weights.candidate),
+                        ),
                     };
                     rule.set(now, self.scenario.propagation, to, Author::Hand);
                 }

@@ -15,6 +15,7 @@ mod installation;
 mod installations_port;
 mod invocation_script;
 mod landscape;
+mod mappings_port;
 mod marks_port;
 mod meter;
 mod metric;

@@ -7,8 +7,8 @@ use super::{home::Home, standing::Standing};
 use crate::{
     cloud::Operation,
     plan::{
-        Alias, BusTarget, Deployed, Family, ListenerRule, Member, RecordSet, RouteKind, Sides,
-        Stage, units::Scale,
+        Alias, BusTarget, Deployed, EventSource, Family, ListenerRule, Member, RecordSet,
+        RouteKind, Sides, Stage, units::Scale,
     },
     rollout::RouteService,
 };
@@ -24,6 +24,7 @@ pub(super) enum Place {
     Alias(Alias),
     Stage(Stage),
     Target(BusTarget),
+    Mappings(EventSource),
 }
 
 /// What the simulation has to know of a place.
@@ -69,6 +70,12 @@ impl Place {
                 propagation: None,
                 runs_itself: true,
             },
+            Self::Mappings(at) => PlaceTraits {
+                service: RouteService::EventSource,
+                scale: at.scale(),
+                propagation: None,
+                runs_itself: true,
+            },
         }
     }
 
@@ -80,6 +87,7 @@ impl Place {
             Self::Alias(at) => format!("the alias {at}"),
             Self::Stage(at) => format!("the stage {at}"),
             Self::Target(at) => format!("the target {at}"),
+            Self::Mappings(at) => at.to_string(),
         }
     }
 }
@@ -88,6 +96,8 @@ impl Place {
 pub(super) fn reading(resource: &str) -> Operation {
     if is_rule(resource) {
         Operation::DescribeRules
+    } else if resource.contains(":event-source-mapping:") {
+        Operation::GetEventSourceMapping
     } else if resource.contains(":function:") {
         Operation::GetAlias
     } else if resource.contains(":apigateway:") {
@@ -126,6 +136,7 @@ pub(super) fn places_of(home: &Home, kind: &RouteKind) -> Vec<(String, Place)> {
         RouteKind::Lambda(at) => vec![(home.alias_arn(at), Place::Alias(at.clone()))],
         RouteKind::ApiGateway(at) => vec![(home.stage(at), Place::Stage(at.clone()))],
         RouteKind::EventBus(at) => vec![(home.target(at), Place::Target(at.clone()))],
+        RouteKind::EventSource(at) => vec![(home.mappings(at), Place::Mappings(at.clone()))],
     }
 }
 
@@ -134,9 +145,11 @@ pub(super) fn behind(kind: &RouteKind, sides: &Sides) -> Standing {
     match kind {
         RouteKind::ApiGateway(at) => deployed(at, sides),
         RouteKind::EventBus(_) => taking(sides),
-        RouteKind::Alb(_) | RouteKind::Nlb(_) | RouteKind::Route53(_) | RouteKind::Lambda(_) => {
-            Standing::of(sides)
-        }
+        RouteKind::Alb(_)
+        | RouteKind::Nlb(_)
+        | RouteKind::Route53(_)
+        | RouteKind::Lambda(_)
+        | RouteKind::EventSource(_) => Standing::of(sides),
     }
 }
 
@@ -188,6 +201,11 @@ pub(super) fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (Str
             let other = BusTarget { id: format!("other-{number}"), ..at.clone() };
             let (start, _) = beside.rsplit_once('#').unwrap_or((beside, ""));
             (format!("{start}#{}", other.id), Place::Target(other))
+        }
+        RouteKind::EventSource(_) => {
+            let other = EventSource::HandOver { mapping: format!("other-{number}"), drain: None };
+            let (start, _) = beside.rsplit_once(':').unwrap_or((beside, ""));
+            (format!("{start}:other-{number}"), Place::Mappings(other))
         }
     }
 }

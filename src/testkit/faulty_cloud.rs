@@ -13,14 +13,14 @@ use crate::{
         Alarm, AlarmNews, Alarms, AliasStanding, Aliases, Answer, ArchiveStanding, Automation,
         Buses, Caller, Checkers, Cloud, Dns, Error, Forward, FunctionVersion, Functions, Group,
         Groups, Health, Http, Identity, Installation, Installations, Invoked, Lead, LoadBalancers,
-        Mark, Marks, Metrics, News, Offers, Operation, OwnTest, Owned, Pace, Publishing, Query,
-        QueueStanding, Queues, Reads, Records, Releases, Replacing, Replaying, Replays,
-        ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages, Taker,
-        TargetGroup, TargetStanding, Transition, Weights,
+        Mappings, MappingsStanding, Mark, Marks, Metrics, News, Offers, Operation, OwnTest, Owned,
+        Pace, Publishing, Query, QueueStanding, Queues, Reads, Records, Releases, Replacing,
+        Replaying, Replays, ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights,
+        StageStanding, Stages, Taker, TargetGroup, TargetStanding, Transition, Weights,
     },
     plan::{
-        Alias, BusTarget, CodeDigest, FleetKind, FunctionName, Header, How, ListenerRule, Member,
-        Proxy, Queue, RecordSet, Stage,
+        Alias, BusTarget, CodeDigest, EventSource, FleetKind, FunctionName, Header, How,
+        ListenerRule, Member, Proxy, Queue, RecordSet, Stage,
     },
     rollout::{Capacity, Made, Move, Replay, ReplayBound, Split, TestRoute, Timestamp, Version},
 };
@@ -64,6 +64,7 @@ impl Faults {
             stages: self.wrap(&reads.stages),
             buses: self.wrap(&reads.buses),
             replays: self.wrap(&reads.replays),
+            mappings: self.wrap(&reads.mappings),
             groups: self.wrap(&reads.groups),
             refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
             deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
@@ -320,6 +321,19 @@ impl Stages for Faulty<dyn Stages> {
     async fn deployment(&self, place: &str, side: &Member) -> Result<(), Error> {
         let call = self.port.deployment(place, side);
         self.faults.apply(Operation::GetApiDeployment, place, call).await
+    }
+}
+
+#[async_trait]
+impl Mappings for Faulty<dyn Mappings> {
+    async fn find(&self, at: &EventSource) -> Result<MappingsStanding, Error> {
+        let call = self.port.find(at);
+        self.faults.apply(Operation::GetEventSourceMapping, &at.to_string(), call).await
+    }
+
+    async fn function(&self, place: &str, side: &Member) -> Result<FunctionVersion, Error> {
+        let call = self.port.function(place, side);
+        self.faults.apply(Operation::GetFunctionConfiguration, place, call).await
     }
 }
 

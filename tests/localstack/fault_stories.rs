@@ -6,7 +6,8 @@ use std::{process::Child, thread, time::Duration};
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::{
-    aliases, buses, lambda::Verifier, load::Load, publishing, replacements, stages, world::World,
+    aliases, buses, lambda::Verifier, load::Load, mappings, publishing, replacements, stages,
+    world::World,
 };
 
 /// When a fault is thrown.
@@ -127,7 +128,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 32] = [
+pub(crate) const STORIES: [Story; 34] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -343,6 +344,19 @@ pub(crate) const STORIES: [Story; 32] = [
         ..ORDINARY
     },
     Story {
+        operations: &["lambda.ListEventSourceMappings", "lambda.UpdateEventSourceMapping"],
+        kind: Kind::Seeded("event-driven"),
+        plan: handed_over,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["lambda.GetEventSourceMapping"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("event-driven"),
+        plan: handed_over,
+        ..ORDINARY
+    },
+    Story {
         operations: &["lambda.Invoke"],
         thrown: Thrown::UnderWay,
         kind: Kind::WithFunction,
@@ -496,6 +510,10 @@ fn by_alias(world: &World) -> String {
 
 fn published(world: &World) -> String {
     publishing::plan(world, "2s")
+}
+
+fn handed_over(world: &World) -> String {
+    mappings::handed(world, "3s", "")
 }
 
 fn by_stage(world: &World) -> String {

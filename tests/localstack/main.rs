@@ -23,6 +23,7 @@ mod invocations;
 mod lambda;
 mod leads;
 mod load;
+mod mappings;
 mod marks;
 mod places;
 mod publishing;

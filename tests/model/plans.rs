@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
-    AlarmsGate, Alias, AlreadyInAlarm, Approvers, BusTarget, Component, ComponentName, Extent,
-    Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData,
+    AlarmsGate, Alias, AlreadyInAlarm, Approvers, BusTarget, Component, ComponentName, EventSource,
+    Extent, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData,
     Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, PastMoment,
     Patience, Place, Plan, PlanName, Protected, RecordSet, RecordType, Refresh, Replace, Replay,
     Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance, Until, Verb,
-    units::Percent,
+    units::{Percent, Weight},
 };
 
 fn seconds(n: u64) -> Duration {
@@ -290,7 +290,36 @@ pub(crate) fn by_alias() -> Plan {
     plan
 }
 
-/// The same, whose new version a step publishes.
+/// A mapping that is handed from one function to another: nobody reads in between.
+pub(crate) fn handed_over() -> Plan {
+    let source = EventSource::HandOver { mapping: "mapping".to_owned(), drain: None };
+    let shifts = vec![shift("web", 100, 30, &["errors"])];
+    by_mappings(source, shifts)
+}
+
+/// Two mappings that share a queue, changed one after the other.
+pub(crate) fn side_by_side() -> Plan {
+    let (stable, candidate) = ("web-blue".to_owned(), "web-green".to_owned());
+    let concurrency = Weight::new(20).unwrap();
+    let source = EventSource::SideBySide { stable, candidate, concurrency };
+    let shifts = vec![
+        shift("web", 10, 30, &["errors"]),
+        shift("web", 50, 30, &["errors"]),
+        shift("web", 100, 0, &[]),
+    ];
+    by_mappings(source, shifts)
+}
+
+fn by_mappings(source: EventSource, shifts: Vec<Verb>) -> Plan {
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], shifts)]);
+    plan.fleets.clear();
+    for route in plan.routes.values_mut() {
+        route.kind = RouteKind::EventSource(source.clone());
+    }
+    plan
+}
+
+/// The same as `by_alias`, whose new version a step publishes.
 pub(crate) fn publishing() -> Plan {
     let mut plan = by_alias();
     let publish = Verb::Publish { route: RouteName::new("web"), code: None };

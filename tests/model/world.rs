@@ -6,11 +6,11 @@ use tidegate::{
     plan::{
         CodeDigest, FleetName, Header, Member, Plan, Route, RouteKind, RouteName, Side, Sides,
         Verb,
-        units::{Percent, Weight},
+        units::{Percent, Scale, Weight},
     },
     rollout::{
         Bindings, Call, Capacity, Check, Flow, Found, Made, Making, Move, Nature, Operation,
-        Outcome, Phase, Picture, Readiness, Release, Replay, RouteBound, RouteService, Shared,
+        Outcome, Phase, Picture, Readiness, Release, Replay, RouteBound, RouteService, Set, Shared,
         Software, Split, Target, TestRoute, Version,
     },
     testkit::{groups_bound, rule_bound},
@@ -48,6 +48,9 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         RouteKind::Lambda(_) => (RouteService::Lambda, Nature::ALIAS),
         RouteKind::ApiGateway(_) => (RouteService::ApiGateway, Nature::STAGE),
         RouteKind::EventBus(_) => (RouteService::EventBridge, Nature::TARGET),
+        RouteKind::EventSource(ref source) => {
+            (RouteService::EventSource, Nature::mappings(source.scale()))
+        }
     };
     let others = |name: &RouteName, route: &Route| match &route.kind {
         RouteKind::Alb(rules) | RouteKind::Nlb(rules) => {
@@ -56,7 +59,8 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         RouteKind::Route53(_)
         | RouteKind::Lambda(_)
         | RouteKind::ApiGateway(_)
-        | RouteKind::EventBus(_) => Vec::new(),
+        | RouteKind::EventBus(_)
+        | RouteKind::EventSource(_) => Vec::new(),
     };
     let route = |(name, route): (&RouteName, &Route)| {
         let (stable, candidate) = sides(name.as_str());
@@ -186,10 +190,13 @@ impl World {
         if yes { Outcome::Pass } else { Outcome::Wait }
     }
 
-    /// What a call looks like that reached some of a route's rules, in their order, and not all of them.
+    /// What a call looks like that reached some of a route's rules, in their order, or one of its sides, and not all.
     pub(crate) fn cut_short(&self, plan: &Plan, call: &Call) -> Vec<Picture> {
         let Target::Route(route) = &call.target else { return Vec::new() };
         let bindings = bindings(plan);
+        if bindings.routes[route].nature.set == Set::SideBySide {
+            return self.between_sides(&bindings.routes[route], call).into_iter().collect();
+        }
         let places: Vec<&String> = bindings.routes[route].places().collect();
         let after = |reached: usize| {
             let live = &self.0[&call.target];
@@ -200,6 +207,21 @@ impl World {
             Picture::of_rules(places.iter().enumerate().map(part).collect())
         };
         (1..places.len()).map(after).collect()
+    }
+
+    /// Nobody reads while a mapping is handed over; of two the candidate's is changed first.
+    fn between_sides(&self, bound: &RouteBound, call: &Call) -> Option<Picture> {
+        let (Picture::Split(live), Picture::Split(after)) = (&self.0[&call.target], &call.after)
+        else {
+            return None;
+        };
+        let first = bound.candidate.as_ref().unwrap();
+        let mut between = live.clone().and(first, after.weight(first));
+        if bound.nature.scale == Scale::Whole {
+            between = Split::default();
+        }
+        between.0.retain(|_, weight| *weight != Weight::ZERO);
+        (between != *live && between != *after).then_some(Picture::Split(between))
     }
 
     /// What a stranger would set a target to: nothing this run ever would. Of several rules only the last is touched.
@@ -233,7 +255,8 @@ impl World {
 
     /// Whether a picture has something of a stranger's in it.
     pub(crate) fn is_strange(picture: &Picture) -> bool {
-        let is_strange = |split: &Split| split.0.values().all(|weight| weight.get() == 7);
+        let is_strange =
+            |split: &Split| !split.0.is_empty() && split.0.values().all(|weight| weight.get() == 7);
         match picture {
             Picture::Split(split) => is_strange(split),
             Picture::Uneven(parts) => parts.values().any(is_strange),
@@ -281,8 +304,8 @@ impl World {
             (&call.before, &call.after, live)
         else {
             let parts = [&call.before, &call.after];
-            return (parts.contains(&live) || live.is_mixture_of(&parts))
-                .then(|| call.after.clone());
+            let is_between = live.is_mixture_of(&parts) || live.has_sides_of(&parts);
+            return (parts.contains(&live) || is_between).then(|| call.after.clone());
         };
         let mut next = live.clone();
         match Move::between(before, after) {

@@ -10,6 +10,7 @@ mod forward_action;
 mod gates;
 mod invoke;
 mod lost;
+mod mappings;
 mod measure;
 mod places;
 mod plan;

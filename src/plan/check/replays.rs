@@ -88,7 +88,8 @@ pub(super) fn check(
             | RouteKind::Nlb(_)
             | RouteKind::Route53(_)
             | RouteKind::Lambda(_)
-            | RouteKind::ApiGateway(_) => problems.push(
+            | RouteKind::ApiGateway(_)
+            | RouteKind::EventSource(_) => problems.push(
                 Problem::error("plan::replay", format!("`{route}` has no events to replay"))
                     .at(step.span, "replays archived events of a bus")
                     .at(*span, "no target of a rule")

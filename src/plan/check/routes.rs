@@ -6,7 +6,7 @@ use super::{
     aliases, buses,
     forward_action::{ForwardAction, Naming, refuse_strays, several},
     lost::declared,
-    stages,
+    mappings, stages,
     targets::{SideNames, same_targets},
 };
 use crate::plan::{
@@ -45,6 +45,7 @@ fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {
         RouteChoice::Lambda(form) => aliases::lambda(form, problems),
         RouteChoice::ApiGateway(form) => stages::api_gateway(form, problems),
         RouteChoice::EventBus(form) => buses::event_bus(form, problems),
+        RouteChoice::EventSource(form) => mappings::event_source(form, problems),
     }
 }
 

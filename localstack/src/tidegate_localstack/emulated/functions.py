@@ -22,6 +22,7 @@ from tidegate_localstack.emulated import (
     function_options,
     function_revisions,
     mapping_operations,
+    mapping_tags,
 )
 from tidegate_localstack.emulated.function_invocations import Target
 from tidegate_localstack.emulated.function_pool import ThrottledError
@@ -122,6 +123,7 @@ OPERATIONS: dict[str, Handler] = {
     **function_options.OPERATIONS,
     **function_revisions.OPERATIONS,
     **mapping_operations.OPERATIONS,
+    **mapping_tags.OPERATIONS,
 }
 WAITING: dict[str, Handler] = {"Invoke": invoke, "InvokeAsync": invoke_async}
 """Operations that take as long as a function does."""

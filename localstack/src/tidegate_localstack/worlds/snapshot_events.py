@@ -35,6 +35,18 @@ def mappings(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:
                 yield f"{source} -> {function}", {**kept, "state": each["State"]}
 
 
+def mapping_tags(aws: Clients, ours: Ours) -> Iterator[tuple[str, list[str]]]:
+    """The keys of what mappings are tagged with, by what they read and the function."""
+    functions = getattr(aws, "lambda")
+    for page in functions.get_paginator("list_event_source_mappings").paginate():
+        for each in page["EventSourceMappings"]:
+            function = each["FunctionArn"].partition(":function:")[2]
+            if ours(function.partition(":")[0]):
+                source = each["EventSourceArn"].split(":", 5)[5]
+                tags = functions.list_tags(Resource=each["EventSourceMappingArn"])["Tags"]
+                yield f"{source} -> {function}", list(tags)
+
+
 def bus_rules(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:
     """By bus and rule."""
     for bus, rule in _rules(aws, ours):
