@@ -175,7 +175,8 @@ impl RouteKind {
             | Self::Nlb(_)
             | Self::Route53(_)
             | Self::Lambda(_)
-            | Self::ApiGateway(_) => self.traits().scale,
+            | Self::ApiGateway(_)
+            | Self::EventBus(_) => self.traits().scale,
         }
     }
 

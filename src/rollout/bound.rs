@@ -98,7 +98,8 @@ impl Bindings {
             Target::Fleet { .. }
             | Target::Software(_)
             | Target::TestRoute(_)
-            | Target::Candidate(_) => None,
+            | Target::Candidate(_)
+            | Target::Replay(_) => None,
         };
         match set.unwrap_or_default() {
             Set::AtOnce => live.is_mixture_of(pictures),

@@ -269,7 +269,8 @@ impl Picture {
             | Self::Capacity(_)
             | Self::Software(_)
             | Self::TestRoute(_)
-            | Self::Release(_) => None,
+            | Self::Release(_)
+            | Self::Replay(_) => None,
         }
     }
 
