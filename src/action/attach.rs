@@ -22,9 +22,14 @@ pub(super) fn uses(plan: &Plan, route: &RouteName) -> bool {
             | (_, Ends::WhenAllPass { until: Some(Until::Healthy { route: of, .. }) }) => {
                 of == route
             }
-            (Aim::Nothing | Aim::Capacity { .. } | Aim::Software(_) | Aim::Release { .. }, _) => {
-                false
-            }
+            (
+                Aim::Nothing
+                | Aim::Capacity { .. }
+                | Aim::Software(_)
+                | Aim::Release { .. }
+                | Aim::OldVersions { .. },
+                _,
+            ) => false,
         }
     })
 }

@@ -54,6 +54,7 @@ pub async fn connect(
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
     let news = services.queues.clone();
     let (marking, publishing) = (services.tags(), services.lambda.clone());
+    let pruning = services.lambda.clone();
     let reads = services.reads()?;
     Ok(Cloud {
         reads,
@@ -63,6 +64,7 @@ pub async fn connect(
         refreshing,
         deploying,
         publishing,
+        pruning,
         marking,
         news,
     })
@@ -289,7 +291,9 @@ impl Services {
             load_balancers: self.load_balancing,
             dns: self.route53,
             aliases: self.lambda.clone(),
+            alias_deployments: self.code_deploy.clone(),
             releases: self.lambda.clone(),
+            old_versions: self.lambda.clone(),
             stages: self.api_gateway,
             groups: self.auto_scaling.clone(),
             refreshes: self.auto_scaling,

@@ -10,8 +10,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    AlarmNews, Aliases, ByService, Error, Installations, Lead, Marks, Metrics, Names, OwnTest,
-    Places, Publishing, Queues, Releases, Replacing, SetMarks, SetWeights, Spot, Stages, Weights,
+    AlarmNews, AliasDeployments, Aliases, ByService, Error, Installations, Lead, Marks, Metrics,
+    Names, OldVersions, OwnTest, Places, Pruning, Publishing, Queues, Releases, Replacing,
+    SetMarks, SetWeights, Spot, Stages, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -416,7 +417,9 @@ pub struct Reads {
     pub load_balancers: Arc<dyn LoadBalancers>,
     pub dns: Arc<dyn Dns>,
     pub aliases: Arc<dyn Aliases>,
+    pub alias_deployments: Arc<dyn AliasDeployments>,
     pub releases: Arc<dyn Releases>,
+    pub old_versions: Arc<dyn OldVersions>,
     pub stages: Arc<dyn Stages>,
     pub groups: Arc<dyn Groups>,
     /// Auto Scaling groups whose instances are replaced.
@@ -471,6 +474,7 @@ pub struct Cloud {
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,
     pub publishing: Arc<dyn Publishing>,
+    pub pruning: Arc<dyn Pruning>,
     pub marking: Arc<dyn SetMarks>,
     /// Whoever hears a message takes it away from the others.
     pub news: Arc<dyn AlarmNews>,

@@ -46,6 +46,11 @@ pub enum Aim<'a> {
         /// What it has to be made of, if that is told.
         code: Option<&'a CodeDigest>,
     },
+    /// The old versions of a route's function, of which so many are left.
+    OldVersions {
+        route: &'a RouteName,
+        keep: u32,
+    },
     TestRoute {
         route: &'a RouteName,
         /// Without one, the test route is taken away.
@@ -62,7 +67,21 @@ impl<'a> Aim<'a> {
             | Self::Weights { .. }
             | Self::Capacity { .. }
             | Self::TestRoute { .. }
-            | Self::Release { .. } => None,
+            | Self::Release { .. }
+            | Self::OldVersions { .. } => None,
+        }
+    }
+
+    /// Whether it only tidies up behind users: when it fails they keep what they have.
+    pub fn tidies_up(self) -> bool {
+        match self {
+            Self::OldVersions { .. } => true,
+            Self::Nothing
+            | Self::Weights { .. }
+            | Self::Capacity { .. }
+            | Self::Software(_)
+            | Self::TestRoute { .. }
+            | Self::Release { .. } => false,
         }
     }
 
@@ -74,7 +93,8 @@ impl<'a> Aim<'a> {
             | Self::Weights { .. }
             | Self::Software(_)
             | Self::TestRoute { .. }
-            | Self::Release { .. } => None,
+            | Self::Release { .. }
+            | Self::OldVersions { .. } => None,
         }
     }
 }
@@ -219,6 +239,13 @@ impl Verb {
             },
             Self::Publish { route, code } => Conduct {
                 aim: Aim::Release { route, code: code.as_ref() },
+                gates: &[],
+                clears: Clears::AtOnce,
+                ends: Ends::WhenChanged,
+                limit: TimeLimit::Timeout,
+            },
+            Self::Prune { route, keep } => Conduct {
+                aim: Aim::OldVersions { route, keep: *keep },
                 gates: &[],
                 clears: Clears::AtOnce,
                 ends: Ends::WhenChanged,

@@ -228,7 +228,8 @@ fn nobody_there(steps: &[Draft], declared: &Declared<'_>, problems: &mut Vec<Pro
                 | Aim::Capacity { side: Side::Stable, .. }
                 | Aim::Software(_)
                 | Aim::TestRoute { .. }
-                | Aim::Release { .. },
+                | Aim::Release { .. }
+                | Aim::OldVersions { .. },
                 _,
             ) => continue,
         };
@@ -335,7 +336,8 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
         used.extend(match conduct.aim {
             Aim::Weights { route, .. }
             | Aim::TestRoute { route, .. }
-            | Aim::Release { route, .. } => Some(("route", route.as_str())),
+            | Aim::Release { route, .. }
+            | Aim::OldVersions { route, .. } => Some(("route", route.as_str())),
             Aim::Capacity { fleet, .. } => Some(("fleet", fleet.as_str())),
             Aim::Software(replace) => Some(("fleet", replace.fleet.as_str())),
             Aim::Nothing => None,

@@ -169,6 +169,12 @@ pub enum Verb {
         /// What has to be uploaded, if that is told.
         code: Option<CodeDigest>,
     },
+    /// Deletes old versions of the function of a route that nothing uses, down to so many.
+    Prune {
+        route: RouteName,
+        /// At least 2.
+        keep: u32,
+    },
     /// Sends requests with this header to the candidate, ahead of the route's own rule; without one, no longer.
     TestRoute {
         route: RouteName,
@@ -198,6 +204,7 @@ impl Verb {
             Self::TestRoute { header: Some(_), .. } => "test-route",
             Self::TestRoute { header: None, .. } => "remove-test-route",
             Self::Publish { .. } => "publish",
+            Self::Prune { .. } => "prune",
             Self::Replace(Replace { how: How::Refresh(_), .. }) => "refresh",
             Self::Replace(Replace { how: How::Deploy(_), .. }) => "deploy",
             Self::Approve { .. } => "approve",

@@ -29,6 +29,8 @@ record! {
         "shift" shift: Choice as Shift ShiftForm,
         /// Publishes a version of a function, which becomes its route's candidate: the route's name, or `{ route, … }`.
         "publish" publish: Choice as Publish Short<String, PublishForm>,
+        /// Deletes older published versions of a function.
+        "prune" prune: Choice as Prune PruneForm,
         /// Sends requests with a header to the candidate, so that it can be probed through the load balancer.
         "test-route" test_route: Choice as TestRoute TestRouteForm,
         /// Ends a test route: the route's name, or `{ route, timeout }`.
@@ -140,6 +142,19 @@ record! {
 }
 
 record! {
+    /// Deletes published versions of a function that nothing uses, the oldest, down to so many. Neither side of a route of
+    /// this plan is among them. What is deleted is not put back.
+    PruneForm, "a prune step" {
+        /// The route, of kind `lambda`, by name.
+        "route" route: Required String,
+        /// How many versions are left, beside those that are in use.
+        "keep" keep: Required Whole<2, 1_000>,
+        /// How long this may take; `10m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
     /// Adds a rule ahead of the route's own that sends requests with a header to the candidate, whatever the weights. A
     /// later `remove-test-route` takes it away again; rolling back does so too.
     TestRouteForm, "a test-route step" {
@@ -203,6 +218,7 @@ impl StepForm {
             probe: Slot::Absent,
             shift: Slot::Absent,
             publish: Slot::Absent,
+            prune: Slot::Absent,
             test_route: Slot::Absent,
             remove_test_route: Slot::Absent,
             refresh: Slot::Absent,
@@ -237,6 +253,10 @@ impl StepForm {
                 let route = Slot::of(route.to_string());
                 let code = Slot::of_some(code.as_ref().map(ToString::to_string));
                 form.publish = Slot::of(Short::Long(PublishForm { route, code, timeout }));
+            }
+            Verb::Prune { route, keep } => {
+                let (route, keep) = (Slot::of(route.to_string()), Slot::of(Whole(*keep)));
+                form.prune = Slot::of(PruneForm { route, keep, timeout });
             }
             Verb::TestRoute { route, header: Some(header) } => {
                 let (route, header) =

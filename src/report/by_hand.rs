@@ -109,7 +109,10 @@ fn again(
         },
         Target::TestRoute(_) => commands(bindings, region, target, picture),
         // How a group was made is nowhere to be read.
-        Target::Fleet { .. } | Target::Software(_) | Target::Candidate(_) => Vec::new(),
+        Target::Fleet { .. }
+        | Target::Software(_)
+        | Target::Candidate(_)
+        | Target::OldVersions(_) => Vec::new(),
     }
 }
 
@@ -144,7 +147,7 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
             let bound = bindings.fleets.get(fleet);
             bound.map(|bound| group(bound.member(Side::Stable))).into_iter().collect()
         }
-        Target::Candidate(route) => {
+        Target::Candidate(route) | Target::OldVersions(route) => {
             let place = bindings.routes.get(route).map(|bound| bound.resource.as_str());
             let function =
                 place.and_then(|place| place.rsplit_once(':')).map(|(function, _)| function);
@@ -212,13 +215,15 @@ fn in_words(bindings: &Bindings, target: &Target, picture: &Picture, left: Left)
             | Target::Fleet { .. }
             | Target::Software(_)
             | Target::TestRoute(_)
-            | Target::Candidate(_),
+            | Target::Candidate(_)
+            | Target::OldVersions(_),
             Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Software(_)
             | Picture::TestRoute(_)
-            | Picture::Release(_),
+            | Picture::Release(_)
+            | Picture::OldVersions(_),
         ) => {
             let picture = words::picture(bindings, target, picture);
             match left {

@@ -58,13 +58,15 @@ pub(super) fn commands(
             | Target::Fleet { .. }
             | Target::Software(_)
             | Target::TestRoute(_)
-            | Target::Candidate(_),
+            | Target::Candidate(_)
+            | Target::OldVersions(_),
             Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Software(_)
             | Picture::TestRoute(_)
-            | Picture::Release(_),
+            | Picture::Release(_)
+            | Picture::OldVersions(_),
         ) => None,
     };
     placed((bindings, target), region, all.unwrap_or_default())

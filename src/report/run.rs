@@ -90,7 +90,8 @@ fn route_views(
         Picture::Capacity(_)
         | Picture::Software(_)
         | Picture::TestRoute(_)
-        | Picture::Release(_) => Vec::new(),
+        | Picture::Release(_)
+        | Picture::OldVersions(_) => Vec::new(),
     }
 }
 
@@ -446,7 +447,8 @@ impl RunFold {
                             Picture::Capacity(_)
                             | Picture::Software(_)
                             | Picture::TestRoute(_)
-                            | Picture::Release(_),
+                            | Picture::Release(_)
+                            | Picture::OldVersions(_),
                             _,
                         ))
                         | None => false,

@@ -249,7 +249,8 @@ impl Teller<'_> {
                     | Picture::Uneven(_)
                     | Picture::Capacity(_)
                     | Picture::TestRoute(_)
-                    | Picture::Release(_) => picture,
+                    | Picture::Release(_)
+                    | Picture::OldVersions(_) => picture,
                 };
                 (Sign::Back, format!("{name}: back to {to}"))
             }
@@ -296,7 +297,8 @@ impl Teller<'_> {
                 | Picture::Split(_)
                 | Picture::Uneven(_)
                 | Picture::TestRoute(_)
-                | Picture::Release(_),
+                | Picture::Release(_)
+                | Picture::OldVersions(_),
                 _,
             ) => 0,
         };

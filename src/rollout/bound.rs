@@ -41,6 +41,9 @@ pub struct Bindings {
     /// What the run writes on what it makes, so that whoever takes over finds it again. None where it makes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<String>,
+    /// How many published versions are left of the function of each route that is pruned.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keeps: BTreeMap<RouteName, u32>,
     /// How each place of a route was written when the run began.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<String, Written>,
@@ -68,9 +71,10 @@ impl Bindings {
     /// Where a target is. One that is bound to nothing is nowhere in particular.
     pub fn place(&self, target: &Target) -> Option<&Place> {
         match target {
-            Target::Route(route) | Target::TestRoute(route) | Target::Candidate(route) => {
-                self.routes.get(route).map(|bound| &bound.place)
-            }
+            Target::Route(route)
+            | Target::TestRoute(route)
+            | Target::Candidate(route)
+            | Target::OldVersions(route) => self.routes.get(route).map(|bound| &bound.place),
             Target::Fleet { fleet, .. } | Target::Software(fleet) => {
                 self.fleets.get(fleet).map(|bound| &bound.place)
             }

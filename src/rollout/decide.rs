@@ -150,6 +150,12 @@ fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
             let patience = plan.gates.get(gate).and_then(|gate| gate.tolerance.unknown);
             patience.map_or(plan.on_failure, |patience| patience.then)
         }
+        // Users are well served; a person says whether what is left over is worth another try.
+        (Cause::CallFailed { .. } | Cause::TimedOut { .. }, _)
+            if step.conduct().aim.tidies_up() =>
+        {
+            OnFailure::Hold
+        }
         // Every other cause, a new one too, is a failure as the plan means the word.
         _ => plan.on_failure,
     };
@@ -229,7 +235,7 @@ fn route_of<'a>(plan: &'a Plan, aim: Aim<'a>) -> Option<&'a RouteName> {
     match aim {
         Aim::Weights { route, .. } | Aim::TestRoute { route, .. } => Some(route),
         Aim::Capacity { fleet, .. } => plan.fleets.get(fleet)?.behind.as_ref(),
-        Aim::Software(_) | Aim::Release { .. } | Aim::Nothing => None,
+        Aim::Software(_) | Aim::Release { .. } | Aim::OldVersions { .. } | Aim::Nothing => None,
     }
 }
 
@@ -250,6 +256,7 @@ fn proceed(
             | Aim::Capacity { .. }
             | Aim::TestRoute { .. }
             | Aim::Release { .. }
+            | Aim::OldVersions { .. }
             | Aim::Nothing => changed(plan, state, step, now),
         };
         if !events.is_empty() {
@@ -335,6 +342,7 @@ fn reached(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
                 | Aim::Software(_)
                 | Aim::TestRoute { .. }
                 | Aim::Release { .. }
+                | Aim::OldVersions { .. }
                 | Aim::Nothing => now,
             };
             (from, lasts, !conduct.gates.is_empty() || min_requests.is_some())

@@ -30,7 +30,8 @@ fn scales(component: &Component, of: &FleetName) -> bool {
         | Aim::Weights { .. }
         | Aim::Software(_)
         | Aim::TestRoute { .. }
-        | Aim::Release { .. } => false,
+        | Aim::Release { .. }
+        | Aim::OldVersions { .. } => false,
     })
 }
 

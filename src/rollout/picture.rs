@@ -1,7 +1,10 @@
 //! What a target looks like: the weights of a route, the capacity of one side of a fleet, the software of one. Before and after pictures
 //! are what the journal keeps, what a read-back is compared with, and what a roll-back restores.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,15 +29,17 @@ pub enum Target {
     TestRoute(RouteName),
     /// The candidate of a route, where a step makes it.
     Candidate(RouteName),
+    /// The published versions of a route's function that a run deletes in the end.
+    OldVersions(RouteName),
 }
 
 impl Target {
     /// Whether going back means to make it what it was. A version that was published harms nobody, since nobody is sent to
-    /// it any more.
+    /// it any more. Nobody was sent to one that was deleted.
     pub fn is_put_back(&self) -> bool {
         match self {
             Self::Route(_) | Self::Fleet { .. } | Self::Software(_) | Self::TestRoute(_) => true,
-            Self::Candidate(_) => false,
+            Self::Candidate(_) | Self::OldVersions(_) => false,
         }
     }
 }
@@ -47,6 +52,7 @@ impl fmt::Display for Target {
             Self::Software(fleet) => write!(f, "software of {fleet}"),
             Self::TestRoute(route) => write!(f, "test route of {route}"),
             Self::Candidate(route) => write!(f, "candidate of {route}"),
+            Self::OldVersions(route) => write!(f, "old versions of {route}"),
         }
     }
 }
@@ -62,6 +68,8 @@ pub enum Picture {
     Software(Software),
     TestRoute(TestRoute),
     Release(Release),
+    /// The versions that nothing uses and that are older than those which are kept.
+    OldVersions(BTreeSet<Member>),
 }
 
 /// Whether a rule ahead of a route's own leads requests with a header to the candidate.
@@ -186,6 +194,11 @@ impl fmt::Display for Picture {
             Self::Software(software) => software.fmt(f),
             Self::TestRoute(test) => test.fmt(f),
             Self::Release(release) => release.fmt(f),
+            Self::OldVersions(versions) if versions.is_empty() => f.write_str("none to delete"),
+            Self::OldVersions(versions) => {
+                let names: Vec<&str> = versions.iter().map(Member::as_str).collect();
+                write!(f, "{} to delete ({})", names.len(), names.join(", "))
+            }
         }
     }
 }
@@ -214,7 +227,11 @@ impl Picture {
         match self {
             Self::Split(split) => Some(split),
             Self::Uneven(parts) => parts.get(place),
-            Self::Capacity(_) | Self::Software(_) | Self::TestRoute(_) | Self::Release(_) => None,
+            Self::Capacity(_)
+            | Self::Software(_)
+            | Self::TestRoute(_)
+            | Self::Release(_)
+            | Self::OldVersions(_) => None,
         }
     }
 
@@ -229,7 +246,8 @@ impl Picture {
             | Self::Capacity(_)
             | Self::Software(_)
             | Self::TestRoute(_)
-            | Self::Release(_) => false,
+            | Self::Release(_)
+            | Self::OldVersions(_) => false,
         }
     }
 
@@ -242,6 +260,8 @@ impl Picture {
             }
             (Self::Software(ours), Self::Software(live)) => ours.stands_in(live),
             (Self::Release(ours), Self::Release(live)) => ours.stands_in(live),
+            // Whoever publishes, or begins to use a version, changes what is old; only that a version is is asked for.
+            (Self::OldVersions(_), Self::OldVersions(_)) => true,
             // All of anything else is this tool's.
             _ => self == live,
         }

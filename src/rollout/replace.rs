@@ -19,7 +19,8 @@ pub(super) fn known<'a>(state: &'a State, fleet: &FleetName) -> Option<&'a Softw
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::TestRoute(_)
-            | Picture::Release(_),
+            | Picture::Release(_)
+            | Picture::OldVersions(_),
         )
         | None => None,
     }

@@ -110,7 +110,10 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
     }
     match target {
         Target::Route(route) => route_turn(plan, state, route, since),
-        Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => Turn::Now,
+        Target::Software(_)
+        | Target::TestRoute(_)
+        | Target::Candidate(_)
+        | Target::OldVersions(_) => Turn::Now,
         Target::Fleet { .. } if grows(state, target, trail) => Turn::Now,
         Target::Fleet { fleet, side } => {
             match plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) {
@@ -125,9 +128,11 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
 fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -> Turn {
     let behind = |target: &Target| match target {
         Target::Fleet { fleet, .. } => plan.fleets_behind(route).any(|name| name == fleet),
-        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => {
-            false
-        }
+        Target::Route(_)
+        | Target::Software(_)
+        | Target::TestRoute(_)
+        | Target::Candidate(_)
+        | Target::OldVersions(_) => false,
     };
     let growing = |(target, trail): (&Target, &Trail)| {
         behind(target) && grows(state, target, trail) && !is_settled(state, target)
@@ -240,7 +245,8 @@ pub(super) fn vanished(state: &State, target: &Target, words: &str) -> Vec<Event
         Target::Fleet { .. }
         | Target::Software(_)
         | Target::TestRoute(_)
-        | Target::Candidate(_) => true,
+        | Target::Candidate(_)
+        | Target::OldVersions(_) => true,
     };
     let then = if names_itself {
         ", then `tidegate rollback`"

@@ -33,7 +33,8 @@ fn is_about(plan: &Plan, step: &Step, route: &RouteName) -> bool {
     let changes = match conduct.aim {
         Aim::Weights { route: of, .. }
         | Aim::TestRoute { route: of, .. }
-        | Aim::Release { route: of, .. } => of == route,
+        | Aim::Release { route: of, .. }
+        | Aim::OldVersions { route: of, .. } => of == route,
         Aim::Capacity { fleet, .. } => plan.fleets_behind(route).any(|behind| behind == fleet),
         Aim::Software(_) | Aim::Nothing => false,
     };

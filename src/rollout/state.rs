@@ -383,7 +383,8 @@ impl State {
                     Picture::Capacity(_)
                     | Picture::Software(_)
                     | Picture::TestRoute(_)
-                    | Picture::Release(_) => false,
+                    | Picture::Release(_)
+                    | Picture::OldVersions(_) => false,
                 };
                 if idle {
                     self.idle_since.change(&key, || at, |_| ());

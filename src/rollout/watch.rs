@@ -180,7 +180,8 @@ fn has_users(state: &State, route: &RouteName) -> bool {
             Picture::Capacity(_)
             | Picture::Software(_)
             | Picture::TestRoute(_)
-            | Picture::Release(_),
+            | Picture::Release(_)
+            | Picture::OldVersions(_),
         )
         | None => false,
     }
@@ -195,7 +196,10 @@ fn is_exposed(plan: &Plan, state: &State, gate: &GateName) -> bool {
             && match target {
                 Target::Route(route) => has_users(state, route),
                 Target::Software(_) => true,
-                Target::Fleet { .. } | Target::TestRoute(_) | Target::Candidate(_) => false,
+                Target::Fleet { .. }
+                | Target::TestRoute(_)
+                | Target::Candidate(_)
+                | Target::OldVersions(_) => false,
             }
     })
 }
@@ -283,7 +287,8 @@ fn others_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec
             | Aim::Capacity { .. }
             | Aim::Software(_)
             | Aim::TestRoute { .. }
-            | Aim::Release { .. },
+            | Aim::Release { .. }
+            | Aim::OldVersions { .. },
         ) => {}
     }
     checks
@@ -315,7 +320,8 @@ fn checks_of_bake(
         | Aim::Capacity { .. }
         | Aim::Software(_)
         | Aim::TestRoute { .. }
-        | Aim::Release { .. } => None,
+        | Aim::Release { .. }
+        | Aim::OldVersions { .. } => None,
     };
     stands.into_iter().chain(requests)
 }
@@ -335,7 +341,8 @@ fn rises(state: &State, step: &Step, active: &StepState) -> bool {
             | Aim::Weights { .. }
             | Aim::Capacity { .. }
             | Aim::TestRoute { .. }
-            | Aim::Release { .. },
+            | Aim::Release { .. }
+            | Aim::OldVersions { .. },
             Some(_) | None,
         ) => return false,
     };
@@ -444,7 +451,11 @@ pub(super) fn settled_at(
 pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timestamp) -> bool {
     let (fleet, side) = match target {
         Target::Fleet { fleet, side } => (fleet, side),
-        Target::Route(_) | Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) => {
+        Target::Route(_)
+        | Target::Software(_)
+        | Target::TestRoute(_)
+        | Target::Candidate(_)
+        | Target::OldVersions(_) => {
             return true;
         }
     };

@@ -104,6 +104,7 @@ impl Landscape {
             groups: BTreeMap::new(),
             installations: BTreeMap::new(),
             releases: BTreeMap::new(),
+            deleted_versions: BTreeSet::new(),
             alarms: BTreeMap::new(),
             rehearsed: rehearsed(plan),
             heard: BTreeMap::new(),
@@ -262,6 +263,7 @@ impl Landscape {
             kind: RouteKind::Alb(vec![place]),
             sides: Sides::Fixed { stable, candidate },
             baseline: None,
+            keep: None,
             settle: Duration::ZERO,
             place: fleet.place.clone(),
         };
@@ -389,7 +391,11 @@ fn routes_shifted_by_gate(plan: &Plan) -> BTreeMap<&GateName, BTreeSet<RouteName
         let route = match conduct.aim {
             Aim::Weights { route, .. } => route.clone(),
             Aim::Software(replace) => RouteName::new(format!("software of {}", replace.fleet)),
-            Aim::Nothing | Aim::Release { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. } => {
+            Aim::Nothing
+            | Aim::Release { .. }
+            | Aim::OldVersions { .. }
+            | Aim::Capacity { .. }
+            | Aim::TestRoute { .. } => {
                 continue;
             }
         };

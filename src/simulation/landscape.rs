@@ -98,6 +98,8 @@ pub(super) struct Landscape {
     pub(super) groups: BTreeMap<Member, SimulatedGroup>,
     /// What has yet to be published, by the alias that will lead there.
     pub(super) releases: BTreeMap<String, Release>,
+    /// By function and number.
+    pub(super) deleted_versions: BTreeSet<(String, Member)>,
     pub(super) installations: BTreeMap<Member, SimulatedInstallation>,
     pub(super) alarms: BTreeMap<String, SimulatedAlarm>,
     /// What gates send to functions, and what would be right to answer.

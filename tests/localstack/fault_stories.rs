@@ -1,12 +1,17 @@
 //! For every operation of AWS that a run may call, the shortest plan that makes it call it. `faults.rs` lets each go
 //! wrong in every way.
 
-use std::{process::Child, thread, time::Duration};
+use std::{
+    process::Child,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::{
-    aliases, lambda::Verifier, load::Load, publishing, replacements, stages, world::World,
+    aliases, lambda::Verifier, load::Load, pruning, publishing, replacements, stages, world::World,
 };
 
 /// When a fault is thrown.
@@ -121,7 +126,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 27] = [
+pub(crate) const STORIES: [Story; 29] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -276,6 +281,24 @@ pub(crate) const STORIES: [Story; 27] = [
         operations: &["lambda.PublishVersion", "lambda.ListVersionsByFunction"],
         kind: Kind::Seeded("lambda"),
         plan: published,
+        ..ORDINARY
+    },
+    Story {
+        operations: &[
+            "lambda.DeleteFunction",
+            "lambda.GetPolicy",
+            "lambda.ListAliases",
+            "lambda.ListEventSourceMappings",
+            "lambda.ListProvisionedConcurrencyConfigs",
+        ],
+        kind: Kind::Seeded("lambda"),
+        plan: pruned,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["codedeploy.BatchGetDeployments", "codedeploy.ListDeployments"],
+        kind: Kind::Seeded("lambda"),
+        plan: beside_a_deployment,
         ..ORDINARY
     },
     Story {
@@ -450,6 +473,21 @@ fn by_alias(world: &World) -> String {
 
 fn published(world: &World) -> String {
     publishing::plan(world, "2s")
+}
+
+fn pruned(world: &World) -> String {
+    pruning::released(world);
+    pruning::plan(world)
+}
+
+/// CodeDeploy moves the alias of another function meanwhile.
+fn beside_a_deployment(world: &World) -> String {
+    static OTHERS: AtomicUsize = AtomicUsize::new(0);
+    let number = OTHERS.fetch_add(1, Ordering::Relaxed);
+    let other = World::of_kind("lambda", &format!("{}cd{number}", world.prefix));
+    let spec = other.seeded["app_spec"].as_str().unwrap();
+    other.begin_to_deploy(spec, "LambdaCanary10Percent5Minutes");
+    by_alias(world)
 }
 
 fn by_stage(world: &World) -> String {

@@ -114,7 +114,8 @@ fn intended(
         | Picture::Uneven(_)
         | Picture::Capacity(_)
         | Picture::TestRoute(_)
-        | Picture::Release(_) => false,
+        | Picture::Release(_)
+        | Picture::OldVersions(_) => false,
     };
     if let Verb::Replace(replace) = &step.verb
         && !arrived(before)

@@ -74,6 +74,7 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         routes: plan.routes.iter().map(route).collect(),
         fleets: plan.fleets.keys().map(fleet).collect(),
         tests: plan.steps().filter_map(|(_, step)| tested(&step.verb)).collect(),
+        keeps: plan.steps().filter_map(|(_, step)| pruned(&step.verb)).collect(),
         ..Bindings::default()
     }
 }
@@ -95,6 +96,13 @@ fn tested(verb: &Verb) -> Option<(RouteName, Header)> {
     }
 }
 
+fn pruned(verb: &Verb) -> Option<(RouteName, u32)> {
+    match verb {
+        Verb::Prune { route, keep } => Some((route.clone(), *keep)),
+        _ => None,
+    }
+}
+
 impl World {
     pub(crate) fn of(plan: &Plan) -> Self {
         let bindings = bindings(plan);
@@ -107,6 +115,10 @@ impl World {
                 let picture = Picture::Release(uploaded("1"));
                 world.insert(Target::Candidate(name.clone()), picture);
             }
+        }
+        for name in bindings.keeps.keys() {
+            let old = ["1", "2"].map(Member::new).into_iter().collect();
+            world.insert(Target::OldVersions(name.clone()), Picture::OldVersions(old));
         }
         for name in bindings.tests.keys() {
             let absent = Picture::TestRoute(TestRoute::Absent);
@@ -208,7 +220,7 @@ impl World {
             }),
             (Picture::Release(Release::Uploaded { .. }), _) => Picture::Release(uploaded("99")),
             // Nobody can change what is published.
-            (Picture::Release(_), _) => picture.clone(),
+            (Picture::Release(_) | Picture::OldVersions(_), _) => picture.clone(),
             (Picture::TestRoute(_), _) => Picture::TestRoute(TestRoute::Present {
                 header: Header { name: "x-strange".to_owned(), value: "1".to_owned() },
                 group: Member::new("strange"),
@@ -228,6 +240,7 @@ impl World {
             Picture::TestRoute(TestRoute::Present { group, .. }) => group.as_str() == "strange",
             Picture::TestRoute(TestRoute::Absent) => false,
             Picture::Release(release) => *release == uploaded("99"),
+            Picture::OldVersions(_) => false,
         }
     }
 

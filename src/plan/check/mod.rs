@@ -12,6 +12,7 @@ mod lost;
 mod measure;
 mod places;
 mod plan;
+mod pruning;
 mod publishing;
 mod replacement;
 mod routes;

@@ -116,7 +116,8 @@ impl<'a> Users<'a> {
                 match conduct.aim {
                     Aim::Weights { route, .. }
                     | Aim::TestRoute { route, .. }
-                    | Aim::Release { route, .. } => {
+                    | Aim::Release { route, .. }
+                    | Aim::OldVersions { route, .. } => {
                         users.routes.entry(route).or_default().push(who);
                     }
                     Aim::Capacity { fleet, .. } => {

@@ -131,7 +131,11 @@ fn needs(step: &Draft, route: &RouteName, gates: &Placed<GateName, Gate>) -> boo
     let conduct = step.verb.conduct();
     let moves = match conduct.aim {
         Aim::Weights { route: of, .. } | Aim::TestRoute { route: of, .. } => of == route,
-        Aim::Capacity { .. } | Aim::Software(_) | Aim::Release { .. } | Aim::Nothing => false,
+        Aim::Capacity { .. }
+        | Aim::Software(_)
+        | Aim::Release { .. }
+        | Aim::OldVersions { .. }
+        | Aim::Nothing => false,
     };
     let measures =
         |gate: &GateName| gates.get(gate).is_some_and(|(gate, _)| gate.kind.route() == Some(route));

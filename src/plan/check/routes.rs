@@ -109,6 +109,7 @@ fn route53(form: &Spanned<Route53Form>, problems: &mut Vec<Problem>) -> Option<R
         kind: RouteKind::Route53(records),
         sides: sides?,
         baseline: None,
+        keep: None,
         settle,
         place: Place::default(),
     })
@@ -176,6 +177,7 @@ fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         sides: sides?,
         baseline,
         settle,
+        keep: None,
         place: Place::default(),
     })
 }
@@ -203,6 +205,7 @@ fn nlb(form: &Spanned<NlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         kind: RouteKind::Nlb(listeners?),
         sides: sides?,
         baseline: None,
+        keep: None,
         settle,
         place: Place::default(),
     })

@@ -153,6 +153,7 @@ impl<'a> Follow<'a> {
             Verb::Scale { .. }
             | Verb::Shift { .. }
             | Verb::Publish { .. }
+            | Verb::Prune { .. }
             | Verb::Replace(_)
             | Verb::Wait { .. }
             | Verb::Probe { .. }

@@ -21,6 +21,7 @@ from tidegate_localstack.emulated import (
     function_invocations,
     function_options,
     function_revisions,
+    function_versions,
     mapping_operations,
 )
 from tidegate_localstack.emulated.function_invocations import Target
@@ -121,6 +122,7 @@ OPERATIONS: dict[str, Handler] = {
     **function_aliases.OPERATIONS,
     **function_options.OPERATIONS,
     **function_revisions.OPERATIONS,
+    **function_versions.OPERATIONS,
     **mapping_operations.OPERATIONS,
 }
 WAITING: dict[str, Handler] = {"Invoke": invoke, "InvokeAsync": invoke_async}
