@@ -41,7 +41,7 @@ def test_a_version_is_deleted_alone_and_only_where_no_alias_leads_to_it(aws: Aws
     for used in ("2", "3"):
         with pytest.raises(ClientError, match="aliases reference"):
             client.delete_function(FunctionName="pruned", Qualifier=used)
-    assert versions(client, "pruned") == ["2", "3"]
+    assert versions(client, "pruned") == versions(client, arn) == ["2", "3"]
     assert [each["Name"] for each in client.list_aliases(FunctionName=arn)["Aliases"]] == ["live"]
     assert client.list_aliases(FunctionName=arn, FunctionVersion="1")["Aliases"] == []
     with pytest.raises(ClientError, match="not found"):
@@ -71,3 +71,19 @@ def test_provisioned_concurrency_is_ready_after_a_while_and_never_of_a_weighted_
         client.put_provisioned_concurrency_config(
             FunctionName="warm", Qualifier="live", ProvisionedConcurrentExecutions=1
         )
+
+
+def test_a_policy_is_of_one_version_alone(aws: Aws) -> None:
+    client = published(aws, "allowed", 2)
+    client.add_permission(
+        FunctionName="allowed",
+        Qualifier="2",
+        StatementId="gateway",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    policy = client.get_policy(FunctionName="allowed", Qualifier="2")["Policy"]
+    assert "apigateway.amazonaws.com" in policy
+    for without in ({"Qualifier": "1"}, {}):
+        with pytest.raises(ClientError, match="does not exist"):
+            client.get_policy(FunctionName="allowed", **without)

@@ -1,11 +1,13 @@
 """What becomes of single versions of Lambda functions: they are deleted, and kept warm.
 
-moto deletes a version under the aliases that lead to it, forgets aliases with it, lists those of a
-function by its name alone, and knows no provisioned concurrency.
+moto deletes a version under the aliases that lead to it, forgets aliases with it, lists versions
+and aliases of a function by its name alone (by its ARN there are none), has one policy for all
+versions, and knows no provisioned concurrency.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -80,6 +82,31 @@ def list_aliases(context: RequestContext, request: Any) -> dict[str, Any]:
     return {"Aliases": [each.to_json() for each in found]}
 
 
+def list_versions(context: RequestContext, request: Any) -> dict[str, Any]:
+    """The latest and the published versions of a function, by whatever it is named."""
+    asked = _asked(context, request)
+    function_of(asked, None)
+    functions: Any = lambda_backends[asked.account][asked.region]
+    found = functions.list_versions_by_function(asked.function)
+    return {"Versions": [each.get_configuration() for each in found]}
+
+
+def get_policy(context: RequestContext, request: Any) -> dict[str, Any]:
+    """Who may invoke a function, or one version or alias of it: each has a policy of its own."""
+    asked = _asked(context, request)
+    policy = function_of(asked, asked.qualifier).policy
+    arn = arn_of(asked, asked.qualifier)
+    statements = [each for each in policy.statements if each.get("Resource") == arn]
+    if not statements:
+        raise CommonServiceException(
+            "ResourceNotFoundException",
+            "The resource you requested does not exist.",
+            status_code=404,
+        )
+    document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+    return {"Policy": json.dumps(document), "RevisionId": policy.revision}
+
+
 def delete_function(context: RequestContext, request: Any) -> Any:
     """Delete a function, or one version of it that no alias leads to."""
     asked = _asked(context, request)
@@ -152,7 +179,9 @@ def delete_provisioned_concurrency(context: RequestContext, request: Any) -> dic
 
 
 OPERATIONS: dict[str, Handler] = {
+    "GetPolicy": get_policy,
     "ListAliases": list_aliases,
+    "ListVersionsByFunction": list_versions,
     "DeleteFunction": delete_function,
     "PutProvisionedConcurrencyConfig": put_provisioned_concurrency,
     "GetProvisionedConcurrencyConfig": get_provisioned_concurrency,
