@@ -8,13 +8,14 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from conftest import eventually
 from tidegate_localstack.worlds.api import ApiWorld
-from tidegate_localstack.worlds.events import EventWorld, StreamWorld
+from tidegate_localstack.worlds.events import BusWorld, EventWorld, StreamWorld
 from tidegate_localstack.worlds.world import Clients, World
 
 Aws = Callable[[str], Any]
@@ -42,7 +43,7 @@ def load(*arguments: str) -> dict[str, Any]:
     return finished(begin(*arguments))
 
 
-@pytest.mark.parametrize("kind", [EventWorld, StreamWorld])
+@pytest.mark.parametrize("kind", [BusWorld, EventWorld, StreamWorld])
 def test_every_event_is_handled_once(kind: type[World], name: str) -> None:
     world = kind(Clients.from_environment(), name).seed()
     assert kind(Clients.from_environment(), name).seed() == world
@@ -52,6 +53,34 @@ def test_every_event_is_handled_once(kind: type[World], name: str) -> None:
     assert (told["once"], told["lost"], told["twice"]) == (told["sent"], 0, 0)
     assert told["by_version"] == {"1": told["sent"]}
     assert told["alarm"] is None
+
+
+def test_a_target_can_be_handed_over_and_events_be_replayed_to_another(aws: Aws, name: str) -> None:
+    world = BusWorld(Clients.from_environment(), name).seed()
+    process = begin("--prefix", name, "--events", "--rate", "10", "--for", "60")
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("tide-aws: events are handled")
+    events = aws("events")
+    at = {"Rule": f"{name}-orders", "EventBusName": name}
+    (target,) = events.list_targets_by_rule(**at)["Targets"]
+    events.put_targets(**at, Targets=[{**target, "Arn": f"{world['function']}:2"}])
+    eventually(lambda: "2" in versions(aws, name))
+    process.send_signal(signal.SIGTERM)
+    told = finished(process)
+    assert (told["once"], told["lost"], told["twice"]) == (told["sent"], 0, 0)
+    assert set(told["by_version"]) == {"1", "2"}
+    rehearsal = world["rule"].replace("-orders", "-rehearsal")
+    now = datetime.now(UTC)
+    events.start_replay(
+        ReplayName=name,
+        EventSourceArn=events.describe_archive(ArchiveName=name)["ArchiveArn"],
+        EventStartTime=now - timedelta(minutes=10),
+        EventEndTime=now,
+        Destination={"Arn": world["bus"], "FilterArns": [rehearsal]},
+    )
+    eventually(lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED")
+    # What version 1 has handled, version 2 handles again; and its own too.
+    eventually(lambda: handled(aws, name) == 2 * told["sent"], within=60.0)
 
 
 def test_an_alias_can_be_shifted_while_events_are_handled(aws: Aws, name: str) -> None:
@@ -90,6 +119,11 @@ def test_no_event_is_lost_while_their_mapping_is_disabled_and_pointed_elsewhere(
     process.send_signal(signal.SIGTERM)
     told = finished(process)
     assert (told["once"], told["lost"], told["twice"]) == (told["sent"], 0, 0)
+
+
+def handled(aws: Aws, name: str) -> int:
+    pages = aws("dynamodb").get_paginator("scan").paginate(TableName=f"{name}-handled")
+    return sum(page["Count"] for page in pages)
 
 
 def versions(aws: Aws, name: str) -> set[str]:

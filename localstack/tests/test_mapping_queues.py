@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,19 @@ def test_a_mapping_can_be_created_disabled(reader: Reader) -> None:
     assert waiting(reader.sqs, queue) == (1, 0)
     reader.update(made["UUID"], Enabled=True)
     reader.has_seen(1)
+
+
+def test_a_mapping_has_tags_of_its_own(reader: Reader) -> None:
+    mapping = reader.map(reader.queue().arn)
+    told = reader.lambda_.get_event_source_mapping(UUID=mapping)
+    arn, function = told["EventSourceMappingArn"], told["FunctionArn"]
+    reader.lambda_.tag_resource(Resource=arn, Tags={"run": "a", "team": "shop"})
+    reader.lambda_.tag_resource(Resource=function, Tags={"of": "function"})
+    reader.lambda_.untag_resource(Resource=arn, TagKeys=["run", "none"])
+    assert reader.lambda_.list_tags(Resource=arn)["Tags"] == {"team": "shop"}
+    assert reader.lambda_.list_tags(Resource=function)["Tags"] == {"of": "function"}
+    with refused_as("ResourceNotFoundException", "does not exist"):
+        reader.lambda_.list_tags(Resource=arn.replace(mapping, str(uuid.uuid4())))
 
 
 def test_disabling_lets_what_is_in_flight_end_and_reads_no_more(reader: Reader) -> None:

@@ -63,7 +63,7 @@ pub(super) async fn find_alias(
         service: RouteService::Lambda,
         nature: Nature::ALIAS,
         rules: None,
-        records: None,
+        written: None,
         uploaded,
     })
 }

@@ -4,11 +4,11 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use crate::{
-    cloud::{Cloud, Error, Kept, Operation, Places, Reads, UNPUBLISHED, VersionState, setting},
+    cloud::{Cloud, Error, Kept, Operation, Places, Reads, UNPUBLISHED, VersionState},
     plan::{Header, Member, Plan, RouteName},
     rollout::{
         Bindings, Call, CallProblem, FleetBound, Flow, Made, Move, Picture, ProblemKind, Readiness,
-        Release, RouteBound, Software, Split, Target, TestRoute,
+        Release, Replay, RouteBound, Software, Split, Target, TestRoute, replay_name,
     },
 };
 
@@ -36,6 +36,10 @@ pub async fn observe(
             let candidate = bound.candidate.as_ref().ok_or_else(|| unbound(target))?;
             let test = port.test_route(&bound.resource, header, candidate).await?;
             Ok(Picture::TestRoute(test))
+        }
+        Target::Replay(route) => {
+            let name = replay(bindings, route).ok_or_else(|| unbound(target))?;
+            Ok(Picture::Replay(reads.replays.replay(&name).await?))
         }
         Target::Candidate(name) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
@@ -133,6 +137,21 @@ async fn change(plan: &Plan, cloud: &Cloud, bindings: &Bindings, call: &Call) ->
             let both = before.intersection(&live).cloned().collect();
             cloud.pruning.delete(&bound.resource, &both).await
         }
+        (Target::Replay(route), _, Picture::Replay(after)) => {
+            let name = replay(bindings, route).ok_or_else(|| unbound(&call.target))?;
+            match after {
+                Replay::Sent { from, to } => {
+                    let bound = bindings.replays.get(route);
+                    let bound = bound.ok_or_else(|| unbound(&call.target))?;
+                    cloud.replaying.start(&name, bound, (*from, *to)).await
+                }
+                Replay::Absent
+                | Replay::UnderWay { .. }
+                | Replay::Completed
+                | Replay::Cancelled
+                | Replay::Failed { .. } => cloud.replaying.cancel(&name).await,
+            }
+        }
         (target, _, after) => Err(Error::Rejected {
             operation: Operation::Call,
             message: format!("{target} cannot look like {after}"),
@@ -195,7 +214,7 @@ async fn set_weights(
     after: &Split,
 ) -> Result<(), Error> {
     let conflict = |place: &str, live: &dyn Display| Error::Conflict {
-        operation: setting(bound.service),
+        operation: bound.service.traits().setting,
         message: format!("{place} is at {live}, not at {before}"),
     };
     if !bound.others.is_empty() {
@@ -221,16 +240,19 @@ fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, E
         | Target::Software(_)
         | Target::TestRoute(_)
         | Target::Candidate(_)
-        | Target::OldVersions(_) => Err(unbound(target)),
+        | Target::OldVersions(_)
+        | Target::Replay(_) => Err(unbound(target)),
     }
 }
 
 fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a FleetBound, Error> {
     match target {
         Target::Fleet { fleet, .. } | Target::Software(fleet) => bindings.fleets.get(fleet),
-        Target::Route(_) | Target::TestRoute(_) | Target::Candidate(_) | Target::OldVersions(_) => {
-            None
-        }
+        Target::Route(_)
+        | Target::TestRoute(_)
+        | Target::Candidate(_)
+        | Target::OldVersions(_)
+        | Target::Replay(_) => None,
     }
     .ok_or_else(|| unbound(target))
 }
@@ -245,6 +267,11 @@ pub(super) fn kept(bindings: &Bindings, route: &RouteName) -> Option<Kept> {
     let newest = *bindings.keeps.get(route)?;
     let sides = bindings.routes.values().flat_map(RouteBound::members).cloned().collect();
     Some(Kept { newest, sides })
+}
+
+/// What the run's replay of a route is called.
+fn replay(bindings: &Bindings, route: &RouteName) -> Option<String> {
+    Some(replay_name(bindings.made_by.as_deref()?, route))
 }
 
 fn unbound(target: &Target) -> Error {

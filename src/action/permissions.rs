@@ -76,11 +76,17 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
             }
             Aim::OldVersions { .. } => actions.extend([
                 Operation::DeleteFunction,
-                Operation::GetPolicy,
+                Operation::GetFunctionPolicy,
                 Operation::ListAliases,
                 Operation::ListEventSourceMappings,
                 Operation::ListProvisionedConcurrencyConfigs,
                 Operation::ListVersionsByFunction,
+            ]),
+            Aim::Replay(_) => actions.extend([
+                Operation::CancelReplay,
+                Operation::DescribeArchive,
+                Operation::DescribeReplay,
+                Operation::StartReplay,
             ]),
             Aim::Nothing => {}
         }

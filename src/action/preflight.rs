@@ -9,6 +9,7 @@ use super::{
     leads::check_leads,
     objection::{Notes, Objection, Settled, Unsettled},
     queues::settle_queues,
+    replays::settle_replays,
     routes::settle_routes,
 };
 use crate::{
@@ -35,6 +36,7 @@ pub async fn settle(plan: &Plan, places: &Places<Reads>) -> Result<Settled, Unse
         warnings: Vec::new(),
     };
     settle_routes(plan, places, &mut settled, &mut notes).await;
+    settle_replays(plan, places, &mut settled, &mut notes).await;
     for (name, fleet) in &plan.fleets {
         let Ok(reads) = places.at(&fleet.place) else { continue };
         settle_fleet(plan, name, fleet, reads, &mut settled, &mut notes).await;

@@ -9,6 +9,8 @@ use super::{
     absent::refusal,
     aliases::{find_alias, other_code, settle_old_versions},
     attach::{check_attachable, uses},
+    buses::find_target,
+    mappings::find_mappings,
     objection::{Notes, Objection, Settled},
     sides::settle_sides,
     stages::find_stage,
@@ -46,6 +48,8 @@ pub(super) async fn settle_routes(
             RouteKind::Route53(at) => find_records(name, at, route, reads, notes).await,
             RouteKind::Lambda(at) => find_alias(name, at, route, reads, notes).await,
             RouteKind::ApiGateway(at) => find_stage(name, at, route, reads, notes).await,
+            RouteKind::EventBus(at) => find_target(name, at, route, reads, notes).await,
+            RouteKind::EventSource(at) => find_mappings(name, at, route, reads, notes).await,
         };
         let Some(standing) = found else { continue };
         let sides = settle_sides(name, route, (&standing.split, standing.service), notes);
@@ -118,11 +122,11 @@ fn written(standing: &Standing) -> BTreeMap<String, Written> {
             Some((forward.resource.clone(), Written { json, rule, arns: arns.clone() }))
         })
     });
-    let records = standing.records.iter().map(|json| {
+    let others = standing.written.iter().map(|json| {
         let written = Written { json: json.clone(), rule: None, arns: BTreeMap::new() };
         (standing.resource.clone(), written)
     });
-    rules.chain(records).collect()
+    rules.chain(others).collect()
 }
 
 async fn find_records(
@@ -170,7 +174,7 @@ async fn find_records(
         service: RouteService::Route53,
         nature,
         rules: None,
-        records,
+        written: records,
         uploaded: None,
     })
 }
@@ -243,7 +247,7 @@ async fn find_rules(
         nature: Nature::LOAD_BALANCER,
         rules: Some((forwards.clone(), groups)),
         uploaded: None,
-        records: None,
+        written: None,
     })
 }
 

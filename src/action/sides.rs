@@ -2,6 +2,7 @@
 
 use super::{
     aliases::serving,
+    buses::bus_sides,
     objection::{Notes, Objection},
     stages::stage_sides,
 };
@@ -26,6 +27,9 @@ pub(super) fn settle_sides(
     }
     if service == RouteService::ApiGateway {
         return stage_sides(name, route, split, notes);
+    }
+    if service == RouteService::EventBridge {
+        return bus_sides(name, route, split, notes);
     }
     if matches!(route.sides, Sides::Serving { .. } | Sides::Made { .. }) {
         return serving(name, route, split, notes);

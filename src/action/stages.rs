@@ -44,7 +44,7 @@ pub(super) async fn find_stage(
         service: RouteService::ApiGateway,
         nature: Nature::STAGE,
         rules: None,
-        records: None,
+        written: None,
         uploaded: None,
     })
 }

@@ -16,8 +16,8 @@ pub(super) struct Standing {
     pub(super) nature: Nature,
     /// The places of a load balancer's, and the target groups of the route's members.
     pub(super) rules: Option<(Vec<Forward>, Vec<TargetGroup>)>,
-    /// The records, as the AWS CLI takes them.
-    pub(super) records: Option<String>,
+    /// The records, or the target of a rule, as the AWS CLI takes them.
+    pub(super) written: Option<String>,
     /// What a candidate is to be published of, where a step does that.
     pub(super) uploaded: Option<CodeDigest>,
 }

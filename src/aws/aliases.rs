@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use aws_sdk_lambda::{
-    operation::{get_alias::GetAliasOutput, update_alias::UpdateAliasError},
+    operation::{
+        get_alias::GetAliasOutput, get_function_configuration::GetFunctionConfigurationOutput,
+        update_alias::UpdateAliasError,
+    },
     types::{AliasRoutingConfiguration, DeadLetterConfig, LastUpdateStatus, State},
 };
 
@@ -36,6 +39,18 @@ struct Live {
 }
 
 impl Lambda {
+    /// A function, or a version or alias of it.
+    pub(super) async fn configuration(
+        &self,
+        (function, qualifier): (&str, Option<&str>),
+        what: &str,
+    ) -> Result<GetFunctionConfigurationOutput, Error> {
+        self.pace.turn().await;
+        let call = self.client.get_function_configuration().function_name(function);
+        let answer = call.set_qualifier(qualifier.map(str::to_owned)).send().await;
+        answer.map_err(classed(Operation::GetFunctionConfiguration, what))
+    }
+
     async fn alias(&self, function: &str, name: &str, what: &str) -> Result<Live, Error> {
         self.pace.turn().await;
         let call = self.client.get_alias().function_name(function).name(name).send();
@@ -115,36 +130,37 @@ impl Aliases for Lambda {
     async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error> {
         let (function, _) = parts(alias)?;
         let name = function.rsplit(':').next().unwrap_or(function);
-        self.pace.turn().await;
-        let call = self.client.get_function_configuration().function_name(function);
-        let answer = call.qualifier(version.as_str()).send().await;
         let what = format!("version {version} of function {name}");
-        let answer = answer.map_err(classed(Operation::GetFunctionConfiguration, &what))?;
-        let update = answer.last_update_status;
-        let state = match answer.state {
-            Some(State::Active) if update == Some(LastUpdateStatus::InProgress) => {
-                VersionState::Pending
-            }
-            Some(State::Active) if update == Some(LastUpdateStatus::Failed) => VersionState::Failed,
-            Some(State::Active) => VersionState::Active,
-            Some(State::Inactive) => VersionState::Inactive,
-            Some(State::Failed) => VersionState::Failed,
-            // A state that is not known yet, or not told, is at least not active.
-            Some(_) | None => VersionState::Pending,
-        };
-        let reason = match state {
-            VersionState::Active => String::new(),
-            VersionState::Pending | VersionState::Inactive | VersionState::Failed => {
-                let update = answer.last_update_status_reason;
-                answer.state_reason.or(update).unwrap_or_else(|| "AWS gives no reason".to_owned())
-            }
-        };
-        let dead_letters = answer
-            .dead_letter_config
-            .and_then(|config: DeadLetterConfig| config.target_arn.filter(|arn| !arn.is_empty()));
-        let code = answer.code_sha256.filter(|code| !code.is_empty()).map(CodeDigest::new);
-        Ok(FunctionVersion { state, reason, role: answer.role, dead_letters, code })
+        Ok(self::version(self.configuration((function, Some(version.as_str())), &what).await?))
     }
+}
+
+/// How a function stands, as far as anybody wants to know.
+pub(super) fn version(answer: GetFunctionConfigurationOutput) -> FunctionVersion {
+    let update = answer.last_update_status;
+    let state = match answer.state {
+        Some(State::Active) if update == Some(LastUpdateStatus::InProgress) => {
+            VersionState::Pending
+        }
+        Some(State::Active) if update == Some(LastUpdateStatus::Failed) => VersionState::Failed,
+        Some(State::Active) => VersionState::Active,
+        Some(State::Inactive) => VersionState::Inactive,
+        Some(State::Failed) => VersionState::Failed,
+        // A state that is not known yet, or not told, is at least not active.
+        Some(_) | None => VersionState::Pending,
+    };
+    let reason = match state {
+        VersionState::Active => String::new(),
+        VersionState::Pending | VersionState::Inactive | VersionState::Failed => {
+            let update = answer.last_update_status_reason;
+            answer.state_reason.or(update).unwrap_or_else(|| "AWS gives no reason".to_owned())
+        }
+    };
+    let dead_letters = answer
+        .dead_letter_config
+        .and_then(|config: DeadLetterConfig| config.target_arn.filter(|arn| !arn.is_empty()));
+    let code = answer.code_sha256.filter(|code| !code.is_empty()).map(CodeDigest::new);
+    FunctionVersion { state, reason, role: answer.role, dead_letters, code }
 }
 
 #[async_trait]

@@ -14,12 +14,14 @@ use aws_types::os_shim_internal::Env;
 use super::{
     auto_scaling::{AutoScaling, RetryContention},
     balancing::ElasticLoadBalancing,
+    buses::EventBridge,
     cloudwatch::CloudWatch,
     codedeploy::CodeDeploy,
     connection,
     identity::SecurityTokens,
     lambda::Lambda,
     launch_templates::LaunchTemplates,
+    mappings::EventSources,
     marks::Tags,
     names::Directory,
     news::{SimpleQueues, patient},
@@ -43,11 +45,13 @@ pub async fn connect(
 ) -> Result<Cloud, Error> {
     let config = Box::pin(load(settings, patience)).await?;
     let services = Services::new(&config, settings, calls);
-    let weights = ByService {
-        load_balancers: services.load_balancing.clone() as Arc<dyn SetWeights>,
+    let weights = ByService::<dyn SetWeights> {
+        load_balancers: services.load_balancing.clone(),
         dns: services.route53.clone(),
         functions: services.lambda.clone(),
         gateways: services.api_gateway.clone(),
+        buses: services.events.clone(),
+        mappings: services.sources.clone(),
     };
     let test_routes = services.load_balancing.clone();
     let sizes = services.auto_scaling.clone();
@@ -55,6 +59,7 @@ pub async fn connect(
     let news = services.queues.clone();
     let (marking, publishing) = (services.tags(), services.lambda.clone());
     let pruning = services.lambda.clone();
+    let replaying = services.events.clone();
     let reads = services.reads()?;
     Ok(Cloud {
         reads,
@@ -65,6 +70,7 @@ pub async fn connect(
         deploying,
         publishing,
         pruning,
+        replaying,
         marking,
         news,
     })
@@ -168,13 +174,14 @@ async fn assuming(
 
 /// As endpoints of single services are named in the environment.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>
-const SERVICES: [&str; 10] = [
+const SERVICES: [&str; 11] = [
     "API_GATEWAY",
     "AUTO_SCALING",
     "CLOUDWATCH",
     "CODEDEPLOY",
     "EC2",
     "ELASTIC_LOAD_BALANCING_V2",
+    "EVENTBRIDGE",
     "LAMBDA",
     "ROUTE_53",
     "SQS",
@@ -192,6 +199,8 @@ pub(super) struct Services {
     pub(super) identity: Arc<SecurityTokens>,
     pub(super) lambda: Arc<Lambda>,
     pub(super) api_gateway: Arc<ApiGateway>,
+    pub(super) events: Arc<EventBridge>,
+    pub(super) sources: Arc<EventSources>,
     region: Option<String>,
     role: Option<String>,
 }
@@ -226,21 +235,28 @@ impl Services {
         let api_gateway = aws_sdk_apigateway::Client::from_conf(
             aws_sdk_apigateway::config::Builder::from(config).interceptor(tally.clone()).build(),
         );
+        let events = aws_sdk_eventbridge::Client::from_conf(
+            aws_sdk_eventbridge::config::Builder::from(config).interceptor(tally.clone()).build(),
+        );
         let queues = aws_sdk_sqs::Client::from_conf(
             patient(aws_sdk_sqs::config::Builder::from(config)).interceptor(tally.clone()).build(),
         );
         let identity = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(config).interceptor(tally).build(),
         );
+        let queues = Arc::new(SimpleQueues::new(queues));
+        let lambda = Arc::new(Lambda::new(lambda));
         Self {
+            sources: Arc::new(EventSources { lambda: lambda.clone(), queues: queues.clone() }),
             load_balancing: Arc::new(ElasticLoadBalancing::new(load_balancing)),
             route53: Arc::new(Route53::new(route53)),
             auto_scaling: Arc::new(AutoScaling::new(auto_scaling, templates)),
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
             code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
-            queues: Arc::new(SimpleQueues::new(queues)),
+            events: Arc::new(EventBridge::new(events, lambda.clone(), queues.clone())),
+            queues,
             identity: Arc::new(SecurityTokens::new(identity)),
-            lambda: Arc::new(Lambda::new(lambda)),
+            lambda,
             api_gateway: Arc::new(ApiGateway::new(
                 api_gateway,
                 config.region().map(ToString::to_string).unwrap_or_default(),
@@ -258,6 +274,7 @@ impl Services {
             code_deploy: self.code_deploy.clone(),
             lambda: self.lambda.clone(),
             api_gateway: self.api_gateway.clone(),
+            events: self.events.clone(),
             identity: self.identity.clone(),
             region: self.region.clone().unwrap_or_default(),
         })
@@ -282,11 +299,13 @@ impl Services {
             hint: "write `aws: { region: eu-west-1 }` into the plan, or give `--region`".to_owned(),
         })?;
         Ok(Reads {
-            weights: ByService {
-                load_balancers: self.load_balancing.clone() as Arc<dyn Weights>,
+            weights: ByService::<dyn Weights> {
+                load_balancers: self.load_balancing.clone(),
                 dns: self.route53.clone(),
                 functions: self.lambda.clone(),
                 gateways: self.api_gateway.clone(),
+                buses: self.events.clone(),
+                mappings: self.sources.clone(),
             },
             load_balancers: self.load_balancing,
             dns: self.route53,
@@ -295,6 +314,9 @@ impl Services {
             releases: self.lambda.clone(),
             old_versions: self.lambda.clone(),
             stages: self.api_gateway,
+            buses: self.events.clone(),
+            replays: self.events,
+            mappings: self.sources,
             groups: self.auto_scaling.clone(),
             refreshes: self.auto_scaling,
             deployments: self.code_deploy,

@@ -140,6 +140,7 @@ impl Failure<'_> {
             "PriorRequestNotComplete"
             | "ScalingActivityInProgress"
             | "ResourceContention"
+            | "ConcurrentModification"
             | "OperationInProgress"
             | "InstanceRefreshInProgress"
             // A refresh came to its end on the way here; another look tells what is to be done.

@@ -1,4 +1,4 @@
-//! Marks as tags, with the six services whose things a run owns. Each has operations and limits of its own: a hosted
+//! Marks as tags, with the seven services whose things a run owns. Each has operations and limits of its own: a hosted
 //! zone takes ten tags, everything else fifty; a deployment group is named by an ARN, which nothing tells but the
 //! caller's account.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AddTags.html>
@@ -7,6 +7,7 @@
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TagResource.html>
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_TagResource.html>
 //! <https://docs.aws.amazon.com/apigateway/latest/api/API_TagResource.html>
+//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_TagResource.html>
 
 use std::sync::Arc;
 
@@ -14,16 +15,18 @@ use async_trait::async_trait;
 use aws_sdk_autoscaling::types::{Filter, Tag as GroupTag};
 use aws_sdk_codedeploy::types::Tag as DeploymentTag;
 use aws_sdk_elasticloadbalancingv2::types::{Tag as BalancerTag, TagDescription};
+use aws_sdk_eventbridge::types::Tag as RuleTag;
 use aws_sdk_route53::types::{ResourceTagSet, Tag as ZoneTag, TagResourceType};
 
 use super::{
-    auto_scaling::AutoScaling, balancing::ElasticLoadBalancing, codedeploy::CodeDeploy,
-    error::classed, identity::SecurityTokens, lambda::Lambda, records::Address, route53::Route53,
-    stages::ApiGateway,
+    auto_scaling::AutoScaling, balancing::ElasticLoadBalancing, buses::EventBridge,
+    codedeploy::CodeDeploy, error::classed, identity::SecurityTokens, lambda::Lambda,
+    records::Address, route53::Route53, stages::ApiGateway,
 };
 use crate::{
     cloud::{Error, Identity, Mark, Marks, Operation, Owned, SetMarks},
     plan::Member,
+    rollout::{BusPlace, RouteService},
 };
 
 /// What Auto Scaling calls its groups where tags are concerned.
@@ -38,6 +41,7 @@ pub(super) struct Tags {
     pub(super) code_deploy: Arc<CodeDeploy>,
     pub(super) lambda: Arc<Lambda>,
     pub(super) api_gateway: Arc<ApiGateway>,
+    pub(super) events: Arc<EventBridge>,
     pub(super) identity: Arc<SecurityTokens>,
     pub(super) region: String,
 }
@@ -58,7 +62,7 @@ impl Tags {
             Some((key?.to_owned(), value.unwrap_or_default().to_owned()))
         };
         Ok(match on {
-            Owned::Forward(arn) => {
+            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.describe_tags().resource_arns(arn);
                 let answer = call.send().await;
@@ -67,18 +71,29 @@ impl Tags {
                 let tags = described.flat_map(TagDescription::tags);
                 tags.filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::Alias(arn) => {
+            Owned::Route {
+                service: RouteService::Lambda | RouteService::EventSource,
+                resource: arn,
+            } => {
                 self.lambda.pace.turn().await;
-                let call = self.lambda.client.list_tags().resource(function_of(arn));
+                let call = self.lambda.client.list_tags().resource(tagged(on, arn));
                 let answer = call.send().await;
                 let answer = answer.map_err(classed(Operation::ListFunctionTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
             }
-            Owned::Stage(arn) => {
+            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
                 self.api_gateway.pace.turn().await;
                 let answer = self.api_gateway.client.get_tags().resource_arn(arn).send().await;
                 let answer = answer.map_err(classed(Operation::GetStageTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
+            }
+            Owned::Route { service: RouteService::EventBridge, resource: place } => {
+                self.events.pace.turn().await;
+                let call = self.events.client.list_tags_for_resource();
+                let answer = call.resource_arn(rule_of(place)).send().await;
+                let answer = answer.map_err(classed(Operation::ListRuleTags, &what))?;
+                let tags = answer.tags().iter();
+                tags.filter_map(|tag| pair(Some(tag.key()), Some(tag.value()))).collect()
             }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
@@ -89,7 +104,7 @@ impl Tags {
                 let answer = answer.map_err(classed(Operation::DescribeGroupTags, &what))?;
                 answer.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::Records(records) => {
+            Owned::Route { service: RouteService::Route53, resource: records } => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let call = self.route53.client.list_tags_for_resource().resource_id(zone);
@@ -130,24 +145,38 @@ impl SetMarks for Tags {
     async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
         let (key, value, what) = (on.key(&mark.run), mark.value(), on.to_string());
         match on {
-            Owned::Forward(arn) => {
+            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
                 self.load_balancing.pace.turn().await;
                 let tag = BalancerTag::builder().key(key).value(value).build();
                 let call = self.load_balancing.client.add_tags().resource_arns(arn).tags(tag);
                 let sent = call.send().await;
                 sent.map(|_| ()).map_err(classed(Operation::AddTags, &what))
             }
-            Owned::Alias(arn) => {
+            Owned::Route {
+                service: RouteService::Lambda | RouteService::EventSource,
+                resource: arn,
+            } => {
                 self.lambda.pace.turn().await;
-                let call = self.lambda.client.tag_resource().resource(function_of(arn));
+                let call = self.lambda.client.tag_resource().resource(tagged(on, arn));
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagFunction, &what))
             }
-            Owned::Stage(arn) => {
+            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
                 self.api_gateway.pace.turn().await;
                 let call = self.api_gateway.client.tag_resource().resource_arn(arn);
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagStage, &what))
+            }
+            Owned::Route { service: RouteService::EventBridge, resource: place } => {
+                self.events.pace.turn().await;
+                let tag = RuleTag::builder().key(key).value(value).build();
+                let tag = tag.map_err(|error| Error::Rejected {
+                    operation: Operation::TagRule,
+                    message: error.to_string(),
+                })?;
+                let call = self.events.client.tag_resource().resource_arn(rule_of(place)).tags(tag);
+                let sent = call.send().await;
+                sent.map(|_| ()).map_err(classed(Operation::TagRule, &what))
             }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
@@ -155,7 +184,7 @@ impl SetMarks for Tags {
                 let sent = self.auto_scaling.client.create_or_update_tags().tags(tag).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::CreateOrUpdateTags, &what))
             }
-            Owned::Records(records) => {
+            Owned::Route { service: RouteService::Route53, resource: records } => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let tag = ZoneTag::builder().key(key).value(value).build();
@@ -178,23 +207,32 @@ impl SetMarks for Tags {
     async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
         let (key, what) = (on.key(run), on.to_string());
         match on {
-            Owned::Forward(arn) => {
+            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.remove_tags().resource_arns(arn);
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::RemoveTags, &what))
             }
-            Owned::Alias(arn) => {
+            Owned::Route {
+                service: RouteService::Lambda | RouteService::EventSource,
+                resource: arn,
+            } => {
                 self.lambda.pace.turn().await;
-                let call = self.lambda.client.untag_resource().resource(function_of(arn));
+                let call = self.lambda.client.untag_resource().resource(tagged(on, arn));
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagFunction, &what))
             }
-            Owned::Stage(arn) => {
+            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
                 self.api_gateway.pace.turn().await;
                 let call = self.api_gateway.client.untag_resource().resource_arn(arn);
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagStage, &what))
+            }
+            Owned::Route { service: RouteService::EventBridge, resource: place } => {
+                self.events.pace.turn().await;
+                let call = self.events.client.untag_resource().resource_arn(rule_of(place));
+                let sent = call.tag_keys(key).send().await;
+                sent.map(|_| ()).map_err(classed(Operation::UntagRule, &what))
             }
             Owned::AutoScalingGroup(group) => {
                 self.auto_scaling.pace.turn().await;
@@ -202,7 +240,7 @@ impl SetMarks for Tags {
                 let sent = self.auto_scaling.client.delete_tags().tags(tag).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::DeleteTags, &what))
             }
-            Owned::Records(records) => {
+            Owned::Route { service: RouteService::Route53, resource: records } => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let call = self.route53.client.change_tags_for_resource().resource_id(zone);
@@ -221,9 +259,16 @@ impl SetMarks for Tags {
     }
 }
 
+/// Targets have no tags.
+fn rule_of(target: &str) -> &str {
+    BusPlace::of(target).map_or(target, |place| place.rule_arn)
+}
+
 /// Aliases have no tags.
-fn function_of(alias: &str) -> &str {
-    alias.rsplit_once(':').map_or(alias, |(function, _)| function)
+fn tagged<'a>(on: &Owned, arn: &'a str) -> &'a str {
+    let is_alias = matches!(on, Owned::Route { service: RouteService::Lambda, .. });
+    let of_alias = arn.rsplit_once(':').filter(|_| is_alias);
+    of_alias.map_or(arn, |(function, _)| function)
 }
 
 fn group_tag(group: &Member, key: String) -> aws_sdk_autoscaling::types::builders::TagBuilder {

@@ -13,6 +13,9 @@ mod auto_scaling;
 mod balancing;
 #[cfg(test)]
 mod bounds_on_the_wire;
+mod buses;
+#[cfg(test)]
+mod buses_on_the_wire;
 mod clients;
 mod cloudwatch;
 mod codedeploy;
@@ -20,6 +23,7 @@ mod conditions;
 mod connection;
 mod error;
 mod forward;
+mod handing_over;
 mod heard;
 mod identity;
 mod instance_refresh;
@@ -35,6 +39,9 @@ mod leads;
 #[cfg(test)]
 mod leads_on_the_wire;
 mod load_balancers;
+mod mappings;
+#[cfg(test)]
+mod mappings_on_the_wire;
 mod marks;
 mod metrics;
 #[cfg(test)]
@@ -53,6 +60,9 @@ mod profile;
 mod records;
 mod releases;
 mod renewal;
+mod replays;
+#[cfg(test)]
+mod replays_on_the_wire;
 mod route53;
 #[cfg(test)]
 mod route53_on_the_wire;

@@ -65,6 +65,16 @@ impl SimpleQueues {
         self.urls.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.clone(), url.clone());
         Ok(url)
     }
+
+    /// Its resource policy, where it has one.
+    pub(super) async fn policy(&self, queue: &Queue) -> Result<Option<String>, Error> {
+        let call = self.client.get_queue_attributes().queue_url(self.url(queue).await?);
+        let call = call.attribute_names(QueueAttributeName::Policy).send();
+        let answer = call.await;
+        let answer = answer.map_err(classed(Operation::GetQueueAttributes, &named(queue)))?;
+        let policy = answer.attributes.and_then(|mut all| all.remove(&QueueAttributeName::Policy));
+        Ok(policy.filter(|policy| !policy.is_empty()))
+    }
 }
 
 fn named(queue: &Queue) -> String {

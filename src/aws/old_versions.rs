@@ -90,7 +90,7 @@ impl Lambda {
             {
                 Ok(false)
             }
-            Err(error) => Err(classed(Operation::GetPolicy, function)(error)),
+            Err(error) => Err(classed(Operation::GetFunctionPolicy, function)(error)),
         }
     }
 }

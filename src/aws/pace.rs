@@ -64,6 +64,12 @@ impl Pace {
         Self::new(3, 10)
     }
 
+    /// Calls that manage rules and targets may be 50 a second, of everybody in the account and region.
+    /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>
+    pub(super) fn event_bridge() -> Self {
+        Self::new(5, 10)
+    }
+
     /// `CodeDeploy` publishes no rate.
     pub(super) fn code_deploy() -> Self {
         Self::new(3, 6)

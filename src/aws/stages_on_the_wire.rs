@@ -8,7 +8,7 @@ use super::wire::{Answered, Wire};
 use crate::{
     cloud::{Error, Mark, Marks, Owned, SetMarks, SetWeights, Stages, Weights},
     plan::{Deployed, Member, Stage, StageCache, units::Weight},
-    rollout::{Split, Timestamp},
+    rollout::{RouteService, Split, Timestamp},
 };
 
 const ARN: &str = "arn:aws:apigateway:eu-west-1::/restapis/a1b2c3/stages/prod";
@@ -159,7 +159,7 @@ async fn what_is_not_there_is_told_by_what_it_is() {
 #[tokio::test]
 async fn marks_are_tags_of_the_stage() {
     let mark = Mark::new("shop-1", "ann", Timestamp::from_millis(1_767_225_600_000), "/srv");
-    let on = Owned::Stage(ARN.to_owned());
+    let on = Owned::route(RouteService::ApiGateway, ARN);
     let (key, value) = (on.key(&mark.run), mark.value());
     let wire = answering(&json!({ "tags": { key.clone(): value, "team": "shop" } }), FINE);
     let tags = wire.services.tags();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::{Error, Operation};
 use crate::{
     plan::{Alias, CodeDigest, FunctionName, Member},
-    rollout::{RouteBound, Split},
+    rollout::{RouteBound, RouteService, Split},
 };
 
 /// An alias as it is found.
@@ -73,8 +73,12 @@ pub trait AliasDeployments: Send + Sync {
     async fn moving(&self, alias: &Alias) -> Result<Vec<AliasDeployment>, Error>;
 }
 
-/// The version that the alias of a route brings, as a function that can be invoked.
+/// The version that the alias of a route brings, or what the target of a rule is to send its events to, as a function that
+/// can be invoked.
 pub fn candidate_function(bound: &RouteBound) -> Result<FunctionName, Error> {
+    if let (RouteService::EventBridge, Some(arn)) = (bound.service, &bound.candidate) {
+        return function_of_arn(arn);
+    }
     let (name, _) = names_of_alias(&bound.resource).ok_or_else(|| Error::Rejected {
         operation: Operation::Invoke,
         message: format!("{} is no alias of a function", bound.resource),
@@ -83,6 +87,20 @@ pub fn candidate_function(bound: &RouteBound) -> Result<FunctionName, Error> {
         what: format!("a candidate of {}, which no step has published yet", bound.resource),
     })?;
     Ok(FunctionName { name: name.to_owned(), qualifier: Some(version.to_string()) })
+}
+
+/// `arn:aws:lambda:region:account:function:name`, with or without a version or alias behind it.
+fn function_of_arn(arn: &Member) -> Result<FunctionName, Error> {
+    let mut parts = arn.as_str().split(':').skip(5);
+    match (parts.next(), parts.next()) {
+        (Some("function"), Some(name)) => {
+            Ok(FunctionName { name: name.to_owned(), qualifier: parts.next().map(str::to_owned) })
+        }
+        _ => Err(Error::Rejected {
+            operation: Operation::Invoke,
+            message: format!("{arn} is no function"),
+        }),
+    }
 }
 
 /// The function's name and the alias's, of an alias's ARN: `arn:aws:lambda:region:account:function:name:alias`.

@@ -8,10 +8,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Error, Group, Lead, LoadBalancers, OwnTest, Reads};
+use super::{Error, Group, Lead, LoadBalancers, Others, OwnTest, Reads};
 use crate::{
     plan::{Header, Member, Side, units::Weight},
-    rollout::{RouteBound, RouteService},
+    rollout::RouteBound,
 };
 
 /// All that leads to a side of a route, the route's own places and the run's own test route left out. `groups` are the
@@ -28,13 +28,15 @@ pub async fn leads(
 ) -> Result<Vec<Lead>, Error> {
     // Nothing leads to what is not made yet.
     let Some(member) = bound.member(side) else { return Ok(Vec::new()) };
-    match bound.service {
-        // A record leads to a load balancer, whose rules are part of the way and no other one.
-        RouteService::Route53 => reads.dns.leads(&bound.resource, member).await,
-        // A version is there for whoever asks for it, as is a deployment: none is ever taken away from under other aliases
-        // or stages.
-        RouteService::Lambda | RouteService::ApiGateway => Ok(Vec::new()),
-        RouteService::ElasticLoadBalancing => {
+    match bound.service.traits().others {
+        Others::Records => reads.dns.leads(&bound.resource, member).await,
+        Others::None => Ok(Vec::new()),
+        Others::Targets => {
+            let mut found = reads.buses.leads(&bound.resource, member).await?;
+            found.retain(|lead| bound.places().all(|place| *place != lead.place));
+            Ok(found)
+        }
+        Others::Rules => {
             let own = test.filter(|_| side == Side::Candidate);
             let own = own.map(|header| (bound.resource.as_str(), header));
             let mut found = leads_to_groups(reads, Some(member), own, groups).await?;

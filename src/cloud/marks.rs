@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
-use super::Error;
+use super::{Error, Tags};
 use crate::{
     plan::{FleetKind, Member, Place},
     rollout::{Bindings, RouteService, Timestamp},
@@ -31,14 +31,11 @@ const RUN: usize = 128 - "tidegate:0123456789ab:".len();
 /// A thing in AWS that a run owns while it lasts, with its own kind of tags.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owned {
-    /// The ARN of a listener rule or a listener.
-    Forward(String),
-    /// Zone, name and type of records. Only the zone has tags.
-    Records(String),
-    /// The ARN of an alias. Only its function has tags.
-    Alias(String),
-    /// The ARN of a stage.
-    Stage(String),
+    /// A route's first place, as [`RouteBound::owned`](crate::rollout::RouteBound::owned) has it.
+    Route {
+        service: RouteService,
+        resource: String,
+    },
     AutoScalingGroup(Member),
     /// `application/group`.
     DeploymentGroup(Member),
@@ -56,13 +53,7 @@ impl Placed {
     pub fn of(bindings: &Bindings) -> BTreeSet<Self> {
         let routes = bindings.routes.values().flat_map(|bound| {
             bound.owned().map(|resource| {
-                let resource = resource.to_owned();
-                let on = match bound.service {
-                    RouteService::ElasticLoadBalancing => Owned::Forward(resource),
-                    RouteService::Route53 => Owned::Records(resource),
-                    RouteService::Lambda => Owned::Alias(resource),
-                    RouteService::ApiGateway => Owned::Stage(resource),
-                };
+                let on = Owned::route(bound.service, resource);
                 Self { place: bound.place.clone(), on }
             })
         });
@@ -80,21 +71,24 @@ impl Placed {
 }
 
 impl Owned {
+    pub fn route(service: RouteService, resource: impl Into<String>) -> Self {
+        Self::Route { service, resource: resource.into() }
+    }
+
     /// What every key of a mark on it begins with. A zone has the marks of all its records, and a function those of all its
     /// aliases, told apart by a digest.
     fn prefix(&self) -> String {
         match self {
-            Self::Forward(_)
-            | Self::Stage(_)
-            | Self::AutoScalingGroup(_)
-            | Self::DeploymentGroup(_) => "tidegate:run:".to_owned(),
-            Self::Records(place) | Self::Alias(place) => {
+            Self::Route { service, resource } if service.traits().tags == Tags::Shared => {
                 let mut prefix = "tidegate:".to_owned();
-                for byte in Sha256::digest(place.as_bytes()).iter().take(6) {
+                for byte in Sha256::digest(resource.as_bytes()).iter().take(6) {
                     // Writing to a string cannot fail.
                     let _ = write!(prefix, "{byte:02x}");
                 }
                 prefix + ":"
+            }
+            Self::Route { .. } | Self::AutoScalingGroup(_) | Self::DeploymentGroup(_) => {
+                "tidegate:run:".to_owned()
             }
         }
     }
@@ -113,9 +107,9 @@ impl Owned {
 impl fmt::Display for Owned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Forward(arn) | Self::Stage(arn) => f.write_str(arn),
-            Self::Records(records) => write!(f, "records {records}"),
-            Self::Alias(arn) => write!(f, "alias {arn}"),
+            Self::Route { service, resource } => {
+                write!(f, "{}{resource}", service.traits().noun)
+            }
             Self::AutoScalingGroup(group) => write!(f, "Auto Scaling group {group}"),
             Self::DeploymentGroup(group) => write!(f, "deployment group {group}"),
         }
@@ -239,7 +233,7 @@ mod tests {
             run in "[a-z0-9-]{1,200}", owner in ".{0,120}", journal in ".{0,400}", records in ".{0,80}",
         ) {
             let mark = Mark::new(&run, &owner, NOW, &journal).beaten(NOW.plus(FRESH_FOR));
-            for on in [Owned::Forward(SAMPLE_RULE.into()), Owned::Records(records)] {
+            for on in [forward(), Owned::route(RouteService::Route53, records)] {
                 let (key, value) = (on.key(&mark.run), mark.value());
                 prop_assert!(key.len() <= 128 && value.len() <= 256, "{} {}", key.len(), value.len());
                 prop_assert!(value.chars().all(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c)));
@@ -248,14 +242,19 @@ mod tests {
         }
     }
 
+    fn forward() -> Owned {
+        Owned::route(RouteService::ElasticLoadBalancing, SAMPLE_RULE)
+    }
+
     #[test]
     fn other_tags_and_the_marks_of_other_records_are_none() {
-        let records = |name: &str| Owned::Records(format!("hostedzone/Z1/{name}/A"));
+        let records =
+            |name: &str| Owned::route(RouteService::Route53, format!("hostedzone/Z1/{name}/A"));
         let mark = Mark::new("shop-1", "ann@build-7 pid 4711", NOW, "/srv/.tidegate");
         let key = records("app.example.com").key(&mark.run);
         assert!(records("app.example.com").mark(&key, &mark.value()).is_some());
         assert_eq!(records("api.example.com").mark(&key, &mark.value()), None);
-        assert_eq!(Owned::Forward(SAMPLE_RULE.into()).mark("team", "shop"), None);
+        assert_eq!(forward().mark("team", "shop"), None);
     }
 
     #[test]
@@ -264,7 +263,7 @@ mod tests {
         assert!(mark.is_fresh(NOW.plus(Duration::from_secs(179))));
         assert!(!mark.is_fresh(NOW.plus(FRESH_FOR)));
         assert!(mark.is_fresh(NOW.before(FRESH_FOR)), "its owner's clock is ahead");
-        let odd = Owned::Forward(SAMPLE_RULE.into()).mark("tidegate:run:shop-1", "hello").unwrap();
+        let odd = forward().mark("tidegate:run:shop-1", "hello").unwrap();
         assert!(!odd.is_fresh(NOW), "{odd:?}");
         assert_eq!((odd.run.as_str(), odd.owner.as_str()), ("shop-1", "hello"));
     }

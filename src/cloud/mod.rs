@@ -2,11 +2,13 @@
 //! separate traits, so a preview that is only given [`Reads`] cannot change anything, by type.
 
 mod aliases;
+mod buses;
 mod calls;
 mod error;
 mod http;
 mod lead;
 mod leads;
+mod mappings;
 mod marks;
 mod metrics;
 mod names;
@@ -18,17 +20,20 @@ mod ports;
 mod process;
 mod queues;
 mod releases;
+mod replays;
 mod routes;
 mod software;
 mod stages;
 mod weights;
 
 pub use aliases::*;
+pub use buses::*;
 pub use calls::*;
 pub use error::*;
 pub use http::*;
 pub use lead::*;
 pub use leads::{in_words, leads, leads_to_groups};
+pub use mappings::*;
 pub use marks::*;
 pub use metrics::*;
 pub use names::*;
@@ -40,6 +45,7 @@ pub use ports::*;
 pub use process::*;
 pub use queues::*;
 pub use releases::*;
+pub use replays::*;
 pub use routes::*;
 pub use software::*;
 pub use stages::*;

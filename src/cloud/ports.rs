@@ -10,9 +10,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    AlarmNews, AliasDeployments, Aliases, ByService, Error, Installations, Lead, Marks, Metrics,
-    Names, OldVersions, OwnTest, Places, Pruning, Publishing, Queues, Releases, Replacing,
-    SetMarks, SetWeights, Spot, Stages, Weights,
+    AlarmNews, AliasDeployments, Aliases, Buses, ByService, Error, Installations, Lead, Mappings,
+    Marks, Metrics, Names, OldVersions, OwnTest, Places, Pruning, Publishing, Queues, Releases,
+    Replacing, Replaying, Replays, SetMarks, SetWeights, Spot, Stages, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -421,6 +421,9 @@ pub struct Reads {
     pub releases: Arc<dyn Releases>,
     pub old_versions: Arc<dyn OldVersions>,
     pub stages: Arc<dyn Stages>,
+    pub buses: Arc<dyn Buses>,
+    pub replays: Arc<dyn Replays>,
+    pub mappings: Arc<dyn Mappings>,
     pub groups: Arc<dyn Groups>,
     /// Auto Scaling groups whose instances are replaced.
     pub refreshes: Arc<dyn Installations>,
@@ -475,6 +478,7 @@ pub struct Cloud {
     pub deploying: Arc<dyn Replacing>,
     pub publishing: Arc<dyn Publishing>,
     pub pruning: Arc<dyn Pruning>,
+    pub replaying: Arc<dyn Replaying>,
     pub marking: Arc<dyn SetMarks>,
     /// Whoever hears a message takes it away from the others.
     pub news: Arc<dyn AlarmNews>,

@@ -1,5 +1,8 @@
-//! What each kind of route is asked and told by: the operations that find, read and set its weights, and those of its
-//! marks, in one table. What differs between kinds beside that is the table in `plan/route_kind.rs`.
+//! What each kind of route is asked and told by: the operations that find, read and set its weights, those of its marks,
+//! and the port of its weights, in one table. What differs between kinds beside that is the table in
+//! `plan/route_kind.rs`.
+
+use std::sync::Arc;
 
 use super::Operation;
 use crate::{plan::RouteKind, rollout::RouteService};
@@ -74,6 +77,38 @@ const API_GATEWAY: RouteOperations = RouteOperations {
     marking: &[Operation::GetStageTags, Operation::TagStage, Operation::UntagStage],
 };
 
+/// Of what takes the events a function and a queue can be asked.
+const EVENT_BUS: RouteOperations = RouteOperations {
+    looking: &[
+        Operation::DescribeRule,
+        Operation::ListTargetsByRule,
+        Operation::ListRuleNamesByTarget,
+        Operation::GetFunctionConfiguration,
+        Operation::GetFunctionPolicy,
+        Operation::GetQueueUrl,
+        Operation::GetQueueAttributes,
+    ],
+    doubting: &[],
+    moving: &[Operation::PutTargets],
+    marking: &[Operation::ListRuleTags, Operation::TagRule, Operation::UntagRule],
+};
+
+const EVENT_SOURCE: RouteOperations = RouteOperations {
+    looking: &[
+        Operation::GetEventSourceMapping,
+        Operation::ListEventSourceMappings,
+        Operation::GetFunctionConfiguration,
+    ],
+    // Of a queue it is asked whether its last batch is done.
+    doubting: &[],
+    moving: &[
+        Operation::UpdateEventSourceMapping,
+        Operation::GetQueueAttributes,
+        Operation::GetQueueUrl,
+    ],
+    marking: &[Operation::ListFunctionTags, Operation::TagFunction, Operation::UntagFunction],
+};
+
 /// The row of a kind.
 pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
     match kind {
@@ -82,25 +117,196 @@ pub const fn operations_of(kind: &RouteKind) -> &'static RouteOperations {
         RouteKind::Route53(_) => &ROUTE53,
         RouteKind::Lambda(_) => &LAMBDA,
         RouteKind::ApiGateway(_) => &API_GATEWAY,
+        RouteKind::EventBus(_) => &EVENT_BUS,
+        RouteKind::EventSource(_) => &EVENT_SOURCE,
     }
 }
 
-/// What reading weights is called.
-pub const fn reading(service: RouteService) -> Operation {
-    match service {
-        RouteService::ElasticLoadBalancing => Operation::DescribeRules,
-        RouteService::Route53 => Operation::ListResourceRecordSets,
-        RouteService::Lambda => Operation::GetAlias,
-        RouteService::ApiGateway => Operation::GetStage,
+/// What has to be known of a service that splits traffic, without knowing which it is.
+#[derive(Debug)]
+pub struct ServiceTraits {
+    /// What reading weights is called.
+    pub reading: Operation,
+    /// What a change of weights is called.
+    pub setting: Operation,
+    pub marks: Marking,
+    /// What a person calls that which bears a route's marks, before its name; nothing where its ARN says it.
+    pub noun: &'static str,
+    pub tags: Tags,
+    pub others: Others,
+}
+
+/// By which marks are read, written and removed.
+#[derive(Debug)]
+pub struct Marking {
+    pub reading: Operation,
+    pub putting: Operation,
+    pub removing: Operation,
+}
+
+/// What has the tags that a route's marks are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tags {
+    /// The place itself.
+    Own,
+    /// What the place is a part of, together with the tags of its other parts.
+    Shared,
+}
+
+/// What else may lead users to a side of a route, beside the places that the route names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// Other rules and listeners of the load balancers that its target groups stand behind.
+    Rules,
+    /// Other records. A record leads to a load balancer, whose rules are part of the way and no other one.
+    Records,
+    /// Other targets on its bus.
+    Targets,
+    /// Nothing that counts: a side is there for whoever asks for it, and is never taken away from under others.
+    None,
+}
+
+const BALANCERS: ServiceTraits = ServiceTraits {
+    reading: Operation::DescribeRules,
+    setting: Operation::ModifyRule,
+    marks: Marking {
+        reading: Operation::DescribeTags,
+        putting: Operation::AddTags,
+        removing: Operation::RemoveTags,
+    },
+    noun: "",
+    tags: Tags::Own,
+    others: Others::Rules,
+};
+
+/// Only a zone has tags.
+const RECORDS: ServiceTraits = ServiceTraits {
+    reading: Operation::ListResourceRecordSets,
+    setting: Operation::ChangeResourceRecordSets,
+    marks: Marking {
+        reading: Operation::ListZoneTags,
+        putting: Operation::ChangeTagsForResource,
+        removing: Operation::ChangeTagsForResource,
+    },
+    noun: "records ",
+    tags: Tags::Shared,
+    others: Others::Records,
+};
+
+/// Only an alias's function has tags.
+const ALIASES: ServiceTraits = ServiceTraits {
+    reading: Operation::GetAlias,
+    setting: Operation::UpdateAlias,
+    marks: Marking {
+        reading: Operation::ListFunctionTags,
+        putting: Operation::TagFunction,
+        removing: Operation::UntagFunction,
+    },
+    noun: "alias ",
+    tags: Tags::Shared,
+    others: Others::None,
+};
+
+const STAGES: ServiceTraits = ServiceTraits {
+    reading: Operation::GetStage,
+    setting: Operation::UpdateStage,
+    marks: Marking {
+        reading: Operation::GetStageTags,
+        putting: Operation::TagStage,
+        removing: Operation::UntagStage,
+    },
+    noun: "",
+    tags: Tags::Own,
+    others: Others::None,
+};
+
+/// Only a rule has tags, and not its targets.
+const TARGETS: ServiceTraits = ServiceTraits {
+    reading: Operation::ListTargetsByRule,
+    setting: Operation::PutTargets,
+    marks: Marking {
+        reading: Operation::ListRuleTags,
+        putting: Operation::TagRule,
+        removing: Operation::UntagRule,
+    },
+    noun: "target ",
+    tags: Tags::Shared,
+    others: Others::Targets,
+};
+
+const MAPPINGS: ServiceTraits = ServiceTraits {
+    reading: Operation::GetEventSourceMapping,
+    setting: Operation::UpdateEventSourceMapping,
+    marks: Marking {
+        reading: Operation::ListFunctionTags,
+        putting: Operation::TagFunction,
+        removing: Operation::UntagFunction,
+    },
+    noun: "",
+    tags: Tags::Own,
+    others: Others::None,
+};
+
+impl RouteService {
+    /// The row of a service.
+    pub const fn traits(self) -> &'static ServiceTraits {
+        match self {
+            Self::ElasticLoadBalancing => &BALANCERS,
+            Self::Route53 => &RECORDS,
+            Self::Lambda => &ALIASES,
+            Self::ApiGateway => &STAGES,
+            Self::EventBridge => &TARGETS,
+            Self::EventSource => &MAPPINGS,
+        }
     }
 }
 
-/// What a change of weights is called.
-pub const fn setting(service: RouteService) -> Operation {
-    match service {
-        RouteService::ElasticLoadBalancing => Operation::ModifyRule,
-        RouteService::Route53 => Operation::ChangeResourceRecordSets,
-        RouteService::Lambda => Operation::UpdateAlias,
-        RouteService::ApiGateway => Operation::UpdateStage,
+/// A port for each service that splits traffic.
+pub struct ByService<Port: ?Sized> {
+    pub load_balancers: Arc<Port>,
+    pub dns: Arc<Port>,
+    pub functions: Arc<Port>,
+    pub gateways: Arc<Port>,
+    pub buses: Arc<Port>,
+    pub mappings: Arc<Port>,
+}
+
+impl<Port: ?Sized> ByService<Port> {
+    /// One for each.
+    pub fn each(port: impl Fn(RouteService) -> Arc<Port>) -> Self {
+        Self {
+            load_balancers: port(RouteService::ElasticLoadBalancing),
+            dns: port(RouteService::Route53),
+            functions: port(RouteService::Lambda),
+            gateways: port(RouteService::ApiGateway),
+            buses: port(RouteService::EventBridge),
+            mappings: port(RouteService::EventSource),
+        }
+    }
+
+    /// The port that a route's weights are reached by.
+    pub fn of(&self, service: RouteService) -> &Arc<Port> {
+        match service {
+            RouteService::ElasticLoadBalancing => &self.load_balancers,
+            RouteService::Route53 => &self.dns,
+            RouteService::Lambda => &self.functions,
+            RouteService::ApiGateway => &self.gateways,
+            RouteService::EventBridge => &self.buses,
+            RouteService::EventSource => &self.mappings,
+        }
+    }
+
+    /// The same with something around each port.
+    pub fn wrapped<Around: ?Sized>(
+        &self,
+        wrap: impl Fn(&Arc<Port>, RouteService) -> Arc<Around>,
+    ) -> ByService<Around> {
+        ByService::each(|service| wrap(self.of(service), service))
+    }
+}
+
+impl<Port: ?Sized> Clone for ByService<Port> {
+    fn clone(&self) -> Self {
+        Self::each(|service| Arc::clone(self.of(service)))
     }
 }

@@ -3,14 +3,12 @@
 //!
 //! Two fifths of the file are tests of what is private here: how counts become rows, and a report a reading.
 
-use std::collections::BTreeMap;
-
 use super::measured::{Source, attributed, lacking, last_whole, standing};
 use crate::{
     cloud::{Error, Query, Reads, Series},
     judge::{
-        self, Absence, Alpha, Arm, Case, Config, Counts, Earlier, Exposure, Metric, Minute,
-        Minutes, Pace, Problem, Report, Row, Share, SplitFinding, Standard, Step, Verdict,
+        self, Absence, Alpha, Arm, Case, Config, Counts, Earlier, Exposure, Judgement, Metric,
+        Minute, Minutes, Pace, Problem, Report, Row, Share, SplitFinding, Standard, Step, Verdict,
     },
     plan::{
         Allowance, Baseline, CompareGate, Comparison, LatencyAbove, Member, Side,
@@ -22,12 +20,14 @@ use crate::{
 pub(super) const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
 const ERRORS: &str = "errors";
 
-/// Reads the counts of baseline and candidate since the candidate's first traffic, with one call, and lets the judge judge them.
+/// Reads the counts of baseline and candidate since the candidate's first traffic, with one call, and lets the judge judge
+/// them, going on from the last poll's `judgement`.
 pub async fn poll_compare(
     reads: &Reads,
     gate: &CompareGate,
     bound: &RouteBound,
     (splits, attempts): (&[(Timestamp, Split)], Option<&Attempts>),
+    judgement: &mut Judgement,
     at: Timestamp,
 ) -> Result<Reading, Error> {
     let baseline = baseline_of(gate, bound)?;
@@ -44,7 +44,7 @@ pub async fn poll_compare(
     }
     let counts = counts_of_both(reads, gate, bound, (from, to)).await?;
     let reading = match counts.rows(gate) {
-        Ok(series) => judge_compare(&series, gate, (&seen, attempts), at),
+        Ok(series) => judge_compare(&series, gate, (&seen, attempts), judgement, at),
         Err(words) => Reading::new(Outcome::Unknown, at, format!("cannot be measured: {words}")),
     };
     Ok(attributed(reading, &counts.queries, &counts.answers))
@@ -182,13 +182,18 @@ fn speeds_of(arm: Arm, slow: &Series, quick: &Series) -> Vec<Row> {
 
 /// The counts of each minute, made of two figures of which either may be missing.
 fn rows_of(arm: Arm, one: &Series, other: &Series, counts: fn(u64, u64) -> Counts) -> Vec<Row> {
-    let mut minutes: BTreeMap<Timestamp, (u64, u64)> = BTreeMap::new();
-    for (at, value) in &one.points {
-        minutes.entry(*at).or_default().0 += whole(*value);
-    }
-    for (at, value) in &other.points {
-        minutes.entry(*at).or_default().1 += whole(*value);
-    }
+    let ones = one.points.iter().map(|(at, value)| (*at, (whole(*value), 0)));
+    let others = other.points.iter().map(|(at, value)| (*at, (0, whole(*value))));
+    let mut minutes: Vec<(Timestamp, (u64, u64))> = ones.chain(others).collect();
+    // Stable, which is quick where figures come in order, as they nearly always do.
+    minutes.sort_by_key(|(at, _)| *at);
+    minutes.dedup_by(|(at, more), (before, sums)| {
+        let is_same = at == before;
+        if is_same {
+            *sums = (sums.0.saturating_add(more.0), sums.1.saturating_add(more.1));
+        }
+        is_same
+    });
     let row = |(at, (one, other))| Row { minute: minute_of(at), arm, counts: counts(one, other) };
     minutes.into_iter().map(row).collect()
 }
@@ -199,6 +204,7 @@ pub fn judge_compare(
     series: &[judge::Series],
     gate: &CompareGate,
     (seen, attempts): (&Seen, Option<&Attempts>),
+    judgement: &mut Judgement,
     at: Timestamp,
 ) -> Reading {
     let config = match judge_config(gate) {
@@ -211,7 +217,7 @@ pub fn judge_compare(
     let last = seen.alone_since.map(|alone| alone.plus(settle));
     let now = last.map_or(minute_of(at), |last| last.min(minute_of(at)));
     let case = Case { exposure: &seen.exposure, now, series, earlier: &earlier(attempts) };
-    let report = judge::judge(&config, &case);
+    let report = judgement.judge(&config, &case);
     let outcome = match report.verdict {
         Verdict::Fail => Outcome::Fail,
         Verdict::Pass => Outcome::Pass,
@@ -417,7 +423,13 @@ mod tests {
 
     fn read(rows: Vec<Row>, splits: &[(i64, u16, u16)], now: i64) -> Reading {
         let errors = judge::Series { metric: ERRORS.into(), rows };
-        judge_compare(&[errors], &sample_compare(), (&seen(splits).unwrap(), None), at(now))
+        judge_compare(
+            &[errors],
+            &sample_compare(),
+            (&seen(splits).unwrap(), None),
+            &mut Judgement::default(),
+            at(now),
+        )
     }
 
     #[test]
@@ -449,7 +461,13 @@ mod tests {
     fn an_artifact_that_failed_is_tested_anew_with_half_of_alpha() {
         let read = |attempts: Option<&Attempts>| {
             let errors = judge::Series { metric: ERRORS.into(), rows: counts(30, 30, 10) };
-            judge_compare(&[errors], &sample_compare(), (&seen(&[HALF]).unwrap(), attempts), at(30))
+            judge_compare(
+                &[errors],
+                &sample_compare(),
+                (&seen(&[HALF]).unwrap(), attempts),
+                &mut Judgement::default(),
+                at(30),
+            )
         };
         let line = |reading: &Reading| reading.evidence["evidence to fail"].clone();
         let first = read(None);
@@ -469,6 +487,7 @@ mod tests {
                 &[errors],
                 &sample_compare(),
                 (&seen(&[HALF]).unwrap(), attempts),
+                &mut Judgement::default(),
                 at(minutes),
             )
         };
@@ -553,7 +572,13 @@ mod tests {
             judge::Series { metric: ERRORS.into(), rows: errors },
             judge::Series { metric: slower_than(latency).into(), rows: slow },
         ];
-        judge_compare(&series, &gate, (&seen(&[HALF]).unwrap(), None), at(now))
+        judge_compare(
+            &series,
+            &gate,
+            (&seen(&[HALF]).unwrap(), None),
+            &mut Judgement::default(),
+            at(now),
+        )
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     cloud::{Error, Operation, Reads},
     judge::{
-        self, Arm, Case, Config, Counts, Earlier, Exposure, Minute, Minutes, Report, Row, Share,
-        Step, Verdict,
+        self, Arm, Case, Config, Counts, Earlier, Exposure, Judgement, Minute, Minutes, Report,
+        Row, Share, Step, Verdict,
     },
     plan::{CompareGate, Member, Side},
     rollout::{Outcome, Reading, RouteBound, Timestamp},
@@ -192,7 +192,7 @@ fn said(
     let report = judge::judge(config, &case);
     let read = |look: Minute, alone_since| {
         let seen = Seen::observed(exposure.clone(), alone_since);
-        judge_compare(counts, gate, (&seen, None), start_of(look))
+        judge_compare(counts, gate, (&seen, None), &mut Judgement::default(), start_of(look))
     };
     let look_after = |minute: Minute| minute.plus(Minutes(1)).plus(pace.settle);
     let failure = match report.verdict {
@@ -215,7 +215,7 @@ fn said(
 fn may_pass(report: &Report) -> impl Iterator<Item = Minute> {
     let mut minutes: BTreeMap<Minute, Vec<(usize, f64)>> = BTreeMap::new();
     for (metric, found) in report.metrics.iter().enumerate() {
-        for point in &found.trace {
+        for point in found.trace.iter() {
             minutes.entry(point.minute).or_default().push((metric, point.pass));
         }
     }

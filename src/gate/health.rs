@@ -3,7 +3,7 @@
 //! when four were asked for.
 
 use crate::{
-    cloud::{Checkers, FunctionVersion, Health, HealthState, VersionState},
+    cloud::{Checkers, FunctionVersion, Health, HealthState, Taker, VersionState},
     plan::{Member, units::Percent},
     rollout::{Outcome, Reading, Timestamp},
 };
@@ -88,6 +88,10 @@ pub fn judge_record(
 
 /// Pass when Lambda serves requests to a version. It runs as many of it as are asked for, so there is nothing to count.
 pub fn judge_version(version: &Member, standing: &FunctionVersion, at: Timestamp) -> Reading {
+    judge_function(&format!("version {version}"), standing, at)
+}
+
+fn judge_function(what: &str, standing: &FunctionVersion, at: Timestamp) -> Reading {
     let (outcome, state) = match standing.state {
         VersionState::Active => (Outcome::Pass, "is active"),
         VersionState::Pending => (Outcome::Wait, "is not active yet"),
@@ -98,12 +102,24 @@ pub fn judge_version(version: &Member, standing: &FunctionVersion, at: Timestamp
         "" => String::new(),
         reason => format!(" ({reason})"),
     };
-    Reading::new(outcome, at, format!("version {version} {state}{why}"))
+    Reading::new(outcome, at, format!("{what} {state}{why}"))
 }
 
 /// A deployment that is there answers as soon as it is asked: API Gateway runs it by itself.
 pub fn judge_deployment(deployed: &Member, at: Timestamp) -> Reading {
     Reading::new(Outcome::Pass, at, format!("deployment {deployed} is there"))
+}
+
+/// A function has to be active; a queue takes what it is sent, and of others nobody can say.
+pub fn judge_taker(arn: &Member, taker: &Taker, at: Timestamp) -> Reading {
+    match taker {
+        Taker::Function { version, .. } => judge_function(&format!("function {arn}"), version, at),
+        Taker::Queue { .. } => Reading::new(Outcome::Pass, at, format!("queue {arn} is there")),
+        Taker::Unasked => {
+            let told = format!("nobody can be asked about {arn}, which counts as ready");
+            Reading::new(Outcome::Pass, at, told)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
 use super::{
-    invoke, judge_deployment, judge_health, judge_record, judge_version, measured::standing,
-    poll_compare, poll_error_budget, poll_invoke, poll_metric, poll_queue, poll_requests,
-    poll_stream, probe, run_command, unknown,
+    Judgements, invoke, judge_deployment, judge_health, judge_record, judge_taker, judge_version,
+    measured::standing, poll_compare, poll_error_budget, poll_invoke, poll_metric, poll_queue,
+    poll_requests, poll_stream, probe, run_command, unknown,
 };
 use crate::{
     cloud::{self, Error, Group, Places, Reads},
@@ -15,11 +15,12 @@ use crate::{
     },
 };
 
-/// The answer to a check that is not an alarm gate. `splits` is how the run's traffic was split so far.
+/// The answer to a check that is not an alarm gate. `splits` is how the run's traffic was split so far, and `judgements`
+/// what earlier polls judged.
 pub async fn poll(
     plan: &Plan,
     places: &Places<Reads>,
-    run: (&Bindings, &Splits),
+    run: (&Bindings, &Splits, &Judgements),
     check: &Check,
     at: Timestamp,
 ) -> Reading {
@@ -36,13 +37,16 @@ pub async fn poll(
 async fn ask(
     plan: &Plan,
     places: &Places<Reads>,
-    (bindings, splits): (&Bindings, &Splits),
+    (bindings, splits, judgements): (&Bindings, &Splits, &Judgements),
     check: &Check,
     at: Timestamp,
 ) -> Result<Reading, Error> {
     match check {
         Check::Gate(name) => match plan.gates.get(name) {
-            Some(gate) => ask_gate(plan, places, (bindings, splits), (name, gate), at).await,
+            Some(gate) => {
+                let run = (bindings, splits, judgements);
+                ask_gate(plan, places, run, (name, gate), at).await
+            }
             None => Ok(Reading::new(Outcome::Unknown, at, format!("there is no gate {name}"))),
         },
         Check::Healthy { route, side, at_least } => {
@@ -72,7 +76,7 @@ async fn ask(
 async fn ask_gate(
     plan: &Plan,
     places: &Places<Reads>,
-    (bindings, splits): (&Bindings, &Splits),
+    (bindings, splits, judgements): (&Bindings, &Splits, &Judgements),
     (name, gate): (&GateName, &Gate),
     at: Timestamp,
 ) -> Result<Reading, Error> {
@@ -87,7 +91,11 @@ async fn ask_gate(
         }
         GateKind::Compare(gate) => {
             let past = (splits.of(&gate.route), splits.attempts(name));
-            poll_compare(reads, gate, bound_to(bindings, &gate.route)?, past, at).await
+            let bound = bound_to(bindings, &gate.route)?;
+            let mut judgement = judgements.take(name);
+            let reading = poll_compare(reads, gate, bound, past, &mut judgement, at).await;
+            judgements.keep(name, judgement);
+            reading
         }
         GateKind::ErrorBudget(gate) => {
             poll_error_budget(reads, gate, bound_to(bindings, &gate.route)?, splits.began, at).await
@@ -178,6 +186,14 @@ async fn serving(
             let member = standing(bound, side)?;
             reads.stages.deployment(&bound.resource, member).await?;
             judge_deployment(member, at)
+        }
+        RouteService::EventBridge => {
+            let member = standing(bound, side)?;
+            judge_taker(member, &reads.buses.taker(&bound.resource, member).await?, at)
+        }
+        RouteService::EventSource => {
+            let member = standing(bound, side)?;
+            judge_version(member, &reads.mappings.function(&bound.resource, member).await?, at)
         }
     };
     Ok((reading, strangers))
@@ -283,9 +299,8 @@ mod tests {
 
     async fn asked(reads: &Places<Reads>, side: Side, bindings: &Bindings) -> (Outcome, String) {
         let check = Check::Drained { route: RouteName::new("web"), side };
-        let splits = Splits::default();
-        let at = Timestamp::default();
-        let reading = poll(&sample_plan(), reads, (bindings, &splits), &check, at).await;
+        let run = (bindings, &Splits::default(), &Judgements::default());
+        let reading = poll(&sample_plan(), reads, run, &check, Timestamp::default()).await;
         (reading.outcome, reading.because)
     }
 

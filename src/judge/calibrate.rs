@@ -155,7 +155,7 @@ fn exact_peak(report: &Report) -> f64 {
     (0..longest)
         .map(|place| {
             let parts = report.metrics.iter().map(|metric| {
-                let seen = metric.trace.get(..=place).unwrap_or(&metric.trace);
+                let seen = metric.trace.get(..=place).unwrap_or_else(|| metric.trace.as_slice());
                 metric.part * seen.last().map_or(1.0, |point| 10_f64.powf(point.fail))
             });
             parts.sum::<f64>().log10()

@@ -1,15 +1,15 @@
 //! The judgement: replays every look, one per settled minute, and says what the first decisive one said. A pure function
-//! of the counts, so that running it again over the same rows, or after a gap, gives the same report to the byte.
+//! of the counts, so that running it again over the same rows, or after a gap, gives the same report to the byte. Whoever
+//! judges a gate again and again keeps what was replayed (`Judgement`), so that a look costs what is new since the last.
 
 use super::{
     config::Config,
-    counts::{Exposure, Series, Table, per_minute},
-    elementary::{exp, ln},
-    forecast,
+    counts::{Exposure, Row, Series, Table, per_minute},
+    looks::{Decided, Looks, Readiness},
     metric::{Found, LnEvidence, Observed, log10},
     presence::Presence,
-    quantity::{Alpha, Minute, Minutes, float},
-    report::{Blame, Earlier, Reason, Report, Split, SplitFinding, Verdict},
+    quantity::{Alpha, Minute, Minutes},
+    report::{Earlier, Reason, Report, Split, SplitFinding, Verdict},
 };
 
 /// Dispersion above which an undecided gate is called noisy.
@@ -33,94 +33,148 @@ pub struct Case<'a> {
 /// test needs no correction. FAIL comes before missing data, because evidence once decisive is not undone by silence;
 /// everything else comes after it.
 pub fn judge(config: &Config, case: &Case<'_>) -> Report {
-    let pace = config.pace();
-    let end = case.now.minus(pace.settle);
-    let began = case.exposure.began();
-    let alpha = match case.earlier {
-        Earlier::Nothing | Earlier::Undecided(_) => config.alpha(),
-        Earlier::Failed { retry } => config.alpha().for_retry(*retry),
-    };
-    let tables: Vec<Table> = config
-        .metrics()
-        .iter()
-        .map(|metric| {
-            let of_metric = case.series.iter().filter(|s| s.metric == *metric.name());
-            per_minute(of_metric.flat_map(|s| &s.rows), began..end)
-        })
-        .collect();
-    let presence = Presence::new(config, &tables, began..end);
-    let warm = began.plus(pace.warmup);
-    let mut looks = Looks {
-        metrics: config
-            .metrics()
-            .iter()
-            .zip(tables)
-            .map(|(metric, mut table)| {
-                table.retain(|(minute, _)| *minute >= warm);
-                Observed::new(config, metric, table, case.earlier)
-            })
-            .collect(),
-        seen: Vec::new(),
-    };
-    let decided = looks.run(case.exposure, alpha);
-    let split = presence.split(case.exposure, looks.seen.last().copied());
-    let found: Vec<Found> = looks.metrics.iter().map(Observed::found).collect();
-    let fail = looks.weighted(&found);
-    let pass = LnEvidence {
-        exact: least(found.iter().map(|f| f.pass.exact)),
-        guarded: least(found.iter().map(|f| f.pass.guarded)),
-    };
-    let readiness = looks.readiness(config, case.exposure.latest());
-    let passes = pass.guarded >= config.beta().ln_threshold()
-        && readiness == Readiness::Ready
-        && split.finding < SplitFinding::Extreme;
-    let exact = if fail.exact >= alpha.ln_threshold() { Exact::Decisive } else { Exact::Open };
-    let verdict = match (decided, presence.absence()) {
-        (Decided::Failed, _) => Verdict::Fail,
-        (Decided::Nothing, Some(absence)) => Verdict::NoData(absence),
-        (Decided::Nothing, None) if passes => Verdict::Pass,
-        (Decided::Nothing, None) if case.now.since(case.exposure.latest()) < pace.deadline => {
-            Verdict::Running
+    Judgement::default().judge(config, case)
+}
+
+/// A gate that is judged again and again. Each report is that of [`judge`]; what has been replayed before is replayed
+/// anew only where it has changed.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement(Option<Replayed>);
+
+impl Judgement {
+    /// Judges a gate, going on from the last time where that was about the same minutes and more have settled since.
+    pub fn judge(&mut self, config: &Config, case: &Case<'_>) -> Report {
+        let end = case.now.minus(config.pace().settle).max(case.exposure.began());
+        let replayed = match self.0.take() {
+            Some(replayed) if replayed.goes_on_to(config, case, end) => replayed,
+            Some(_) | None => Replayed::nothing(config, case),
+        };
+        let replayed = self.0.insert(replayed);
+        replayed.replay(case, end);
+        replayed.report(case)
+    }
+}
+
+/// What has been replayed, and what it was taken from.
+#[derive(Clone, Debug)]
+struct Replayed {
+    config: Config,
+    exposure: Exposure,
+    earlier: Earlier,
+    alpha: Alpha,
+    /// The rows of the minutes before `end`.
+    series: Vec<Series>,
+    end: Minute,
+    presence: Presence,
+    looks: Looks,
+}
+
+impl Replayed {
+    fn nothing(config: &Config, case: &Case<'_>) -> Self {
+        let began = case.exposure.began();
+        let series = case.series.iter().map(|s| Series { metric: s.metric.clone(), rows: vec![] });
+        Self {
+            exposure: case.exposure.clone(),
+            earlier: case.earlier.clone(),
+            alpha: match case.earlier {
+                Earlier::Nothing | Earlier::Undecided(_) => config.alpha(),
+                Earlier::Failed { retry } => config.alpha().for_retry(*retry),
+            },
+            series: series.collect(),
+            end: began,
+            presence: Presence::new(config, began),
+            looks: Looks::new(config, case.earlier),
+            config: config.clone(),
         }
-        (Decided::Nothing, None) => Verdict::Inconclusive(reason(readiness, split, exact, &found)),
-    };
-    let to_pass = match verdict {
-        Verdict::Running | Verdict::Inconclusive(_) => looks.to_pass(config, &found),
-        Verdict::Pass | Verdict::Fail | Verdict::NoData(_) => None,
-    };
-    Report {
-        verdict,
-        began,
-        until: looks.seen.last().copied(),
-        judged: Minutes(u32::try_from(looks.seen.len()).unwrap_or(u32::MAX)),
-        fail: fail.into(),
-        pass: pass.into(),
-        fail_line: log10(alpha.ln_threshold()),
-        pass_line: log10(config.beta().ln_threshold()),
-        alpha,
-        carried: looks.metrics.iter().zip(&found).map(|(m, f)| m.carry(f)).collect(),
-        split,
-        to_pass,
-        metrics: looks.into_reports(&found, alpha, decided),
+    }
+
+    /// Whether all that was replayed would be the same in this case: that `end` is no earlier, and that nothing has come
+    /// late or was corrected.
+    fn goes_on_to(&self, config: &Config, case: &Case<'_>, end: Minute) -> bool {
+        let replayed = self.exposure.began()..self.end;
+        let is_same = |(before, now): (&Series, &Series)| {
+            let rows = now.rows.iter().filter(|row| replayed.contains(&row.minute));
+            before.metric == now.metric && before.rows.iter().eq(rows)
+        };
+        end >= self.end
+            && *config == self.config
+            && *case.earlier == self.earlier
+            && case.exposure.agrees_with(&self.exposure, self.end)
+            && case.series.len() == self.series.len()
+            && self.series.iter().zip(case.series).all(is_same)
+    }
+
+    /// Looks after each minute that has settled since.
+    fn replay(&mut self, case: &Case<'_>, end: Minute) {
+        let settled = self.end..end;
+        let table = |metric: &Observed| {
+            let of_metric = case.series.iter().filter(|s| s.metric == *metric.metric.name());
+            per_minute(of_metric.flat_map(|s| &s.rows), settled.clone())
+        };
+        let mut tables: Vec<Table> = self.looks.metrics.iter().map(table).collect();
+        self.presence.take_in(&tables, end);
+        let warm = case.exposure.began().plus(self.config.pace().warmup);
+        tables.iter_mut().for_each(|table| table.retain(|(minute, _)| *minute >= warm));
+        self.looks.run(tables, case.exposure, self.alpha);
+        for (before, now) in self.series.iter_mut().zip(case.series) {
+            let is_new = |row: &&Row| settled.contains(&row.minute);
+            before.rows.extend(now.rows.iter().filter(is_new));
+        }
+        self.exposure = case.exposure.clone();
+        self.end = end;
+    }
+
+    fn report(&mut self, case: &Case<'_>) -> Report {
+        let (config, alpha, looks) = (&self.config, self.alpha, &mut self.looks);
+        let until = looks.seen.last().copied();
+        let split = self.presence.split(case.exposure, until);
+        let found = looks.found();
+        let fail = looks.weighted(&found);
+        let pass = LnEvidence {
+            exact: least(found.iter().map(|f| f.pass.exact)),
+            guarded: least(found.iter().map(|f| f.pass.guarded)),
+        };
+        let readiness = looks.readiness(config, case.exposure.latest());
+        let passes = pass.guarded >= config.beta().ln_threshold()
+            && readiness == Readiness::Ready
+            && split.finding < SplitFinding::Extreme;
+        let exact = if fail.exact >= alpha.ln_threshold() { Exact::Decisive } else { Exact::Open };
+        let deadline = config.pace().deadline;
+        let verdict = match (looks.decided, self.presence.absence()) {
+            (Decided::Failed, _) => Verdict::Fail,
+            (Decided::Nothing, Some(absence)) => Verdict::NoData(absence),
+            (Decided::Nothing, None) if passes => Verdict::Pass,
+            (Decided::Nothing, None) if case.now.since(case.exposure.latest()) < deadline => {
+                Verdict::Running
+            }
+            (Decided::Nothing, None) => {
+                Verdict::Inconclusive(reason(readiness, split, exact, &found))
+            }
+        };
+        let to_pass = match verdict {
+            Verdict::Running | Verdict::Inconclusive(_) => looks.to_pass(config, &found),
+            Verdict::Pass | Verdict::Fail | Verdict::NoData(_) => None,
+        };
+        Report {
+            verdict,
+            began: case.exposure.began(),
+            until,
+            judged: Minutes(u32::try_from(looks.seen.len()).unwrap_or(u32::MAX)),
+            fail: fail.into(),
+            pass: pass.into(),
+            fail_line: log10(alpha.ln_threshold()),
+            pass_line: log10(config.beta().ln_threshold()),
+            alpha,
+            carried: looks.metrics.iter().zip(&found).map(|(m, f)| m.carry(f)).collect(),
+            split,
+            to_pass,
+            metrics: looks.reports(&found, alpha),
+        }
     }
 }
 
 fn least(values: impl Iterator<Item = f64>) -> f64 {
     values.fold(f64::INFINITY, f64::min)
-}
-
-/// What the looks came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decided {
-    Nothing,
-    Failed,
-}
-
-/// Whether enough was judged for a PASS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Readiness {
-    Warming,
-    Ready,
 }
 
 /// What the test without guards says.
@@ -144,116 +198,156 @@ fn reason(readiness: Readiness, split: Split, exact: Exact, found: &[Found]) -> 
     }
 }
 
-/// All metrics, as far as they are observed.
-struct Looks<'a> {
-    metrics: Vec<Observed<'a>>,
-    seen: Vec<Minute>,
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-impl Looks<'_> {
-    /// Looks after each minute until one is decisive.
-    fn run(&mut self, exposure: &Exposure, alpha: Alpha) -> Decided {
-        let mut steps = exposure.later().iter().peekable();
-        while let Some(minute) = self.metrics.iter_mut().filter_map(Observed::next).min() {
-            while steps.next_if(|step| step.at <= minute).is_some() {
-                self.metrics.iter_mut().for_each(Observed::step);
+    use super::*;
+    use crate::judge::{Alpha, Arm, Counts, Metric, Pace, Share, Standard, Step};
+
+    const BEGAN: i64 = 29_000_000;
+
+    /// What may happen between two looks at a gate.
+    #[derive(Clone, Debug)]
+    enum Meanwhile {
+        /// So many minutes pass, in which so many of 200 and of 3,800 requests go wrong.
+        Minutes(Vec<(u64, u64)>),
+        /// Time passes in which nobody counts anything.
+        Silence(i64),
+        /// A figure comes that belongs to a minute so long ago.
+        Late(i64, u64),
+        /// The last figure but so many is another.
+        Corrected(usize, u64),
+        /// The canary gets another share.
+        Share(u32),
+        /// An earlier attempt turns up.
+        Attempt(u32),
+        /// Somebody looks at a moment that has been looked at before.
+        Back(i64),
+    }
+
+    fn meanwhile() -> impl Strategy<Value = Meanwhile> {
+        let minute = || (0..14_u64, 20..60_u64);
+        let calm = prop::collection::vec((1..4_u64, 34..42_u64), 1..30);
+        prop_oneof![
+            6 => prop::collection::vec(minute(), 1..6).prop_map(Meanwhile::Minutes),
+            6 => calm.prop_map(Meanwhile::Minutes),
+            1 => (1..9_i64).prop_map(Meanwhile::Silence),
+            1 => (1..60_i64, 0..40_u64).prop_map(|(ago, bad)| Meanwhile::Late(ago, bad)),
+            1 => (0..60_usize, 0..40_u64).prop_map(|(place, bad)| Meanwhile::Corrected(place, bad)),
+            1 => (1..60_u32).prop_map(Meanwhile::Share),
+            1 => (1..3_u32).prop_map(Meanwhile::Attempt),
+            1 => (1..20_i64).prop_map(Meanwhile::Back),
+        ]
+    }
+
+    /// A gate of two metrics with what it is told.
+    struct Told {
+        config: Config,
+        exposure: Exposure,
+        series: Vec<Series>,
+        earlier: Earlier,
+        now: i64,
+    }
+
+    fn share(percent: u32) -> Share {
+        Share::new(f64::from(percent) / 100.0).unwrap()
+    }
+
+    impl Told {
+        fn nothing() -> Self {
+            let metric = |name, weight| Metric::new(name, weight, Standard::usual()).unwrap();
+            let metrics = vec![metric("errors", 2.0), metric("slow", 1.0)];
+            let pace = Pace { deadline: Minutes(90), ..Pace::default() };
+            let series = |metric: &str| Series { metric: metric.into(), rows: Vec::new() };
+            let first = Step { at: Minute(BEGAN), share: share(5) };
+            Self {
+                config: Config::new(metrics, Alpha::FIVE_PERCENT, Alpha::FIVE_PERCENT, pace)
+                    .unwrap(),
+                exposure: Exposure::new(first),
+                // Each arm's figures come apart, as from a gate.
+                series: ["errors", "errors", "slow", "slow"].map(series).into(),
+                earlier: Earlier::Nothing,
+                now: BEGAN,
             }
-            self.metrics.iter_mut().for_each(|m| m.observe(minute));
-            self.seen.push(minute);
-            if self.is_decisive(alpha) {
-                return Decided::Failed;
+        }
+
+        fn row(&mut self, place: usize, minute: i64, total: u64, bad: u64) {
+            let arm = if place.is_multiple_of(2) { Arm::Baseline } else { Arm::Canary };
+            let row = Row { minute: Minute(minute), arm, counts: Counts::new(total, bad) };
+            self.series[place].rows.push(row);
+        }
+
+        fn follow(&mut self, meanwhile: &Meanwhile) {
+            match meanwhile {
+                Meanwhile::Minutes(minutes) => {
+                    for (canary, baseline) in minutes {
+                        self.row(0, self.now, 3800, *baseline);
+                        self.row(1, self.now, 200, *canary);
+                        self.row(2, self.now, 3700 + baseline, baseline / 2);
+                        self.row(3, self.now, 190 + canary, canary / 2);
+                        self.now += 1;
+                    }
+                }
+                Meanwhile::Silence(minutes) => self.now += minutes,
+                Meanwhile::Late(ago, bad) => {
+                    self.row((bad % 4).try_into().unwrap(), self.now - ago, 50, *bad);
+                }
+                Meanwhile::Corrected(place, bad) => {
+                    let rows = &mut self.series[1].rows;
+                    if let Some(row) = rows.iter_mut().rev().nth(*place) {
+                        row.counts = Counts::new(200, *bad);
+                    }
+                }
+                Meanwhile::Share(percent) => {
+                    let step = Step { at: Minute(self.now), share: share(*percent) };
+                    self.exposure = self.exposure.clone().then(step);
+                }
+                Meanwhile::Attempt(retry) => self.earlier = Earlier::Failed { retry: *retry },
+                Meanwhile::Back(minutes) => self.now = (self.now - minutes).max(BEGAN),
             }
         }
-        Decided::Nothing
-    }
 
-    fn is_decisive(&self, alpha: Alpha) -> bool {
-        // A mean is at most its largest part, and the guards, which are dear, only ever take away.
-        let most = self.metrics.iter().map(Observed::ln_exact).fold(0.0, f64::max);
-        most >= alpha.ln_threshold() && {
-            let found: Vec<Found> = self.metrics.iter().map(Observed::found).collect();
-            self.weighted(&found).guarded >= alpha.ln_threshold()
+        fn case(&self) -> Case<'_> {
+            let (exposure, series, earlier) = (&self.exposure, &self.series, &self.earlier);
+            Case { exposure, now: Minute(self.now), series, earlier }
         }
     }
 
-    /// The weighted mean over the metrics.
-    fn weighted(&self, found: &[Found]) -> LnEvidence {
-        let mean = |of: fn(&Found) -> f64| {
-            let terms = || self.metrics.iter().zip(found).map(|(m, f)| ln(m.part) + of(f));
-            let largest = terms().fold(f64::NEG_INFINITY, f64::max);
-            largest + ln(terms().map(|term| exp(term - largest)).sum())
-        };
-        LnEvidence { exact: mean(|f| f.fail.exact), guarded: mean(|f| f.fail.guarded) }
-    }
-
-    /// Minutes and canary requests since the share was last raised: a regression may need that load.
-    fn readiness(&self, config: &Config, since: Minute) -> Readiness {
-        let minutes = self.seen.iter().filter(|minute| **minute >= since).count();
-        let requests = self
-            .metrics
-            .iter()
-            .map(|m| m.trace.iter().filter(|p| p.minute >= since))
-            .map(|points| points.map(|p| p.counts.canary.total()).sum::<u64>())
-            .max();
-        let pace = config.pace();
-        if u32::try_from(minutes).is_ok_and(|minutes| minutes < pace.min_data.0)
-            || requests.is_none_or(|requests| requests < pace.min_canary_requests)
-        {
-            Readiness::Warming
-        } else {
-            Readiness::Ready
+    proptest! {
+        #[test]
+        fn going_on_tells_what_judging_anew_does(all in prop::collection::vec(meanwhile(), 1..25)) {
+            let (mut told, mut judgement) = (Told::nothing(), Judgement::default());
+            for meanwhile in &all {
+                told.follow(meanwhile);
+                let anew = judge(&told.config, &told.case());
+                let gone_on = judgement.judge(&told.config, &told.case());
+                // Printed, every figure is told apart to its last digit, and what is no number is itself.
+                prop_assert_eq!(format!("{gone_on:?}"), format!("{anew:?}"), "after {:?}", meanwhile);
+            }
         }
     }
 
-    /// Minutes until the slowest metric likely passes, if the canary is no worse than the baseline.
-    fn to_pass(&self, config: &Config, found: &[Found]) -> Option<Minutes> {
-        let minutes = float(u64::try_from(self.seen.len()).ok()?);
-        self.metrics
-            .iter()
-            .zip(found)
-            .map(|(m, f)| {
-                let counts = m.counts();
-                let growth = forecast::pass_growth(
-                    m.metric.standard(),
-                    m.base_rate()?.get(),
-                    counts.share()?,
-                );
-                let per_minute = growth.mean * float(counts.canary.total()) / minutes;
-                let unrest = m.unrest();
-                let more = forecast::first_minute(|more| {
-                    let needed = unrest.after(more).needed(config.beta().ln_threshold());
-                    f.pass.exact + per_minute * more >= needed
-                });
-                (per_minute > 0.0).then_some(more).flatten()
-            })
-            .try_fold(Minutes(0), |most, minutes| Some(most.max(minutes?)))
+    /// Whether what was replayed serves after so many good minutes and what happens then.
+    fn goes_on_after(meanwhile: &Meanwhile) -> bool {
+        let (mut told, mut judgement) = (Told::nothing(), Judgement::default());
+        told.follow(&Meanwhile::Minutes(vec![(2, 38); 30]));
+        judgement.judge(&told.config, &told.case());
+        told.follow(meanwhile);
+        let end = told.case().now.minus(told.config.pace().settle);
+        judgement.0.unwrap().goes_on_to(&told.config, &told.case(), end)
     }
 
-    fn into_reports(
-        self,
-        found: &[Found],
-        alpha: Alpha,
-        decided: Decided,
-    ) -> Vec<super::report::MetricReport> {
-        let strength = |m: &Observed<'_>, f: &Found| ln(m.part) + f.fail.guarded;
-        let most = self
-            .metrics
-            .iter()
-            .zip(found)
-            .map(|(m, f)| strength(m, f))
-            .fold(f64::NEG_INFINITY, f64::max);
-        self.metrics
-            .into_iter()
-            .zip(found)
-            .map(|(m, f)| {
-                let own = strength(&m, f);
-                let blame = match decided {
-                    Decided::Failed if own >= alpha.ln_threshold() => Blame::Alone,
-                    Decided::Failed if own >= most => Blame::Most,
-                    Decided::Failed | Decided::Nothing => Blame::None,
-                };
-                m.report(f, alpha, blame)
-            })
-            .collect()
+    #[test]
+    fn only_what_is_new_is_replayed_and_all_of_it_when_something_older_has_changed() {
+        assert!(goes_on_after(&Meanwhile::Minutes(vec![(3, 40); 5])));
+        assert!(goes_on_after(&Meanwhile::Silence(3)));
+        assert!(goes_on_after(&Meanwhile::Share(20)));
+        assert!(goes_on_after(&Meanwhile::Late(1, 3)), "that minute had not settled");
+        assert!(!goes_on_after(&Meanwhile::Late(9, 3)));
+        assert!(goes_on_after(&Meanwhile::Corrected(0, 3)), "nor had that");
+        assert!(!goes_on_after(&Meanwhile::Corrected(5, 3)));
+        assert!(!goes_on_after(&Meanwhile::Attempt(1)));
+        assert!(!goes_on_after(&Meanwhile::Back(4)));
     }
 }

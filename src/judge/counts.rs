@@ -164,6 +164,15 @@ impl Exposure {
         &self.later
     }
 
+    /// Whether both say the same of the minutes before `end`.
+    pub(super) fn agrees_with(&self, other: &Self, end: Minute) -> bool {
+        let before = |of: &Self| of.later.iter().take_while(|step| step.at < end).count();
+        let steps = before(self);
+        self.first == other.first
+            && steps == before(other)
+            && self.later.iter().zip(&other.later).take(steps).all(|(a, b)| a == b)
+    }
+
     /// The configured share in a minute.
     pub(super) fn share_at(&self, minute: Minute) -> Share {
         self.later

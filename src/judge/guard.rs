@@ -14,9 +14,9 @@ pub(super) const LN_WITHOUT_WORST: f64 = 1.098_612_288_668_109_8;
 /// Pearson's dispersion of the canary's part of each minute's errors about the fitted split, at least 1 (none).
 ///
 /// Errors of a minute fall to the canary with probability theta = rho R / (1 - rho + rho R) at the fitted ratio R; the
-/// mean of `(x_c - x theta)^2 / (x theta (1 - theta))` is 1 when requests are independent.
-pub(super) fn dispersion(pairs: impl Iterator<Item = Pair> + Clone) -> f64 {
-    let ratio = Likelihood::of_errors(pairs.clone()).maximum().exp();
+/// mean of `(x_c - x theta)^2 / (x theta (1 - theta))` is 1 when requests are independent. `errors` are those of `pairs`.
+pub(super) fn dispersion(errors: &Likelihood, pairs: impl Iterator<Item = Pair>) -> f64 {
+    let ratio = errors.maximum().exp();
     pearson(pairs.filter_map(|pair| {
         let (rho, events) = (pair.share()?, pair.bad());
         let theta = rho * ratio / (1.0 - rho + rho * ratio);

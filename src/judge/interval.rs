@@ -2,6 +2,8 @@
 //! belongs to the e-process (all ratios the mixture does not refute). The same arithmetic answers whether traffic is
 //! split as configured, with requests in the place of errors and the configured share in the place of the observed one.
 
+use std::collections::BTreeMap;
+
 use super::{
     counts::Pair,
     elementary::{exp, ln},
@@ -24,14 +26,11 @@ pub(super) struct Likelihood {
 
 impl Likelihood {
     /// Errors of each minute against the observed shares of requests.
+    #[cfg(test)]
     pub(super) fn of_errors(pairs: impl IntoIterator<Item = Pair>) -> Self {
-        let mut likelihood = Self::default();
-        for pair in pairs {
-            if let Some(rho) = pair.share() {
-                likelihood.add(rho, float(pair.canary.bad()), pair.bad());
-            }
-        }
-        likelihood.condensed()
+        let mut errors = Errors::default();
+        pairs.into_iter().for_each(|pair| errors.take_in(pair));
+        errors.likelihood()
     }
 
     pub(super) fn add(&mut self, rho: f64, to_canary: f64, events: f64) {
@@ -40,29 +39,6 @@ impl Likelihood {
             self.to_canary += to_canary;
             self.parts.push((rho, events));
         }
-    }
-
-    /// The same with minutes of nearly the same share taken together, at the share of their events' mean: what that
-    /// changes in L is of second order, 3e-8 per event at shares within a hundredth of each other, and it spares nine
-    /// tenths of the work.
-    fn condensed(mut self) -> Self {
-        self.parts.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let near = |a: &(f64, f64), b: &(f64, f64)| b.0 - a.0 < 0.01 * a.0 * (1.0 - a.0);
-        let mut parts: Vec<(f64, f64)> = Vec::new();
-        let mut first = (f64::NEG_INFINITY, 0.0);
-        for part in self.parts {
-            match parts.last_mut() {
-                Some((rho, events)) if near(&first, &part) => {
-                    *rho = (*rho * *events + part.0 * part.1) / (*events + part.1);
-                    *events += part.1;
-                }
-                _ => {
-                    first = part;
-                    parts.push(part);
-                }
-            }
-        }
-        Self { to_canary: self.to_canary, parts }
     }
 
     /// L(u) and its slope.
@@ -139,6 +115,47 @@ impl Likelihood {
             u += step;
         }
         u
+    }
+}
+
+/// Errors by the canary's share of the requests in their minutes, as far as they have been taken in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Errors {
+    to_canary: f64,
+    /// By the bits of the share, which sort as positive numbers do. Counts are whole, so their order changes nothing.
+    by_share: BTreeMap<u64, f64>,
+}
+
+impl Errors {
+    /// Takes in another minute.
+    pub(super) fn take_in(&mut self, pair: Pair) {
+        let (Some(rho), events) = (pair.share(), pair.bad()) else { return };
+        if events > 0.0 && rho > 0.0 && rho < 1.0 {
+            self.to_canary += float(pair.canary.bad());
+            *self.by_share.entry(rho.to_bits()).or_default() += events;
+        }
+    }
+
+    /// The likelihood of all of them, with minutes of nearly the same share taken together, at the share of their
+    /// events' mean: what that changes in L is of second order, 3e-8 per event at shares within a hundredth of each
+    /// other, and it spares nine tenths of the work.
+    pub(super) fn likelihood(&self) -> Likelihood {
+        let near = |a: &(f64, f64), b: &(f64, f64)| b.0 - a.0 < 0.01 * a.0 * (1.0 - a.0);
+        let mut parts: Vec<(f64, f64)> = Vec::new();
+        let mut first = (f64::NEG_INFINITY, 0.0);
+        for part in self.by_share.iter().map(|(share, events)| (f64::from_bits(*share), *events)) {
+            match parts.last_mut() {
+                Some((rho, events)) if near(&first, &part) => {
+                    *rho = (*rho * *events + part.0 * part.1) / (*events + part.1);
+                    *events += part.1;
+                }
+                _ => {
+                    first = part;
+                    parts.push(part);
+                }
+            }
+        }
+        Likelihood { to_canary: self.to_canary, parts }
     }
 }
 

@@ -1,35 +1,49 @@
 //! One metric as far as it has been observed: its two e-processes side by side, and what the guards leave of them.
 
-use std::{iter::Peekable, vec};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    clusters,
+    clusters::Clusters,
     config::{Config, Metric, Standard},
-    counts::{Pair, sum},
+    counts::{Pair, Table},
     evidence::{Grid, PerPoint, Process, Restarts},
     guard,
-    interval::Likelihood,
+    interval::{Errors, Likelihood},
     lasting::Lasting,
     quantity::{Alpha, Minute, Share, tidy},
     report::{Blame, Bounds, Carried, Earlier, Evidence, MetricReport, Point, WorstMinute},
-    unrest::Unrest,
+    unrest::{Restless, Unrest},
 };
 
-pub(super) struct Observed<'a> {
-    pub(super) metric: &'a Metric,
+#[derive(Clone, Debug)]
+pub(super) struct Observed {
+    pub(super) metric: Metric,
     /// Its part of all weights.
     pub(super) part: f64,
-    ahead: Peekable<vec::IntoIter<(Minute, Pair)>>,
+    ahead: VecDeque<(Minute, Pair)>,
     fail: Process,
     pass: Process,
     /// What each minute spoke for, in the process to fail.
     history: Vec<PerPoint>,
     /// What an earlier attempt left: added to both readings of the evidence.
     before: Before,
-    pub(super) trace: Vec<Point>,
+    /// Shared with the reports, which are gone before the next minute.
+    pub(super) trace: Arc<Vec<Point>>,
+    /// All minutes together.
+    counts: Pair,
+    summed: Summed,
 }
 
-#[derive(Clone, Copy, Default)]
+/// What a look needs of all minutes at once. Most looks of a replay need none of it, so it follows when it is asked for.
+#[derive(Clone, Debug)]
+struct Summed {
+    minutes: usize,
+    errors: Errors,
+    restless: Restless,
+    clusters: Clusters,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
 struct Before {
     ln_fail: f64,
     ln_pass: f64,
@@ -58,6 +72,8 @@ pub(super) struct Found {
     pub(super) fail: LnEvidence,
     pub(super) pass: LnEvidence,
     pub(super) dispersion: f64,
+    pub(super) unrest: Unrest,
+    errors: Likelihood,
     worst: Option<usize>,
     ln_without_worst: f64,
     ln_exact_without_worst: f64,
@@ -70,35 +86,42 @@ impl Found {
     }
 }
 
-impl<'a> Observed<'a> {
-    pub(super) fn new(
-        config: &Config,
-        metric: &'a Metric,
-        judged: Vec<(Minute, Pair)>,
-        earlier: &Earlier,
-    ) -> Self {
+impl Observed {
+    pub(super) fn new(config: &Config, metric: &Metric, earlier: &Earlier) -> Self {
         let before = match earlier {
             Earlier::Nothing | Earlier::Failed { .. } => None,
             Earlier::Undecided(carried) => carried.iter().find(|c| c.metric == *metric.name()),
         };
         Self {
-            metric,
+            metric: metric.clone(),
             part: config.part(metric),
-            history: Vec::with_capacity(judged.len()),
-            trace: Vec::with_capacity(judged.len()),
-            ahead: judged.into_iter().peekable(),
+            history: Vec::new(),
+            trace: Arc::default(),
+            ahead: VecDeque::new(),
             fail: Process::new(Grid::worse(), config.restarts()),
             pass: Process::new(Grid::better(), Restarts::Never),
             before: before.map_or_else(Before::default, |c| Before {
                 ln_fail: c.fail * std::f64::consts::LN_10,
                 ln_pass: c.pass * std::f64::consts::LN_10,
             }),
+            counts: Pair::default(),
+            summed: Summed {
+                minutes: 0,
+                errors: Errors::default(),
+                restless: Restless::default(),
+                clusters: Clusters::new(),
+            },
         }
     }
 
+    /// More minutes to take in, which follow those that it has.
+    pub(super) fn expect(&mut self, minutes: Table) {
+        self.ahead.extend(minutes);
+    }
+
     /// The next minute there is something to take in.
-    pub(super) fn next(&mut self) -> Option<Minute> {
-        self.ahead.peek().map(|(minute, _)| *minute)
+    pub(super) fn next(&self) -> Option<Minute> {
+        self.ahead.front().map(|(minute, _)| *minute)
     }
 
     pub(super) fn step(&mut self) {
@@ -107,11 +130,12 @@ impl<'a> Observed<'a> {
 
     /// Takes in this minute, if there are counts of it.
     pub(super) fn observe(&mut self, minute: Minute) {
-        let Some((_, counts)) = self.ahead.next_if(|(at, _)| *at == minute) else { return };
+        let Some((_, counts)) = self.ahead.pop_front_if(|(at, _)| *at == minute) else { return };
         let standard = self.metric.standard();
         self.history.push(self.fail.observe(standard.harmless(), counts));
         self.pass.observe(standard.harmful(), counts);
-        self.trace.push(Point {
+        self.counts = self.counts.plus(counts);
+        Arc::make_mut(&mut self.trace).push(Point {
             minute,
             counts,
             fail: log10(self.fail.ln_value() + self.before.ln_fail),
@@ -124,17 +148,21 @@ impl<'a> Observed<'a> {
         self.fail.ln_value() + self.before.ln_fail
     }
 
-    pub(super) fn found(&self) -> Found {
+    pub(super) fn found(&mut self) -> Found {
+        let pass = self.found_to_pass();
+        let errors = self.summed.errors.likelihood();
         let pairs = self.trace.iter().map(|point| point.counts);
         let dispersion = match self.metric.standard() {
-            Standard::Baseline { .. } => guard::dispersion(pairs),
+            Standard::Baseline { .. } => guard::dispersion(&errors, pairs),
             Standard::Fixed { .. } => guard::dispersion_of_rate(pairs.map(|pair| pair.canary)),
         };
         let ln_fail = self.fail.ln_value();
         let mut found = Found {
             fail: LnEvidence { exact: ln_fail, guarded: ln_fail },
-            pass: self.found_to_pass(),
+            pass,
             dispersion,
+            unrest: self.summed.restless.unrest(),
+            errors,
             worst: None,
             ln_without_worst: ln_fail,
             ln_exact_without_worst: ln_fail,
@@ -152,18 +180,29 @@ impl<'a> Observed<'a> {
     }
 
     /// The evidence to pass.
-    pub(super) fn found_to_pass(&self) -> LnEvidence {
+    pub(super) fn found_to_pass(&mut self) -> LnEvidence {
+        self.sum_up();
         let exact = self.pass.ln_value();
         let mut guarded = exact;
         // Both only take evidence away, so that they have nothing to say where there is none.
         if guarded > 0.0 {
-            guarded = self.unrest().left_of(exact);
+            guarded = self.summed.restless.unrest().left_of(exact);
         }
         if guarded > 0.0 {
-            let pairs = self.trace.iter().map(|point| point.counts);
-            guarded = guarded.min(clusters::left_of(self.metric.standard().harmful(), pairs));
+            guarded = guarded.min(self.summed.clusters.left());
         }
         LnEvidence { exact, guarded }.after(self.before.ln_pass)
+    }
+
+    /// Adds the minutes that have been observed since the last time.
+    fn sum_up(&mut self) {
+        let harmful = self.metric.standard().harmful();
+        for Point { counts, .. } in self.trace.iter().skip(self.summed.minutes) {
+            self.summed.errors.take_in(*counts);
+            self.summed.restless.take_in(harmful, *counts);
+            self.summed.clusters.take_in(harmful, *counts);
+        }
+        self.summed.minutes = self.trace.len();
     }
 
     /// ln of the evidence that it is better than its margin, by the exact test: no less than behind the care for noise.
@@ -171,14 +210,8 @@ impl<'a> Observed<'a> {
         self.pass.ln_value() + self.before.ln_pass
     }
 
-    /// How restless its minutes are about the margin.
-    pub(super) fn unrest(&self) -> Unrest {
-        let pairs = self.trace.iter().map(|point| point.counts);
-        Unrest::of(self.metric.standard().harmful(), pairs)
-    }
-
     pub(super) fn counts(&self) -> Pair {
-        sum(self.trace.iter().map(|point| point.counts))
+        self.counts
     }
 
     pub(super) fn carry(&self, found: &Found) -> Carried {
@@ -189,11 +222,10 @@ impl<'a> Observed<'a> {
         }
     }
 
-    pub(super) fn report(self, found: &Found, alpha: Alpha, blame: Blame) -> MetricReport {
+    pub(super) fn report(&self, found: &Found, alpha: Alpha, blame: Blame) -> MetricReport {
         let ratio = match self.metric.standard() {
             Standard::Baseline { .. } => {
-                let pairs = self.trace.iter().map(|point| point.counts);
-                let interval = Likelihood::of_errors(pairs).interval(alpha);
+                let interval = found.errors.interval(alpha);
                 Some(Bounds {
                     low: tidy(interval.low, 4),
                     estimate: tidy(interval.estimate, 4),
@@ -212,13 +244,13 @@ impl<'a> Observed<'a> {
             fail: found.fail.into(),
             pass: found.pass.into(),
             dispersion: tidy(found.dispersion, 4),
-            lasting: self.unrest().lasting.map(Lasting::tidied),
+            lasting: found.unrest.lasting.map(Lasting::tidied),
             worst_minute: worst.map(|point| WorstMinute {
                 minute: point.minute,
                 without: log10(found.ln_without_worst + self.before.ln_fail),
             }),
             blame,
-            trace: self.trace,
+            trace: self.trace.clone(),
         }
     }
 

@@ -14,6 +14,7 @@ mod guard;
 mod interval;
 pub mod kayenta;
 mod lasting;
+mod looks;
 mod metric;
 mod plot;
 mod presence;
@@ -28,7 +29,7 @@ mod tests;
 mod unrest;
 
 pub use calibrate::{Calibration, MetricCalibration, calibrate};
-pub use compare::{Case, judge};
+pub use compare::{Case, Judgement, judge};
 pub use config::{Config, Metric, Pace, Standard};
 pub use counts::{Arm, Counts, Exposure, Pair, Row, Series, Step};
 pub use forecast::{Delay, Forecast, Outlook, forecast};

@@ -67,11 +67,12 @@ fn bounds_and_dispersion_are_those_of_scipy() {
     let vectors: Vectors<Case> = serde_json::from_str(text).unwrap();
     for case in vectors.cases {
         let pairs = pairs(&case.rows);
-        let interval = Likelihood::of_errors(pairs.iter().copied()).interval(Alpha::FIVE_PERCENT);
+        let errors = Likelihood::of_errors(pairs.iter().copied());
+        let interval = errors.interval(Alpha::FIVE_PERCENT);
         assert_close(interval.low, case.low, vectors.tolerance);
         assert_close(interval.estimate, case.estimate, vectors.tolerance);
         assert_close(interval.high, case.high, vectors.tolerance);
-        let dispersion = guard::dispersion(pairs.iter().copied());
+        let dispersion = guard::dispersion(&errors, pairs.iter().copied());
         assert_close(dispersion, case.dispersion, vectors.tolerance);
     }
 }

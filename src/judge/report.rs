@@ -111,7 +111,8 @@ pub struct MetricReport {
     pub worst_minute: Option<WorstMinute>,
     /// Whether this metric alone, with its part of alpha, suffices to fail.
     pub blame: Blame,
-    pub trace: Vec<Point>,
+    /// Every judged minute, oldest first.
+    pub trace: Arc<Vec<Point>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -24,7 +24,7 @@ use super::{
     counts::Pair,
     elementary::{exp, ln},
     evidence::Hypothesis,
-    lasting::Lasting,
+    lasting::{Lasting, Neighbours},
     quantity::{float, size},
 };
 
@@ -50,40 +50,54 @@ pub(super) struct Unrest {
     pub(super) lasting: Option<Lasting>,
 }
 
-impl Unrest {
-    /// About the margin that `hypothesis` says the canary is at, or beyond.
-    pub(super) fn of(hypothesis: Hypothesis, pairs: impl Iterator<Item = Pair>) -> Self {
-        let (mut minutes, mut mean, mut squares) = (0, 0.0, 0.0);
-        let (mut expected, mut seen, mut of_baseline) = (0.0, 0.0, 0.0);
-        let mut scores = Vec::new();
-        for pair in pairs {
-            let Some(score) = Score::of(hypothesis, pair) else { continue };
-            minutes += 1;
-            // Welford's sums: the same to the last digits however large the counts.
-            let value = score.seen - score.expected;
-            let deviation = value - mean;
-            mean += deviation / size(minutes);
-            squares += deviation * (value - mean);
-            scores.push(value);
-            expected += score.expected;
-            seen += score.seen;
-            of_baseline += score.of_baseline;
-        }
-        let counting = seen + of_baseline;
-        let minutes = size(minutes);
-        if minutes < 2.0 || counting <= 0.0 {
-            return Self { minutes, dispersion: 0.0, unseen: 1.0, lasting: None };
-        }
-        let dispersion = squares / (minutes - 1.0) / (counting / minutes);
-        Self {
-            minutes,
-            dispersion,
-            unseen: ((expected + of_baseline) / counting).clamp(1.0, MOST_UNSEEN),
-            // Alike, and no more uneven than by chance all the same, is not noise.
-            lasting: Lasting::among(&scores).filter(|l| dispersion * l.inflation > 1.0),
-        }
+/// The sums over minutes in which their unrest shows, as far as they have been taken in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Restless {
+    minutes: usize,
+    /// Of the scores, and the sum of their squared deviations from it.
+    mean: f64,
+    squares: f64,
+    expected: f64,
+    seen: f64,
+    of_baseline: f64,
+    neighbours: Neighbours,
+}
+
+impl Restless {
+    /// Takes in another minute, about the margin that `hypothesis` says the canary is at, or beyond.
+    pub(super) fn take_in(&mut self, hypothesis: Hypothesis, pair: Pair) {
+        let Some(score) = Score::of(hypothesis, pair) else { return };
+        self.minutes += 1;
+        // Welford's sums: the same to the last digits however large the counts.
+        let value = score.seen - score.expected;
+        let deviation = value - self.mean;
+        self.mean += deviation / size(self.minutes);
+        self.squares += deviation * (value - self.mean);
+        self.neighbours.take_in(value);
+        self.expected += score.expected;
+        self.seen += score.seen;
+        self.of_baseline += score.of_baseline;
     }
 
+    /// What they show.
+    pub(super) fn unrest(&self) -> Unrest {
+        let counting = self.seen + self.of_baseline;
+        let minutes = size(self.minutes);
+        if minutes < 2.0 || counting <= 0.0 {
+            return Unrest { minutes, dispersion: 0.0, unseen: 1.0, lasting: None };
+        }
+        let dispersion = self.squares / (minutes - 1.0) / (counting / minutes);
+        Unrest {
+            minutes,
+            dispersion,
+            unseen: ((self.expected + self.of_baseline) / counting).clamp(1.0, MOST_UNSEEN),
+            // Alike, and no more uneven than by chance all the same, is not noise.
+            lasting: self.neighbours.lasting().filter(|l| dispersion * l.inflation > 1.0),
+        }
+    }
+}
+
+impl Unrest {
     /// Minutes of the traffic that is planned for, when errors fall independently: `rate` errors per request
     /// of either arm.
     pub(super) fn calm(hypothesis: Hypothesis, rate: f64, share: f64) -> Self {
@@ -185,10 +199,13 @@ mod tests {
     use crate::judge::{Allowance, counts::Counts};
 
     fn of(canary_bad: &[u64]) -> Unrest {
-        let pairs = canary_bad
-            .iter()
-            .map(|bad| Pair { canary: Counts::new(600, *bad), baseline: Counts::new(11_400, 114) });
-        Unrest::of(Hypothesis::from(Allowance::MARGIN), pairs)
+        let mut minutes = Restless::default();
+        for bad in canary_bad {
+            let canary = Counts::new(600, *bad);
+            let pair = Pair { canary, baseline: Counts::new(11_400, 114) };
+            minutes.take_in(Hypothesis::from(Allowance::MARGIN), pair);
+        }
+        minutes.unrest()
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
     names::{FleetName, GateName, RouteName, Side},
     on_failure::OnFailure,
     replacement::Replace,
+    replay::Replay,
     units::Percent,
 };
 
@@ -51,6 +52,8 @@ pub enum Aim<'a> {
         route: &'a RouteName,
         keep: u32,
     },
+    /// Past events, which are sent to the candidate of a route once more.
+    Replay(&'a Replay),
     TestRoute {
         route: &'a RouteName,
         /// Without one, the test route is taken away.
@@ -68,7 +71,8 @@ impl<'a> Aim<'a> {
             | Self::Capacity { .. }
             | Self::TestRoute { .. }
             | Self::Release { .. }
-            | Self::OldVersions { .. } => None,
+            | Self::OldVersions { .. }
+            | Self::Replay(_) => None,
         }
     }
 
@@ -81,7 +85,8 @@ impl<'a> Aim<'a> {
             | Self::Capacity { .. }
             | Self::Software(_)
             | Self::TestRoute { .. }
-            | Self::Release { .. } => false,
+            | Self::Release { .. }
+            | Self::Replay(_) => false,
         }
     }
 
@@ -94,7 +99,8 @@ impl<'a> Aim<'a> {
             | Self::Software(_)
             | Self::TestRoute { .. }
             | Self::Release { .. }
-            | Self::OldVersions { .. } => None,
+            | Self::OldVersions { .. }
+            | Self::Replay(_) => None,
         }
     }
 }
@@ -246,6 +252,13 @@ impl Verb {
             },
             Self::Prune { route, keep } => Conduct {
                 aim: Aim::OldVersions { route, keep: *keep },
+                gates: &[],
+                clears: Clears::AtOnce,
+                ends: Ends::WhenChanged,
+                limit: TimeLimit::Timeout,
+            },
+            Self::Replay(replay) => Conduct {
+                aim: Aim::Replay(replay),
                 gates: &[],
                 clears: Clears::AtOnce,
                 ends: Ends::WhenChanged,

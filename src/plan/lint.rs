@@ -14,7 +14,8 @@ use super::{
     names::{FleetName, GateName, RouteName, Side},
     problem::Problem,
     replacement::{Extent, Replace},
-    route::Route,
+    replay::Replay,
+    route_kind::Route,
     span::Span,
     units::{Percent, format_duration},
     unpublished,
@@ -229,7 +230,8 @@ fn nobody_there(steps: &[Draft], declared: &Declared<'_>, problems: &mut Vec<Pro
                 | Aim::Software(_)
                 | Aim::TestRoute { .. }
                 | Aim::Release { .. }
-                | Aim::OldVersions { .. },
+                | Aim::OldVersions { .. }
+                | Aim::Replay(_),
                 _,
             ) => continue,
         };
@@ -337,7 +339,8 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
             Aim::Weights { route, .. }
             | Aim::TestRoute { route, .. }
             | Aim::Release { route, .. }
-            | Aim::OldVersions { route, .. } => Some(("route", route.as_str())),
+            | Aim::OldVersions { route, .. }
+            | Aim::Replay(Replay { route, .. }) => Some(("route", route.as_str())),
             Aim::Capacity { fleet, .. } => Some(("fleet", fleet.as_str())),
             Aim::Software(replace) => Some(("fleet", replace.fleet.as_str())),
             Aim::Nothing => None,

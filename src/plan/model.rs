@@ -17,7 +17,9 @@ use super::{
     on_failure::{OnFailure, OnInterrupt},
     place::Place,
     replacement::{How, Replace},
-    route::{Route, Sides},
+    replay::Replay,
+    route::Sides,
+    route_kind::Route,
     units::Percent,
 };
 
@@ -175,6 +177,8 @@ pub enum Verb {
         /// At least 2.
         keep: u32,
     },
+    /// Has archived events sent to the candidate of a route once more.
+    Replay(Replay),
     /// Sends requests with this header to the candidate, ahead of the route's own rule; without one, no longer.
     TestRoute {
         route: RouteName,
@@ -205,6 +209,7 @@ impl Verb {
             Self::TestRoute { header: None, .. } => "remove-test-route",
             Self::Publish { .. } => "publish",
             Self::Prune { .. } => "prune",
+            Self::Replay(_) => "replay",
             Self::Replace(Replace { how: How::Refresh(_), .. }) => "refresh",
             Self::Replace(Replace { how: How::Deploy(_), .. }) => "deploy",
             Self::Approve { .. } => "approve",

@@ -62,6 +62,7 @@ mod tests {
     use crate::plan::{
         names::{Member, RouteName, StepId},
         route::*,
+        route_kind::*,
         sample::{
             BLUE_GREEN, CANARY, EIGHT_MISTAKES, EVERYTHING, HEAD, codes, codes_with, drawn, plan,
             read_with,

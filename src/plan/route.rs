@@ -1,8 +1,12 @@
-//! Routes of a checked plan: what splits traffic, and between which two sides. Everything here is resolved and in range.
+//! What routes of a checked plan are made of: the two sides, and the places where traffic is split. Everything here is
+//! resolved and in range.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::{names::Member, place::Place};
+use super::{
+    names::Member,
+    units::{Scale, Weight},
+};
 
 /// How a plan names the two sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,36 +54,41 @@ impl Sides {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    pub kind: RouteKind,
-    /// Target group names (or ARNs), or the set identifiers of records.
-    pub sides: Sides,
-    /// A third target group, of fresh instances with the stable side's software, which a candidate can be compared with:
-    /// it gets as much traffic as the candidate.
-    pub baseline: Option<Member>,
-    /// How long after a weight was read back old connections may still end up on the other side: load balancer nodes
-    /// apply a change some time after the API has answered. A fleet is not shrunk earlier.
-    pub settle: Duration,
-    /// How many of a function's published versions are left when a run has been promoted, beside those that are in use.
-    /// Without it all are.
-    pub keep: Option<u32>,
-    pub place: Place,
+/// How two functions read one queue or stream.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventSource {
+    /// One mapping, by its UUID, which leads to one of them at a time.
+    HandOver {
+        mapping: String,
+        /// How long a batch may last; `None` for as long as the function may run.
+        drain: Option<Duration>,
+    },
+    /// Two mappings of one queue, by their UUIDs, which share so many batches at once.
+    SideBySide { stable: String, candidate: String, concurrency: Weight },
 }
 
-/// What splits the traffic. The places of one route are moved together; there is always at least one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RouteKind {
-    /// Rules or default actions of Application Load Balancers.
-    Alb(Vec<ListenerRule>),
-    /// Listeners of Network Load Balancers, which have no rules.
-    Nlb(Vec<ListenerRule>),
-    /// Weighted records in a hosted zone.
-    Route53(RecordSet),
-    /// The alias of a function, between two of its published versions.
-    Lambda(Alias),
-    /// The stage of a REST API, between what it serves and its canary.
-    ApiGateway(Stage),
+impl EventSource {
+    /// The UUIDs of its mappings.
+    pub fn mappings(&self) -> Vec<&str> {
+        match self {
+            Self::HandOver { mapping, .. } => vec![mapping],
+            Self::SideBySide { stable, candidate, .. } => vec![stable, candidate],
+        }
+    }
+
+    pub const fn scale(&self) -> Scale {
+        match self {
+            Self::HandOver { .. } => Scale::Whole,
+            Self::SideBySide { concurrency, .. } => Scale::Concurrency(*concurrency),
+        }
+    }
+}
+
+impl fmt::Display for EventSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (s, all) = (if self.mappings().len() == 1 { "" } else { "s" }, self.mappings());
+        write!(f, "event source mapping{s} {}", all.join(" and "))
+    }
 }
 
 /// An alias of a Lambda function.
@@ -118,6 +127,22 @@ pub enum StageCache {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.api, self.name)
+    }
+}
+
+/// A target of a rule of an Amazon EventBridge bus.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BusTarget {
+    /// The bus's name; every account has one called `default`.
+    pub bus: String,
+    pub rule: String,
+    /// The target's id, which is unique within its rule.
+    pub id: String,
+}
+
+impl fmt::Display for BusTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} {}", self.bus, self.rule, self.id)
     }
 }
 

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use super::{
+    event_source_form::EventSourceForm,
     form::{List, Slot, unplaced},
     names::Member,
     place::Place,
     place_form::AwsForm,
     record::record,
-    route::{
-        Alias, ListenerRule, RecordSet, RecordType, Route, RouteKind, Sides, Stage, StageCache,
-    },
+    route::{Alias, BusTarget, ListenerRule, RecordSet, RecordType, Sides, Stage, StageCache},
+    route_kind::{Route, RouteKind},
     route_values::{NewVersion, Priority, Published, Serving},
     scalar::{Whole, words},
     sides_form::SideKeys,
@@ -31,6 +31,10 @@ record! {
         "lambda" lambda: Choice as Lambda AliasForm,
         /// The stage of a REST API in Amazon API Gateway, with its canary.
         "api-gateway" api_gateway: Choice as ApiGateway StageForm,
+        /// A target of a rule of an Amazon EventBridge bus.
+        "event-bus" event_bus: Choice as EventBus EventBusForm,
+        /// What a queue or a stream has, read by one function or another through event source mappings of Lambda.
+        "event-source" event_source: Choice as EventSource EventSourceForm,
         /// Where it is, if not where the rest of the plan is.
         "aws" aws: Optional AwsForm,
     }
@@ -197,6 +201,26 @@ record! {
     }
 }
 
+record! {
+    /// A target of a rule of an Amazon EventBridge bus: whatever the rule sends it goes to one of two, all or nothing. All
+    /// else that the target says (role, input, dead letters, retries) stays as it is.
+    EventBusForm, "an event-bus route" {
+        /// The name of the event bus; every account has one called `default`.
+        "bus" bus: Required String,
+        /// The name of the rule.
+        "rule" rule: Required String,
+        /// The id of the target within its rule.
+        "target" target: Required String,
+        /// The ARN of what takes the events today. Unless told, it is whatever the target names when the run starts.
+        "stable" stable: Optional String,
+        /// The ARN of what is to take the events: a function with its version or alias, a queue, or anything else that a
+        /// rule can send to.
+        "candidate" candidate: Required String,
+        /// How long events may still reach a side after the target was changed; `30s` unless told.
+        "settle" settle: Optional Duration,
+    }
+}
+
 words! {
     RecordType, "a type of records" {
         "A" => RecordType::A, "AAAA" => RecordType::Aaaa, "CNAME" => RecordType::Cname,
@@ -211,6 +235,8 @@ impl RouteForm {
             route53: Slot::Absent,
             lambda: Slot::Absent,
             api_gateway: Slot::Absent,
+            event_bus: Slot::Absent,
+            event_source: Slot::Absent,
             aws: AwsForm::of(&route.place, around),
         };
         match &route.kind {
@@ -222,6 +248,12 @@ impl RouteForm {
             RouteKind::Lambda(alias) => form.lambda = Slot::of(AliasForm::of(alias, route)),
             RouteKind::ApiGateway(stage) => {
                 form.api_gateway = Slot::of(StageForm::of(stage, route));
+            }
+            RouteKind::EventBus(target) => {
+                form.event_bus = Slot::of(EventBusForm::of(target, route));
+            }
+            RouteKind::EventSource(source) => {
+                form.event_source = Slot::of(EventSourceForm::of(source, route));
             }
         }
         form
@@ -368,6 +400,19 @@ impl StageForm {
                 StageCache::Apart => Slot::Absent,
                 StageCache::Shared => Slot::of(true),
             },
+            settle: Slot::of(route.settle),
+        }
+    }
+}
+
+impl EventBusForm {
+    fn of(BusTarget { bus, rule, id }: &BusTarget, route: &Route) -> Self {
+        Self {
+            bus: Slot::of(bus.clone()),
+            rule: Slot::of(rule.clone()),
+            target: Slot::of(id.clone()),
+            stable: Slot::of_some(route.sides.stable().map(ToString::to_string)),
+            candidate: Slot::of_some(route.sides.candidate().map(ToString::to_string)),
             settle: Slot::of(route.settle),
         }
     }

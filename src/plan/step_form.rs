@@ -12,6 +12,7 @@ use super::{
     record::record,
     replacement::How,
     replacement_form::{DeployForm, RefreshForm, gate_names},
+    replay::{PastMoment, Replay},
     scalar::{Literal, Whole},
     units::Percent,
 };
@@ -31,6 +32,8 @@ record! {
         "publish" publish: Choice as Publish Short<String, PublishForm>,
         /// Deletes older published versions of a function.
         "prune" prune: Choice as Prune PruneForm,
+        /// Has archived events sent to the candidate once more.
+        "replay" replay: Choice as Replay ReplayForm,
         /// Sends requests with a header to the candidate, so that it can be probed through the load balancer.
         "test-route" test_route: Choice as TestRoute TestRouteForm,
         /// Ends a test route: the route's name, or `{ route, timeout }`.
@@ -155,6 +158,26 @@ record! {
 }
 
 record! {
+    /// Has what an archive of EventBridge kept of a time that is over sent once more, to the candidate alone, and waits until
+    /// that is done. The candidate handles these events a second time. Rolling back ends a replay that is under way.
+    ReplayForm, "a replay step" {
+        /// The route, of kind `event-bus`, by name.
+        "route" route: Required String,
+        /// The name of the archive, which has to be of the route's bus.
+        "archive" archive: Required String,
+        /// The name of a rule on that bus that leads to the candidate alone, and that only replayed events fit: with
+        /// `"replay-name": [{ "exists": true }]` in its pattern.
+        "rule" rule: Required String,
+        /// The first moment, such as `30m ago` (before the step begins) or `2026-03-01T09:00:00Z`.
+        "from" from: Required PastMoment,
+        /// The last moment; when the step begins unless told.
+        "to" to: Optional PastMoment,
+        /// How long this may take; `10m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
     /// Adds a rule ahead of the route's own that sends requests with a header to the candidate, whatever the weights. A
     /// later `remove-test-route` takes it away again; rolling back does so too.
     TestRouteForm, "a test-route step" {
@@ -219,6 +242,7 @@ impl StepForm {
             shift: Slot::Absent,
             publish: Slot::Absent,
             prune: Slot::Absent,
+            replay: Slot::Absent,
             test_route: Slot::Absent,
             remove_test_route: Slot::Absent,
             refresh: Slot::Absent,
@@ -257,6 +281,16 @@ impl StepForm {
             Verb::Prune { route, keep } => {
                 let (route, keep) = (Slot::of(route.to_string()), Slot::of(Whole(*keep)));
                 form.prune = Slot::of(PruneForm { route, keep, timeout });
+            }
+            Verb::Replay(Replay { route, archive, rule, from, to }) => {
+                form.replay = Slot::of(ReplayForm {
+                    route: Slot::of(route.to_string()),
+                    archive: Slot::of(archive.clone()),
+                    rule: Slot::of(rule.clone()),
+                    from: Slot::of(*from),
+                    to: Slot::of(*to),
+                    timeout,
+                });
             }
             Verb::TestRoute { route, header: Some(header) } => {
                 let (route, header) =

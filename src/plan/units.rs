@@ -124,7 +124,8 @@ impl Weight {
     ///
     /// On a load balancer the two add up to 1,000 and so read as permille; at the ends one of them is 0 and the other
     /// 999, because a single weight cannot be 1,000 and `{0, 0}` is unspecified. Of DNS weights the smallest are taken
-    /// that do, 19 and 1 for 5 %, and at the ends 255. Hundredths add up to 100.
+    /// that do, 19 and 1 for 5 %, and at the ends 255. Hundredths add up to 100, and of a concurrency each side has its part.
+    /// What cannot be had of the last two is refused by `check`, and rounded here.
     pub fn split(share: Percent, scale: Scale) -> (Self, Self) {
         match scale {
             Scale::LoadBalancer => match (share.basis_points() + 5) / 10 {
@@ -138,6 +139,13 @@ impl Weight {
             Scale::Hundredths => {
                 let candidate = (share.basis_points() + 50) / 100;
                 (Self(scale.largest().0 - candidate), Self(candidate))
+            }
+            Scale::Whole if share.basis_points() < 5_000 => (scale.largest(), Self::ZERO),
+            Scale::Whole => (Self::ZERO, scale.largest()),
+            Scale::Concurrency(most) => {
+                let exact = u32::from(most.0) * u32::from(share.basis_points());
+                let candidate = u16::try_from((exact + 5_000) / 10_000).unwrap_or(most.0);
+                (Self(most.0.saturating_sub(candidate)), Self(candidate))
             }
         }
     }
@@ -175,15 +183,47 @@ pub enum Scale {
     /// by chance, request by request.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html>
     Hundredths,
+    /// All or nothing: who reads has 100, and two never read at once.
+    Whole,
+    /// So many batches at once, which two readers of one queue share. Either has none or at least [`Scale::FEWEST`].
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
+    Concurrency(Weight),
 }
 
 impl Scale {
+    /// The least that a reader of a queue can be held to, which it also has to have to itself.
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html>
+    pub const FEWEST: Weight = Weight(2);
+
     pub const fn largest(self) -> Weight {
         match self {
             Self::LoadBalancer => Weight::MAX,
             Self::Dns => Weight(255),
-            Self::Hundredths => Weight(100),
+            Self::Hundredths | Self::Whole => Weight(100),
+            Self::Concurrency(most) => most,
         }
+    }
+
+    /// Whether a side that gets nothing is named in a split all the same. An alias names no version that gets nothing, and
+    /// who does not read is not told apart from who never did.
+    pub const fn names_idle(self) -> bool {
+        match self {
+            Self::LoadBalancer | Self::Dns => true,
+            Self::Hundredths | Self::Whole | Self::Concurrency(_) => false,
+        }
+    }
+
+    /// The nearest shares below and above this one that the candidate can have of a concurrency.
+    pub fn around(most: Weight, share: Percent) -> (Percent, Percent) {
+        let of = |part: u16| {
+            let points = (u32::from(part) * 10_000).checked_div(u32::from(most.0)).unwrap_or(0);
+            Percent(u16::try_from(points).unwrap_or(Percent::HUNDRED.0))
+        };
+        let parts = Self::FEWEST.0..=most.0.saturating_sub(Self::FEWEST.0);
+        let all: Vec<Percent> = [0, most.0].into_iter().chain(parts).map(of).collect();
+        let below = all.iter().copied().filter(|it| *it <= share).max();
+        let above = all.iter().copied().filter(|it| *it >= share).min();
+        (below.unwrap_or(Percent::ZERO), above.unwrap_or(Percent::HUNDRED))
     }
 }
 
@@ -348,6 +388,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_concurrency_is_shared_in_whole_batches_and_a_whole_not_at_all() {
+        let split = |share: &str, scale| {
+            let (stable, candidate) = Weight::split(share.parse().unwrap(), scale);
+            (stable.get(), candidate.get())
+        };
+        let twenty = Scale::Concurrency(Weight(20));
+        assert_eq!(split("0%", twenty), (20, 0));
+        assert_eq!(split("10%", twenty), (18, 2));
+        assert_eq!(split("33%", twenty), (13, 7));
+        assert_eq!(split("100%", twenty), (0, 20));
+        assert_eq!(split("0%", Scale::Whole), (100, 0));
+        assert_eq!(split("100%", Scale::Whole), (0, 100));
+        let around = |share: &str| {
+            let (below, above) = Scale::around(Weight(20), share.parse().unwrap());
+            format!("{below} {above}")
+        };
+        assert_eq!(around("5%"), "0% 10%");
+        assert_eq!(around("97%"), "90% 100%");
+        assert_eq!(around("50%"), "50% 50%");
     }
 
     #[test]

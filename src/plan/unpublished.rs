@@ -7,7 +7,7 @@ use super::{
     measure::Measure,
     names::{GateName, RouteName},
     problem::{Problem, did_you_mean},
-    route::Route,
+    route_kind::Route,
     span::Span,
 };
 

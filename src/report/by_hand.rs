@@ -4,13 +4,16 @@
 use serde_json::Value;
 
 use super::{
-    AttentionView, AwsCommand, DriftView,
-    paste::{actions, commands, listener, placed},
+    AttentionView, AwsCommand, DriftView, mapping_commands,
+    paste::{actions, alias, commands, listener, placed, replay},
     words,
 };
 use crate::{
     plan::{Header, Member, Side},
-    rollout::{Bindings, Picture, RouteBound, RouteService, Target, TestRoute, Timestamp},
+    rollout::{
+        Bindings, BusPlace, Picture, RouteBound, RouteService, StagePlace, Target, TestRoute,
+        Timestamp,
+    },
 };
 
 /// Whether a target is still there.
@@ -97,22 +100,31 @@ fn again(
     picture: &Picture,
 ) -> Vec<AwsCommand> {
     match target {
-        Target::Route(route) => match bindings.routes.get(route) {
-            Some(bound) if bound.service == RouteService::ElasticLoadBalancing => {
-                let all = rules(bindings, bound, picture).unwrap_or_default();
-                placed((bindings, target), region, all)
-            }
-            // What else a stage had is nowhere to be read.
-            Some(bound) if bound.service == RouteService::ApiGateway => Vec::new(),
-            // Written anew or written over is the same to Route 53.
-            Some(_) | None => commands(bindings, region, target, picture),
-        },
+        Target::Route(route) => {
+            let Some(bound) = bindings.routes.get(route) else { return Vec::new() };
+            let all = match bound.service {
+                RouteService::ElasticLoadBalancing => rules(bindings, bound, picture),
+                RouteService::Lambda => {
+                    let alias = |at: &String| alias("lambda create-alias", at, picture.part(at)?);
+                    bound.places().map(alias).collect()
+                }
+                // Written anew or written over is the same to Route 53.
+                // So is a target of a rule to EventBridge.
+                RouteService::Route53 | RouteService::EventBridge => {
+                    return commands(bindings, region, target, picture);
+                }
+                // What else a stage or a mapping had is nowhere to be read.
+                RouteService::ApiGateway | RouteService::EventSource => None,
+            };
+            placed((bindings, target), region, all.unwrap_or_default())
+        }
         Target::TestRoute(_) => commands(bindings, region, target, picture),
         // How a group was made is nowhere to be read.
         Target::Fleet { .. }
         | Target::Software(_)
         | Target::Candidate(_)
-        | Target::OldVersions(_) => Vec::new(),
+        | Target::OldVersions(_)
+        | Target::Replay(_) => Vec::new(),
     }
 }
 
@@ -131,8 +143,12 @@ fn rules(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option<V
 fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
     match target {
         Target::Route(route) => {
-            let places = bindings.routes.get(route).into_iter().flat_map(RouteBound::places);
-            let mut all: Vec<AwsCommand> = places.filter_map(|place| at(place)).collect();
+            let bound = bindings.routes.get(route);
+            let places = bound
+                .into_iter()
+                .flat_map(|bound| bound.places().map(|place| (bound.service, place)));
+            let mut all: Vec<AwsCommand> =
+                places.flat_map(|(service, place)| at(service, place)).collect();
             all.dedup();
             all
         }
@@ -147,6 +163,11 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
             let bound = bindings.fleets.get(fleet);
             bound.map(|bound| group(bound.member(Side::Stable))).into_iter().collect()
         }
+        Target::Replay(route) => {
+            let describe =
+                |name| AwsCommand::new("events describe-replay").with("replay-name", name);
+            replay(bindings, route).map(describe).into_iter().collect()
+        }
         Target::Candidate(route) | Target::OldVersions(route) => {
             let place = bindings.routes.get(route).map(|bound| bound.resource.as_str());
             let function =
@@ -159,14 +180,36 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
     }
 }
 
-fn at(place: &str) -> Option<AwsCommand> {
-    if let Some(records) = place.strip_prefix("hostedzone/") {
-        let mut parts = records.split('/');
-        let (zone, name, kind) = (parts.next()?, parts.next()?, parts.next()?);
-        let list = AwsCommand::new("route53 list-resource-record-sets");
-        let list = list.with("hosted-zone-id", zone).with("start-record-name", name);
-        return Some(list.with("start-record-type", kind).with("max-items", 10));
-    }
+fn at(service: RouteService, place: &str) -> Vec<AwsCommand> {
+    let one = match service {
+        RouteService::EventSource => return mapping_commands::look(place),
+        RouteService::ElasticLoadBalancing => balancer(place),
+        RouteService::Route53 => records(place),
+        RouteService::Lambda => place.rsplit_once(':').map(|(function, _)| {
+            AwsCommand::new("lambda list-aliases").with("function-name", function)
+        }),
+        RouteService::EventBridge => target(place),
+        RouteService::ApiGateway => StagePlace::of(place)
+            .map(|stage| AwsCommand::new("apigateway get-stages").with("rest-api-id", stage.api)),
+    };
+    one.into_iter().collect()
+}
+
+fn target(place: &str) -> Option<AwsCommand> {
+    let BusPlace { bus, rule, .. } = BusPlace::of(place)?;
+    let list = AwsCommand::new("events list-targets-by-rule");
+    Some(list.with("event-bus-name", bus).with("rule", rule))
+}
+
+fn records(place: &str) -> Option<AwsCommand> {
+    let mut parts = place.strip_prefix("hostedzone/")?.split('/');
+    let (zone, name, kind) = (parts.next()?, parts.next()?, parts.next()?);
+    let list = AwsCommand::new("route53 list-resource-record-sets");
+    let list = list.with("hosted-zone-id", zone).with("start-record-name", name);
+    Some(list.with("start-record-type", kind).with("max-items", 10))
+}
+
+fn balancer(place: &str) -> Option<AwsCommand> {
     if place.contains(":listener-rule/") {
         return Some(rules_of(&listener(place)));
     }
@@ -216,14 +259,16 @@ fn in_words(bindings: &Bindings, target: &Target, picture: &Picture, left: Left)
             | Target::Software(_)
             | Target::TestRoute(_)
             | Target::Candidate(_)
-            | Target::OldVersions(_),
+            | Target::OldVersions(_)
+            | Target::Replay(_),
             Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Software(_)
             | Picture::TestRoute(_)
             | Picture::Release(_)
-            | Picture::OldVersions(_),
+            | Picture::OldVersions(_)
+            | Picture::Replay(_),
         ) => {
             let picture = words::picture(bindings, target, picture);
             match left {
@@ -238,9 +283,9 @@ fn in_words(bindings: &Bindings, target: &Target, picture: &Picture, left: Left)
 mod tests {
     use super::*;
     use crate::{
-        plan::{FleetName, RouteName},
+        plan::{FleetName, RouteName, units::Weight},
         report::sample::{Story, app, capacity, split, web},
-        rollout::Event,
+        rollout::{Event, Split},
     };
 
     fn bindings() -> Bindings {
@@ -287,12 +332,12 @@ mod tests {
         let mut told = vec![typed(&look(&bindings, &target))];
         told.push(in_words(&bindings, &target, &capacity(3), Left::Gone));
         let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
-        told.push(typed(&[at(&bound.resource).unwrap()]));
+        told.push(typed(&at(bound.service, &bound.resource)));
         bound.resource = listener(&bound.resource);
         assert_eq!(again(&bindings, None, &web(), &split(999, 0)), []);
         told.push(typed(&look(&bindings, &web())));
         told.push(in_words(&bindings, &web(), &split(999, 0), Left::Gone));
-        told.push(typed(&[at("hostedzone/Z1/www.example.com/A").unwrap()]));
+        told.push(typed(&at(RouteService::Route53, "hostedzone/Z1/www.example.com/A")));
         bindings.fleets.get_mut(&FleetName::new("app")).unwrap().stable = Member::new("shop/blue");
         let software = Target::Software(FleetName::new("app"));
         told.push(typed(&look(&bindings, &software)));
@@ -319,6 +364,35 @@ mod tests {
         aws deploy get-deployment-group \
           --application-name shop \
           --deployment-group-name blue
+        "#);
+    }
+
+    #[test]
+    fn an_alias_that_is_gone_is_made_again_and_a_stage_is_looked_for_where_stages_are() {
+        let mut bindings = bindings();
+        let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
+        let function = "arn:aws:lambda:eu-west-1:123456789012:function:checkout";
+        (bound.service, bound.resource) = (RouteService::Lambda, format!("{function}:live"));
+        let picture = Picture::Split(Split([(Member::new("6"), Weight::new(100).unwrap())].into()));
+        let mut told = vec![typed(&again(&bindings, None, &web(), &picture))];
+        told.push(typed(&look(&bindings, &web())));
+        let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
+        bound.service = RouteService::ApiGateway;
+        bound.resource = "arn:aws:apigateway:eu-west-1::/restapis/a1b2c3/stages/prod".to_owned();
+        assert_eq!(again(&bindings, None, &web(), &picture), []);
+        told.push(typed(&look(&bindings, &web())));
+        insta::assert_snapshot!(told.join("\n\n"), @r#"
+        aws lambda create-alias \
+          --function-name arn:aws:lambda:eu-west-1:123456789012:function:checkout \
+          --name live \
+          --function-version 6 \
+          --routing-config '{"AdditionalVersionWeights":{}}'
+
+        aws lambda list-aliases \
+          --function-name arn:aws:lambda:eu-west-1:123456789012:function:checkout
+
+        aws apigateway get-stages \
+          --rest-api-id a1b2c3
         "#);
     }
 

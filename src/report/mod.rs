@@ -4,6 +4,7 @@
 mod aws_command;
 mod by_hand;
 mod history;
+mod mapping_commands;
 mod next;
 mod page;
 mod paste;

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{AwsCommand, words};
+use super::{AwsCommand, mapping_commands::mappings, words};
 use crate::{
     journal::Envelope,
     plan::{Deployed, Member, Revision, RouteName, Side, StageCache},
     rollout::{
-        Bindings, Event, Flow, Picture, RouteBound, RouteService, Software, Split, StagePlace,
-        Target, TestRoute, Written,
+        Bindings, BusPlace, Event, Flow, Picture, Replay, RouteBound, RouteService, Software,
+        Split, StagePlace, Target, TestRoute, Written, replay_name,
     },
 };
 
@@ -28,6 +28,9 @@ pub(super) fn commands(
     let all = match (target, picture) {
         (Target::Route(route), Picture::Split(split)) if is_stage(bindings, route) => {
             bindings.routes.get(route).and_then(|bound| stage(bound, split))
+        }
+        (Target::Route(route), Picture::Split(split)) if is_read(bindings, route) => {
+            bindings.routes.get(route).and_then(|bound| mappings(&bound.resource, split))
         }
         (Target::Route(route), Picture::Split(_) | Picture::Uneven(_)) => {
             bindings.routes.get(route).and_then(|bound| weights(bindings, bound, picture))
@@ -50,6 +53,8 @@ pub(super) fn commands(
             .test_rules
             .get(route)
             .map(|rule| vec![AwsCommand::new("elbv2 create-rule").with("cli-input-json", rule)]),
+        (Target::Replay(route), Picture::Replay(Replay::Absent)) => replay(bindings, route)
+            .map(|name| vec![AwsCommand::new("events cancel-replay").with("replay-name", name)]),
         (Target::TestRoute(route), Picture::TestRoute(TestRoute::Absent)) => {
             without_test_route(bindings, route).map(|command| vec![command])
         }
@@ -59,14 +64,16 @@ pub(super) fn commands(
             | Target::Software(_)
             | Target::TestRoute(_)
             | Target::Candidate(_)
-            | Target::OldVersions(_),
+            | Target::OldVersions(_)
+            | Target::Replay(_),
             Picture::Split(_)
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Software(_)
             | Picture::TestRoute(_)
             | Picture::Release(_)
-            | Picture::OldVersions(_),
+            | Picture::OldVersions(_)
+            | Picture::Replay(_),
         ) => None,
     };
     placed((bindings, target), region, all.unwrap_or_default())
@@ -93,15 +100,21 @@ pub(super) fn placed(
     commands.into_iter().map(within).map(acting).collect()
 }
 
+/// What the run's replay of a route is called.
+pub(super) fn replay(bindings: &Bindings, route: &RouteName) -> Option<String> {
+    Some(replay_name(bindings.made_by.as_deref()?, route))
+}
+
 /// All places of a route, or none.
 fn weights(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option<Vec<AwsCommand>> {
     let command = |place: &String| {
         let split = picture.part(place)?;
         let written = bindings.written.get(place);
         match bound.service {
-            RouteService::Lambda => alias(place, split),
-            // It takes several commands, and has one place.
-            RouteService::ApiGateway => None,
+            RouteService::Lambda => alias("lambda update-alias", place, split),
+            RouteService::EventBridge => target(place, written?, split),
+            // They take several commands, and have one place.
+            RouteService::ApiGateway | RouteService::EventSource => None,
             RouteService::Route53 => {
                 let zone = place.split('/').nth(1)?;
                 let batch = json!({ "Changes": upserts(written?, split)? });
@@ -121,6 +134,11 @@ fn weights(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option
         }
     };
     bound.places().map(command).collect()
+}
+
+fn is_read(bindings: &Bindings, route: &RouteName) -> bool {
+    let bound = bindings.routes.get(route);
+    bound.is_some_and(|bound| bound.service == RouteService::EventSource)
 }
 
 fn is_stage(bindings: &Bindings, route: &RouteName) -> bool {
@@ -172,19 +190,30 @@ fn stage(bound: &RouteBound, split: &Split) -> Option<Vec<AwsCommand>> {
 const NO_CANARY: &str = "refused where there is no canary, which is fine";
 const NO_VARIABLE: &str = "refused where there is no such variable, which is fine";
 
-/// What points an alias to its heaviest version, and gives another so much. An alias has two versions at most.
-fn alias(arn: &str, split: &Split) -> Option<AwsCommand> {
+/// What points an alias to its heaviest version, and gives another so much, in making it or in changing it. An alias has
+/// two versions at most.
+pub(super) fn alias(operation: &'static str, arn: &str, split: &Split) -> Option<AwsCommand> {
     let (function, alias) = arn.rsplit_once(':')?;
     let (version, _) = split.0.iter().max_by_key(|(_, weight)| **weight)?;
     let others = split.0.iter().filter(|(other, weight)| *other != version && weight.get() > 0);
     let others: BTreeMap<&str, f64> =
         others.map(|(other, weight)| (other.as_str(), f64::from(weight.get()) / 100.0)).collect();
-    let command = AwsCommand::new("lambda update-alias")
+    let command = AwsCommand::new(operation)
         .with("function-name", function)
         .with("name", alias)
         .with("function-version", version)
         .with("routing-config", json!({ "AdditionalVersionWeights": others }));
     Some(command)
+}
+
+/// What makes a target lead there, with all else that it says.
+fn target(place: &str, written: &Written, split: &Split) -> Option<AwsCommand> {
+    let BusPlace { bus, rule, .. } = BusPlace::of(place)?;
+    let mut target: Value = serde_json::from_str(&written.json).ok()?;
+    let (member, _) = split.0.first_key_value()?;
+    target.as_object_mut()?.insert("Arn".to_owned(), json!(member));
+    let command = AwsCommand::new("events put-targets").with("event-bus-name", bus);
+    Some(command.with("rule", rule).with("targets", json!([target])))
 }
 
 /// The whole list of actions, with these weights where it forwards.
@@ -488,6 +517,29 @@ mod tests {
           --revision \
             '{"revisionType":"S3","s3Location":{"bucket":"shop","bundleType":"zip",
             "key":"v1.zip"}}' \
+          --region eu-west-1
+        "#);
+    }
+
+    #[test]
+    fn a_target_of_a_rule_is_told_with_all_that_it_says() {
+        let mut bindings = bindings();
+        let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
+        bound.resource = "arn:aws:events:eu-west-1:111122223333:rule/shop/orders#handler".into();
+        (bound.service, bound.nature) = (RouteService::EventBridge, Nature::TARGET);
+        let (old, new) = ("arn:aws:sqs:x:1:old", "arn:aws:sqs:x:1:new");
+        let json =
+            json!({ "Id": "handler", "Arn": new, "RetryPolicy": { "MaximumRetryAttempts": 3 } });
+        let written = Written { json: json.to_string(), rule: None, arns: BTreeMap::new() };
+        bindings.written.insert(bound.resource.clone(), written);
+        let split = Split([(Member::new(old), crate::plan::units::Scale::Whole.largest())].into());
+        insta::assert_snapshot!(told(&bindings, &web(), &Picture::Split(split)), @r#"
+        aws events put-targets \
+          --event-bus-name shop \
+          --rule orders \
+          --targets \
+            '[{"Arn":"arn:aws:sqs:x:1:old","Id":"handler",
+            "RetryPolicy":{"MaximumRetryAttempts":3}}]' \
           --region eu-west-1
         "#);
     }

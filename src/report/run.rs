@@ -91,7 +91,8 @@ fn route_views(
         | Picture::Software(_)
         | Picture::TestRoute(_)
         | Picture::Release(_)
-        | Picture::OldVersions(_) => Vec::new(),
+        | Picture::OldVersions(_)
+        | Picture::Replay(_) => Vec::new(),
     }
 }
 
@@ -448,7 +449,8 @@ impl RunFold {
                             | Picture::Software(_)
                             | Picture::TestRoute(_)
                             | Picture::Release(_)
-                            | Picture::OldVersions(_),
+                            | Picture::OldVersions(_)
+                            | Picture::Replay(_),
                             _,
                         ))
                         | None => false,

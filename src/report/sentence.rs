@@ -250,7 +250,8 @@ impl Teller<'_> {
                     | Picture::Capacity(_)
                     | Picture::TestRoute(_)
                     | Picture::Release(_)
-                    | Picture::OldVersions(_) => picture,
+                    | Picture::OldVersions(_)
+                    | Picture::Replay(_) => picture,
                 };
                 (Sign::Back, format!("{name}: back to {to}"))
             }
@@ -298,7 +299,8 @@ impl Teller<'_> {
                 | Picture::Uneven(_)
                 | Picture::TestRoute(_)
                 | Picture::Release(_)
-                | Picture::OldVersions(_),
+                | Picture::OldVersions(_)
+                | Picture::Replay(_),
                 _,
             ) => 0,
         };

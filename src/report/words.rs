@@ -48,6 +48,10 @@ pub fn describe(step: &Step) -> String {
         Verb::Prune { route, keep } => {
             format!("delete old versions of {route} down to {keep}")
         }
+        Verb::Replay(replay) => format!(
+            "replay events from {} to {} to the candidate of {}",
+            replay.from, replay.to, replay.route
+        ),
         Verb::TestRoute { route, header: Some(header) } => {
             format!("lead requests with {header} to the candidate of {route}")
         }
@@ -103,6 +107,7 @@ pub(super) fn target(target: &Target) -> String {
         Target::TestRoute(route) => format!("test route of {route}"),
         Target::Candidate(route) => format!("candidate of {route}"),
         Target::OldVersions(route) => format!("old versions of {route}"),
+        Target::Replay(route) => format!("replay to {route}"),
     }
 }
 
@@ -131,7 +136,8 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Release(_)
-            | Picture::OldVersions(_),
+            | Picture::OldVersions(_)
+            | Picture::Replay(_),
             _,
         ) => picture.to_string(),
     }

@@ -9,7 +9,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeadLetters, Split, Target, Version, stage_place::owned};
+use super::{
+    DeadLetters, Picture, ReplayBound, Split, Target, Version, mapping_place::each_mapping,
+    stage_place::owned,
+};
 use crate::plan::{
     Aim, FleetKind, FleetName, GateName, Header, Member, OF_TARGET_GROUPS, OF_VERSIONS, Place,
     Plan, Published, RouteName, Side,
@@ -47,6 +50,9 @@ pub struct Bindings {
     /// How each place of a route was written when the run began.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<String, Written>,
+    /// What each replay of a route's events stands for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replays: BTreeMap<RouteName, ReplayBound>,
     /// The dead letters that were there before the run, of each gate that counts them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dead_letters: BTreeMap<GateName, DeadLetters>,
@@ -74,7 +80,8 @@ impl Bindings {
             Target::Route(route)
             | Target::TestRoute(route)
             | Target::Candidate(route)
-            | Target::OldVersions(route) => self.routes.get(route).map(|bound| &bound.place),
+            | Target::OldVersions(route)
+            | Target::Replay(route) => self.routes.get(route).map(|bound| &bound.place),
             Target::Fleet { fleet, .. } | Target::Software(fleet) => {
                 self.fleets.get(fleet).map(|bound| &bound.place)
             }
@@ -84,8 +91,25 @@ impl Bindings {
     /// Says what a run writes on what it makes, where its plan makes anything.
     pub fn sign(&mut self, plan: &Plan, run: &str) {
         let mut aims = plan.steps().map(|(_, step)| step.conduct().aim);
-        let makes = aims.any(|aim| matches!(aim, Aim::Release { .. }));
+        let makes = aims.any(|aim| matches!(aim, Aim::Release { .. } | Aim::Replay(_)));
         self.made_by = makes.then(|| format!("tidegate {run}"));
+    }
+
+    /// Whether a change of `target` that leads from one of these pictures to another may have been cut short at `live`.
+    pub fn is_halfway(&self, target: &Target, live: &Picture, pictures: &[&Picture]) -> bool {
+        let set = match target {
+            Target::Route(route) => self.routes.get(route).map(|bound| bound.nature.set),
+            Target::Fleet { .. }
+            | Target::Software(_)
+            | Target::TestRoute(_)
+            | Target::Candidate(_)
+            | Target::OldVersions(_)
+            | Target::Replay(_) => None,
+        };
+        match set.unwrap_or_default() {
+            Set::AtOnce => live.is_mixture_of(pictures),
+            Set::SideBySide => live.has_sides_of(pictures),
+        }
     }
 
     /// How long clients of a route may go on by the weights from before a change.
@@ -115,7 +139,8 @@ pub struct RouteBound {
     pub service: RouteService,
     #[serde(default, skip_serializing_if = "Place::is_open")]
     pub place: Place,
-    /// What the run owns while it lasts: the ARN of a rule, listener, alias or stage, or the zone, name and type of records.
+    /// What the run owns while it lasts: the ARN of a rule, listener, alias or stage, a target of a rule, the zone, name and type
+    /// of records, or event source mappings as [`MappingPlace`](super::MappingPlace) writes them.
     pub resource: String,
     /// The ARNs of the route's other rules and listeners, which are moved together with the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -154,7 +179,7 @@ impl FleetBound {
 }
 
 /// What carries a route's weights to its clients, as IAM names services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteService {
     /// Applies them itself, to every request or connection.
@@ -165,6 +190,12 @@ pub enum RouteService {
     Lambda,
     /// Answers for the stage of an API, and chooses between its deployment and its canary's for each request.
     ApiGateway,
+    /// Sends what a rule matches to its targets.
+    #[serde(rename = "events")]
+    EventBridge,
+    /// Reads a queue or a stream for a function: event source mappings of Lambda.
+    #[serde(rename = "event-source")]
+    EventSource,
 }
 
 impl RouteService {
@@ -172,7 +203,7 @@ impl RouteService {
     pub const fn published(self) -> Option<&'static Published> {
         match self {
             Self::ElasticLoadBalancing => Some(&OF_TARGET_GROUPS),
-            Self::Route53 | Self::ApiGateway => None,
+            Self::Route53 | Self::ApiGateway | Self::EventBridge | Self::EventSource => None,
             Self::Lambda => Some(&OF_VERSIONS),
         }
     }
@@ -192,6 +223,25 @@ pub struct Nature {
     pub spreading: u64,
     /// Who names what is made in its place when it is gone.
     pub named: Named,
+    /// How a change of the weights is made.
+    #[serde(default, skip_serializing_if = "is_at_once")]
+    pub set: Set,
+}
+
+/// How a change of weights is made, and so how they may stand when it is cut short.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Set {
+    /// All at once: whatever is neither as before nor as wanted is somebody else's.
+    #[default]
+    AtOnce,
+    /// One side after the other, so that each may be as before or as wanted.
+    SideBySide,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_at_once(set: &Set) -> bool {
+    matches!(set, Set::AtOnce)
 }
 
 /// Who gives a thing its name.
@@ -211,16 +261,27 @@ const fn is_zero(seconds: &u64) -> bool {
 
 impl Nature {
     pub const LOAD_BALANCER: Self =
-        Self { scale: Scale::LoadBalancer, lag: 0, spreading: 0, named: Named::ByAws };
-    pub const ALIAS: Self =
-        Self { scale: Scale::Hundredths, lag: 0, spreading: 0, named: Named::ByMaker };
+        Self { named: Named::ByAws, ..Self::at_once(Scale::LoadBalancer) };
+    pub const ALIAS: Self = Self::at_once(Scale::Hundredths);
 
     /// Whoever makes a stage again gives it its name, and deployments outlast it.
     pub const STAGE: Self = Self::ALIAS;
 
+    /// Whoever makes a rule again gives it and its target their names.
+    pub const TARGET: Self = Self { scale: Scale::Whole, ..Self::ALIAS };
+
     /// Of records whose answers are kept for so many seconds.
     pub const fn records(ttl: u64) -> Self {
-        Self { scale: Scale::Dns, lag: ttl, spreading: SPREADING, named: Named::ByMaker }
+        Self { lag: ttl, spreading: SPREADING, ..Self::at_once(Scale::Dns) }
+    }
+
+    /// Of event source mappings, which AWS gives their names.
+    pub const fn mappings(scale: Scale) -> Self {
+        Self { named: Named::ByAws, set: Set::SideBySide, ..Self::at_once(scale) }
+    }
+
+    const fn at_once(scale: Scale) -> Self {
+        Self { scale, lag: 0, spreading: 0, named: Named::ByMaker, set: Set::AtOnce }
     }
 
     pub const fn lag(self) -> Duration {
@@ -236,7 +297,7 @@ impl RouteBound {
 
     /// What a run owns of them while it lasts.
     pub fn owned(&self) -> impl Iterator<Item = &str> {
-        self.places().map(|place| owned(place))
+        self.places().flat_map(|place| each_mapping(owned(place)))
     }
 
     /// What stands on a side; nothing does on the candidate's before it is made.

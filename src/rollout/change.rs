@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
-    Capacity, Change, Doubt, Event, Picture, Progress, Software, Split, State, StepState, Target,
-    TestRoute, Timestamp, goal,
+    Bindings, Capacity, Change, Doubt, Event, Picture, Progress, Replay, Software, Split, State,
+    StepState, Target, TestRoute, Timestamp, goal,
     seen::{CONFIRM_PATIENCE, Seen, known_since},
-    seen_release, seen_software, software,
+    seen_release, seen_replay, seen_software, software,
     step::{reference_of, target_of},
 };
 use crate::plan::{Aim, Size, Step, units::Percent};
@@ -19,19 +19,27 @@ use crate::plan::{Aim, Size, Step, units::Percent};
 const NEWS_EVERY: Duration = Duration::from_mins(5);
 
 /// What a reading says about a change that has not been confirmed.
-pub(super) fn seen(change: &Change, live: &Picture, now: Timestamp) -> Seen {
+pub(super) fn seen(
+    bindings: &Bindings,
+    (target, change): (&Target, &Change),
+    live: &Picture,
+    now: Timestamp,
+) -> Seen {
     if let Picture::Software(live) = live {
         return seen_software::seen(change, live, now);
     }
     if let Picture::Release(live) = live {
         return seen_release::seen(change, live, now);
     }
+    if let Picture::Replay(live) = live {
+        return seen_replay::seen(change, live, now);
+    }
     // A group whose bounds do not change differs before and after in its desired capacity only, which also moves by
     // itself. So equality is asked first, and bounds decide what is left.
     let is_after = *live == change.after;
     let is_before = *live == change.before
         // The call reached some rules of a route and not others: it is made again, and writes those that differ.
-        || live.is_mixture_of(&[&change.before, &change.after])
+        || bindings.is_halfway(target, live, &[&change.before, &change.after])
         || (change.before.stands_in(live) && !change.after.stands_in(live))
         || (change.before.stands_in(live) && matches!(change.progress, Progress::InDoubt(_)));
     match &change.progress {
@@ -100,7 +108,7 @@ pub(super) fn unexpected(state: &State, target: &Target, live: &Picture) -> Opti
         change.progress != Progress::Confirmed
             && (change.before.stands_in(live)
                 || change.after.stands_in(live)
-                || live.is_mixture_of(&[&change.before, &change.after])
+                || state.bindings.is_halfway(target, live, &[&change.before, &change.after])
                 // What was begun moves by itself, seen or not.
                 || (matches!(live, Picture::Software(_)) && is_owned(state, target, live)))
     });
@@ -108,7 +116,7 @@ pub(super) fn unexpected(state: &State, target: &Target, live: &Picture) -> Opti
 }
 
 fn is_owned(state: &State, target: &Target, live: &Picture) -> bool {
-    state.trails.get(target).is_some_and(|trail| trail.owns(live))
+    state.trails.get(target).is_some_and(|trail| trail.owns((&state.bindings, target), live))
 }
 
 /// What the step's target will look like, given what it looks like now. `None` while the reference was not read, or
@@ -144,7 +152,8 @@ pub(super) fn after(
                             | Picture::Software(_)
                             | Picture::TestRoute(_)
                             | Picture::Release(_)
-                            | Picture::OldVersions(_),
+                            | Picture::OldVersions(_)
+                            | Picture::Replay(_),
                         )
                         | None => return None,
                     }
@@ -161,6 +170,9 @@ pub(super) fn after(
         }
         (Aim::Software(replacement), Picture::Software(live)) => {
             Some(Picture::Software(Software::at(goal(replacement, live))))
+        }
+        (Aim::Replay(asked), Picture::Replay(_)) => {
+            Some(Picture::Replay(Replay::wanted(asked, active.started)))
         }
         (Aim::Release { .. }, Picture::Release(live)) => Some(Picture::Release(live.wanted())),
         (Aim::OldVersions { .. }, Picture::OldVersions(_)) => {

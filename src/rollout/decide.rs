@@ -235,7 +235,11 @@ fn route_of<'a>(plan: &'a Plan, aim: Aim<'a>) -> Option<&'a RouteName> {
     match aim {
         Aim::Weights { route, .. } | Aim::TestRoute { route, .. } => Some(route),
         Aim::Capacity { fleet, .. } => plan.fleets.get(fleet)?.behind.as_ref(),
-        Aim::Software(_) | Aim::Release { .. } | Aim::OldVersions { .. } | Aim::Nothing => None,
+        Aim::Software(_)
+        | Aim::Release { .. }
+        | Aim::OldVersions { .. }
+        | Aim::Replay(_)
+        | Aim::Nothing => None,
     }
 }
 
@@ -257,6 +261,7 @@ fn proceed(
             | Aim::TestRoute { .. }
             | Aim::Release { .. }
             | Aim::OldVersions { .. }
+            | Aim::Replay(_)
             | Aim::Nothing => changed(plan, state, step, now),
         };
         if !events.is_empty() {
@@ -343,6 +348,7 @@ fn reached(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
                 | Aim::TestRoute { .. }
                 | Aim::Release { .. }
                 | Aim::OldVersions { .. }
+                | Aim::Replay(_)
                 | Aim::Nothing => now,
             };
             (from, lasts, !conduct.gates.is_empty() || min_requests.is_some())

@@ -31,7 +31,8 @@ fn scales(component: &Component, of: &FleetName) -> bool {
         | Aim::Software(_)
         | Aim::TestRoute { .. }
         | Aim::Release { .. }
-        | Aim::OldVersions { .. } => false,
+        | Aim::OldVersions { .. }
+        | Aim::Replay(_) => false,
     })
 }
 

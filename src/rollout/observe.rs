@@ -97,7 +97,7 @@ fn holding(
     live: &Picture,
     now: Timestamp,
 ) -> Vec<Event> {
-    match change::seen(change, live, now) {
+    match change::seen(&state.bindings, (target, change), live, now) {
         Seen::Nothing | Seen::Failed(_) | Seen::Foreign => Vec::new(),
         Seen::Progress => progressed(state, (target, change), live, None, now),
         Seen::Done => vec![Event::ChangeConfirmed { target: target.clone(), live: live.clone() }],
@@ -144,7 +144,7 @@ fn changing(
     now: Timestamp,
 ) -> Vec<Event> {
     let Some(change) = state.changes.get(target) else { return Vec::new() };
-    match change::seen(change, live, now) {
+    match change::seen(&state.bindings, (target, change), live, now) {
         Seen::Nothing => Vec::new(),
         Seen::Progress => progressed(state, (target, change), live, stop_of(step), now),
         Seen::Done => {

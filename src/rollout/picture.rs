@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Release, Software};
+use super::{Release, Replay, Software};
 use crate::plan::{
     FleetName, Header, Member, RouteName, Side,
     units::{Paired, Percent, Scale, Weight},
@@ -31,14 +31,20 @@ pub enum Target {
     Candidate(RouteName),
     /// The published versions of a route's function that a run deletes in the end.
     OldVersions(RouteName),
+    /// The events that a step has sent to the candidate of a route once more.
+    Replay(RouteName),
 }
 
 impl Target {
     /// Whether going back means to make it what it was. A version that was published harms nobody, since nobody is sent to
-    /// it any more. Nobody was sent to one that was deleted.
+    /// it any more, and nobody was sent to one that was deleted. A replay is ended, if it is not over.
     pub fn is_put_back(&self) -> bool {
         match self {
-            Self::Route(_) | Self::Fleet { .. } | Self::Software(_) | Self::TestRoute(_) => true,
+            Self::Route(_)
+            | Self::Fleet { .. }
+            | Self::Software(_)
+            | Self::TestRoute(_)
+            | Self::Replay(_) => true,
             Self::Candidate(_) | Self::OldVersions(_) => false,
         }
     }
@@ -53,6 +59,7 @@ impl fmt::Display for Target {
             Self::TestRoute(route) => write!(f, "test route of {route}"),
             Self::Candidate(route) => write!(f, "candidate of {route}"),
             Self::OldVersions(route) => write!(f, "old versions of {route}"),
+            Self::Replay(route) => write!(f, "replay to {route}"),
         }
     }
 }
@@ -70,6 +77,7 @@ pub enum Picture {
     Release(Release),
     /// The versions that nothing uses and that are older than those which are kept.
     OldVersions(BTreeSet<Member>),
+    Replay(Replay),
 }
 
 /// Whether a rule ahead of a route's own leads requests with a header to the candidate.
@@ -135,10 +143,8 @@ impl Split {
         } else {
             let weights = Weight::split(share, scale);
             let mut split = self.with((stable, weights.0), (candidate, weights.1));
-            match scale {
-                Scale::LoadBalancer | Scale::Dns => {}
-                // An alias names no version that gets nothing.
-                Scale::Hundredths => split.0.retain(|_, weight| *weight != Weight::ZERO),
+            if !scale.names_idle() {
+                split.0.retain(|_, weight| *weight != Weight::ZERO);
             }
             split
         }
@@ -199,6 +205,7 @@ impl fmt::Display for Picture {
                 let names: Vec<&str> = versions.iter().map(Member::as_str).collect();
                 write!(f, "{} to delete ({})", names.len(), names.join(", "))
             }
+            Self::Replay(replay) => replay.fmt(f),
         }
     }
 }
@@ -208,6 +215,7 @@ impl Picture {
     pub fn is_back_in(&self, live: &Self) -> bool {
         match (self, live) {
             (Self::Software(origin), Self::Software(live)) => live.is_back_at(origin),
+            (Self::Replay(Replay::Absent), Self::Replay(live)) => live.is_over(),
             // Nothing else moves by itself.
             _ => self == live,
         }
@@ -231,7 +239,8 @@ impl Picture {
             | Self::Software(_)
             | Self::TestRoute(_)
             | Self::Release(_)
-            | Self::OldVersions(_) => None,
+            | Self::OldVersions(_)
+            | Self::Replay(_) => None,
         }
     }
 
@@ -247,7 +256,34 @@ impl Picture {
             | Self::Software(_)
             | Self::TestRoute(_)
             | Self::Release(_)
-            | Self::OldVersions(_) => false,
+            | Self::OldVersions(_)
+            | Self::Replay(_) => false,
+        }
+    }
+
+    /// Whether every side gets what it does in one of these pictures: changes that are made one side after the other leave
+    /// such a split when they are cut short.
+    pub fn has_sides_of(&self, pictures: &[&Self]) -> bool {
+        let splits = || pictures.iter().filter_map(|picture| picture.split());
+        self.split().is_some_and(|live| {
+            let known = splits().flat_map(|split| split.0.keys());
+            let members: BTreeSet<&Member> = live.0.keys().chain(known).collect();
+            let is_known =
+                |member: &Member| splits().any(|split| split.weight(member) == live.weight(member));
+            members.into_iter().all(is_known)
+        })
+    }
+
+    fn split(&self) -> Option<&Split> {
+        match self {
+            Self::Split(split) => Some(split),
+            Self::Uneven(_)
+            | Self::Capacity(_)
+            | Self::Software(_)
+            | Self::TestRoute(_)
+            | Self::Release(_)
+            | Self::OldVersions(_)
+            | Self::Replay(_) => None,
         }
     }
 
@@ -262,8 +298,37 @@ impl Picture {
             (Self::Release(ours), Self::Release(live)) => ours.stands_in(live),
             // Whoever publishes, or begins to use a version, changes what is old; only that a version is is asked for.
             (Self::OldVersions(_), Self::OldVersions(_)) => true,
+            (Self::Replay(ours), Self::Replay(live)) => ours.stands_in(live),
             // All of anything else is this tool's.
             _ => self == live,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_made_side_by_side_may_be_cut_short_at_either_side_as_before_or_as_wanted() {
+        let split = |sides: &[(&str, u16)]| {
+            let weight = |weight| Weight::new(weight).unwrap();
+            Picture::Split(Split(
+                sides.iter().map(|(it, w)| (Member::new(*it), weight(*w))).collect(),
+            ))
+        };
+        let (before, after) = (split(&[("old", 20)]), split(&[("old", 18), ("new", 2)]));
+        let is_between = |live: &[(&str, u16)]| split(live).has_sides_of(&[&before, &after]);
+        assert!(is_between(&[("old", 20), ("new", 2)]));
+        assert!(is_between(&[("old", 18)]));
+        assert!(!is_between(&[("old", 19), ("new", 2)]), "nobody's way leads there");
+        assert!(!is_between(&[("new", 2)]), "the old one was to have something either way");
+        assert!(!is_between(&[("old", 20), ("theirs", 1)]));
+        let (before, after) = (split(&[("old", 100)]), split(&[("new", 100)]));
+        assert!(
+            split(&[]).has_sides_of(&[&before, &after]),
+            "nobody reads while it is handed over"
+        );
+        assert!(!split(&[]).has_sides_of(&[&before]), "nothing was to be changed");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{CallProblem, Cause, Ending, Picture, Purpose, Timestamp, Version};
+use super::{Bindings, CallProblem, Cause, Ending, Picture, Purpose, Target, Timestamp, Version};
 use crate::plan::StepId;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -139,10 +139,11 @@ pub struct Armed {
 
 impl Trail {
     /// Whether what is there now is this run's own work, or what it found.
-    pub(super) fn owns(&self, live: &Picture) -> bool {
+    pub(super) fn owns(&self, (bindings, target): (&Bindings, &Target), live: &Picture) -> bool {
         let Picture::Software(live) = live else {
             let ours: Vec<&Picture> = self.ours.iter().collect();
-            return ours.iter().any(|picture| picture.stands_in(live)) || live.is_mixture_of(&ours);
+            return ours.iter().any(|picture| picture.stands_in(live))
+                || bindings.is_halfway(target, live, &ours);
         };
         let ours = |version: &Version| {
             self.ours.iter().any(

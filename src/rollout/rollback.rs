@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    Change, Check, Doubt, Ending, Event, Named, Outcome, Picture, Poll, Progress, Purpose, Restore,
-    State, Subject, Target, Timestamp, Trail,
+    Bindings, Change, Check, Doubt, Ending, Event, Named, Outcome, Picture, Poll, Progress,
+    Purpose, Restore, State, Subject, Target, Timestamp, Trail,
     change::{self, progressed},
     failing::called_problem,
     seen::{Seen, follow_every, invisible},
@@ -113,7 +113,8 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
         Target::Software(_)
         | Target::TestRoute(_)
         | Target::Candidate(_)
-        | Target::OldVersions(_) => Turn::Now,
+        | Target::OldVersions(_)
+        | Target::Replay(_) => Turn::Now,
         Target::Fleet { .. } if grows(state, target, trail) => Turn::Now,
         Target::Fleet { fleet, side } => {
             match plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) {
@@ -132,7 +133,8 @@ fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -
         | Target::Software(_)
         | Target::TestRoute(_)
         | Target::Candidate(_)
-        | Target::OldVersions(_) => false,
+        | Target::OldVersions(_)
+        | Target::Replay(_) => false,
     };
     let growing = |(target, trail): (&Target, &Trail)| {
         behind(target) && grows(state, target, trail) && !is_settled(state, target)
@@ -246,7 +248,8 @@ pub(super) fn vanished(state: &State, target: &Target, words: &str) -> Vec<Event
         | Target::Software(_)
         | Target::TestRoute(_)
         | Target::Candidate(_)
-        | Target::OldVersions(_) => true,
+        | Target::OldVersions(_)
+        | Target::Replay(_) => true,
     };
     let then = if names_itself {
         ", then `tidegate rollback`"
@@ -284,9 +287,9 @@ pub(super) fn observed(
         if trail.origin.is_back_in(live) && !trail.unconfirmed {
             return vec![restored()];
         }
-        return vec![restore(target, trail, live)];
+        return vec![restore((&state.bindings, target), trail, live)];
     };
-    match change::seen(change, live, now) {
+    match change::seen(&state.bindings, (target, change), live, now) {
         Seen::Nothing => Vec::new(),
         Seen::Progress => progressed(state, (target, change), live, None, now),
         Seen::Done => {
@@ -305,7 +308,8 @@ pub(super) fn observed(
             found: None,
         }],
         Seen::Foreign
-            if matches!(change.progress, Progress::Confirming { .. }) && !trail.owns(live) =>
+            if matches!(change.progress, Progress::Confirming { .. })
+                && !trail.owns((&state.bindings, target), live) =>
         {
             vec![Event::AttentionNeeded {
                 target: target.clone(),
@@ -314,7 +318,7 @@ pub(super) fn observed(
                 found: Some(live.clone()),
             }]
         }
-        Seen::CallAgain | Seen::Foreign => vec![restore(target, trail, live)],
+        Seen::CallAgain | Seen::Foreign => vec![restore((&state.bindings, target), trail, live)],
     }
 }
 
@@ -323,8 +327,8 @@ fn is_restoring(change: &Change) -> bool {
 }
 
 /// The intent to restore, provided that what is there now is this run's own work.
-fn restore(target: &Target, trail: &Trail, live: &Picture) -> Event {
-    if trail.owns(live) {
+fn restore((bindings, target): (&Bindings, &Target), trail: &Trail, live: &Picture) -> Event {
+    if trail.owns((bindings, target), live) {
         Event::ChangeIntended {
             purpose: Purpose::Restore,
             target: target.clone(),

@@ -11,7 +11,7 @@ pub(super) const CONFIRM_PATIENCE: Duration = Duration::from_mins(2);
 /// How often a target is read while a change of it is confirmed or in doubt.
 pub(super) const READ_BACK_EVERY: Duration = Duration::from_secs(2);
 
-/// How often a replacement that AWS carries out is looked at: it takes minutes.
+/// How often a replacement or a replay that AWS carries out is looked at: it takes minutes.
 const FOLLOW_EVERY: Duration = Duration::from_secs(10);
 
 /// How often a target is read whose change is not confirmed.
@@ -21,7 +21,7 @@ pub(super) fn follow_every(target: &Target) -> Duration {
             READ_BACK_EVERY
         }
         // Who uses a version is told by several listings.
-        Target::Software(_) | Target::OldVersions(_) => FOLLOW_EVERY,
+        Target::Software(_) | Target::OldVersions(_) | Target::Replay(_) => FOLLOW_EVERY,
     }
 }
 

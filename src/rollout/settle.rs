@@ -3,7 +3,7 @@
 //! steps, and a run of an older journal has none.
 
 use super::{Bindings, leftovers::replacing_leftovers};
-use crate::plan::{Aim, Component, GateName, Plan, RouteName, Step, attaching};
+use crate::plan::{Aim, Component, GateName, Plan, Replay, RouteName, Step, attaching};
 
 /// The plan with what its run puts ahead. Everything that reads a journal, or drives a run, goes by this plan.
 #[must_use]
@@ -34,7 +34,8 @@ fn is_about(plan: &Plan, step: &Step, route: &RouteName) -> bool {
         Aim::Weights { route: of, .. }
         | Aim::TestRoute { route: of, .. }
         | Aim::Release { route: of, .. }
-        | Aim::OldVersions { route: of, .. } => of == route,
+        | Aim::OldVersions { route: of, .. }
+        | Aim::Replay(Replay { route: of, .. }) => of == route,
         Aim::Capacity { fleet, .. } => plan.fleets_behind(route).any(|behind| behind == fleet),
         Aim::Software(_) | Aim::Nothing => false,
     };

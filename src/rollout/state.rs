@@ -384,7 +384,8 @@ impl State {
                     | Picture::Software(_)
                     | Picture::TestRoute(_)
                     | Picture::Release(_)
-                    | Picture::OldVersions(_) => false,
+                    | Picture::OldVersions(_)
+                    | Picture::Replay(_) => false,
                 };
                 if idle {
                     self.idle_since.change(&key, || at, |_| ());

@@ -55,6 +55,7 @@ pub(super) fn waiting_for(
             Aim::Software(_) if open.is_empty() => "the replacement to come so far".to_owned(),
             Aim::Software(_) => open.join("; "),
             Aim::Release { route, .. } => published(state, route),
+            Aim::Replay(_) => "the replay to be complete".to_owned(),
             Aim::Nothing
             | Aim::Weights { .. }
             | Aim::Capacity { .. }

@@ -181,7 +181,8 @@ fn has_users(state: &State, route: &RouteName) -> bool {
             | Picture::Software(_)
             | Picture::TestRoute(_)
             | Picture::Release(_)
-            | Picture::OldVersions(_),
+            | Picture::OldVersions(_)
+            | Picture::Replay(_),
         )
         | None => false,
     }
@@ -199,7 +200,8 @@ fn is_exposed(plan: &Plan, state: &State, gate: &GateName) -> bool {
                 Target::Fleet { .. }
                 | Target::TestRoute(_)
                 | Target::Candidate(_)
-                | Target::OldVersions(_) => false,
+                | Target::OldVersions(_)
+                | Target::Replay(_) => false,
             }
     })
 }
@@ -288,7 +290,8 @@ fn others_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec
             | Aim::Software(_)
             | Aim::TestRoute { .. }
             | Aim::Release { .. }
-            | Aim::OldVersions { .. },
+            | Aim::OldVersions { .. }
+            | Aim::Replay(_),
         ) => {}
     }
     checks
@@ -321,7 +324,8 @@ fn checks_of_bake(
         | Aim::Software(_)
         | Aim::TestRoute { .. }
         | Aim::Release { .. }
-        | Aim::OldVersions { .. } => None,
+        | Aim::OldVersions { .. }
+        | Aim::Replay(_) => None,
     };
     stands.into_iter().chain(requests)
 }
@@ -342,7 +346,8 @@ fn rises(state: &State, step: &Step, active: &StepState) -> bool {
             | Aim::Capacity { .. }
             | Aim::TestRoute { .. }
             | Aim::Release { .. }
-            | Aim::OldVersions { .. },
+            | Aim::OldVersions { .. }
+            | Aim::Replay(_),
             Some(_) | None,
         ) => return false,
     };
@@ -455,7 +460,8 @@ pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timest
         | Target::Software(_)
         | Target::TestRoute(_)
         | Target::Candidate(_)
-        | Target::OldVersions(_) => {
+        | Target::OldVersions(_)
+        | Target::Replay(_) => {
             return true;
         }
     };

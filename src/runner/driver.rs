@@ -141,6 +141,8 @@ impl Loop<'_> {
         let mut next_inbox = clock.now();
         let mut next_beat = clock.now().plus(BEAT_EVERY);
         let mut due: Option<Timestamp> = None;
+        // What was outstanding after so many events: it is still, until one happens or the moment it names has come.
+        let mut asked: Option<(Seq, Outstanding)> = None;
         loop {
             if let Some(by) = clock.follow() {
                 self.jump(by).await?;
@@ -168,7 +170,12 @@ impl Loop<'_> {
             self.mind_the_disk().await?;
             self.take_in_waiting().await?;
             // By the moment from before the journal was waited for: what has passed since is still to come, and wakes at once.
-            let out = outstanding(&self.runner.plan, &self.state, now);
+            let still = |out: &Outstanding| out.wake.is_none_or(|at| at > now);
+            let out = match asked.take() {
+                Some((seq, out)) if seq == self.seq && still(&out) => out,
+                Some(_) | None => outstanding(&self.runner.plan, &self.state, now),
+            };
+            let seq = self.seq;
             due = out.wake;
             self.start(&out).await?;
             let is_over = self.grace.is_some_and(|end| now >= end);
@@ -193,6 +200,7 @@ impl Loop<'_> {
                 .chain([next_inbox, next_beat])
                 .min()
                 .unwrap_or(next_inbox);
+            asked = Some((seq, out));
             tokio::select! {
                 biased;
                 signal = self.signals.next() => {

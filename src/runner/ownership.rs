@@ -277,7 +277,7 @@ mod tests {
     use super::*;
     use crate::{
         cloud::{Marks, SetMarks},
-        rollout::Jump,
+        rollout::{Jump, RouteService},
         simulation::{Scenario, World},
         testkit::{Fault, Faults, SAMPLE_RULE, draw, sample_plan},
     };
@@ -329,7 +329,8 @@ mod tests {
     }
 
     fn things(names: &[&str]) -> BTreeSet<Placed> {
-        let owned = names.iter().map(|name| Owned::Forward((*name).to_owned()));
+        let owned =
+            names.iter().map(|name| Owned::route(RouteService::ElasticLoadBalancing, *name));
         owned.map(|on| Placed { place: Place::default(), on }).collect()
     }
 
@@ -346,7 +347,8 @@ mod tests {
     }
 
     async fn runs_on(world: &World, on: &str) -> Vec<String> {
-        let marks = world.marks(&Owned::Forward(on.into())).await.unwrap();
+        let marks =
+            world.marks(&Owned::route(RouteService::ElasticLoadBalancing, on)).await.unwrap();
         marks.into_iter().map(|mark| mark.run).collect()
     }
 

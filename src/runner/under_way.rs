@@ -14,7 +14,7 @@ use super::{
 use crate::{
     action,
     cloud::{self, Cloud, News, Places, Reads},
-    gate,
+    gate::{self, Judgements},
     journal::Looks,
     plan::{Place, Plan, Queue},
     rollout::{
@@ -82,6 +82,7 @@ pub(super) struct UnderWay {
     polls: Polls,
     listening: Listening,
     histories: BTreeMap<Place, Histories>,
+    judgements: Judgements,
     tasks: JoinSet<Done>,
     era: Era,
     /// What was last said of each target that cannot be read, and when.
@@ -106,6 +107,7 @@ impl UnderWay {
             polls: Polls::default(),
             listening: Listening::default(),
             histories: BTreeMap::new(),
+            judgements: Judgements::default(),
             tasks: JoinSet::new(),
             era: Era::default(),
             unread: BTreeMap::new(),
@@ -313,8 +315,10 @@ impl UnderWay {
         self.polls.begin(&Subject::Check(check.clone()), now);
         let (reads, bindings) = (self.reads(state).clone(), state.bindings.clone());
         let (plan, splits, era) = (self.plan.clone(), splits.clone(), self.era);
+        let judgements = self.judgements.clone();
         self.tasks.spawn(async move {
-            let reading = gate::poll(&plan, &reads, (&bindings, &splits), &check, now).await;
+            let run = (&*bindings, &*splits, &judgements);
+            let reading = gate::poll(&plan, &reads, run, &check, now).await;
             Done::Answered { check, reading, era }
         });
     }

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{forward_rule::Place, release::UPLOADED, world::World};
+use super::{release::UPLOADED, route_place::Place, world::World};
 use crate::{
     cloud::{
         AliasDeployment, AliasDeployments, AliasStanding, Aliases, Error, FunctionVersion,

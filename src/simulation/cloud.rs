@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use super::{installations_port::Service, world::World};
 use crate::{
-    cloud::{ByService, Caller, Cloud, Error, Identity, Operation, Places, Reads},
+    cloud::{
+        ByService, Caller, Cloud, Error, Identity, Operation, Places, Reads, SetWeights, Weights,
+    },
     plan::{FleetKind, Place, Plan},
     testkit::{Call, Faults},
 };
@@ -49,12 +51,7 @@ impl World {
         let (refresh, deploy) = (service(FleetKind::AutoScaling), service(FleetKind::CodeDeploy));
         Cloud {
             reads: Reads {
-                weights: ByService {
-                    load_balancers: world.clone(),
-                    dns: world.clone(),
-                    functions: world.clone(),
-                    gateways: world.clone(),
-                },
+                weights: ByService::each(|_| world.clone() as Arc<dyn Weights>),
                 load_balancers: world.clone(),
                 dns: world.clone(),
                 aliases: world.clone(),
@@ -62,6 +59,9 @@ impl World {
                 releases: world.clone(),
                 old_versions: world.clone(),
                 stages: world.clone(),
+                buses: world.clone(),
+                replays: world.clone(),
+                mappings: world.clone(),
                 groups: world.clone(),
                 refreshes: refresh.clone(),
                 deployments: deploy.clone(),
@@ -77,16 +77,12 @@ impl World {
                 region: self.region().to_owned(),
                 role: None,
             },
-            weights: ByService {
-                load_balancers: world.clone(),
-                dns: world.clone(),
-                functions: world.clone(),
-                gateways: world.clone(),
-            },
+            weights: ByService::each(|_| world.clone() as Arc<dyn SetWeights>),
             test_routes: world.clone(),
             sizes: world.clone(),
             publishing: world.clone(),
             pruning: world.clone(),
+            replaying: world.clone(),
             marking: world.clone(),
             news: world,
             refreshing: refresh,

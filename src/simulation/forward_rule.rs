@@ -3,10 +3,11 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use super::route_place::{Place, setting};
 use crate::{
     cloud::{Forward, Lead, Operation},
     plan::{
-        Alias, ListenerRule, Member, RecordSet, Stage,
+        Member,
         units::{Scale, Weight},
     },
     rollout::{Split, Timestamp},
@@ -18,28 +19,6 @@ pub(super) enum Author {
     Run,
     Hand,
 }
-
-/// How a plan names the place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Rule(ListenerRule),
-    Records(RecordSet),
-    Alias(Alias),
-    Stage(Stage),
-}
-
-impl Place {
-    /// Whether what it leads to is run by the service itself, and ready whether or not anything leads there.
-    pub(super) fn runs_itself(&self) -> bool {
-        match self {
-            Self::Rule(_) | Self::Records(_) => false,
-            Self::Alias(_) | Self::Stage(_) => true,
-        }
-    }
-}
-
-/// How long simulated resolvers keep an answer.
-pub(super) const RECORD_TTL: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Debug)]
 pub(super) struct SimulatedRule {
@@ -68,10 +47,7 @@ impl SimulatedRule {
 
     /// Shows the new weights at once; traffic follows after `propagation`, behind DNS when the last answer has expired.
     pub(super) fn set(&mut self, now: Timestamp, propagation: Duration, to: Split, by: Author) {
-        let propagation = match &self.place {
-            Place::Rule(_) | Place::Alias(_) | Place::Stage(_) => propagation,
-            Place::Records(_) => RECORD_TTL,
-        };
+        let propagation = self.place.traits().propagation.unwrap_or(propagation);
         self.coming.push_back((now.plus(propagation), to.clone(), by));
         self.forward.split = to;
     }
@@ -100,41 +76,25 @@ impl SimulatedRule {
     /// What leads to a group here, in words.
     pub(super) fn lead(&self, group: &Member) -> Option<Lead> {
         let weight = self.forward.split.weight(group);
-        let words = match &self.place {
-            Place::Rule(_) => format!("the rule {}", self.forward.resource),
-            Place::Records(at) => format!("the {} record {}", at.kind, at.name),
-            Place::Alias(at) => format!("the alias {at}"),
-            Place::Stage(at) => format!("the stage {at}"),
-        };
+        let words = self.place.words(&self.forward.resource);
         let place = self.forward.resource.clone();
         (weight != Weight::ZERO).then_some(Lead { place, weight, words })
     }
 
     /// What AWS calls a change of it.
     pub(super) fn operation(&self) -> Operation {
-        match &self.place {
-            Place::Records(_) => Operation::ChangeResourceRecordSets,
-            Place::Alias(_) => Operation::UpdateAlias,
-            Place::Stage(_) => Operation::UpdateStage,
-            Place::Rule(_) if self.forward.resource.contains(":listener-rule/") => {
-                Operation::ModifyRule
-            }
-            Place::Rule(_) => Operation::ModifyListener,
-        }
+        setting(&self.place, &self.forward.resource)
     }
 
     pub(super) fn scale(&self) -> Scale {
-        match &self.place {
-            Place::Rule(_) => Scale::LoadBalancer,
-            Place::Records(_) => Scale::Dns,
-            Place::Alias(_) | Place::Stage(_) => Scale::Hundredths,
-        }
+        self.place.traits().scale
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::ListenerRule;
 
     #[test]
     fn traffic_follows_a_change_some_seconds_after_it_shows() {

@@ -10,13 +10,14 @@ use std::{
 use super::{
     alarm::{AlarmSetting, SimulatedAlarm},
     alarm_script::AlarmScript,
-    forward_rule::{Place, SimulatedRule},
+    forward_rule::SimulatedRule,
     home::{Home, load_balancer},
     installation::{Kind, SimulatedInstallation},
     invocation_script::rehearsed,
     landscape::{GatedRise, Landscape},
     meter::Meter,
     release::Release,
+    route_place::{behind, places_of},
     scaling_group::{Pace, SimulatedGroup},
     scenario::Scenario,
     scripted_fault::ScriptedFault,
@@ -27,9 +28,9 @@ use super::{
 use crate::{
     cloud::Forward,
     plan::{
-        Aim, AlreadyInAlarm, Deployed, Extent, Family, Fleet, FleetKind, FleetName, GateKind,
-        GateName, ListenerRule, Member, Plan, Route, RouteKind, RouteName, Side, Sides, Stage,
-        units::{Percent, Scale, Weight},
+        Aim, AlreadyInAlarm, Extent, Fleet, FleetKind, FleetName, GateKind, GateName, ListenerRule,
+        Member, Plan, Route, RouteKind, RouteName, Side, Sides,
+        units::{Percent, Weight},
     },
     rollout::{Capacity, Split, Timestamp},
 };
@@ -41,52 +42,6 @@ const FOREIGN_TARGETS: u32 = 2;
 
 /// The actions of a simulated rule, to which whoever sets weights adds them.
 const FORWARDS: &str = r#"[{"Type":"forward","ForwardConfig":{}}]"#;
-
-/// With a pair, whichever has all the weight is stable: here the first. What an alias serves is the version before.
-fn standing(sides: &Sides) -> Standing {
-    let (stable, candidate) = match sides {
-        Sides::Serving { candidate } => {
-            (Member::new(before(candidate.as_str())), candidate.clone())
-        }
-        Sides::Made { stable } => {
-            let stable = stable.clone().unwrap_or_else(|| Member::new("6"));
-            let next = Member::new(after(stable.as_str()));
-            (stable, next)
-        }
-        Sides::Fixed { stable: first, candidate: second } | Sides::Pair([first, second]) => {
-            (first.clone(), second.clone())
-        }
-        Sides::Single(only) => (only.clone(), only.clone()),
-    };
-    Standing { stable, candidate }
-}
-
-/// The number that the next version gets.
-fn after(version: &str) -> String {
-    version.parse::<u32>().map_or(1, |number| number.saturating_add(1)).to_string()
-}
-
-/// The stage serves some deployment or the one that the plan names, and each variable that its canary is to override has
-/// another value there.
-fn standing_on(at: &Stage, sides: &Sides) -> Standing {
-    let candidate = sides.candidate().map_or("", |candidate| candidate.as_str());
-    let stable = match sides.stable() {
-        Some(stable) => stable.to_string(),
-        None => format!("{candidate}before"),
-    };
-    let variables = at.overrides.keys().map(|name| (name.clone(), "before".to_owned()));
-    let stable = Deployed::new(&stable, variables.collect());
-    let candidate = stable.overridden(candidate, &at.overrides);
-    Standing { stable: stable.member(), candidate: candidate.member() }
-}
-
-/// Versions are numbered from 1.
-fn before(version: &str) -> String {
-    match version.parse::<u32>() {
-        Ok(number) if number > 1 => (number - 1).to_string(),
-        Ok(_) | Err(_) => "2".to_owned(),
-    }
-}
 
 impl Landscape {
     pub(super) fn for_plan(plan: &Plan, scenario: &Scenario, start: Timestamp) -> Self {
@@ -105,6 +60,7 @@ impl Landscape {
             installations: BTreeMap::new(),
             releases: BTreeMap::new(),
             deleted_versions: BTreeSet::new(),
+            replays: BTreeMap::new(),
             alarms: BTreeMap::new(),
             rehearsed: rehearsed(plan),
             heard: BTreeMap::new(),
@@ -127,7 +83,7 @@ impl Landscape {
                 landscape.add_installation(&home, plan, (name, fleet), member);
                 continue;
             }
-            let sides = standing(&fleet.sides);
+            let sides = Standing::of(&fleet.sides);
             landscape.add_fleet(fleet, &sides);
             landscape.fleets.insert(name.clone(), sides);
         }
@@ -139,25 +95,8 @@ impl Landscape {
     }
 
     fn add_route(&mut self, home: &Home, name: &RouteName, route: &Route) {
-        let on = |family, rules: &[ListenerRule]| {
-            let place =
-                |rule: &ListenerRule| (home.rule_arn(family, rule), Place::Rule(rule.clone()));
-            rules.iter().map(place).collect::<Vec<_>>()
-        };
-        let places = match &route.kind {
-            RouteKind::Alb(rules) => on(Family::Application, rules),
-            RouteKind::Nlb(listeners) => on(Family::Network, listeners),
-            RouteKind::Route53(at) => vec![(Home::records(at), Place::Records(at.clone()))],
-            RouteKind::Lambda(at) => vec![(home.alias_arn(at), Place::Alias(at.clone()))],
-            RouteKind::ApiGateway(at) => vec![(home.stage(at), Place::Stage(at.clone()))],
-        };
-        let sides = match &route.kind {
-            RouteKind::ApiGateway(at) => standing_on(at, &route.sides),
-            RouteKind::Alb(_)
-            | RouteKind::Nlb(_)
-            | RouteKind::Route53(_)
-            | RouteKind::Lambda(_) => standing(&route.sides),
-        };
+        let places = places_of(home, &route.kind);
+        let sides = behind(&route.kind, &route.sides);
         let mut split = Split::default();
         if let Some(baseline) = &route.baseline {
             split.0.insert(baseline.clone(), Weight::ZERO);
@@ -170,8 +109,7 @@ impl Landscape {
                     Side::Stable => route.kind.scale().largest(),
                     Side::Candidate => Weight::ZERO,
                 };
-                // An alias names no version that gets nothing.
-                if weight != Weight::ZERO || route.kind.scale() != Scale::Hundredths {
+                if weight != Weight::ZERO || route.kind.scale().names_idle() {
                     split.0.insert(member.clone(), weight);
                 }
             }
@@ -394,6 +332,7 @@ fn routes_shifted_by_gate(plan: &Plan) -> BTreeMap<&GateName, BTreeSet<RouteName
             Aim::Nothing
             | Aim::Release { .. }
             | Aim::OldVersions { .. }
+            | Aim::Replay(_)
             | Aim::Capacity { .. }
             | Aim::TestRoute { .. } => {
                 continue;
@@ -408,7 +347,7 @@ fn routes_shifted_by_gate(plan: &Plan) -> BTreeMap<&GateName, BTreeSet<RouteName
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::route_place::Place, *};
     use crate::cloud::Operation;
     use crate::testkit::sample_plan;
 

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use crate::{
     cloud::TargetGroup,
-    plan::{Alias, Family, ListenerRule, Member, Plan, RecordSet, RouteKind, Stage},
-    rollout::StagePlace,
+    plan::{
+        Alias, BusTarget, EventSource, Family, ListenerRule, Member, Plan, RecordSet, RouteKind,
+        Stage,
+    },
+    rollout::{BusPlace, MappingPlace, StagePlace},
     testkit::draw,
 };
 
@@ -44,6 +47,25 @@ impl Home {
 
     pub(super) fn stage(&self, at: &Stage) -> String {
         StagePlace::written("aws", &self.region, at)
+    }
+
+    pub(super) fn target(&self, at: &BusTarget) -> String {
+        BusPlace::written(&BusPlace::rule_arn(&self.region, &self.account, at), &at.id)
+    }
+
+    pub(super) fn mappings(&self, at: &EventSource) -> String {
+        let arn = |uuid: &str| {
+            format!("arn:aws:lambda:{}:{}:event-source-mapping:{uuid}", self.region, self.account)
+        };
+        match at {
+            EventSource::HandOver { mapping, drain } => {
+                MappingPlace::HandOver { arn: &arn(mapping), drain: *drain }.written()
+            }
+            EventSource::SideBySide { stable, candidate, .. } => {
+                let (stable, candidate) = (arn(stable), arn(candidate));
+                MappingPlace::SideBySide { stable: &stable, candidate: &candidate }.written()
+            }
+        }
     }
 
     pub(super) fn rule_arn(&self, family: Family, place: &ListenerRule) -> String {

@@ -17,6 +17,7 @@ use super::{
     metric::Figures,
     phrases::{Healthy, Moment},
     release::Release,
+    replay::SimulatedReplay,
     scaling_group::{SimulatedGroup, changed, version_of},
     scenario::Scenario,
     scripted_fault::{ScriptedFault, strike},
@@ -27,8 +28,8 @@ use super::{
     violation::Violation,
 };
 use crate::{
-    cloud::{AlarmValue, Mark, Operation, Owned},
-    plan::{FleetName, Header, Member, Queue, RouteName, Side},
+    cloud::{AlarmValue, Mark, Operation, Owned, all_to},
+    plan::{FleetName, Header, Member, Queue, RouteName, Side, units::Scale},
     rollout::{Split, Timestamp},
     testkit::Fault,
 };
@@ -100,6 +101,8 @@ pub(super) struct Landscape {
     pub(super) releases: BTreeMap<String, Release>,
     /// By function and number.
     pub(super) deleted_versions: BTreeSet<(String, Member)>,
+    /// By name.
+    pub(super) replays: BTreeMap<String, SimulatedReplay>,
     pub(super) installations: BTreeMap<Member, SimulatedInstallation>,
     pub(super) alarms: BTreeMap<String, SimulatedAlarm>,
     /// What gates send to functions, and what would be right to answer.
@@ -126,7 +129,7 @@ fn versions<'a>(
     rules: &BTreeMap<String, SimulatedRule>,
 ) -> impl Iterator<Item = &'a Member> {
     let runs_itself =
-        |resource: &String| rules.get(resource).is_some_and(|rule| rule.place.runs_itself());
+        |resource: &String| rules.get(resource).is_some_and(|rule| rule.place.traits().runs_itself);
     let by_itself = routes.values().filter(move |(at, _)| at.iter().any(runs_itself));
     by_itself.flat_map(|(_, sides)| [&sides.stable, &sides.candidate])
 }
@@ -366,13 +369,23 @@ impl Landscape {
             for (_, (resources, sides)) in self.routes.iter().filter(|(route, _)| named(route)) {
                 for resource in resources {
                     let Some(rule) = self.rules.get_mut(resource) else { continue };
-                    if weights.stable.max(weights.candidate) > rule.scale().largest() {
-                        continue;
-                    }
-                    let to = rule.forward.split.with(
-                        (&sides.stable, weights.stable),
-                        (&sides.candidate, weights.candidate),
-                    );
+                    let to = match rule.scale() {
+                        // A target of a rule names one of them, and one of them reads.
+                        Scale::Whole if weights.candidate > weights.stable => {
+                            all_to(sides.candidate.as_str())
+                        }
+                        Scale::Whole => all_to(sides.stable.as_str()),
+                        scale if weights.stable.max(weights.candidate) > scale.largest() => {
+                            continue;
+                        }
+                        Scale::LoadBalancer
+                        | Scale::Dns
+                        | Scale::Hundredths
+                        | Scale::Concurrency(_) => rule.forward.split.with(
+                            (&sides.stable, weights.stable),
+                            (&sides.candidate, weights.candidate),
+                        ),
+                    };
                     rule.set(now, self.scenario.propagation, to, Author::Hand);
                 }
             }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{landscape::Landscape, scripts::MarkScript, world::World};
-use crate::cloud::{Error, Mark, Marks, Operation, Owned, SetMarks};
+use crate::cloud::{Error, Mark, Marking, Marks, Operation, Owned, SetMarks};
 
 impl MarkScript {
     fn mark(&self, landscape: &Landscape) -> Mark {
@@ -23,21 +23,14 @@ impl Landscape {
 #[async_trait]
 impl Marks for World {
     async fn marks(&self, on: &Owned) -> Result<Vec<Mark>, Error> {
-        Ok(self.request(reading(on), |landscape, _| landscape.marks_on(on).clone()))
+        Ok(self.request(operations(on).reading, |landscape, _| landscape.marks_on(on).clone()))
     }
 }
 
 #[async_trait]
 impl SetMarks for World {
     async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
-        let operation = match on {
-            Owned::Forward(_) => Operation::AddTags,
-            Owned::Alias(_) => Operation::TagFunction,
-            Owned::Stage(_) => Operation::TagStage,
-            Owned::Records(_) => Operation::ChangeTagsForResource,
-            Owned::AutoScalingGroup(_) => Operation::CreateOrUpdateTags,
-            Owned::DeploymentGroup(_) => Operation::TagResource,
-        };
+        let operation = operations(on).putting;
         self.request(operation, |landscape, _| {
             let marks = landscape.marks_on(on);
             marks.retain(|known| known.run != mark.run);
@@ -47,14 +40,7 @@ impl SetMarks for World {
     }
 
     async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
-        let operation = match on {
-            Owned::Forward(_) => Operation::RemoveTags,
-            Owned::Alias(_) => Operation::UntagFunction,
-            Owned::Stage(_) => Operation::UntagStage,
-            Owned::Records(_) => Operation::ChangeTagsForResource,
-            Owned::AutoScalingGroup(_) => Operation::DeleteTags,
-            Owned::DeploymentGroup(_) => Operation::UntagResource,
-        };
+        let operation = operations(on).removing;
         self.request(operation, |landscape, _| {
             landscape.marks_on(on).retain(|known| known.run != run);
         });
@@ -62,13 +48,22 @@ impl SetMarks for World {
     }
 }
 
-fn reading(on: &Owned) -> Operation {
+const OF_GROUPS: Marking = Marking {
+    reading: Operation::DescribeGroupTags,
+    putting: Operation::CreateOrUpdateTags,
+    removing: Operation::DeleteTags,
+};
+
+const OF_DEPLOYMENT_GROUPS: Marking = Marking {
+    reading: Operation::ListDeploymentGroupTags,
+    putting: Operation::TagResource,
+    removing: Operation::UntagResource,
+};
+
+const fn operations(on: &Owned) -> &'static Marking {
     match on {
-        Owned::Forward(_) => Operation::DescribeTags,
-        Owned::Alias(_) => Operation::ListFunctionTags,
-        Owned::Stage(_) => Operation::GetStageTags,
-        Owned::AutoScalingGroup(_) => Operation::DescribeGroupTags,
-        Owned::Records(_) => Operation::ListZoneTags,
-        Owned::DeploymentGroup(_) => Operation::ListDeploymentGroupTags,
+        Owned::Route { service, .. } => &service.traits().marks,
+        Owned::AutoScalingGroup(_) => &OF_GROUPS,
+        Owned::DeploymentGroup(_) => &OF_DEPLOYMENT_GROUPS,
     }
 }

@@ -11,9 +11,9 @@ use crate::{
 
 const MINUTE: i64 = 60_000;
 
-/// Everything there is to know of every target group, by the minute it began in.
+/// Everything there is to know of every target group: its minutes, oldest first, by the moment each began.
 #[derive(Debug, Default)]
-pub(super) struct Meter(BTreeMap<Member, BTreeMap<i64, Gauge>>);
+pub(super) struct Meter(BTreeMap<Member, Vec<(i64, Gauge)>>);
 
 /// A minute of one group.
 #[derive(Clone, Debug, Default)]
@@ -36,12 +36,11 @@ impl Meter {
     ) {
         let minute = (now.as_millis() - 1).div_euclid(MINUTE) * MINUTE;
         let minutes = self.0.entry(group.clone()).or_default();
-        let before = minutes.last_key_value().map(|(_, gauge)| gauge.after).unwrap_or_default();
-        let gauge = minutes.entry(minute).or_insert_with(|| Gauge {
-            before,
-            after: before,
-            ..Gauge::default()
-        });
+        let before = minutes.last().map(|(_, gauge)| gauge.after).unwrap_or_default();
+        if minutes.last().is_none_or(|(last, _)| *last < minute) {
+            minutes.push((minute, Gauge { before, after: before, ..Gauge::default() }));
+        }
+        let Some((_, gauge)) = minutes.last_mut() else { return };
         gauge.after += served;
         let latency = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         *gauge.times.entry(latency).or_default() += served.requests.millionths();
@@ -58,33 +57,32 @@ impl Meter {
     ) -> Vec<(Timestamp, f64)> {
         let length = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(MINUTE);
         let Some(minutes) = self.0.get(group) else { return Vec::new() };
-        let mut periods: BTreeMap<i64, Vec<&Gauge>> = BTreeMap::new();
-        for (minute, gauge) in minutes {
-            let begins = minute.div_euclid(length) * length;
-            let whole = begins.saturating_add(length) <= visible.as_millis();
-            if (from.as_millis()..to.as_millis()).contains(&begins) && whole {
-                periods.entry(begins).or_default().push(gauge);
-            }
-        }
-        let point = |(begins, gauges): (i64, Vec<&Gauge>)| {
-            Some((Timestamp::from_millis(begins), figure(metric, statistic, &gauges)?))
+        let begins = |minute: i64| minute.div_euclid(length) * length;
+        let first = minutes.partition_point(|(minute, _)| begins(*minute) < from.as_millis());
+        let ends = to.as_millis().min(visible.as_millis().saturating_sub(length).saturating_add(1));
+        let last = minutes.partition_point(|(minute, _)| begins(*minute) < ends);
+        let point = |gauges: &[(i64, Gauge)]| {
+            let (minute, _) = gauges.first()?;
+            let at = Timestamp::from_millis(begins(*minute));
+            Some((at, figure(metric, statistic, gauges)?))
         };
-        periods.into_iter().filter_map(point).collect()
+        let asked = minutes.get(first..last).unwrap_or_default();
+        asked.chunk_by(|(a, _), (b, _)| begins(*a) == begins(*b)).filter_map(point).collect()
     }
 }
 
 /// A figure, where there is one: load balancers publish error counts only when there are errors.
-fn figure(metric: &str, statistic: Statistic, gauges: &[&Gauge]) -> Option<f64> {
+fn figure(metric: &str, statistic: Statistic, gauges: &[(i64, Gauge)]) -> Option<f64> {
     let sum = |of: fn(&Served) -> u64| -> u64 {
-        gauges.iter().map(|gauge| of(&gauge.after) - of(&gauge.before)).sum()
+        gauges.iter().map(|(_, gauge)| of(&gauge.after) - of(&gauge.before)).sum()
     };
-    let requests = sum(|served| served.requests.whole());
-    let errors = sum(|served| served.errors.whole());
+    let requests = || sum(|served| served.requests.whole());
+    let errors = || sum(|served| served.errors.whole());
     let count = match metric {
-        "RequestCount" => requests,
-        "HTTPCode_Target_5XX_Count" => errors,
-        "HTTPCode_Target_2XX_Count" => requests.saturating_sub(errors),
-        "TargetResponseTime" => return time(statistic, gauges, requests),
+        "RequestCount" => requests(),
+        "HTTPCode_Target_5XX_Count" => errors(),
+        "HTTPCode_Target_2XX_Count" => requests().saturating_sub(errors()),
+        "TargetResponseTime" => return time(statistic, gauges, requests()),
         _ => return None,
     };
     match (statistic, count) {
@@ -105,9 +103,9 @@ fn figure(metric: &str, statistic: Statistic, gauges: &[&Gauge]) -> Option<f64> 
 }
 
 /// Seconds.
-fn time(statistic: Statistic, gauges: &[&Gauge], requests: u64) -> Option<f64> {
+fn time(statistic: Statistic, gauges: &[(i64, Gauge)], requests: u64) -> Option<f64> {
     let mut times: BTreeMap<u64, u64> = BTreeMap::new();
-    for (millis, weight) in gauges.iter().flat_map(|gauge| &gauge.times) {
+    for (millis, weight) in gauges.iter().flat_map(|(_, gauge)| &gauge.times) {
         *times.entry(*millis).or_default() += weight;
     }
     times.retain(|_, weight| *weight > 0);

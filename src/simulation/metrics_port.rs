@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    forward_rule::Place, landscape::Landscape, queues_port::of_queue, streams_port::of_stream,
+    landscape::Landscape, queues_port::of_queue, route_place::Place, streams_port::of_stream,
     world::World,
 };
 use crate::{

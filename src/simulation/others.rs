@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use super::{
-    forward_rule::{Place, SimulatedRule},
+    forward_rule::SimulatedRule,
     home::{Home, load_balancer},
     landscape::{Landscape, OtherRule},
+    route_place::other_place,
     target_group::SimulatedTargetGroup,
 };
 use crate::{
     cloud::Forward,
-    plan::{Alias, ListenerRule, Member, Plan, RecordSet, RouteKind, RouteName, Stage},
+    plan::{Member, Plan, RouteName},
     rollout::Split,
 };
 
@@ -29,7 +30,7 @@ impl Landscape {
                 };
                 let (resource, place) = other_place(&route.kind, beside, number);
                 // What comes by another alias or stage is not counted among what comes by this one.
-                let runs_itself = place.runs_itself();
+                let runs_itself = place.traits().runs_itself;
                 let by_itself = runs_itself.then(|| Member::new(format!("{side} by {resource}")));
                 let through = script.through.clone().or(by_itself);
                 let member = through.clone().unwrap_or_else(|| side.clone());
@@ -60,30 +61,5 @@ impl Landscape {
             }
         }
         self.let_others_lead(self.start);
-    }
-}
-
-/// Where somebody else's rule or record stands: beside a route's own, on the same load balancer or in the same zone.
-fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (String, Place) {
-    match kind {
-        RouteKind::Alb(_) | RouteKind::Nlb(_) => {
-            let listener = beside.replacen(":listener/", ":listener-rule/", 1);
-            let resource = format!("{listener}/other-{number}");
-            (resource.clone(), Place::Rule(ListenerRule::Rule(resource)))
-        }
-        RouteKind::Route53(at) => {
-            let other = RecordSet { name: format!("other-{number}.{}", at.name), ..at.clone() };
-            (Home::records(&other), Place::Records(other))
-        }
-        RouteKind::Lambda(at) => {
-            let other = Alias { name: format!("other-{number}"), ..at.clone() };
-            let (start, _) = beside.rsplit_once(':').unwrap_or((beside, ""));
-            (format!("{start}:{}", other.name), Place::Alias(other))
-        }
-        RouteKind::ApiGateway(at) => {
-            let other = Stage { name: format!("other-{number}"), ..at.clone() };
-            let (start, _) = beside.rsplit_once('/').unwrap_or((beside, ""));
-            (format!("{start}/{}", other.name), Place::Stage(other))
-        }
     }
 }

@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use super::{
     alarm::SimulatedAlarm,
     change::Effect,
-    forward_rule::{Place, RECORD_TTL, SimulatedRule},
+    forward_rule::SimulatedRule,
     landscape::{Landscape, TestRule},
     phrases::Healthy,
+    route_place::{Place, RECORD_TTL, reading},
     scripts::CommandScript,
     target_group::SimulatedTargetGroup,
     world::World,
@@ -33,21 +34,6 @@ const NAMES_A_CALL: usize = 100;
 
 fn absent<T>(what: String) -> Result<T, Error> {
     Err(Error::Absent { what })
-}
-
-/// The operation that reads the weights at a place.
-fn reading(resource: &str) -> Operation {
-    if resource.contains(":listener-rule/") {
-        Operation::DescribeRules
-    } else if resource.contains(":function:") {
-        Operation::GetAlias
-    } else if resource.contains(":apigateway:") {
-        Operation::GetStage
-    } else if resource.starts_with("hostedzone/") {
-        Operation::ListResourceRecordSets
-    } else {
-        Operation::DescribeListeners
-    }
 }
 
 /// By name or by ARN.

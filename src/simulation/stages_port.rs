@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{forward_rule::Place, world::World};
+use super::{route_place::Place, world::World};
 use crate::{
     cloud::{Error, Operation, StageStanding, Stages},
     plan::{Deployed, Member, Stage},

@@ -15,18 +15,19 @@ use super::{Fault, Faults};
 use crate::{
     cloud::{
         Alarm, AlarmNews, Alarms, AliasDeployment, AliasDeployments, AliasStanding, Aliases,
-        Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward, FunctionVersion,
-        Functions, Group, Groups, Health, Http, Identity, Installation, Installations, Invoked,
-        Kept, Lead, LoadBalancers, Mark, Marks, Metrics, News, Offers, OldVersions, Operation,
-        OwnTest, Owned, Pace, Pruning, Publishing, Query, QueueStanding, Queues, Reads, Records,
-        Releases, Replacing, ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights,
-        StageStanding, Stages, TargetGroup, Transition, Weights, reading, setting,
+        Answer, ArchiveStanding, Automation, Buses, Caller, Checkers, Cloud, Dns, Error, Forward,
+        FunctionVersion, Functions, Group, Groups, Health, Http, Identity, Installation,
+        Installations, Invoked, Kept, Lead, LoadBalancers, Mappings, MappingsStanding, Mark, Marks,
+        Metrics, News, Offers, OldVersions, Operation, OwnTest, Owned, Pace, Pruning, Publishing,
+        Query, QueueStanding, Queues, Reads, Records, Releases, Replacing, Replaying, Replays,
+        ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages, Taker,
+        TargetGroup, TargetStanding, Transition, Weights,
     },
     plan::{
-        Alias, CodeDigest, FleetKind, FunctionName, Header, How, ListenerRule, Member, Proxy,
-        Queue, RecordSet, Stage,
+        Alias, BusTarget, CodeDigest, EventSource, FleetKind, FunctionName, Header, How,
+        ListenerRule, Member, Proxy, Queue, RecordSet, Stage,
     },
-    rollout::{Capacity, Made, Move, Split, TestRoute, Timestamp, Version},
+    rollout::{Capacity, Made, Move, Replay, ReplayBound, Split, TestRoute, Timestamp, Version},
 };
 
 struct Faulty<Port: ?Sized> {
@@ -41,7 +42,7 @@ impl Faults {
             reads: self.around_reads(&cloud.reads),
             weights: cloud.weights.wrapped::<dyn SetWeights>(|port, service| {
                 let (port, faults) = (Arc::clone(port), self.clone());
-                Arc::new(FaultyWeights { port, faults, operation: setting(service) })
+                Arc::new(FaultyWeights { port, faults, operation: service.traits().setting })
             }),
             test_routes: self.wrap(&cloud.test_routes),
             sizes: self.wrap(&cloud.sizes),
@@ -49,6 +50,7 @@ impl Faults {
             deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
             publishing: self.wrap(&cloud.publishing),
             pruning: self.wrap(&cloud.pruning),
+            replaying: self.wrap(&cloud.replaying),
             marking: self.wrap(&cloud.marking),
             news: self.wrap(&cloud.news),
         }
@@ -59,7 +61,7 @@ impl Faults {
         Reads {
             weights: reads.weights.wrapped::<dyn Weights>(|port, service| {
                 let (port, faults) = (Arc::clone(port), self.clone());
-                Arc::new(FaultyWeights { port, faults, operation: reading(service) })
+                Arc::new(FaultyWeights { port, faults, operation: service.traits().reading })
             }),
             load_balancers: self.wrap(&reads.load_balancers),
             dns: self.wrap(&reads.dns),
@@ -68,6 +70,9 @@ impl Faults {
             releases: self.wrap(&reads.releases),
             old_versions: self.wrap(&reads.old_versions),
             stages: self.wrap(&reads.stages),
+            buses: self.wrap(&reads.buses),
+            replays: self.wrap(&reads.replays),
+            mappings: self.wrap(&reads.mappings),
             groups: self.wrap(&reads.groups),
             refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
             deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
@@ -285,10 +290,57 @@ impl OldVersions for Faulty<dyn OldVersions> {
 }
 
 #[async_trait]
+impl Buses for Faulty<dyn Buses> {
+    async fn find(&self, at: &BusTarget) -> Result<TargetStanding, Error> {
+        let call = self.port.find(at);
+        self.faults.apply(Operation::DescribeRule, "a target", call).await
+    }
+
+    async fn taker(&self, place: &str, side: &Member) -> Result<Taker, Error> {
+        let call = self.port.taker(place, side);
+        self.faults.apply(Operation::GetFunctionPolicy, side.as_str(), call).await
+    }
+
+    async fn leads(&self, place: &str, side: &Member) -> Result<Vec<Lead>, Error> {
+        let call = self.port.leads(place, side);
+        self.faults.apply(Operation::ListRuleNamesByTarget, side.as_str(), call).await
+    }
+}
+
+#[async_trait]
 impl Pruning for Faulty<dyn Pruning> {
     async fn delete(&self, alias: &str, versions: &BTreeSet<Member>) -> Result<(), Error> {
         let call = self.port.delete(alias, versions);
         self.faults.apply(Operation::DeleteFunction, alias, call).await
+    }
+}
+
+#[async_trait]
+impl Replays for Faulty<dyn Replays> {
+    async fn find(&self, archive: &str, bus: &str, rule: &str) -> Result<ArchiveStanding, Error> {
+        let call = self.port.find(archive, bus, rule);
+        self.faults.apply(Operation::DescribeArchive, archive, call).await
+    }
+
+    async fn replay(&self, name: &str) -> Result<Replay, Error> {
+        self.faults.apply(Operation::DescribeReplay, name, self.port.replay(name)).await
+    }
+}
+
+#[async_trait]
+impl Replaying for Faulty<dyn Replaying> {
+    async fn start(
+        &self,
+        name: &str,
+        bound: &ReplayBound,
+        window: (Timestamp, Timestamp),
+    ) -> Result<(), Error> {
+        let call = self.port.start(name, bound, window);
+        self.faults.apply(Operation::StartReplay, name, call).await
+    }
+
+    async fn cancel(&self, name: &str) -> Result<(), Error> {
+        self.faults.apply(Operation::CancelReplay, name, self.port.cancel(name)).await
     }
 }
 
@@ -301,6 +353,19 @@ impl Stages for Faulty<dyn Stages> {
     async fn deployment(&self, place: &str, side: &Member) -> Result<(), Error> {
         let call = self.port.deployment(place, side);
         self.faults.apply(Operation::GetApiDeployment, place, call).await
+    }
+}
+
+#[async_trait]
+impl Mappings for Faulty<dyn Mappings> {
+    async fn find(&self, at: &EventSource) -> Result<MappingsStanding, Error> {
+        let call = self.port.find(at);
+        self.faults.apply(Operation::GetEventSourceMapping, &at.to_string(), call).await
+    }
+
+    async fn function(&self, place: &str, side: &Member) -> Result<FunctionVersion, Error> {
+        let call = self.port.function(place, side);
+        self.faults.apply(Operation::GetFunctionConfiguration, place, call).await
     }
 }
 

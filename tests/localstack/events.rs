@@ -1,5 +1,6 @@
 //! A function that handles events, from a bus through a queue and from a stream, rolled out while they come: each is
-//! handled once, whatever becomes of the run.
+//! handled once, whatever becomes of the run. `TIDEGATE_EVENTS=10000` lets so many come, at a thousand a minute, to the
+//! run that is taken back in the middle and to the one that is killed.
 
 use std::{thread, time::Duration};
 
@@ -46,6 +47,12 @@ fn began(kind: &str, prefix: &str, rate: u32, release: &[&str]) -> (World, Load)
     (world, load)
 }
 
+/// How long it takes until this part of the events that were asked for has come; `least` where none were.
+fn until_came(part: f64, least: u64) -> Duration {
+    let events = std::env::var("TIDEGATE_EVENTS").map_or(0.0, |events| events.parse().unwrap());
+    Duration::from_secs(least).max(Duration::from_secs_f64(events * part / f64::from(THOUSAND)))
+}
+
 /// Every event that was sent was handled once, and none is among the dead letters.
 fn once_each(handled: &Handled) {
     println!("{handled:?}");
@@ -76,12 +83,15 @@ fn records_of_a_stream_are_handled_once_while_a_new_version_takes_over() {
 
 #[test]
 fn events_are_handled_once_when_the_new_version_is_taken_back() {
-    let (world, load) = began("event-driven", "evback", RATE, &[]);
-    let run = world.start(&["run", &plan(&world, "5m")]);
+    let half = until_came(0.5, 3);
+    let rate = if half.as_secs() > 3 { THOUSAND } else { RATE };
+    let (world, load) = began("event-driven", "evback", rate, &[]);
+    let run = world.start(&["run", &plan(&world, "1h")]);
     world.wait_for("bake-started");
-    thread::sleep(Duration::from_secs(3));
+    thread::sleep(half);
     world.set_alarm("errors", StateValue::Alarm);
     Ended::wait(run).expect(4);
+    thread::sleep(half);
     once_each(&load.settle());
 }
 
@@ -104,7 +114,8 @@ fn events_that_a_bad_version_fails_are_handled_by_the_old_one() {
 #[test]
 fn events_are_handled_once_though_the_run_is_killed_ten_times() {
     let (world, load) = began("event-driven", "evkill", THOUSAND, &[]);
-    let mut run = world.start(&["run", &plan(&world, "2s")]);
+    let bake = format!("{}s", until_came(0.34, 2).as_secs());
+    let mut run = world.start(&["run", &plan(&world, &bake)]);
     for events in [2, 4, 5, 7, 9, 12, 15, 18, 21, 24] {
         world.wait_until("the place to die", |seen| seen.len() >= events);
         run.kill().unwrap();

@@ -11,7 +11,8 @@ use std::{
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::{
-    aliases, lambda::Verifier, load::Load, pruning, publishing, replacements, stages, world::World,
+    aliases, buses, lambda::Verifier, load::Load, mappings, pruning, publishing, replacements,
+    stages, world::World,
 };
 
 /// When a fault is thrown.
@@ -32,6 +33,8 @@ pub(crate) enum Meanwhile {
     AlarmFlickers(&'static str),
     /// An alarm goes off.
     AlarmGoesOff(&'static str),
+    /// Somebody aborts the run as soon as it has started a replay.
+    AbortsReplay,
 }
 
 impl Meanwhile {
@@ -41,13 +44,17 @@ impl Meanwhile {
             Self::Requests => return Some(Load::start(&world.prefix, 2)),
             Self::AlarmFlickers(alarm) => moved(world, run, alarm, StateValue::InsufficientData),
             Self::AlarmGoesOff(alarm) => moved(world, run, alarm, StateValue::Alarm),
+            Self::AbortsReplay => {
+                world.wait_until("the replay to be under way", buses::is_replaying);
+                world.run(&["abort"]);
+            }
         }
         None
     }
 
     pub(crate) fn end(self, world: &World, load: Option<Load>) {
         match self {
-            Self::Nothing | Self::Requests => {}
+            Self::Nothing | Self::Requests | Self::AbortsReplay => {}
             Self::AlarmFlickers(alarm) | Self::AlarmGoesOff(alarm) => {
                 world.set_alarm(alarm, StateValue::Ok);
             }
@@ -126,7 +133,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 29] = [
+pub(crate) const STORIES: [Story; 36] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -286,9 +293,7 @@ pub(crate) const STORIES: [Story; 29] = [
     Story {
         operations: &[
             "lambda.DeleteFunction",
-            "lambda.GetPolicy",
             "lambda.ListAliases",
-            "lambda.ListEventSourceMappings",
             "lambda.ListProvisionedConcurrencyConfigs",
         ],
         kind: Kind::Seeded("lambda"),
@@ -299,6 +304,46 @@ pub(crate) const STORIES: [Story; 29] = [
         operations: &["codedeploy.BatchGetDeployments", "codedeploy.ListDeployments"],
         kind: Kind::Seeded("lambda"),
         plan: beside_a_deployment,
+        ..ORDINARY
+    },
+    Story {
+        operations: &[
+            "events.ListRuleNamesByTarget",
+            "events.ListTagsForResource",
+            "events.PutTargets",
+            "events.TagResource",
+            "events.UntagResource",
+        ],
+        kind: Kind::Seeded("event-bus"),
+        plan: by_bus,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["events.DescribeArchive", "events.StartReplay"],
+        kind: Kind::Seeded("event-bus"),
+        plan: replayed,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["events.DescribeReplay"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("event-bus"),
+        plan: replayed,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["events.CancelReplay"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("event-bus"),
+        plan: replayed_long,
+        meanwhile: Meanwhile::AbortsReplay,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["events.DescribeRule", "events.ListTargetsByRule", "lambda.GetPolicy"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("event-bus"),
+        plan: by_bus,
         ..ORDINARY
     },
     Story {
@@ -317,6 +362,19 @@ pub(crate) const STORIES: [Story; 29] = [
         thrown: Thrown::UnderWay,
         kind: Kind::Seeded("api"),
         plan: by_stage,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["lambda.ListEventSourceMappings", "lambda.UpdateEventSourceMapping"],
+        kind: Kind::Seeded("event-driven"),
+        plan: handed_over,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["lambda.GetEventSourceMapping"],
+        thrown: Thrown::UnderWay,
+        kind: Kind::Seeded("event-driven"),
+        plan: handed_over,
         ..ORDINARY
     },
     Story {
@@ -490,8 +548,24 @@ fn beside_a_deployment(world: &World) -> String {
     by_alias(world)
 }
 
+fn handed_over(world: &World) -> String {
+    mappings::handed(world, "3s", "")
+}
+
 fn by_stage(world: &World) -> String {
     stages::plan(world, "3s")
+}
+
+fn replayed(world: &World) -> String {
+    buses::replaying(world, "3s")
+}
+
+fn replayed_long(world: &World) -> String {
+    buses::replaying_long(world, "3s")
+}
+
+fn by_bus(world: &World) -> String {
+    buses::plan(world, "3s")
 }
 
 /// AWS itself stays at a checkpoint for a minute.

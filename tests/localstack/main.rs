@@ -11,6 +11,7 @@
 )]
 
 mod aliases;
+mod buses;
 mod cases;
 mod events;
 mod fault_stories;
@@ -23,6 +24,7 @@ mod judged_functions;
 mod lambda;
 mod leads;
 mod load;
+mod mappings;
 mod marks;
 mod places;
 mod pruning;

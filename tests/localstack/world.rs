@@ -16,7 +16,7 @@ use tidegate::{
     aws::{Settings, connect},
     cloud::{AlarmValue, Calls, Cloud, Owned, Patience},
     plan::{ListenerRule, Member},
-    rollout::{Capacity, Split, Timestamp},
+    rollout::{Capacity, RouteService, Split, Timestamp},
 };
 
 use crate::rest::Rest;
@@ -434,7 +434,9 @@ impl World {
             let Cloud { reads, marking, .. } = &self.cloud;
             let rule = reads.load_balancers.find(&self.rule()).await.unwrap().resource;
             let groups = ["blue", "green"].map(|side| Owned::AutoScalingGroup(self.member(side)));
-            for on in groups.into_iter().chain([Owned::Forward(rule)]) {
+            for on in
+                groups.into_iter().chain([Owned::route(RouteService::ElasticLoadBalancing, rule)])
+            {
                 let marks = reads.marks.marks(&on).await.unwrap();
                 let mark = marks.into_iter().find(|mark| mark.run == run).unwrap();
                 let aged = mark.beaten(mark.beat.before(Duration::from_mins(10)));

@@ -12,8 +12,8 @@ use tidegate::{
     plan::{Plan, PlanName, Side, StepId},
     rollout::{
         Actor, Call, CallProblem, Check, Command, Ending, Event, Input, Jump, Made, Mode, Outcome,
-        Picture, Poll, ProblemKind, Reading, Shared, Signal, State, Subject, Target, Timestamp,
-        Vote, awaits_person, handle, outstanding,
+        Outstanding, Picture, Poll, ProblemKind, Reading, Shared, Signal, State, Subject, Target,
+        Timestamp, Vote, awaits_person, handle, outstanding,
     },
 };
 
@@ -364,8 +364,20 @@ impl Search<'_> {
         Ok(self.visit(parent, cut, label))
     }
 
+    /// A runner asks again only when something has happened or the moment has come at which time alone changes something.
+    fn stays_until_it_wakes(&self, node: &Node, out: &Outstanding) -> bool {
+        let last = match out.wake {
+            Some(wake) => wake.before(Duration::from_millis(1)),
+            None => node.now.plus(Duration::from_hours(24)),
+        };
+        outstanding(self.plan, &self.told(node), last) == *out
+    }
+
     fn successors(&mut self, id: usize, node: &Node) -> Result<bool, String> {
         let out = outstanding(self.plan, &self.told(node), node.now);
+        if !self.stays_until_it_wakes(node, &out) {
+            return Err(self.story(id, "what is outstanding changes before it says it does"));
+        }
         let is_calling = !out.calls.is_empty();
         let mut fresh = self.calls(id, node, out.calls)?;
         fresh |= self.polls(id, node, out.polls)?;

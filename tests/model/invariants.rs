@@ -115,7 +115,8 @@ fn intended(
         | Picture::Capacity(_)
         | Picture::TestRoute(_)
         | Picture::Release(_)
-        | Picture::OldVersions(_) => false,
+        | Picture::OldVersions(_)
+        | Picture::Replay(_) => false,
     };
     if let Verb::Replace(replace) = &step.verb
         && !arrived(before)

@@ -108,6 +108,24 @@ fn an_alias_ends_at_one_version_whatever_happens_on_the_way() {
     assert!(states > 5_000, "the search space has shrunk to {states} states");
 }
 
+/// A hand-over that is cut short leaves a queue that nobody reads, and of two mappings one changed.
+#[test]
+fn a_mapping_is_left_to_nobody_by_no_crash() {
+    let budget = Budget {
+        crashes: 1,
+        gates: 1,
+        calls: 2,
+        aborts: 1,
+        strangers: 1,
+        total: 2,
+        ..Budget::default()
+    };
+    let handed = run("handed over", &plans::handed_over(), budget);
+    let shared = run("side by side", &plans::side_by_side(), budget);
+    let fewest = handed.min(shared);
+    assert!(fewest > 1_000, "the search space has shrunk to {handed} and {shared} states");
+}
+
 #[test]
 fn a_candidate_is_made_once_whatever_happens_on_the_way() {
     let budget = Budget {
@@ -124,6 +142,22 @@ fn a_candidate_is_made_once_whatever_happens_on_the_way() {
     assert!(states > 5_000, "the search space has shrunk to {states} states");
     let budget = Budget { crashes: 2, calls: 2, total: 2, ..Budget::default() };
     run("publishing, crashes", &plans::publishing(), budget);
+}
+
+#[test]
+fn events_are_replayed_once_whatever_happens_on_the_way() {
+    let budget = Budget {
+        crashes: 1,
+        gates: 1,
+        calls: 1,
+        aborts: 1,
+        pauses: 1,
+        strangers: 1,
+        total: 2,
+        ..Budget::default()
+    };
+    let states = run("replaying", &plans::replaying(), budget);
+    assert!(states > 2_000, "the search space has shrunk to {states} states");
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::plan::{
-    AlarmsGate, Alias, AlreadyInAlarm, Approvers, Component, ComponentName, Extent, Fleet,
-    FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData, Leftovers,
-    ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, Patience, Place, Plan,
-    PlanName, Protected, RecordSet, RecordType, Refresh, Replace, Route, RouteKind, RouteName,
-    Side, Sides, Size, Standby, Step, StepId, Tolerance, Until, Verb, units::Percent,
+    AlarmsGate, Alias, AlreadyInAlarm, Approvers, BusTarget, Component, ComponentName, EventSource,
+    Extent, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData,
+    Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, PastMoment,
+    Patience, Place, Plan, PlanName, Protected, RecordSet, RecordType, Refresh, Replace, Replay,
+    Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance, Until, Verb,
+    units::{Percent, Weight},
 };
 
 fn seconds(n: u64) -> Duration {
@@ -291,7 +292,36 @@ pub(crate) fn by_alias() -> Plan {
     plan
 }
 
-/// The same, whose new version a step publishes.
+/// A mapping that is handed from one function to another: nobody reads in between.
+pub(crate) fn handed_over() -> Plan {
+    let source = EventSource::HandOver { mapping: "mapping".to_owned(), drain: None };
+    let shifts = vec![shift("web", 100, 30, &["errors"])];
+    by_mappings(source, shifts)
+}
+
+/// Two mappings that share a queue, changed one after the other.
+pub(crate) fn side_by_side() -> Plan {
+    let (stable, candidate) = ("web-blue".to_owned(), "web-green".to_owned());
+    let concurrency = Weight::new(20).unwrap();
+    let source = EventSource::SideBySide { stable, candidate, concurrency };
+    let shifts = vec![
+        shift("web", 10, 30, &["errors"]),
+        shift("web", 50, 30, &["errors"]),
+        shift("web", 100, 0, &[]),
+    ];
+    by_mappings(source, shifts)
+}
+
+fn by_mappings(source: EventSource, shifts: Vec<Verb>) -> Plan {
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], shifts)]);
+    plan.fleets.clear();
+    for route in plan.routes.values_mut() {
+        route.kind = RouteKind::EventSource(source.clone());
+    }
+    plan
+}
+
+/// The same as `by_alias`, whose new version a step publishes.
 pub(crate) fn publishing() -> Plan {
     let mut plan = by_alias();
     let publish = Verb::Publish { route: RouteName::new("web"), code: None };
@@ -300,6 +330,25 @@ pub(crate) fn publishing() -> Plan {
         vec![component("main", &[], std::iter::once(publish).chain(shifts).collect())];
     for route in plan.routes.values_mut() {
         route.sides = Sides::Made { stable: None };
+    }
+    plan
+}
+
+/// A target of a rule, to whose candidate past events are replayed before it gets all of them.
+pub(crate) fn replaying() -> Plan {
+    let replay = Verb::Replay(Replay {
+        route: RouteName::new("web"),
+        archive: "shop".to_owned(),
+        rule: "rehearsal".to_owned(),
+        from: PastMoment::Ago(seconds(1800)),
+        to: PastMoment::NOW,
+    });
+    let steps = vec![replay, shift("web", 100, 30, &["errors"])];
+    let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
+    plan.fleets.clear();
+    for route in plan.routes.values_mut() {
+        let (bus, rule, id) = ("shop".to_owned(), "orders".to_owned(), "handler".to_owned());
+        route.kind = RouteKind::EventBus(BusTarget { bus, rule, id });
     }
     plan
 }

@@ -6,12 +6,12 @@ use tidegate::{
     plan::{
         CodeDigest, FleetName, Header, Member, Plan, Route, RouteKind, RouteName, Side, Sides,
         Verb,
-        units::{Percent, Weight},
+        units::{Percent, Scale, Weight},
     },
     rollout::{
         Bindings, Call, Capacity, Check, Flow, Found, Made, Making, Move, Nature, Operation,
-        Outcome, Phase, Picture, Readiness, Release, RouteBound, RouteService, Shared, Software,
-        Split, Target, TestRoute, Version,
+        Outcome, Phase, Picture, Readiness, Release, Replay, RouteBound, RouteService, Set, Shared,
+        Software, Split, Target, TestRoute, Version,
     },
     testkit::{groups_bound, rule_bound},
 };
@@ -47,12 +47,20 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         RouteKind::Route53(_) => (RouteService::Route53, Nature::records(TTL.as_secs())),
         RouteKind::Lambda(_) => (RouteService::Lambda, Nature::ALIAS),
         RouteKind::ApiGateway(_) => (RouteService::ApiGateway, Nature::STAGE),
+        RouteKind::EventBus(_) => (RouteService::EventBridge, Nature::TARGET),
+        RouteKind::EventSource(ref source) => {
+            (RouteService::EventSource, Nature::mappings(source.scale()))
+        }
     };
     let others = |name: &RouteName, route: &Route| match &route.kind {
         RouteKind::Alb(rules) | RouteKind::Nlb(rules) => {
             (1..rules.len()).map(|i| format!("{name}-{i}")).collect()
         }
-        RouteKind::Route53(_) | RouteKind::Lambda(_) | RouteKind::ApiGateway(_) => Vec::new(),
+        RouteKind::Route53(_)
+        | RouteKind::Lambda(_)
+        | RouteKind::ApiGateway(_)
+        | RouteKind::EventBus(_)
+        | RouteKind::EventSource(_) => Vec::new(),
     };
     let route = |(name, route): (&RouteName, &Route)| {
         let (stable, candidate) = sides(name.as_str());
@@ -89,6 +97,10 @@ fn number(route: &RouteName) -> Member {
     Member::new(format!("{route}-green"))
 }
 
+fn under_way() -> Replay {
+    Replay::UnderWay { state: "model".to_owned() }
+}
+
 fn tested(verb: &Verb) -> Option<(RouteName, Header)> {
     match verb {
         Verb::TestRoute { route, header: Some(header) } => Some((route.clone(), header.clone())),
@@ -119,6 +131,12 @@ impl World {
         for name in bindings.keeps.keys() {
             let old = ["1", "2"].map(Member::new).into_iter().collect();
             world.insert(Target::OldVersions(name.clone()), Picture::OldVersions(old));
+        }
+        for (_, step) in plan.steps() {
+            if let Verb::Replay(replay) = &step.verb {
+                let target = Target::Replay(replay.route.clone());
+                world.insert(target, Picture::Replay(Replay::Absent));
+            }
         }
         for name in bindings.tests.keys() {
             let absent = Picture::TestRoute(TestRoute::Absent);
@@ -184,10 +202,13 @@ impl World {
         if yes { Outcome::Pass } else { Outcome::Wait }
     }
 
-    /// What a call looks like that reached some of a route's rules, in their order, and not all of them.
+    /// What a call looks like that reached some of a route's rules, in their order, or one of its sides, and not all.
     pub(crate) fn cut_short(&self, plan: &Plan, call: &Call) -> Vec<Picture> {
         let Target::Route(route) = &call.target else { return Vec::new() };
         let bindings = bindings(plan);
+        if bindings.routes[route].nature.set == Set::SideBySide {
+            return self.between_sides(&bindings.routes[route], call).into_iter().collect();
+        }
         let places: Vec<&String> = bindings.routes[route].places().collect();
         let after = |reached: usize| {
             let live = &self.0[&call.target];
@@ -198,6 +219,21 @@ impl World {
             Picture::of_rules(places.iter().enumerate().map(part).collect())
         };
         (1..places.len()).map(after).collect()
+    }
+
+    /// Nobody reads while a mapping is handed over; of two the candidate's is changed first.
+    fn between_sides(&self, bound: &RouteBound, call: &Call) -> Option<Picture> {
+        let (Picture::Split(live), Picture::Split(after)) = (&self.0[&call.target], &call.after)
+        else {
+            return None;
+        };
+        let first = bound.candidate.as_ref().unwrap();
+        let mut between = live.clone().and(first, after.weight(first));
+        if bound.nature.scale == Scale::Whole {
+            between = Split::default();
+        }
+        between.0.retain(|_, weight| *weight != Weight::ZERO);
+        (between != *live && between != *after).then_some(Picture::Split(between))
     }
 
     /// What a stranger would set a target to: nothing this run ever would. Of several rules only the last is touched.
@@ -219,8 +255,10 @@ impl World {
                 flow: Flow::Open,
             }),
             (Picture::Release(Release::Uploaded { .. }), _) => Picture::Release(uploaded("99")),
-            // Nobody can change what is published.
-            (Picture::Release(_) | Picture::OldVersions(_), _) => picture.clone(),
+            // Nobody can change what is published, or has the run's name for a replay.
+            (Picture::Release(_) | Picture::OldVersions(_) | Picture::Replay(_), _) => {
+                picture.clone()
+            }
             (Picture::TestRoute(_), _) => Picture::TestRoute(TestRoute::Present {
                 header: Header { name: "x-strange".to_owned(), value: "1".to_owned() },
                 group: Member::new("strange"),
@@ -231,7 +269,8 @@ impl World {
 
     /// Whether a picture has something of a stranger's in it.
     pub(crate) fn is_strange(picture: &Picture) -> bool {
-        let is_strange = |split: &Split| split.0.values().all(|weight| weight.get() == 7);
+        let is_strange =
+            |split: &Split| !split.0.is_empty() && split.0.values().all(|weight| weight.get() == 7);
         match picture {
             Picture::Split(split) => is_strange(split),
             Picture::Uneven(parts) => parts.values().any(is_strange),
@@ -241,6 +280,7 @@ impl World {
             Picture::TestRoute(TestRoute::Absent) => false,
             Picture::Release(release) => *release == uploaded("99"),
             Picture::OldVersions(_) => false,
+            Picture::Replay(_) => false,
         }
     }
 
@@ -267,12 +307,20 @@ impl World {
                 _ => None,
             };
         }
+        if let (Picture::Replay(after), Picture::Replay(live)) = (&call.after, live) {
+            return Some(Picture::Replay(match (after, live) {
+                (Replay::Sent { .. }, Replay::Absent) => under_way(),
+                (Replay::Absent, Replay::UnderWay { .. }) => Replay::Cancelled,
+                // A name that is taken, or a replay that is over.
+                _ => live.clone(),
+            }));
+        }
         let (Picture::Software(before), Picture::Software(after), Picture::Software(live)) =
             (&call.before, &call.after, live)
         else {
             let parts = [&call.before, &call.after];
-            return (parts.contains(&live) || live.is_mixture_of(&parts))
-                .then(|| call.after.clone());
+            let is_between = live.is_mixture_of(&parts) || live.has_sides_of(&parts);
+            return (parts.contains(&live) || is_between).then(|| call.after.clone());
         };
         let mut next = live.clone();
         match Move::between(before, after) {
@@ -324,6 +372,9 @@ impl World {
             let readiness = Readiness::Ready;
             return Some(Picture::Release(Release::Version { number, readiness }));
         }
+        if self.0[target] == Picture::Replay(under_way()) {
+            return Some(Picture::Replay(Replay::Completed));
+        }
         let Picture::Software(software) = &self.0[target] else { return None };
         let mut next = software.clone();
         let operation = software.under_way().filter(|_| software.flow == Flow::Open)?;
@@ -344,6 +395,10 @@ impl World {
         if let Some(number) = self.pending(target) {
             let readiness = Readiness::Failed { reason: "model".to_owned() };
             return Some(Picture::Release(Release::Version { number, readiness }));
+        }
+        if self.0[target] == Picture::Replay(under_way()) {
+            let reason = "model".to_owned();
+            return Some(Picture::Replay(Replay::Failed { reason }));
         }
         let Picture::Software(software) = &self.0[target] else { return None };
         software.under_way().filter(|_| software.flow == Flow::Open)?;

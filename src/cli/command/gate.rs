@@ -16,7 +16,10 @@ use crate::{
         wire,
     },
     cloud::{Error, Places, Reads},
-    gate::{Excuses, PastExposure, Replay, past_exposures, past_readings, poll, replay, unknown},
+    gate::{
+        Excuses, Judgements, PastExposure, Replay, past_exposures, past_readings, poll, replay,
+        unknown,
+    },
     plan::{CompareGate, Gate, GateKind, GateName, Plan},
     report,
     rollout::{Actor, Bindings, Check, Event, Outcome, Reading, Splits, Timestamp},
@@ -173,7 +176,8 @@ async fn read(
         | GateKind::Stream(_)
         | GateKind::Invoke(_)
         | GateKind::Window(_) => {
-            poll(plan, reads, (bindings, splits), &Check::Gate(name.clone()), now).await
+            let run = (bindings, splits, &Judgements::default());
+            poll(plan, reads, run, &Check::Gate(name.clone()), now).await
         }
     }
 }

@@ -71,7 +71,8 @@ pub(super) fn passes(config: &Config, stream: &[Pair]) -> Option<u32> {
     let minutes = (0..).map(Minute);
     let table: Vec<(Minute, Pair)> = minutes.zip(stream.iter().copied()).collect();
     let metric = config.metrics().first()?;
-    let mut observed = Observed::new(config, metric, table, &Earlier::Nothing);
+    let mut observed = Observed::new(config, metric, &Earlier::Nothing);
+    observed.expect(table);
     while let Some(minute) = observed.next() {
         observed.observe(minute);
         if observed.ln_exact_to_pass() < config.beta().ln_threshold() {

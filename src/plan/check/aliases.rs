@@ -8,9 +8,10 @@ use crate::plan::{
     names::{FleetName, RouteName},
     place::Place,
     problem::Problem,
-    route::{Alias, Route, RouteKind, Sides},
+    route::{Alias, Sides},
     route_form::AliasForm,
     route_kind::Behind,
+    route_kind::{Route, RouteKind},
     route_values::{NewVersion, Published, Serving},
     span::{Span, Spanned},
 };

@@ -11,7 +11,7 @@ use crate::plan::{
     invoke_form::{EventForm, ExpectForm, InvokeForm},
     names::{GateName, RouteName},
     problem::Problem,
-    route::{Route, RouteKind},
+    route_kind::Route,
     scalar::{Payload, Whole},
     span::Span,
 };
@@ -115,21 +115,18 @@ pub(super) fn only_functions(
     for (name, (gate, at)) in gates {
         let GateKind::Invoke(InvokeGate { route, .. }) = &gate.kind else { continue };
         let Some((declared, span)) = routes.get(route) else { continue };
-        match declared.kind {
-            RouteKind::Lambda(_) => {}
-            RouteKind::Alb(_)
-            | RouteKind::Nlb(_)
-            | RouteKind::Route53(_)
-            | RouteKind::ApiGateway(_) => problems.push(
-                Problem::error(
-                    "plan::no-function",
-                    format!("gate `{name}` cannot invoke the candidate of `{route}`"),
-                )
-                .at(*at, "`invoke` needs a `lambda` route")
-                .at(*span, "no function's alias")
-                .help("use an `http` gate on this route, or a `lambda` gate that asks a function of its own"),
-            ),
+        if declared.is_invoked() {
+            continue;
         }
+        problems.push(
+            Problem::error(
+                "plan::no-function",
+                format!("gate `{name}` cannot invoke the candidate of `{route}`"),
+            )
+            .at(*at, "`invoke` needs a `lambda` route")
+            .at(*span, "no function's alias")
+            .help("use an `http` gate on this route, or a `lambda` gate that asks a function of its own"),
+        );
     }
 }
 

@@ -3,18 +3,21 @@
 
 mod addresses;
 mod aliases;
+mod buses;
 mod draft;
 mod events;
 mod forward_action;
 mod gates;
 mod invoke;
 mod lost;
+mod mappings;
 mod measure;
 mod places;
 mod plan;
 mod pruning;
 mod publishing;
 mod replacement;
+mod replays;
 mod routes;
 mod scope;
 mod shares;

@@ -15,8 +15,8 @@ use crate::plan::{
     plan_form::{ComponentForm, PlanForm},
     problem::Problem,
     region::check_region,
-    route::Route,
-    route_kind::Behind,
+    replay::Replay,
+    route_kind::{Behind, Route},
     span::{Span, Spanned},
 };
 
@@ -117,7 +117,8 @@ impl<'a> Users<'a> {
                     Aim::Weights { route, .. }
                     | Aim::TestRoute { route, .. }
                     | Aim::Release { route, .. }
-                    | Aim::OldVersions { route, .. } => {
+                    | Aim::OldVersions { route, .. }
+                    | Aim::Replay(Replay { route, .. }) => {
                         users.routes.entry(route).or_default().push(who);
                     }
                     Aim::Capacity { fleet, .. } => {

@@ -7,7 +7,7 @@ use super::{
     lost::made,
     measure,
     places::{self, Parts},
-    pruning, publishing, replacement, routes,
+    pruning, publishing, replacement, replays, routes,
     scope::{Scope, keys, positive},
     shares, steps, strategy, targets, test_route, traffic,
 };
@@ -56,6 +56,7 @@ pub(in crate::plan) fn check(
     shares::check(&drafts, &routes, problems);
     publishing::check(&drafts, &routes, &gates, problems);
     pruning::check(&drafts, &routes, problems);
+    replays::check(&drafts, &routes, problems);
     test_route::check(&drafts, &routes, &fleets, problems);
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);

@@ -13,7 +13,7 @@ use crate::plan::{
     model::Verb,
     names::RouteName,
     problem::Problem,
-    route::{Route, RouteKind},
+    route_kind::{Route, RouteKind},
     span::{Span, Spanned},
     step_form::PruneForm,
 };

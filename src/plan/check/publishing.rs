@@ -16,7 +16,8 @@ use crate::plan::{
     model::Verb,
     names::{ComponentName, GateName, RouteName},
     problem::Problem,
-    route::{Route, Sides},
+    route::Sides,
+    route_kind::Route,
     span::{Span, Spanned},
     step_form::PublishForm,
 };
@@ -135,6 +136,7 @@ fn needs(step: &Draft, route: &RouteName, gates: &Placed<GateName, Gate>) -> boo
         | Aim::Software(_)
         | Aim::Release { .. }
         | Aim::OldVersions { .. }
+        | Aim::Replay(_)
         | Aim::Nothing => false,
     };
     let measures =

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    aliases,
+    aliases, buses,
     forward_action::{ForwardAction, Naming, refuse_strays, several},
     lost::declared,
-    stages,
+    mappings, stages,
     targets::{SideNames, same_targets},
 };
 use crate::plan::{
@@ -15,11 +15,12 @@ use crate::plan::{
     names::{Member, RouteName},
     place::Place,
     problem::Problem,
-    route::{Family, ListenerRule, RecordSet, Route, RouteKind, Sides},
+    route::{Family, RecordSet, Sides},
     route_form::{
         AlbChoice, AlbForm, ListenerChoice, ListenerForm, NlbChoice, NlbForm, Route53Form,
         RouteChoice, RouteForm, RuleChoice, RuleForm,
     },
+    route_kind::{Route, RouteKind},
     span::{Span, Spanned},
 };
 
@@ -33,35 +34,7 @@ pub(super) fn routes(
 
 /// Routes that would set the same weights.
 pub(super) fn twins(routes: &BTreeMap<RouteName, (Route, Span)>, problems: &mut Vec<Problem>) {
-    same_targets("split the same traffic", routes, overlap, problems);
-}
-
-/// A name means something else in another account or region; an ARN does not, and zones are of no region.
-fn overlap(one: &Route, other: &Route) -> bool {
-    let here = one.place == other.place;
-    let account = |place: &Place| (place.account.clone(), place.role.clone());
-    match (&one.kind, &other.kind) {
-        (RouteKind::Alb(one), RouteKind::Alb(other))
-        | (RouteKind::Nlb(one), RouteKind::Nlb(other)) => one.iter().any(|rule| {
-            let is_known = here || !matches!(rule, ListenerRule::Named { .. });
-            is_known && other.contains(rule)
-        }),
-        (RouteKind::Route53(records), RouteKind::Route53(others)) => {
-            records == others && account(&one.place) == account(&other.place)
-        }
-        (RouteKind::Lambda(one), RouteKind::Lambda(other)) => here && one == other,
-        (RouteKind::ApiGateway(one), RouteKind::ApiGateway(other)) => {
-            here && (&one.api, &one.name) == (&other.api, &other.name)
-        }
-        (
-            RouteKind::Alb(_)
-            | RouteKind::Nlb(_)
-            | RouteKind::Route53(_)
-            | RouteKind::Lambda(_)
-            | RouteKind::ApiGateway(_),
-            _,
-        ) => false,
-    }
+    same_targets("split the same traffic", routes, Route::overlaps, problems);
 }
 
 fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {
@@ -71,6 +44,8 @@ fn route(form: &RouteForm, problems: &mut Vec<Problem>) -> Option<Route> {
         RouteChoice::Route53(form) => route53(form, problems),
         RouteChoice::Lambda(form) => aliases::lambda(form, problems),
         RouteChoice::ApiGateway(form) => stages::api_gateway(form, problems),
+        RouteChoice::EventBus(form) => buses::event_bus(form, problems),
+        RouteChoice::EventSource(form) => mappings::event_source(form, problems),
     }
 }
 

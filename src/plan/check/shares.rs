@@ -1,5 +1,6 @@
 //! Shares of traffic that a route cannot give. DNS weights end at 255: those that would vanish are errors, and those that
-//! become a little other are told. An alias is split in whole hundredths.
+//! become a little other are told. An alias is split in whole hundredths, a mapping or a target of a rule not at all, and the
+//! concurrency of two mappings in whole batches, of which either side needs two.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use crate::plan::{
     model::Verb,
     names::RouteName,
     problem::Problem,
-    route::Route,
+    route_kind::{Route, RouteKind},
     span::Span,
     units::{Percent, Scale, Weight},
 };
@@ -21,9 +22,11 @@ pub(super) fn check(
 ) {
     for step in components.iter().flat_map(|component| &component.steps) {
         let Verb::Shift { route, candidate, .. } = &step.verb else { continue };
-        match routes.get(route).map(|(route, _)| route.kind.scale()) {
-            Some(Scale::Dns) => problems.extend(problem(route, step, *candidate)),
-            Some(Scale::Hundredths) if !candidate.basis_points().is_multiple_of(100) => {
+        let Some((declared, _)) = routes.get(route) else { continue };
+        let kind = &declared.kind;
+        match kind.scale() {
+            Scale::Dns => problems.extend(problem(route, step, *candidate)),
+            Scale::Hundredths if !candidate.basis_points().is_multiple_of(100) => {
                 let message = format!("`{route}` cannot be split so finely: {candidate}");
                 problems.push(
                     Problem::error("plan::too-fine", message)
@@ -31,9 +34,76 @@ pub(super) fn check(
                         .help("write whole percents, such as 1% or 10%"),
                 );
             }
-            Some(Scale::LoadBalancer | Scale::Hundredths) | None => {}
+            Scale::Whole if ![Percent::ZERO, Percent::HUNDRED].contains(candidate) => {
+                let message =
+                    format!("`{route}` is handed over as a whole, and not {candidate} of it");
+                let (leads, help) = whole(kind);
+                problems.push(
+                    Problem::error("plan::too-fine", message).at(step.span, leads).help(help),
+                );
+            }
+            Scale::Concurrency(most) => {
+                problems.extend(concurrent(route, step, *candidate, most));
+            }
+            Scale::LoadBalancer | Scale::Hundredths | Scale::Whole => {}
         }
     }
+}
+
+/// Why a route is all or nothing, and what to write instead.
+const fn whole(kind: &RouteKind) -> (&'static str, &'static str) {
+    match kind {
+        RouteKind::EventBus(_) => (
+            "a target of a rule takes all of its events, or none",
+            "write 0% or 100%; to let a candidate handle a part of the events, split the alias of a function that handles \
+             them, by a `lambda` route",
+        ),
+        RouteKind::Alb(_)
+        | RouteKind::Nlb(_)
+        | RouteKind::Route53(_)
+        | RouteKind::Lambda(_)
+        | RouteKind::ApiGateway(_)
+        | RouteKind::EventSource(_) => (
+            "one event source mapping leads to one function",
+            "write 0% or 100%; to split batches, let the mapping lead to an alias and move that by a `lambda` route, or write \
+             two mappings of one queue and their `concurrency`",
+        ),
+    }
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html>
+fn concurrent(route: &RouteName, step: &Draft, share: Percent, most: Weight) -> Option<Problem> {
+    let (stable, candidate) = Weight::split(share, Scale::Concurrency(most));
+    let is_too_few = |side: Weight, share: u16| {
+        (side > Weight::ZERO && side < Scale::FEWEST) || (side == Weight::ZERO && share > 0)
+    };
+    let points = share.basis_points();
+    if is_too_few(candidate, points) || is_too_few(stable, 10_000 - points) {
+        let (below, above) = Scale::around(most, share);
+        let message = format!("`{route}` cannot be split so finely: {share} of {most} batches");
+        return Some(
+            Problem::error("plan::too-fine", message)
+                .at(step.span, format!("a mapping has {} batches at once, or none", Scale::FEWEST))
+                .help(format!(
+                    "write {below} or {above}, which are the nearest, or more `concurrency`"
+                )),
+        );
+    }
+    let becomes = u32::from(candidate.get()) * 10_000;
+    if becomes == u32::from(points) * u32::from(most.get()) {
+        return None;
+    }
+    let becomes = u16::try_from(becomes.checked_div(u32::from(most.get()))?).ok();
+    let nearest = becomes.and_then(Percent::from_basis_points)?;
+    // The shares that help names are cut off at hundredths of a percent, and are exact enough.
+    (nearest != share).then(|| {
+        let message = format!(
+            "{share} of `{route}` becomes {candidate} of {most} batches, which is {nearest}"
+        );
+        Problem::warning("lint::nearest-share", message)
+            .at(step.span, "not exactly")
+            .help("batches are whole; this is the nearest they come")
+    })
 }
 
 fn problem(route: &RouteName, step: &Draft, share: Percent) -> Option<Problem> {

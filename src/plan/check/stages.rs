@@ -6,8 +6,9 @@ use crate::plan::{
     defaults::SETTLE,
     place::Place,
     problem::Problem,
-    route::{Route, RouteKind, Sides, Stage, StageCache},
+    route::{Sides, Stage, StageCache},
     route_form::StageForm,
+    route_kind::{Route, RouteKind},
     span::Spanned,
     stage_values::{Deployment, Variables, deployment, is_id},
 };

@@ -10,7 +10,8 @@ use crate::plan::{
     names::{FleetName, Member, RouteName},
     place::Place,
     problem::Problem,
-    route::{Route, Sides},
+    route::Sides,
+    route_kind::Route,
     span::{Span, Spanned},
 };
 

@@ -13,7 +13,7 @@ use crate::plan::{
     model::{Fleet, Header, Verb},
     names::{FleetName, RouteName, Side},
     problem::Problem,
-    route::{Route, RouteKind},
+    route_kind::{Route, RouteKind},
     span::{Span, Spanned},
     step_form::{HeaderForm, RemoveTestRouteForm, TestRouteForm},
 };
@@ -154,6 +154,7 @@ impl<'a> Follow<'a> {
             | Verb::Shift { .. }
             | Verb::Publish { .. }
             | Verb::Prune { .. }
+            | Verb::Replay(_)
             | Verb::Replace(_)
             | Verb::Wait { .. }
             | Verb::Probe { .. }

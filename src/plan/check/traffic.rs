@@ -32,6 +32,7 @@ fn moved(step: &Draft, fleets: &Fleets) -> Vec<String> {
         | Verb::Prune { route, .. } => {
             vec![format!("route `{route}`")]
         }
+        Verb::Replay(replay) => vec![format!("route `{}`", replay.route)],
         Verb::Scale { fleet, .. } => {
             let behind = fleets.get(fleet).and_then(|(fleet, _)| fleet.behind.as_ref());
             let route = behind.map(|route| format!("route `{route}`"));
@@ -83,6 +84,7 @@ impl<'a> Traffic<'a> {
             | Verb::TestRoute { .. }
             | Verb::Publish { .. }
             | Verb::Prune { .. }
+            | Verb::Replay(_)
             | Verb::Replace(_)
             | Verb::Wait { .. }
             | Verb::Probe { .. }
@@ -109,6 +111,7 @@ impl<'a> Traffic<'a> {
                 Verb::TestRoute { .. }
                 | Verb::Publish { .. }
                 | Verb::Prune { .. }
+                | Verb::Replay(_)
                 | Verb::Replace(_)
                 | Verb::Wait { .. }
                 | Verb::Probe { .. }

@@ -23,6 +23,7 @@ from tidegate_localstack.emulated import (
     function_revisions,
     function_versions,
     mapping_operations,
+    mapping_tags,
 )
 from tidegate_localstack.emulated.function_invocations import Target
 from tidegate_localstack.emulated.function_pool import ThrottledError
@@ -124,6 +125,7 @@ OPERATIONS: dict[str, Handler] = {
     **function_revisions.OPERATIONS,
     **function_versions.OPERATIONS,
     **mapping_operations.OPERATIONS,
+    **mapping_tags.OPERATIONS,
 }
 WAITING: dict[str, Handler] = {"Invoke": invoke, "InvokeAsync": invoke_async}
 """Operations that take as long as a function does."""

@@ -30,6 +30,7 @@ def create_event_source_mapping(context: RequestContext, request: Any) -> Any:
         source,
         options,
         is_wanted=request.get("Enabled") is not False,
+        tags=dict(request.get("Tags") or {}),
     )
     MAPPINGS[mapping.uuid] = mapping
     mapping_states.enter(mapping, mappings.CREATING)

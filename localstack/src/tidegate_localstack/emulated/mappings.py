@@ -52,6 +52,7 @@ class EventMapping:
     poller: Poller | None = None
     positions: dict[str, int] = field(default_factory=dict)
     """Up to which record each shard of a stream is done with; kept while it is disabled."""
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def service(self) -> str:

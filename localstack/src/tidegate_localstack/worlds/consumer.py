@@ -29,6 +29,8 @@ def told(record):
     if "kinesis" in record:
         part = record["kinesis"]
         return json.loads(base64.b64decode(part["data"])), part["sequenceNumber"]
+    if "detail" in record:
+        return record["detail"], record["id"]
     body = json.loads(record["body"])
     return body.get("detail", body), record["messageId"]
 
@@ -48,7 +50,8 @@ def handler(event, context):
     time.sleep(behaviour.get("latency_ms", 0) / 1000)
     if happens("error_rate"):
         raise RuntimeError(f"version {context.function_version} was told to fail")
-    for record in event["Records"]:
+    # A rule of a bus sends events one by one, as they are.
+    for record in event.get("Records", [event]):
         body, identifier = told(record)
         if happens("item_error_rate"):
             if "kinesis" in record:

@@ -1,11 +1,12 @@
-"""Worlds whose function handles events: from a bus through a queue, and from a stream.
+"""Worlds whose function handles events: from a bus, through a queue or not, and from a stream.
 
-The function has versions 1 and 2, and an event source mapping gives events to its alias `live`,
-which leads to 1. What it has handled is in a table, see consumer.py.
+The function has versions 1 and 2. An event source mapping gives events to its alias `live`, which
+leads to 1, or a rule sends them to version 1. What it has handled is in a table, see consumer.py.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -70,6 +71,32 @@ class _ConsumerWorld(World):
             {"errors": alarm("AWS/Lambda", "Errors", "Sum", 3.0, **of_alias), **others}
         )
 
+    def queue(self, part: str, **attributes: str) -> tuple[str, str]:
+        """A queue of this world: its URL and its ARN."""
+        sqs = self.aws.sqs
+        url = sqs.create_queue(QueueName=self.named(part), Attributes=attributes)["QueueUrl"]
+        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        return url, told["QueueArn"]
+
+    def bus(self) -> str:
+        """The bus of this world: its ARN."""
+        events = self.aws.events
+        try:
+            return str(events.describe_event_bus(Name=self.prefix)["Arn"])
+        except ClientError:
+            return str(events.create_event_bus(Name=self.prefix)["EventBusArn"])
+
+    def bus_rule(self, part: str, target: Mapping[str, Any], **more: Any) -> str:
+        """A rule of the bus for this world's orders, with one target: its ARN."""
+        events, name = self.aws.events, self.named(part)
+        found = events.list_rules(EventBusName=self.prefix, NamePrefix=name)["Rules"]
+        if found:
+            return str(found[0]["Arn"])
+        pattern = json.dumps({"source": [self.prefix], "detail-type": ["order"], **more})
+        made = events.put_rule(Name=name, EventBusName=self.prefix, EventPattern=pattern)
+        events.put_targets(Rule=name, EventBusName=self.prefix, Targets=[target])
+        return str(made["RuleArn"])
+
     def described(self, mapping: str, alarms: Mapping[str, str]) -> dict[str, Any]:
         """What is told of the world, once events are read and no alarm is on."""
         self._wait_until_read(mapping, alarms)
@@ -100,11 +127,11 @@ class EventWorld(_ConsumerWorld):
     def seed(self) -> dict[str, Any]:
         """Create what is missing and describe the world."""
         alias = self.consumer()
-        dead = self._queue("dead")
+        dead = self.queue("dead")
         policy = json.dumps({"deadLetterTargetArn": dead[1], "maxReceiveCount": ATTEMPTS})
-        queue = self._queue("orders", VisibilityTimeout=str(SECONDS), RedrivePolicy=policy)
-        bus = self._bus()
-        rule = self._rule(queue[1])
+        queue = self.queue("orders", VisibilityTimeout=str(SECONDS), RedrivePolicy=policy)
+        bus = self.bus()
+        rule = self.bus_rule("orders", {"Id": "queue", "Arn": queue[1]})
         mapping = self.mapping(queue[1], alias, BatchSize=BATCH)
         space, of_queue = "AWS/SQS", {"QueueName": self.named("orders")}
         age = alarm(space, "ApproximateAgeOfOldestMessage", "Maximum", OLDEST_SECONDS, **of_queue)
@@ -121,30 +148,68 @@ class EventWorld(_ConsumerWorld):
             "dead_letter_queue": dead[0],
         }
 
-    def _queue(self, part: str, **attributes: str) -> tuple[str, str]:
-        """A queue of this world: its URL and its ARN."""
-        sqs = self.aws.sqs
-        url = sqs.create_queue(QueueName=self.named(part), Attributes=attributes)["QueueUrl"]
-        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-        return url, told["QueueArn"]
 
-    def _bus(self) -> str:
+class BusWorld(_ConsumerWorld):
+    """A bus with a rule that sends its events to version 1 of the function, and an archive.
+
+    Version 2 may be sent them too, and has a rule of its own for what is replayed.
+    """
+
+    def seed(self) -> dict[str, Any]:
+        """Create what is missing and describe the world."""
+        function_arn = self.consumer().removesuffix(f":{ALIAS}")
+        dead, bus = self.queue("dead"), self.bus()
+        self._let_in("1", bus)
+        self._let_in("2", bus)
+        target = {
+            "Id": "handler",
+            "Arn": f"{function_arn}:1",
+            "DeadLetterConfig": {"Arn": dead[1]},
+            "RetryPolicy": {"MaximumRetryAttempts": ATTEMPTS, "MaximumEventAgeInSeconds": 600},
+        }
+        rule = self.bus_rule("orders", target)
+        rehearsed = {"replay-name": [{"exists": True}]}
+        rehearsal = {"Id": "candidate", "Arn": f"{function_arn}:2"}
+        self.bus_rule("rehearsal", rehearsal, **rehearsed)
+        self._archive(bus)
+        of_function = {"FunctionName": self.prefix}
+        of_dead = {"QueueName": self.named("dead")}
+        visible = "ApproximateNumberOfMessagesVisible"
+        alarms = self.alarms(
+            {
+                "errors": alarm("AWS/Lambda", "Errors", "Sum", 3.0, **of_function),
+                "dead": alarm("AWS/SQS", visible, "Maximum", 0.0, **of_dead),
+            }
+        )
+        return {
+            "kind": "event-bus",
+            "prefix": self.prefix,
+            "function": function_arn,
+            "bus": bus,
+            "rule": rule,
+            "dead_letter_queue": dead[0],
+            "table": self.named("handled"),
+            "alarms": alarms,
+        }
+
+    def _let_in(self, version: str, bus: str) -> None:
+        """Let the rules of the bus invoke a version."""
+        functions = getattr(self.aws, "lambda")
+        rules = bus.replace(":event-bus/", ":rule/") + "/*"
+        with contextlib.suppress(functions.exceptions.ResourceConflictException):
+            functions.add_permission(
+                FunctionName=self.prefix,
+                Qualifier=version,
+                StatementId=f"events-{version}",
+                Action="lambda:InvokeFunction",
+                Principal="events.amazonaws.com",
+                SourceArn=rules,
+            )
+
+    def _archive(self, bus: str) -> None:
         events = self.aws.events
-        try:
-            return str(events.describe_event_bus(Name=self.prefix)["Arn"])
-        except ClientError:
-            return str(events.create_event_bus(Name=self.prefix)["EventBusArn"])
-
-    def _rule(self, queue: str) -> str:
-        events, name = self.aws.events, self.named("orders")
-        found = events.list_rules(EventBusName=self.prefix, NamePrefix=name)["Rules"]
-        if found:
-            return str(found[0]["Arn"])
-        pattern = json.dumps({"source": [self.prefix], "detail-type": ["order"]})
-        made = events.put_rule(Name=name, EventBusName=self.prefix, EventPattern=pattern)
-        target = {"Id": "queue", "Arn": queue}
-        events.put_targets(Rule=name, EventBusName=self.prefix, Targets=[target])
-        return str(made["RuleArn"])
+        with contextlib.suppress(events.exceptions.ResourceAlreadyExistsException):
+            events.create_archive(ArchiveName=self.prefix, EventSourceArn=bus)
 
 
 class StreamWorld(_ConsumerWorld):

@@ -13,7 +13,7 @@ from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.worlds.api import ApiWorld
 from tidegate_localstack.worlds.codedeploy import CodeDeployWorld
 from tidegate_localstack.worlds.dns import DnsWorld
-from tidegate_localstack.worlds.events import EventWorld, StreamWorld
+from tidegate_localstack.worlds.events import BusWorld, EventWorld, StreamWorld
 from tidegate_localstack.worlds.network import NetworkWorld
 from tidegate_localstack.worlds.rolling import RollingWorld
 from tidegate_localstack.worlds.shift import EcsWorld, LambdaWorld
@@ -24,6 +24,7 @@ KINDS: dict[str, type[World]] = {
     "api": ApiWorld,
     "codedeploy": CodeDeployWorld,
     "ecs": EcsWorld,
+    "event-bus": BusWorld,
     "event-driven": EventWorld,
     "lambda": LambdaWorld,
     "nlb": NetworkWorld,
@@ -31,7 +32,7 @@ KINDS: dict[str, type[World]] = {
     "route53": DnsWorld,
     "stream": StreamWorld,
 }
-PREFIXES = {"alb": "checkout", "event-driven": "checkout-events"}
+PREFIXES = {"alb": "checkout", "event-bus": "checkout-bus", "event-driven": "checkout-events"}
 """Those that are not made from the name of the kind; the latter would be too long."""
 
 

@@ -147,6 +147,10 @@ class Snapshot:
             yield group, [tag["Key"] for tag in found["Tags"]]
         for stage, arn in snapshot_events.stage_arns(self._aws, self._ours):
             yield stage, list(self._aws.apigateway.get_tags(resourceArn=arn)["tags"])
+        for rule, arn in snapshot_events.rule_arns(self._aws, self._ours):
+            found = self._aws.events.list_tags_for_resource(ResourceARN=arn)
+            yield rule, [tag["Key"] for tag in found["Tags"]]
+        yield from snapshot_events.mapping_tags(self._aws, self._ours)
 
     def _listeners_and_rules(self) -> Iterator[str]:
         for balancer in self._pages("elbv2", "describe_load_balancers", "LoadBalancers"):

@@ -35,18 +35,40 @@ def mappings(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:
                 yield f"{source} -> {function}", {**kept, "state": each["State"]}
 
 
+def mapping_tags(aws: Clients, ours: Ours) -> Iterator[tuple[str, list[str]]]:
+    """The keys of what mappings are tagged with, by what they read and the function."""
+    functions = getattr(aws, "lambda")
+    for page in functions.get_paginator("list_event_source_mappings").paginate():
+        for each in page["EventSourceMappings"]:
+            function = each["FunctionArn"].partition(":function:")[2]
+            if ours(function.partition(":")[0]):
+                source = each["EventSourceArn"].split(":", 5)[5]
+                tags = functions.list_tags(Resource=each["EventSourceMappingArn"])["Tags"]
+                yield f"{source} -> {function}", list(tags)
+
+
 def bus_rules(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:
     """By bus and rule."""
+    for bus, rule in _rules(aws, ours):
+        at = {"Rule": rule["Name"], "EventBusName": bus}
+        targets = aws.events.list_targets_by_rule(**at)["Targets"]
+        kept = {"state": rule["State"], "pattern": rule.get("EventPattern")}
+        found = sorted(targets, key=lambda each: str(each["Id"]))
+        yield f"{bus}/{rule['Name']}", {**kept, "targets": found}
+
+
+def rule_arns(aws: Clients, ours: Ours) -> Iterator[tuple[str, str]]:
+    """The ARNs by which rules are tagged, by bus and rule."""
+    for bus, rule in _rules(aws, ours):
+        yield f"{bus}/{rule['Name']}", rule["Arn"]
+
+
+def _rules(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:
     for bus in aws.events.list_event_buses()["EventBuses"]:
         for page in aws.events.get_paginator("list_rules").paginate(EventBusName=bus["Name"]):
             for rule in page["Rules"]:
-                if not ours(rule["Name"]):
-                    continue
-                at = {"Rule": rule["Name"], "EventBusName": bus["Name"]}
-                targets = aws.events.list_targets_by_rule(**at)["Targets"]
-                kept = {"state": rule["State"], "pattern": rule.get("EventPattern")}
-                found = sorted(f"{each['Id']} {each['Arn']}" for each in targets)
-                yield f"{bus['Name']}/{rule['Name']}", {**kept, "targets": found}
+                if ours(rule["Name"]):
+                    yield bus["Name"], rule
 
 
 def stages(aws: Clients, ours: Ours) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,61 @@
+//! Targets of the rules of event buses, as far as they are more than weights: where one is found, and what is known of
+//! whatever takes the events. A target's side is the ARN that it names.
+
+use async_trait::async_trait;
+
+use super::{Error, FunctionVersion, Lead};
+use crate::{
+    plan::{BusTarget, Member, units::Scale},
+    rollout::Split,
+};
+
+/// Said of a target whose rule sends nothing at all: it leads somebody else's way, so a rule that is disabled under way is
+/// drift.
+pub const DISABLED: &str = " (its rule is disabled)";
+
+/// A target as it is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetStanding {
+    /// Where it is, as [`BusPlace`](crate::rollout::BusPlace) writes it. Names the place from now on.
+    pub resource: String,
+    /// The ARN of the rule.
+    pub rule_arn: String,
+    /// The AWS service that made the rule, and would undo what others change of it.
+    pub managed_by: Option<String>,
+    /// The ARN of the role by which it is sent events, where it has one.
+    pub role: Option<String>,
+    pub split: Split,
+    /// All of it, as the AWS CLI takes it; `None` where that is not known as a whole.
+    pub written: Option<String>,
+}
+
+/// The split of a target that names this ARN.
+pub fn all_to(arn: &str) -> Split {
+    Split([(Member::new(arn), Scale::Whole.largest())].into())
+}
+
+/// What is known of whatever takes events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taker {
+    Function {
+        version: FunctionVersion,
+        /// The resource policy of the function, or of its version or alias: JSON. `None` when there is none.
+        policy: Option<String>,
+    },
+    /// With its resource policy.
+    Queue { policy: Option<String> },
+    /// Nobody here can ask about it: of another service, region or account.
+    Unasked,
+}
+
+#[async_trait]
+pub trait Buses: Send + Sync {
+    /// Finds the target a plan names. `Absent` when there is no such bus, rule or target.
+    async fn find(&self, at: &BusTarget) -> Result<TargetStanding, Error>;
+
+    /// What is known of a side of the target at this place. `Absent` when it does not exist.
+    async fn taker(&self, place: &str, side: &Member) -> Result<Taker, Error>;
+
+    /// All targets on the bus of this place that name the ARN of a side and whose rules are enabled, this one included.
+    async fn leads(&self, place: &str, side: &Member) -> Result<Vec<Lead>, Error>;
+}
