@@ -2,14 +2,17 @@
 //! split its requests between that and the candidate.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html>
 
+use std::collections::BTreeMap;
+
 use super::{
-    objection::{Notes, Objection},
+    live::kept,
+    objection::{Notes, Objection, Settled},
     standing::Standing,
 };
 use crate::{
-    cloud::{FunctionVersion, Reads, UNPUBLISHED, VersionState},
-    plan::{Alias, CodeDigest, Member, Route, RouteName, Sides},
-    rollout::{Nature, RouteService, Split},
+    cloud::{AliasDeployment, FunctionVersion, Places, Reads, UNPUBLISHED, VersionState},
+    plan::{Aim, Alias, CodeDigest, Member, Plan, Route, RouteName, Sides},
+    rollout::{Found, Nature, Picture, RouteService, Split, Target},
 };
 
 pub(super) async fn find_alias(
@@ -36,6 +39,7 @@ pub(super) async fn find_alias(
         ));
         return None;
     }
+    check_deployments(name, at, reads, notes).await;
     let mut versions = Vec::new();
     // What is uploaded stands for the version that will be published of it.
     let unpublished = Member::new(UNPUBLISHED);
@@ -62,6 +66,67 @@ pub(super) async fn find_alias(
         written: None,
         uploaded,
     })
+}
+
+/// How many versions are left of each function that the plan prunes, and which would go today. A run looks again when it
+/// has come so far.
+pub(super) async fn settle_old_versions(
+    plan: &Plan,
+    places: &Places<Reads>,
+    settled: &mut Settled,
+    notes: &mut Notes,
+) {
+    let pruned: BTreeMap<&RouteName, u32> = plan
+        .steps()
+        .filter_map(|(_, step)| match step.conduct().aim {
+            Aim::OldVersions { route, keep } => Some((route, keep)),
+            _ => None,
+        })
+        .collect();
+    settled.bindings.keeps =
+        pruned.into_iter().map(|(route, keep)| (route.clone(), keep)).collect();
+    for route in settled.bindings.keeps.keys() {
+        // Of a route that was not found has been told.
+        let Some(bound) = settled.bindings.routes.get(route) else { continue };
+        let Some(Ok(reads)) = plan.routes.get(route).map(|route| places.at(&route.place)) else {
+            continue;
+        };
+        let Some(kept) = kept(&settled.bindings, route) else { continue };
+        match reads.old_versions.unused(&bound.resource, &kept).await {
+            Ok(unused) => settled.found.push(Found {
+                target: Target::OldVersions(route.clone()),
+                picture: Picture::OldVersions(unused),
+            }),
+            Err(error) => {
+                notes.objections.push(Objection::error(&format!("route {route}"), &error));
+            }
+        }
+    }
+}
+
+/// An alias has one owner at a time: a run and `CodeDeploy` would take each other's weights for drift.
+async fn check_deployments(name: &RouteName, at: &Alias, reads: &Reads, notes: &mut Notes) {
+    match reads.alias_deployments.moving(at).await {
+        Ok(deployments) => {
+            notes.objections.extend(deployments.into_iter().map(
+                |AliasDeployment { id, application, group }| {
+                    Objection::new(
+                        format!(
+                            "route {name}: alias {at} is being moved by CodeDeploy, by deployment {id} of group {group} of \
+                             application {application}"
+                        ),
+                        format!(
+                            "wait until it has ended (`aws deploy wait deployment-successful --deployment-id {id}`), or take it back \
+                             (`aws deploy stop-deployment --deployment-id {id} --auto-rollback-enabled`)"
+                        ),
+                    )
+                },
+            ));
+        }
+        Err(error) => notes.warnings.push(format!(
+            "route {name}: cannot tell whether CodeDeploy moves alias {at}: {error}"
+        )),
+    }
 }
 
 const fn is_made(route: &Route) -> bool {
@@ -225,6 +290,7 @@ mod tests {
             }),
             sides: Sides::Serving { candidate: Member::new(candidate) },
             baseline: None,
+            keep: None,
             settle: std::time::Duration::ZERO,
             place: crate::plan::Place::default(),
         };

@@ -27,6 +27,7 @@ pub(super) fn uses(plan: &Plan, route: &RouteName) -> bool {
                 | Aim::Capacity { .. }
                 | Aim::Software(_)
                 | Aim::Release { .. }
+                | Aim::OldVersions { .. }
                 | Aim::Replay(_),
                 _,
             ) => false,

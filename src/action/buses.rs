@@ -238,7 +238,8 @@ mod tests {
             let (bus, rule, id) = ("shop".into(), "orders".into(), "handler".into());
             let kind = RouteKind::EventBus(BusTarget { bus, rule, id });
             let settle = std::time::Duration::ZERO;
-            let route = Route { kind, sides, baseline: None, settle, place: Place::default() };
+            let route =
+                Route { kind, sides, baseline: None, settle, keep: None, place: Place::default() };
             let mut notes = Notes::default();
             let found = bus_sides(&name(), &route, split, &mut notes);
             found.map_or_else(

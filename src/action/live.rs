@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use crate::{
-    cloud::{Cloud, Error, Operation, Places, Reads, UNPUBLISHED, VersionState},
+    cloud::{Cloud, Error, Kept, Operation, Places, Reads, UNPUBLISHED, VersionState},
     plan::{Header, Member, Plan, RouteName},
     rollout::{
         Bindings, Call, CallProblem, FleetBound, Flow, Made, Move, Picture, ProblemKind, Readiness,
@@ -45,6 +45,11 @@ pub async fn observe(
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
             let mark = bindings.made_by.as_deref().ok_or_else(|| unbound(target))?;
             release(reads, bound, mark).await.map(Picture::Release)
+        }
+        Target::OldVersions(name) => {
+            let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
+            let kept = kept(bindings, name).ok_or_else(|| unbound(target))?;
+            reads.old_versions.unused(&bound.resource, &kept).await.map(Picture::OldVersions)
         }
         Target::Software(_) => {
             let bound = fleet_of(bindings, target)?;
@@ -123,6 +128,14 @@ async fn change(plan: &Plan, cloud: &Cloud, bindings: &Bindings, call: &Call) ->
                     cloud.test_routes.remove(&bound.resource, header, candidate).await
                 }
             }
+        }
+        (Target::OldVersions(name), Picture::OldVersions(before), Picture::OldVersions(_)) => {
+            let bound = bindings.routes.get(name).ok_or_else(|| unbound(&call.target))?;
+            let kept = kept(bindings, name).ok_or_else(|| unbound(&call.target))?;
+            // Somebody may have begun to use one of them.
+            let live = cloud.reads.old_versions.unused(&bound.resource, &kept).await?;
+            let both = before.intersection(&live).cloned().collect();
+            cloud.pruning.delete(&bound.resource, &both).await
         }
         (Target::Replay(route), _, Picture::Replay(after)) => {
             let name = replay(bindings, route).ok_or_else(|| unbound(&call.target))?;
@@ -227,6 +240,7 @@ fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, E
         | Target::Software(_)
         | Target::TestRoute(_)
         | Target::Candidate(_)
+        | Target::OldVersions(_)
         | Target::Replay(_) => Err(unbound(target)),
     }
 }
@@ -234,7 +248,11 @@ fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, E
 fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a FleetBound, Error> {
     match target {
         Target::Fleet { fleet, .. } | Target::Software(fleet) => bindings.fleets.get(fleet),
-        Target::Route(_) | Target::TestRoute(_) | Target::Candidate(_) | Target::Replay(_) => None,
+        Target::Route(_)
+        | Target::TestRoute(_)
+        | Target::Candidate(_)
+        | Target::OldVersions(_)
+        | Target::Replay(_) => None,
     }
     .ok_or_else(|| unbound(target))
 }
@@ -242,6 +260,13 @@ fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a FleetBoun
 /// The route that is tested, and the header of its tests.
 fn tested<'a>(bindings: &'a Bindings, route: &RouteName) -> Option<(&'a RouteBound, &'a Header)> {
     Some((bindings.routes.get(route)?, bindings.tests.get(route)?))
+}
+
+/// The versions of a pruned route's function that stay: several routes may be aliases of one function.
+pub(super) fn kept(bindings: &Bindings, route: &RouteName) -> Option<Kept> {
+    let newest = *bindings.keeps.get(route)?;
+    let sides = bindings.routes.values().flat_map(RouteBound::members).cloned().collect();
+    Some(Kept { newest, sides })
 }
 
 /// What the run's replay of a route is called.

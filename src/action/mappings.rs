@@ -250,6 +250,7 @@ mod tests {
             kind: RouteKind::EventSource(at.clone()),
             sides: Sides::Fixed { stable, candidate },
             baseline: None,
+            keep: None,
             settle: Duration::ZERO,
             place: Place::default(),
         };

@@ -74,6 +74,14 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
             Aim::Release { .. } => {
                 actions.extend([Operation::ListVersionsByFunction, Operation::PublishVersion]);
             }
+            Aim::OldVersions { .. } => actions.extend([
+                Operation::DeleteFunction,
+                Operation::GetFunctionPolicy,
+                Operation::ListAliases,
+                Operation::ListEventSourceMappings,
+                Operation::ListProvisionedConcurrencyConfigs,
+                Operation::ListVersionsByFunction,
+            ]),
             Aim::Replay(_) => actions.extend([
                 Operation::CancelReplay,
                 Operation::DescribeArchive,
@@ -134,15 +142,17 @@ fn to_read_gates(plan: &Plan, actions: &mut BTreeSet<Operation>) {
     }
 }
 
-/// The IAM actions for the marks by which runs of different folders keep out of each other's way. A run that is denied
-/// them says so and goes on.
+/// The IAM actions for the marks by which runs of different folders keep out of each other's way, and for what preflight
+/// asks to warn of it. A run that is denied them says so and goes on.
 pub fn optional_permissions(plan: &Plan) -> Vec<String> {
     let mut actions = BTreeSet::new();
     if plan.places().iter().all(|place| place.account.is_none()) {
         actions.insert(Operation::GetCallerIdentity);
     }
-    let marking = |route: &Route| operations_of(&route.kind).marking;
-    actions.extend(plan.routes.values().flat_map(marking));
+    for route in plan.routes.values() {
+        let operations = operations_of(&route.kind);
+        actions.extend(operations.doubting.iter().chain(operations.marking));
+    }
     for fleet in plan.fleets.values() {
         actions.extend(match fleet.kind {
             FleetKind::AutoScaling => {

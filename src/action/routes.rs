@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     absent::refusal,
-    aliases::{find_alias, other_code},
+    aliases::{find_alias, other_code, settle_old_versions},
     attach::{check_attachable, uses},
     buses::find_target,
     mappings::find_mappings,
@@ -93,6 +93,7 @@ pub(super) async fn settle_routes(
             });
         }
     }
+    settle_old_versions(plan, places, settled, notes).await;
     for (name, header) in tests(plan) {
         let Some(Ok(reads)) = plan.routes.get(name).map(|route| places.at(&route.place)) else {
             continue;

@@ -137,6 +137,7 @@ mod tests {
             kind: RouteKind::ApiGateway(stage(overrides)),
             sides,
             baseline: None,
+            keep: None,
             settle: std::time::Duration::ZERO,
             place: crate::plan::Place::default(),
         };

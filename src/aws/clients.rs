@@ -58,6 +58,7 @@ pub async fn connect(
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
     let news = services.queues.clone();
     let (marking, publishing) = (services.tags(), services.lambda.clone());
+    let pruning = services.lambda.clone();
     let replaying = services.events.clone();
     let reads = services.reads()?;
     Ok(Cloud {
@@ -68,6 +69,7 @@ pub async fn connect(
         refreshing,
         deploying,
         publishing,
+        pruning,
         replaying,
         marking,
         news,
@@ -308,7 +310,9 @@ impl Services {
             load_balancers: self.load_balancing,
             dns: self.route53,
             aliases: self.lambda.clone(),
+            alias_deployments: self.code_deploy.clone(),
             releases: self.lambda.clone(),
+            old_versions: self.lambda.clone(),
             stages: self.api_gateway,
             buses: self.events.clone(),
             replays: self.events,

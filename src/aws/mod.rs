@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 mod absence_on_the_wire;
+mod alias_deployments;
+#[cfg(test)]
+mod alias_deployments_on_the_wire;
 mod aliases;
 #[cfg(test)]
 mod aliases_on_the_wire;
@@ -47,6 +50,9 @@ mod names;
 mod news;
 #[cfg(test)]
 mod news_on_the_wire;
+mod old_versions;
+#[cfg(test)]
+mod old_versions_on_the_wire;
 #[cfg(test)]
 mod on_the_wire;
 mod pace;

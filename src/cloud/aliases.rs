@@ -57,6 +57,22 @@ pub trait Aliases: Send + Sync {
     async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error>;
 }
 
+/// A deployment of `CodeDeploy` that moves the weights of an alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasDeployment {
+    pub id: String,
+    pub application: String,
+    pub group: String,
+}
+
+/// Who else moves the weights of aliases.
+#[async_trait]
+pub trait AliasDeployments: Send + Sync {
+    /// The deployments under way that move this one, whoever began them. One that has not begun to shift is not among them:
+    /// nobody tells what it will move.
+    async fn moving(&self, alias: &Alias) -> Result<Vec<AliasDeployment>, Error>;
+}
+
 /// The version that the alias of a route brings, or what the target of a rule is to send its events to, as a function that
 /// can be invoked.
 pub fn candidate_function(bound: &RouteBound) -> Result<FunctionName, Error> {

@@ -10,9 +10,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    AlarmNews, Aliases, Buses, ByService, Error, Installations, Lead, Mappings, Marks, Metrics,
-    Names, OwnTest, Places, Publishing, Queues, Releases, Replacing, Replaying, Replays, SetMarks,
-    SetWeights, Spot, Stages, Weights,
+    AlarmNews, AliasDeployments, Aliases, Buses, ByService, Error, Installations, Lead, Mappings,
+    Marks, Metrics, Names, OldVersions, OwnTest, Places, Pruning, Publishing, Queues, Releases,
+    Replacing, Replaying, Replays, SetMarks, SetWeights, Spot, Stages, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -417,7 +417,9 @@ pub struct Reads {
     pub load_balancers: Arc<dyn LoadBalancers>,
     pub dns: Arc<dyn Dns>,
     pub aliases: Arc<dyn Aliases>,
+    pub alias_deployments: Arc<dyn AliasDeployments>,
     pub releases: Arc<dyn Releases>,
+    pub old_versions: Arc<dyn OldVersions>,
     pub stages: Arc<dyn Stages>,
     pub buses: Arc<dyn Buses>,
     pub replays: Arc<dyn Replays>,
@@ -475,6 +477,7 @@ pub struct Cloud {
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,
     pub publishing: Arc<dyn Publishing>,
+    pub pruning: Arc<dyn Pruning>,
     pub replaying: Arc<dyn Replaying>,
     pub marking: Arc<dyn SetMarks>,
     /// Whoever hears a message takes it away from the others.

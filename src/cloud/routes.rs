@@ -12,6 +12,8 @@ use crate::{plan::RouteKind, rollout::RouteService};
 pub struct RouteOperations {
     /// By which preflight and gates look at a route.
     pub looking: &'static [Operation],
+    /// By which preflight looks for doubts. Where they are denied it says so, and a run goes on.
+    pub doubting: &'static [Operation],
     /// By which its weights are moved.
     pub moving: &'static [Operation],
     /// By which a run's marks on it are read and written.
@@ -33,12 +35,14 @@ const MARKING_BALANCERS: &[Operation] =
 
 const ALB: RouteOperations = RouteOperations {
     looking: LOOKING_AT_BALANCERS,
+    doubting: &[],
     moving: &[Operation::ModifyListener, Operation::ModifyRule],
     marking: MARKING_BALANCERS,
 };
 
 const NLB: RouteOperations = RouteOperations {
     looking: LOOKING_AT_BALANCERS,
+    doubting: &[],
     moving: &[Operation::ModifyListener],
     marking: MARKING_BALANCERS,
 };
@@ -49,18 +53,26 @@ const ROUTE53: RouteOperations = RouteOperations {
         Operation::ListHostedZonesByName,
         Operation::ListResourceRecordSets,
     ],
+    doubting: &[],
     moving: &[Operation::ChangeResourceRecordSets, Operation::GetChange],
     marking: &[Operation::ChangeTagsForResource, Operation::ListZoneTags],
 };
 
 const LAMBDA: RouteOperations = RouteOperations {
     looking: &[Operation::GetAlias, Operation::GetFunctionConfiguration],
+    doubting: &[
+        Operation::BatchGetDeploymentTargets,
+        Operation::BatchGetDeployments,
+        Operation::ListDeploymentTargets,
+        Operation::ListDeployments,
+    ],
     moving: &[Operation::UpdateAlias],
     marking: &[Operation::ListFunctionTags, Operation::TagFunction, Operation::UntagFunction],
 };
 
 const API_GATEWAY: RouteOperations = RouteOperations {
     looking: &[Operation::GetStage, Operation::GetApiDeployment],
+    doubting: &[],
     moving: &[Operation::UpdateStage],
     marking: &[Operation::GetStageTags, Operation::TagStage, Operation::UntagStage],
 };
@@ -76,6 +88,7 @@ const EVENT_BUS: RouteOperations = RouteOperations {
         Operation::GetQueueUrl,
         Operation::GetQueueAttributes,
     ],
+    doubting: &[],
     moving: &[Operation::PutTargets],
     marking: &[Operation::ListRuleTags, Operation::TagRule, Operation::UntagRule],
 };
@@ -87,6 +100,7 @@ const EVENT_SOURCE: RouteOperations = RouteOperations {
         Operation::GetFunctionConfiguration,
     ],
     // Of a queue it is asked whether its last batch is done.
+    doubting: &[],
     moving: &[
         Operation::UpdateEventSourceMapping,
         Operation::GetQueueAttributes,

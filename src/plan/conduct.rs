@@ -47,6 +47,11 @@ pub enum Aim<'a> {
         /// What it has to be made of, if that is told.
         code: Option<&'a CodeDigest>,
     },
+    /// The old versions of a route's function, of which so many are left.
+    OldVersions {
+        route: &'a RouteName,
+        keep: u32,
+    },
     /// Past events, which are sent to the candidate of a route once more.
     Replay(&'a Replay),
     TestRoute {
@@ -66,7 +71,22 @@ impl<'a> Aim<'a> {
             | Self::Capacity { .. }
             | Self::TestRoute { .. }
             | Self::Release { .. }
+            | Self::OldVersions { .. }
             | Self::Replay(_) => None,
+        }
+    }
+
+    /// Whether it only tidies up behind users: when it fails they keep what they have.
+    pub fn tidies_up(self) -> bool {
+        match self {
+            Self::OldVersions { .. } => true,
+            Self::Nothing
+            | Self::Weights { .. }
+            | Self::Capacity { .. }
+            | Self::Software(_)
+            | Self::TestRoute { .. }
+            | Self::Release { .. }
+            | Self::Replay(_) => false,
         }
     }
 
@@ -79,6 +99,7 @@ impl<'a> Aim<'a> {
             | Self::Software(_)
             | Self::TestRoute { .. }
             | Self::Release { .. }
+            | Self::OldVersions { .. }
             | Self::Replay(_) => None,
         }
     }
@@ -224,6 +245,13 @@ impl Verb {
             },
             Self::Publish { route, code } => Conduct {
                 aim: Aim::Release { route, code: code.as_ref() },
+                gates: &[],
+                clears: Clears::AtOnce,
+                ends: Ends::WhenChanged,
+                limit: TimeLimit::Timeout,
+            },
+            Self::Prune { route, keep } => Conduct {
+                aim: Aim::OldVersions { route, keep: *keep },
                 gates: &[],
                 clears: Clears::AtOnce,
                 ends: Ends::WhenChanged,

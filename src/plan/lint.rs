@@ -230,6 +230,7 @@ fn nobody_there(steps: &[Draft], declared: &Declared<'_>, problems: &mut Vec<Pro
                 | Aim::Software(_)
                 | Aim::TestRoute { .. }
                 | Aim::Release { .. }
+                | Aim::OldVersions { .. }
                 | Aim::Replay(_),
                 _,
             ) => continue,
@@ -338,6 +339,7 @@ fn unused(steps: &[&Draft], declared: &Declared<'_>, problems: &mut Vec<Problem>
             Aim::Weights { route, .. }
             | Aim::TestRoute { route, .. }
             | Aim::Release { route, .. }
+            | Aim::OldVersions { route, .. }
             | Aim::Replay(Replay { route, .. }) => Some(("route", route.as_str())),
             Aim::Capacity { fleet, .. } => Some(("fleet", fleet.as_str())),
             Aim::Software(replace) => Some(("fleet", replace.fleet.as_str())),

@@ -171,6 +171,12 @@ pub enum Verb {
         /// What has to be uploaded, if that is told.
         code: Option<CodeDigest>,
     },
+    /// Deletes old versions of the function of a route that nothing uses, down to so many.
+    Prune {
+        route: RouteName,
+        /// At least 2.
+        keep: u32,
+    },
     /// Has archived events sent to the candidate of a route once more.
     Replay(Replay),
     /// Sends requests with this header to the candidate, ahead of the route's own rule; without one, no longer.
@@ -202,6 +208,7 @@ impl Verb {
             Self::TestRoute { header: Some(_), .. } => "test-route",
             Self::TestRoute { header: None, .. } => "remove-test-route",
             Self::Publish { .. } => "publish",
+            Self::Prune { .. } => "prune",
             Self::Replay(_) => "replay",
             Self::Replace(Replace { how: How::Refresh(_), .. }) => "refresh",
             Self::Replace(Replace { how: How::Deploy(_), .. }) => "deploy",

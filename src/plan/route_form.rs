@@ -163,6 +163,18 @@ record! {
         "candidate" candidate: Required NewVersion,
         /// How long requests may still reach a version after its weight was taken away; `30s` unless told.
         "settle" settle: Optional Duration,
+        /// What becomes of older published versions in the end; unless told, they stay.
+        "versions" versions: Optional VersionsForm,
+    }
+}
+
+record! {
+    /// What becomes of a function's published versions once the candidate has been promoted.
+    VersionsForm, "`versions`" {
+        /// How many are left, the newest first. An older one stays all the same while an alias, a policy, an event source
+        /// mapping or provisioned concurrency uses it. A step `prune` deletes the others; it stands at the end of the
+        /// component that shifts the route, unless it is written.
+        "keep" keep: Required Whole<2, 1_000>,
     }
 }
 
@@ -366,6 +378,9 @@ impl AliasForm {
             stable: Slot::of(stable),
             candidate: Slot::of(candidate),
             settle: Slot::of(route.settle),
+            versions: Slot::of_some(
+                route.keep.map(|keep| VersionsForm { keep: Slot::of(Whole(keep)) }),
+            ),
         }
     }
 }

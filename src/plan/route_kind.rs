@@ -22,6 +22,9 @@ pub struct Route {
     /// How long after a weight was read back old connections may still end up on the other side: load balancer nodes
     /// apply a change some time after the API has answered. A fleet is not shrunk earlier.
     pub settle: Duration,
+    /// How many of a function's published versions are left when a run has been promoted, beside those that are in use.
+    /// Without it all are.
+    pub keep: Option<u32>,
     pub place: Place,
 }
 

@@ -30,6 +30,8 @@ record! {
         "shift" shift: Choice as Shift ShiftForm,
         /// Publishes a version of a function, which becomes its route's candidate: the route's name, or `{ route, … }`.
         "publish" publish: Choice as Publish Short<String, PublishForm>,
+        /// Deletes older published versions of a function.
+        "prune" prune: Choice as Prune PruneForm,
         /// Has archived events sent to the candidate once more.
         "replay" replay: Choice as Replay ReplayForm,
         /// Sends requests with a header to the candidate, so that it can be probed through the load balancer.
@@ -143,6 +145,19 @@ record! {
 }
 
 record! {
+    /// Deletes published versions of a function that nothing uses, the oldest, down to so many. Neither side of a route of
+    /// this plan is among them. What is deleted is not put back.
+    PruneForm, "a prune step" {
+        /// The route, of kind `lambda`, by name.
+        "route" route: Required String,
+        /// How many versions are left, beside those that are in use.
+        "keep" keep: Required Whole<2, 1_000>,
+        /// How long this may take; `10m` unless told.
+        "timeout" timeout: Optional Duration,
+    }
+}
+
+record! {
     /// Has what an archive of EventBridge kept of a time that is over sent once more, to the candidate alone, and waits until
     /// that is done. The candidate handles these events a second time. Rolling back ends a replay that is under way.
     ReplayForm, "a replay step" {
@@ -226,6 +241,7 @@ impl StepForm {
             probe: Slot::Absent,
             shift: Slot::Absent,
             publish: Slot::Absent,
+            prune: Slot::Absent,
             replay: Slot::Absent,
             test_route: Slot::Absent,
             remove_test_route: Slot::Absent,
@@ -261,6 +277,10 @@ impl StepForm {
                 let route = Slot::of(route.to_string());
                 let code = Slot::of_some(code.as_ref().map(ToString::to_string));
                 form.publish = Slot::of(Short::Long(PublishForm { route, code, timeout }));
+            }
+            Verb::Prune { route, keep } => {
+                let (route, keep) = (Slot::of(route.to_string()), Slot::of(Whole(*keep)));
+                form.prune = Slot::of(PruneForm { route, keep, timeout });
             }
             Verb::Replay(Replay { route, archive, rule, from, to }) => {
                 form.replay = Slot::of(ReplayForm {

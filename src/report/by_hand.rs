@@ -120,9 +120,11 @@ fn again(
         }
         Target::TestRoute(_) => commands(bindings, region, target, picture),
         // How a group was made is nowhere to be read.
-        Target::Fleet { .. } | Target::Software(_) | Target::Candidate(_) | Target::Replay(_) => {
-            Vec::new()
-        }
+        Target::Fleet { .. }
+        | Target::Software(_)
+        | Target::Candidate(_)
+        | Target::OldVersions(_)
+        | Target::Replay(_) => Vec::new(),
     }
 }
 
@@ -166,7 +168,7 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
                 |name| AwsCommand::new("events describe-replay").with("replay-name", name);
             replay(bindings, route).map(describe).into_iter().collect()
         }
-        Target::Candidate(route) => {
+        Target::Candidate(route) | Target::OldVersions(route) => {
             let place = bindings.routes.get(route).map(|bound| bound.resource.as_str());
             let function =
                 place.and_then(|place| place.rsplit_once(':')).map(|(function, _)| function);
@@ -257,6 +259,7 @@ fn in_words(bindings: &Bindings, target: &Target, picture: &Picture, left: Left)
             | Target::Software(_)
             | Target::TestRoute(_)
             | Target::Candidate(_)
+            | Target::OldVersions(_)
             | Target::Replay(_),
             Picture::Split(_)
             | Picture::Uneven(_)
@@ -264,6 +267,7 @@ fn in_words(bindings: &Bindings, target: &Target, picture: &Picture, left: Left)
             | Picture::Software(_)
             | Picture::TestRoute(_)
             | Picture::Release(_)
+            | Picture::OldVersions(_)
             | Picture::Replay(_),
         ) => {
             let picture = words::picture(bindings, target, picture);

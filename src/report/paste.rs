@@ -64,6 +64,7 @@ pub(super) fn commands(
             | Target::Software(_)
             | Target::TestRoute(_)
             | Target::Candidate(_)
+            | Target::OldVersions(_)
             | Target::Replay(_),
             Picture::Split(_)
             | Picture::Uneven(_)
@@ -71,6 +72,7 @@ pub(super) fn commands(
             | Picture::Software(_)
             | Picture::TestRoute(_)
             | Picture::Release(_)
+            | Picture::OldVersions(_)
             | Picture::Replay(_),
         ) => None,
     };

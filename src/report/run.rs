@@ -91,6 +91,7 @@ fn route_views(
         | Picture::Software(_)
         | Picture::TestRoute(_)
         | Picture::Release(_)
+        | Picture::OldVersions(_)
         | Picture::Replay(_) => Vec::new(),
     }
 }
@@ -448,6 +449,7 @@ impl RunFold {
                             | Picture::Software(_)
                             | Picture::TestRoute(_)
                             | Picture::Release(_)
+                            | Picture::OldVersions(_)
                             | Picture::Replay(_),
                             _,
                         ))

@@ -250,6 +250,7 @@ impl Teller<'_> {
                     | Picture::Capacity(_)
                     | Picture::TestRoute(_)
                     | Picture::Release(_)
+                    | Picture::OldVersions(_)
                     | Picture::Replay(_) => picture,
                 };
                 (Sign::Back, format!("{name}: back to {to}"))
@@ -298,6 +299,7 @@ impl Teller<'_> {
                 | Picture::Uneven(_)
                 | Picture::TestRoute(_)
                 | Picture::Release(_)
+                | Picture::OldVersions(_)
                 | Picture::Replay(_),
                 _,
             ) => 0,

@@ -45,6 +45,9 @@ pub fn describe(step: &Step) -> String {
         Verb::Probe { gate } => format!("probe {gate}"),
         Verb::Shift { route, candidate, .. } => format!("shift {route} to {candidate}"),
         Verb::Publish { route, .. } => format!("publish the candidate of {route}"),
+        Verb::Prune { route, keep } => {
+            format!("delete old versions of {route} down to {keep}")
+        }
         Verb::Replay(replay) => format!(
             "replay events from {} to {} to the candidate of {}",
             replay.from, replay.to, replay.route
@@ -103,6 +106,7 @@ pub(super) fn target(target: &Target) -> String {
         Target::Software(fleet) => fleet.to_string(),
         Target::TestRoute(route) => format!("test route of {route}"),
         Target::Candidate(route) => format!("candidate of {route}"),
+        Target::OldVersions(route) => format!("old versions of {route}"),
         Target::Replay(route) => format!("replay to {route}"),
     }
 }
@@ -132,6 +136,7 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
             | Picture::Uneven(_)
             | Picture::Capacity(_)
             | Picture::Release(_)
+            | Picture::OldVersions(_)
             | Picture::Replay(_),
             _,
         ) => picture.to_string(),

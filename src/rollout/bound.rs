@@ -44,6 +44,9 @@ pub struct Bindings {
     /// What the run writes on what it makes, so that whoever takes over finds it again. None where it makes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<String>,
+    /// How many published versions are left of the function of each route that is pruned.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keeps: BTreeMap<RouteName, u32>,
     /// How each place of a route was written when the run began.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<String, Written>,
@@ -77,6 +80,7 @@ impl Bindings {
             Target::Route(route)
             | Target::TestRoute(route)
             | Target::Candidate(route)
+            | Target::OldVersions(route)
             | Target::Replay(route) => self.routes.get(route).map(|bound| &bound.place),
             Target::Fleet { fleet, .. } | Target::Software(fleet) => {
                 self.fleets.get(fleet).map(|bound| &bound.place)
@@ -99,6 +103,7 @@ impl Bindings {
             | Target::Software(_)
             | Target::TestRoute(_)
             | Target::Candidate(_)
+            | Target::OldVersions(_)
             | Target::Replay(_) => None,
         };
         match set.unwrap_or_default() {

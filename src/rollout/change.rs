@@ -1,7 +1,10 @@
 //! One change of one target: what it should look like afterwards, and what a reading of it tells about a call whose
 //! outcome is not known. Going forward and going back share these rules.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Bindings, Capacity, Change, Doubt, Event, Picture, Progress, Replay, Software, Split, State,
@@ -149,6 +152,7 @@ pub(super) fn after(
                             | Picture::Software(_)
                             | Picture::TestRoute(_)
                             | Picture::Release(_)
+                            | Picture::OldVersions(_)
                             | Picture::Replay(_),
                         )
                         | None => return None,
@@ -171,6 +175,9 @@ pub(super) fn after(
             Some(Picture::Replay(Replay::wanted(asked, active.started)))
         }
         (Aim::Release { .. }, Picture::Release(live)) => Some(Picture::Release(live.wanted())),
+        (Aim::OldVersions { .. }, Picture::OldVersions(_)) => {
+            Some(Picture::OldVersions(BTreeSet::new()))
+        }
         // Whatever else is read does not fit the step: nothing can follow from it.
         _ => None,
     }

@@ -150,6 +150,12 @@ fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
             let patience = plan.gates.get(gate).and_then(|gate| gate.tolerance.unknown);
             patience.map_or(plan.on_failure, |patience| patience.then)
         }
+        // Users are well served; a person says whether what is left over is worth another try.
+        (Cause::CallFailed { .. } | Cause::TimedOut { .. }, _)
+            if step.conduct().aim.tidies_up() =>
+        {
+            OnFailure::Hold
+        }
         // Every other cause, a new one too, is a failure as the plan means the word.
         _ => plan.on_failure,
     };
@@ -229,7 +235,11 @@ fn route_of<'a>(plan: &'a Plan, aim: Aim<'a>) -> Option<&'a RouteName> {
     match aim {
         Aim::Weights { route, .. } | Aim::TestRoute { route, .. } => Some(route),
         Aim::Capacity { fleet, .. } => plan.fleets.get(fleet)?.behind.as_ref(),
-        Aim::Software(_) | Aim::Release { .. } | Aim::Replay(_) | Aim::Nothing => None,
+        Aim::Software(_)
+        | Aim::Release { .. }
+        | Aim::OldVersions { .. }
+        | Aim::Replay(_)
+        | Aim::Nothing => None,
     }
 }
 
@@ -250,6 +260,7 @@ fn proceed(
             | Aim::Capacity { .. }
             | Aim::TestRoute { .. }
             | Aim::Release { .. }
+            | Aim::OldVersions { .. }
             | Aim::Replay(_)
             | Aim::Nothing => changed(plan, state, step, now),
         };
@@ -336,6 +347,7 @@ fn reached(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Event {
                 | Aim::Software(_)
                 | Aim::TestRoute { .. }
                 | Aim::Release { .. }
+                | Aim::OldVersions { .. }
                 | Aim::Replay(_)
                 | Aim::Nothing => now,
             };

@@ -31,6 +31,7 @@ fn scales(component: &Component, of: &FleetName) -> bool {
         | Aim::Software(_)
         | Aim::TestRoute { .. }
         | Aim::Release { .. }
+        | Aim::OldVersions { .. }
         | Aim::Replay(_) => false,
     })
 }

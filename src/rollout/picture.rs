@@ -29,13 +29,15 @@ pub enum Target {
     TestRoute(RouteName),
     /// The candidate of a route, where a step makes it.
     Candidate(RouteName),
+    /// The published versions of a route's function that a run deletes in the end.
+    OldVersions(RouteName),
     /// The events that a step has sent to the candidate of a route once more.
     Replay(RouteName),
 }
 
 impl Target {
     /// Whether going back means to make it what it was. A version that was published harms nobody, since nobody is sent to
-    /// it any more. A replay is ended, if it is not over.
+    /// it any more, and nobody was sent to one that was deleted. A replay is ended, if it is not over.
     pub fn is_put_back(&self) -> bool {
         match self {
             Self::Route(_)
@@ -43,7 +45,7 @@ impl Target {
             | Self::Software(_)
             | Self::TestRoute(_)
             | Self::Replay(_) => true,
-            Self::Candidate(_) => false,
+            Self::Candidate(_) | Self::OldVersions(_) => false,
         }
     }
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Target {
             Self::Software(fleet) => write!(f, "software of {fleet}"),
             Self::TestRoute(route) => write!(f, "test route of {route}"),
             Self::Candidate(route) => write!(f, "candidate of {route}"),
+            Self::OldVersions(route) => write!(f, "old versions of {route}"),
             Self::Replay(route) => write!(f, "replay to {route}"),
         }
     }
@@ -72,6 +75,8 @@ pub enum Picture {
     Software(Software),
     TestRoute(TestRoute),
     Release(Release),
+    /// The versions that nothing uses and that are older than those which are kept.
+    OldVersions(BTreeSet<Member>),
     Replay(Replay),
 }
 
@@ -195,6 +200,11 @@ impl fmt::Display for Picture {
             Self::Software(software) => software.fmt(f),
             Self::TestRoute(test) => test.fmt(f),
             Self::Release(release) => release.fmt(f),
+            Self::OldVersions(versions) if versions.is_empty() => f.write_str("none to delete"),
+            Self::OldVersions(versions) => {
+                let names: Vec<&str> = versions.iter().map(Member::as_str).collect();
+                write!(f, "{} to delete ({})", names.len(), names.join(", "))
+            }
             Self::Replay(replay) => replay.fmt(f),
         }
     }
@@ -229,6 +239,7 @@ impl Picture {
             | Self::Software(_)
             | Self::TestRoute(_)
             | Self::Release(_)
+            | Self::OldVersions(_)
             | Self::Replay(_) => None,
         }
     }
@@ -245,6 +256,7 @@ impl Picture {
             | Self::Software(_)
             | Self::TestRoute(_)
             | Self::Release(_)
+            | Self::OldVersions(_)
             | Self::Replay(_) => false,
         }
     }
@@ -270,6 +282,7 @@ impl Picture {
             | Self::Software(_)
             | Self::TestRoute(_)
             | Self::Release(_)
+            | Self::OldVersions(_)
             | Self::Replay(_) => None,
         }
     }
@@ -283,6 +296,8 @@ impl Picture {
             }
             (Self::Software(ours), Self::Software(live)) => ours.stands_in(live),
             (Self::Release(ours), Self::Release(live)) => ours.stands_in(live),
+            // Whoever publishes, or begins to use a version, changes what is old; only that a version is is asked for.
+            (Self::OldVersions(_), Self::OldVersions(_)) => true,
             (Self::Replay(ours), Self::Replay(live)) => ours.stands_in(live),
             // All of anything else is this tool's.
             _ => self == live,

@@ -20,6 +20,7 @@ pub(super) fn known<'a>(state: &'a State, fleet: &FleetName) -> Option<&'a Softw
             | Picture::Capacity(_)
             | Picture::TestRoute(_)
             | Picture::Release(_)
+            | Picture::OldVersions(_)
             | Picture::Replay(_),
         )
         | None => None,

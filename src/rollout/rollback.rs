@@ -110,9 +110,11 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
     }
     match target {
         Target::Route(route) => route_turn(plan, state, route, since),
-        Target::Software(_) | Target::TestRoute(_) | Target::Candidate(_) | Target::Replay(_) => {
-            Turn::Now
-        }
+        Target::Software(_)
+        | Target::TestRoute(_)
+        | Target::Candidate(_)
+        | Target::OldVersions(_)
+        | Target::Replay(_) => Turn::Now,
         Target::Fleet { .. } if grows(state, target, trail) => Turn::Now,
         Target::Fleet { fleet, side } => {
             match plan.fleets.get(fleet).and_then(|fleet| fleet.behind.as_ref()) {
@@ -131,6 +133,7 @@ fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -
         | Target::Software(_)
         | Target::TestRoute(_)
         | Target::Candidate(_)
+        | Target::OldVersions(_)
         | Target::Replay(_) => false,
     };
     let growing = |(target, trail): (&Target, &Trail)| {
@@ -245,6 +248,7 @@ pub(super) fn vanished(state: &State, target: &Target, words: &str) -> Vec<Event
         | Target::Software(_)
         | Target::TestRoute(_)
         | Target::Candidate(_)
+        | Target::OldVersions(_)
         | Target::Replay(_) => true,
     };
     let then = if names_itself {

@@ -20,7 +20,8 @@ pub(super) fn follow_every(target: &Target) -> Duration {
         Target::Route(_) | Target::Fleet { .. } | Target::TestRoute(_) | Target::Candidate(_) => {
             READ_BACK_EVERY
         }
-        Target::Software(_) | Target::Replay(_) => FOLLOW_EVERY,
+        // Who uses a version is told by several listings.
+        Target::Software(_) | Target::OldVersions(_) | Target::Replay(_) => FOLLOW_EVERY,
     }
 }
 

@@ -34,6 +34,7 @@ fn is_about(plan: &Plan, step: &Step, route: &RouteName) -> bool {
         Aim::Weights { route: of, .. }
         | Aim::TestRoute { route: of, .. }
         | Aim::Release { route: of, .. }
+        | Aim::OldVersions { route: of, .. }
         | Aim::Replay(Replay { route: of, .. }) => of == route,
         Aim::Capacity { fleet, .. } => plan.fleets_behind(route).any(|behind| behind == fleet),
         Aim::Software(_) | Aim::Nothing => false,

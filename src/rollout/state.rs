@@ -384,6 +384,7 @@ impl State {
                     | Picture::Software(_)
                     | Picture::TestRoute(_)
                     | Picture::Release(_)
+                    | Picture::OldVersions(_)
                     | Picture::Replay(_) => false,
                 };
                 if idle {

@@ -69,6 +69,7 @@ pub fn target_of(step: &Step) -> Option<Target> {
         Aim::TestRoute { route, .. } => Some(Target::TestRoute(route.clone())),
         Aim::Software(replace) => Some(Target::Software(replace.fleet.clone())),
         Aim::Release { route, .. } => Some(Target::Candidate(route.clone())),
+        Aim::OldVersions { route, .. } => Some(Target::OldVersions(route.clone())),
         Aim::Replay(replay) => Some(Target::Replay(replay.route.clone())),
         Aim::Nothing => None,
     }

@@ -56,9 +56,11 @@ pub(super) fn waiting_for(
             Aim::Software(_) => open.join("; "),
             Aim::Release { route, .. } => published(state, route),
             Aim::Replay(_) => "the replay to be complete".to_owned(),
-            Aim::Nothing | Aim::Weights { .. } | Aim::Capacity { .. } | Aim::TestRoute { .. } => {
-                "the change to be read back".to_owned()
-            }
+            Aim::Nothing
+            | Aim::Weights { .. }
+            | Aim::Capacity { .. }
+            | Aim::TestRoute { .. }
+            | Aim::OldVersions { .. } => "the change to be read back".to_owned(),
         },
         (Ends::WhenSettled(_), Stage::Baking { until }) => {
             format!("the load balancer's nodes to follow, until {until}")

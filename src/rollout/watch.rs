@@ -181,6 +181,7 @@ fn has_users(state: &State, route: &RouteName) -> bool {
             | Picture::Software(_)
             | Picture::TestRoute(_)
             | Picture::Release(_)
+            | Picture::OldVersions(_)
             | Picture::Replay(_),
         )
         | None => false,
@@ -199,6 +200,7 @@ fn is_exposed(plan: &Plan, state: &State, gate: &GateName) -> bool {
                 Target::Fleet { .. }
                 | Target::TestRoute(_)
                 | Target::Candidate(_)
+                | Target::OldVersions(_)
                 | Target::Replay(_) => false,
             }
     })
@@ -288,6 +290,7 @@ fn others_of(plan: &Plan, state: &State, step: &Step, active: &StepState) -> Vec
             | Aim::Software(_)
             | Aim::TestRoute { .. }
             | Aim::Release { .. }
+            | Aim::OldVersions { .. }
             | Aim::Replay(_),
         ) => {}
     }
@@ -321,6 +324,7 @@ fn checks_of_bake(
         | Aim::Software(_)
         | Aim::TestRoute { .. }
         | Aim::Release { .. }
+        | Aim::OldVersions { .. }
         | Aim::Replay(_) => None,
     };
     stands.into_iter().chain(requests)
@@ -342,6 +346,7 @@ fn rises(state: &State, step: &Step, active: &StepState) -> bool {
             | Aim::Capacity { .. }
             | Aim::TestRoute { .. }
             | Aim::Release { .. }
+            | Aim::OldVersions { .. }
             | Aim::Replay(_),
             Some(_) | None,
         ) => return false,
@@ -455,6 +460,7 @@ pub(super) fn drained(plan: &Plan, state: &State, target: &Target, since: Timest
         | Target::Software(_)
         | Target::TestRoute(_)
         | Target::Candidate(_)
+        | Target::OldVersions(_)
         | Target::Replay(_) => {
             return true;
         }

@@ -5,7 +5,10 @@ use async_trait::async_trait;
 
 use super::{release::UPLOADED, route_place::Place, world::World};
 use crate::{
-    cloud::{AliasStanding, Aliases, Error, FunctionVersion, Operation, UNPUBLISHED, VersionState},
+    cloud::{
+        AliasDeployment, AliasDeployments, AliasStanding, Aliases, Error, FunctionVersion,
+        Operation, UNPUBLISHED, VersionState,
+    },
     plan::{Alias, CodeDigest, Member},
 };
 
@@ -40,6 +43,22 @@ impl Aliases for World {
                 (VersionState::Pending, "Creating".to_owned())
             };
             Ok(FunctionVersion { state, reason, role: None, dead_letters: None, code: None })
+        })
+    }
+}
+
+#[async_trait]
+impl AliasDeployments for World {
+    async fn moving(&self, alias: &Alias) -> Result<Vec<AliasDeployment>, Error> {
+        self.request(Operation::ListDeployments, |landscape, _| {
+            let id = landscape.scenario.alias_deployment.iter();
+            let (application, group) = (alias.function.clone(), alias.name.clone());
+            let deployment = |id: &String| AliasDeployment {
+                id: id.clone(),
+                application: application.clone(),
+                group: group.clone(),
+            };
+            Ok(id.map(deployment).collect())
         })
     }
 }

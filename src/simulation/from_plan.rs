@@ -59,6 +59,7 @@ impl Landscape {
             groups: BTreeMap::new(),
             installations: BTreeMap::new(),
             releases: BTreeMap::new(),
+            deleted_versions: BTreeSet::new(),
             replays: BTreeMap::new(),
             alarms: BTreeMap::new(),
             rehearsed: rehearsed(plan),
@@ -200,6 +201,7 @@ impl Landscape {
             kind: RouteKind::Alb(vec![place]),
             sides: Sides::Fixed { stable, candidate },
             baseline: None,
+            keep: None,
             settle: Duration::ZERO,
             place: fleet.place.clone(),
         };
@@ -329,6 +331,7 @@ fn routes_shifted_by_gate(plan: &Plan) -> BTreeMap<&GateName, BTreeSet<RouteName
             Aim::Software(replace) => RouteName::new(format!("software of {}", replace.fleet)),
             Aim::Nothing
             | Aim::Release { .. }
+            | Aim::OldVersions { .. }
             | Aim::Replay(_)
             | Aim::Capacity { .. }
             | Aim::TestRoute { .. } => {

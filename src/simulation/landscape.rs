@@ -99,6 +99,8 @@ pub(super) struct Landscape {
     pub(super) groups: BTreeMap<Member, SimulatedGroup>,
     /// What has yet to be published, by the alias that will lead there.
     pub(super) releases: BTreeMap<String, Release>,
+    /// By function and number.
+    pub(super) deleted_versions: BTreeSet<(String, Member)>,
     /// By name.
     pub(super) replays: BTreeMap<String, SimulatedReplay>,
     pub(super) installations: BTreeMap<Member, SimulatedInstallation>,

@@ -22,6 +22,7 @@ mod metric;
 mod metrics_port;
 mod names_port;
 mod news_port;
+mod old_versions_port;
 mod operators;
 mod others;
 mod phrases;

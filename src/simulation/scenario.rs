@@ -81,6 +81,8 @@ pub struct Scenario {
     pub clock: Vec<ClockScript>,
     /// What leads to a side beside the places of the plan's routes.
     pub other_rules: Vec<OtherRuleScript>,
+    /// The id of a deployment of CodeDeploy that moves every alias, if one does.
+    pub alias_deployment: Option<String>,
     /// Why a test route cannot be made, if it cannot.
     pub no_test_route: Option<String>,
     /// Runs of other folders that have marked all that the plan names.
@@ -114,6 +116,7 @@ impl Default for Scenario {
             drift: Vec::new(),
             clock: Vec::new(),
             other_rules: Vec::new(),
+            alias_deployment: None,
             no_test_route: None,
             marks: Vec::new(),
         }

@@ -16,6 +16,8 @@ pub enum Violation {
     ShrunkWhileServing { at: Timestamp, group: Member, from: u32, to: u32 },
     /// Requests were lost: `group` had a weight and no target; without a group, no group had a weight.
     RequestsLost { at: Timestamp, resource: String, group: Option<Member> },
+    /// A version of a function was deleted that is a side of a route.
+    SideDeleted { at: Timestamp, version: Member },
 }
 
 impl fmt::Display for Violation {
@@ -32,6 +34,9 @@ impl fmt::Display for Violation {
             }
             Self::RequestsLost { at, resource, group: Some(group) } => {
                 write!(f, "{at}: {resource} sent requests to {group}, which had no targets")
+            }
+            Self::SideDeleted { at, version } => {
+                write!(f, "{at}: version {version} was deleted, which is a side of a route")
             }
             Self::RequestsLost { at, resource, group: None } => {
                 write!(f, "{at}: {resource} had no group with a weight to send requests to")

@@ -3,20 +3,25 @@
 //!
 //! Its length is that of the ports: each has its lines here, all alike, and nothing is decided in any of them.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
 use super::{Fault, Faults};
 use crate::{
     cloud::{
-        Alarm, AlarmNews, Alarms, AliasStanding, Aliases, Answer, ArchiveStanding, Automation,
-        Buses, Caller, Checkers, Cloud, Dns, Error, Forward, FunctionVersion, Functions, Group,
-        Groups, Health, Http, Identity, Installation, Installations, Invoked, Lead, LoadBalancers,
-        Mappings, MappingsStanding, Mark, Marks, Metrics, News, Offers, Operation, OwnTest, Owned,
-        Pace, Publishing, Query, QueueStanding, Queues, Reads, Records, Releases, Replacing,
-        Replaying, Replays, ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights,
-        StageStanding, Stages, Taker, TargetGroup, TargetStanding, Transition, Weights,
+        Alarm, AlarmNews, Alarms, AliasDeployment, AliasDeployments, AliasStanding, Aliases,
+        Answer, ArchiveStanding, Automation, Buses, Caller, Checkers, Cloud, Dns, Error, Forward,
+        FunctionVersion, Functions, Group, Groups, Health, Http, Identity, Installation,
+        Installations, Invoked, Kept, Lead, LoadBalancers, Mappings, MappingsStanding, Mark, Marks,
+        Metrics, News, Offers, OldVersions, Operation, OwnTest, Owned, Pace, Pruning, Publishing,
+        Query, QueueStanding, Queues, Reads, Records, Releases, Replacing, Replaying, Replays,
+        ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages, Taker,
+        TargetGroup, TargetStanding, Transition, Weights,
     },
     plan::{
         Alias, BusTarget, CodeDigest, EventSource, FleetKind, FunctionName, Header, How,
@@ -44,6 +49,7 @@ impl Faults {
             refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
             deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
             publishing: self.wrap(&cloud.publishing),
+            pruning: self.wrap(&cloud.pruning),
             replaying: self.wrap(&cloud.replaying),
             marking: self.wrap(&cloud.marking),
             news: self.wrap(&cloud.news),
@@ -60,7 +66,9 @@ impl Faults {
             load_balancers: self.wrap(&reads.load_balancers),
             dns: self.wrap(&reads.dns),
             aliases: self.wrap(&reads.aliases),
+            alias_deployments: self.wrap(&reads.alias_deployments),
             releases: self.wrap(&reads.releases),
+            old_versions: self.wrap(&reads.old_versions),
             stages: self.wrap(&reads.stages),
             buses: self.wrap(&reads.buses),
             replays: self.wrap(&reads.replays),
@@ -245,6 +253,14 @@ impl Aliases for Faulty<dyn Aliases> {
 }
 
 #[async_trait]
+impl AliasDeployments for Faulty<dyn AliasDeployments> {
+    async fn moving(&self, alias: &Alias) -> Result<Vec<AliasDeployment>, Error> {
+        let call = self.port.moving(alias);
+        self.faults.apply(Operation::ListDeployments, &alias.to_string(), call).await
+    }
+}
+
+#[async_trait]
 impl Releases for Faulty<dyn Releases> {
     async fn made(&self, alias: &str, description: &str) -> Result<Option<Member>, Error> {
         let call = self.port.made(alias, description);
@@ -266,6 +282,14 @@ impl Publishing for Faulty<dyn Publishing> {
 }
 
 #[async_trait]
+impl OldVersions for Faulty<dyn OldVersions> {
+    async fn unused(&self, alias: &str, kept: &Kept) -> Result<BTreeSet<Member>, Error> {
+        let call = self.port.unused(alias, kept);
+        self.faults.apply(Operation::ListAliases, alias, call).await
+    }
+}
+
+#[async_trait]
 impl Buses for Faulty<dyn Buses> {
     async fn find(&self, at: &BusTarget) -> Result<TargetStanding, Error> {
         let call = self.port.find(at);
@@ -280,6 +304,14 @@ impl Buses for Faulty<dyn Buses> {
     async fn leads(&self, place: &str, side: &Member) -> Result<Vec<Lead>, Error> {
         let call = self.port.leads(place, side);
         self.faults.apply(Operation::ListRuleNamesByTarget, side.as_str(), call).await
+    }
+}
+
+#[async_trait]
+impl Pruning for Faulty<dyn Pruning> {
+    async fn delete(&self, alias: &str, versions: &BTreeSet<Member>) -> Result<(), Error> {
+        let call = self.port.delete(alias, versions);
+        self.faults.apply(Operation::DeleteFunction, alias, call).await
     }
 }
 

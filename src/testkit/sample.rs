@@ -100,6 +100,7 @@ pub fn sample_plan() -> Plan {
                 kind: RouteKind::Alb(vec![ListenerRule::Rule(SAMPLE_RULE.into())]),
                 sides: pair("blue", "green"),
                 baseline: None,
+                keep: None,
                 settle: Duration::from_secs(15),
                 place: aws.clone(),
             },

@@ -102,3 +102,22 @@ fn what_aws_would_not_split_is_known_beforehand() {
     let unpublished = refused("2");
     assert!(unpublished.contains("serves $LATEST"), "{unpublished}");
 }
+
+#[test]
+fn an_alias_that_codedeploy_moves_is_left_to_it() {
+    let world = World::of_kind("lambda", "aliascd");
+    let spec = world.seeded["app_spec"].as_str().unwrap();
+    let id = world.begin_to_deploy(spec, "LambdaCanary10Percent5Minutes");
+    let begun = std::time::Instant::now();
+    while alias(&world).1.is_empty() {
+        assert!(begun.elapsed() < std::time::Duration::from_mins(2), "it never moves the alias");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let refused = world.run(&["run", &plan(&world, "2", "2s")]);
+    let talk = &refused.expect(3).talk;
+    let words = format!(
+        "being moved by CodeDeploy, by deployment {id} of group aliascd of application aliascd"
+    );
+    assert!(talk.contains(&words), "{talk}");
+    assert!(talk.contains(&format!("aws deploy stop-deployment --deployment-id {id}")), "{talk}");
+}

@@ -1,13 +1,18 @@
 //! For every operation of AWS that a run may call, the shortest plan that makes it call it. `faults.rs` lets each go
 //! wrong in every way.
 
-use std::{process::Child, thread, time::Duration};
+use std::{
+    process::Child,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::{
-    aliases, buses, lambda::Verifier, load::Load, mappings, publishing, replacements, stages,
-    world::World,
+    aliases, buses, lambda::Verifier, load::Load, mappings, pruning, publishing, replacements,
+    stages, world::World,
 };
 
 /// When a fault is thrown.
@@ -128,7 +133,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 34] = [
+pub(crate) const STORIES: [Story; 36] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -283,6 +288,22 @@ pub(crate) const STORIES: [Story; 34] = [
         operations: &["lambda.PublishVersion", "lambda.ListVersionsByFunction"],
         kind: Kind::Seeded("lambda"),
         plan: published,
+        ..ORDINARY
+    },
+    Story {
+        operations: &[
+            "lambda.DeleteFunction",
+            "lambda.ListAliases",
+            "lambda.ListProvisionedConcurrencyConfigs",
+        ],
+        kind: Kind::Seeded("lambda"),
+        plan: pruned,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["codedeploy.BatchGetDeployments", "codedeploy.ListDeployments"],
+        kind: Kind::Seeded("lambda"),
+        plan: beside_a_deployment,
         ..ORDINARY
     },
     Story {
@@ -510,6 +531,21 @@ fn by_alias(world: &World) -> String {
 
 fn published(world: &World) -> String {
     publishing::plan(world, "2s")
+}
+
+fn pruned(world: &World) -> String {
+    pruning::released(world);
+    pruning::plan(world)
+}
+
+/// CodeDeploy moves the alias of another function meanwhile.
+fn beside_a_deployment(world: &World) -> String {
+    static OTHERS: AtomicUsize = AtomicUsize::new(0);
+    let number = OTHERS.fetch_add(1, Ordering::Relaxed);
+    let other = World::of_kind("lambda", &format!("{}cd{number}", world.prefix));
+    let spec = other.seeded["app_spec"].as_str().unwrap();
+    other.begin_to_deploy(spec, "LambdaCanary10Percent5Minutes");
+    by_alias(world)
 }
 
 fn handed_over(world: &World) -> String {

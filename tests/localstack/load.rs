@@ -74,6 +74,11 @@ impl Load {
         Self::with(prefix, per_second, &["--path", path])
     }
 
+    /// An alias of the function is invoked.
+    pub(crate) fn invoking(alias: &str, prefix: &str, per_second: u32) -> Self {
+        Self::with(prefix, per_second, &["--alias", alias])
+    }
+
     /// All requests ask this stage of the REST API.
     pub(crate) fn at_stage(stage: &str, prefix: &str, per_second: u32) -> Self {
         Self::with(prefix, per_second, &["--stage", stage])

@@ -233,25 +233,29 @@ impl World {
         }
     }
 
-    /// Deploys an `AppSpec` with CodeDeploy, as a colleague would, and waits for its end.
-    pub(crate) fn deploy_by_hand(&self, spec: &str, config: &str) {
-        use aws_sdk_codedeploy::types::{
-            AppSpecContent, DeploymentStatus, RevisionLocation, RevisionLocationType,
-        };
-        let client = aws_sdk_codedeploy::Client::new(&self.settings);
+    /// Begins to deploy an `AppSpec` with CodeDeploy, as a colleague would. The deployment's id.
+    pub(crate) fn begin_to_deploy(&self, spec: &str, config: &str) -> String {
+        use aws_sdk_codedeploy::types::{AppSpecContent, RevisionLocation, RevisionLocationType};
         let content = AppSpecContent::builder().content(spec).build();
         let revision = RevisionLocation::builder()
             .revision_type(RevisionLocationType::AppSpecContent)
             .app_spec_content(content)
             .build();
-        let call = client
+        let call = aws_sdk_codedeploy::Client::new(&self.settings)
             .create_deployment()
             .application_name(&self.prefix)
             .deployment_group_name(&self.prefix)
             .deployment_config_name(format!("CodeDeployDefault.{config}"))
             .revision(revision);
-        let begun = self.runtime.block_on(call.send()).unwrap();
-        let read = client.get_deployment().set_deployment_id(begun.deployment_id);
+        self.runtime.block_on(call.send()).unwrap().deployment_id.unwrap()
+    }
+
+    /// The same, and waits for its end.
+    pub(crate) fn deploy_by_hand(&self, spec: &str, config: &str) {
+        use aws_sdk_codedeploy::types::DeploymentStatus;
+        let client = aws_sdk_codedeploy::Client::new(&self.settings);
+        let id = self.begin_to_deploy(spec, config);
+        let read = client.get_deployment().deployment_id(id);
         for _ in 0..300 {
             let seen = self.runtime.block_on(read.clone().send()).unwrap();
             match seen.deployment_info().and_then(|info| info.status()) {

@@ -115,6 +115,7 @@ fn intended(
         | Picture::Capacity(_)
         | Picture::TestRoute(_)
         | Picture::Release(_)
+        | Picture::OldVersions(_)
         | Picture::Replay(_) => false,
     };
     if let Verb::Replace(replace) = &step.verb

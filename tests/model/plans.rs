@@ -34,6 +34,7 @@ fn route(name: &str) -> (RouteName, Route) {
             kind,
             sides: sides(name),
             baseline: None,
+            keep: None,
             settle: seconds(3),
             place: Place::default(),
         },
@@ -274,12 +275,13 @@ pub(crate) fn by_dns() -> Plan {
     plan
 }
 
-/// The alias of a function, which names no version that gets nothing.
+/// The alias of a function, which names no version that gets nothing; old versions are deleted in the end.
 pub(crate) fn by_alias() -> Plan {
     let steps = vec![
         shift("web", 10, 30, &["errors"]),
         shift("web", 50, 30, &["errors"]),
         shift("web", 100, 0, &[]),
+        Verb::Prune { route: RouteName::new("web"), keep: 2 },
     ];
     let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], steps)]);
     plan.fleets.clear();

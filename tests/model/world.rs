@@ -82,6 +82,7 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         routes: plan.routes.iter().map(route).collect(),
         fleets: plan.fleets.keys().map(fleet).collect(),
         tests: plan.steps().filter_map(|(_, step)| tested(&step.verb)).collect(),
+        keeps: plan.steps().filter_map(|(_, step)| pruned(&step.verb)).collect(),
         ..Bindings::default()
     }
 }
@@ -107,6 +108,13 @@ fn tested(verb: &Verb) -> Option<(RouteName, Header)> {
     }
 }
 
+fn pruned(verb: &Verb) -> Option<(RouteName, u32)> {
+    match verb {
+        Verb::Prune { route, keep } => Some((route.clone(), *keep)),
+        _ => None,
+    }
+}
+
 impl World {
     pub(crate) fn of(plan: &Plan) -> Self {
         let bindings = bindings(plan);
@@ -119,6 +127,10 @@ impl World {
                 let picture = Picture::Release(uploaded("1"));
                 world.insert(Target::Candidate(name.clone()), picture);
             }
+        }
+        for name in bindings.keeps.keys() {
+            let old = ["1", "2"].map(Member::new).into_iter().collect();
+            world.insert(Target::OldVersions(name.clone()), Picture::OldVersions(old));
         }
         for (_, step) in plan.steps() {
             if let Verb::Replay(replay) = &step.verb {
@@ -244,7 +256,9 @@ impl World {
             }),
             (Picture::Release(Release::Uploaded { .. }), _) => Picture::Release(uploaded("99")),
             // Nobody can change what is published, or has the run's name for a replay.
-            (Picture::Release(_) | Picture::Replay(_), _) => picture.clone(),
+            (Picture::Release(_) | Picture::OldVersions(_) | Picture::Replay(_), _) => {
+                picture.clone()
+            }
             (Picture::TestRoute(_), _) => Picture::TestRoute(TestRoute::Present {
                 header: Header { name: "x-strange".to_owned(), value: "1".to_owned() },
                 group: Member::new("strange"),
@@ -264,7 +278,9 @@ impl World {
             Picture::Software(software) => software.version == Version::new("lt:99"),
             Picture::TestRoute(TestRoute::Present { group, .. }) => group.as_str() == "strange",
             Picture::Release(release) => *release == uploaded("99"),
-            Picture::TestRoute(TestRoute::Absent) | Picture::Replay(_) => false,
+            Picture::TestRoute(TestRoute::Absent)
+            | Picture::OldVersions(_)
+            | Picture::Replay(_) => false,
         }
     }
 

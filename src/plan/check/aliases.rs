@@ -47,6 +47,7 @@ pub(super) fn lambda(form: &Spanned<AliasForm>, problems: &mut Vec<Problem>) -> 
         kind,
         sides,
         baseline: None,
+        keep: form.versions.given().and_then(|form| Some(form.value.keep.value()?.0)),
         settle: form.settle.value_or(SETTLE),
         place: Place::default(),
     })

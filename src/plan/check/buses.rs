@@ -42,6 +42,7 @@ pub(super) fn event_bus(
         kind: RouteKind::EventBus(BusTarget { bus: bus?, rule: rule?, id: id? }),
         sides,
         baseline: None,
+        keep: None,
         settle: form.settle.value_or(SETTLE),
         place: Place::default(),
     })

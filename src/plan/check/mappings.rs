@@ -65,6 +65,7 @@ pub(super) fn event_source(
         kind: RouteKind::EventSource(source),
         sides: sides?,
         baseline: None,
+        keep: None,
         settle: form.settle.value_or(SETTLE),
         place: Place::default(),
     })

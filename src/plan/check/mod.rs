@@ -14,6 +14,7 @@ mod mappings;
 mod measure;
 mod places;
 mod plan;
+mod pruning;
 mod publishing;
 mod replacement;
 mod replays;

@@ -117,6 +117,7 @@ impl<'a> Users<'a> {
                     Aim::Weights { route, .. }
                     | Aim::TestRoute { route, .. }
                     | Aim::Release { route, .. }
+                    | Aim::OldVersions { route, .. }
                     | Aim::Replay(Replay { route, .. }) => {
                         users.routes.entry(route).or_default().push(who);
                     }

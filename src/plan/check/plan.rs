@@ -7,7 +7,7 @@ use super::{
     lost::made,
     measure,
     places::{self, Parts},
-    publishing, replacement, replays, routes,
+    pruning, publishing, replacement, replays, routes,
     scope::{Scope, keys, positive},
     shares, steps, strategy, targets, test_route, traffic,
 };
@@ -42,7 +42,8 @@ pub(in crate::plan) fn check(
     let mut fleets = targets::fleets(&form.fleets, &scope, &routes, problems);
     aliases::without_fleets(&fleets, &routes, problems);
     let mut gates = gates::gates(&form.gates, &scope, problems);
-    let drafts = components(form, &scope, root, problems);
+    let mut drafts = components(form, &scope, root, problems);
+    pruning::complete(&mut drafts, &routes, problems);
     let parts = Parts { routes: &mut routes, fleets: &mut fleets, gates: &mut gates };
     places::settle(form, &aws, &drafts, parts, problems);
     routes::twins(&routes, problems);
@@ -54,6 +55,7 @@ pub(in crate::plan) fn check(
     replacement::check(&drafts, &fleets, problems);
     shares::check(&drafts, &routes, problems);
     publishing::check(&drafts, &routes, &gates, problems);
+    pruning::check(&drafts, &routes, problems);
     replays::check(&drafts, &routes, problems);
     test_route::check(&drafts, &routes, &fleets, problems);
     let names = keys(&form.components);

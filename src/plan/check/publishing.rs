@@ -135,6 +135,7 @@ fn needs(step: &Draft, route: &RouteName, gates: &Placed<GateName, Gate>) -> boo
         Aim::Capacity { .. }
         | Aim::Software(_)
         | Aim::Release { .. }
+        | Aim::OldVersions { .. }
         | Aim::Replay(_)
         | Aim::Nothing => false,
     };

@@ -173,6 +173,7 @@ fn fits(step: &Draft, fleets: &Fleets) -> Option<Problem> {
         | Verb::Shift { .. }
         | Verb::TestRoute { .. }
         | Verb::Publish { .. }
+        | Verb::Prune { .. }
         | Verb::Replay(_)
         | Verb::Approve { .. }
         | Verb::Pause { .. } => return None,

@@ -84,6 +84,7 @@ fn route53(form: &Spanned<Route53Form>, problems: &mut Vec<Problem>) -> Option<R
         kind: RouteKind::Route53(records),
         sides: sides?,
         baseline: None,
+        keep: None,
         settle,
         place: Place::default(),
     })
@@ -151,6 +152,7 @@ fn alb(form: &Spanned<AlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         sides: sides?,
         baseline,
         settle,
+        keep: None,
         place: Place::default(),
     })
 }
@@ -178,6 +180,7 @@ fn nlb(form: &Spanned<NlbForm>, problems: &mut Vec<Problem>) -> Option<Route> {
         kind: RouteKind::Nlb(listeners?),
         sides: sides?,
         baseline: None,
+        keep: None,
         settle,
         place: Place::default(),
     })

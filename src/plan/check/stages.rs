@@ -49,6 +49,7 @@ pub(super) fn api_gateway(form: &Spanned<StageForm>, problems: &mut Vec<Problem>
         kind: RouteKind::ApiGateway(Stage { api: api?, name: name?, overrides, cache }),
         sides,
         baseline: None,
+        keep: None,
         settle: form.settle.value_or(SETTLE),
         place: Place::default(),
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     draft::Draft,
     gates::healthy,
-    publishing, replacement, replays,
+    pruning, publishing, replacement, replays,
     scope::{Scope, filled, positive, refuse_repetition},
     test_route,
 };
@@ -33,6 +33,7 @@ pub(super) fn step(form: &StepForm, scope: &Scope, problems: &mut Vec<Problem>) 
         StepChoice::Probe(form) => probe(form, scope, problems),
         StepChoice::Shift(form) => shift(form, scope, problems),
         StepChoice::Publish(form) => publishing::publish(form, scope, problems),
+        StepChoice::Prune(form) => pruning::prune(form, scope, problems),
         StepChoice::Replay(form) => replays::replay(form, scope, problems),
         StepChoice::TestRoute(form) => test_route::add(form, scope, problems),
         StepChoice::RemoveTestRoute(form) => test_route::remove(form, scope, problems),

@@ -153,6 +153,7 @@ impl<'a> Follow<'a> {
             Verb::Scale { .. }
             | Verb::Shift { .. }
             | Verb::Publish { .. }
+            | Verb::Prune { .. }
             | Verb::Replay(_)
             | Verb::Replace(_)
             | Verb::Wait { .. }

@@ -26,7 +26,10 @@ pub(super) fn check(components: &[DraftComponent], fleets: &Fleets, problems: &m
 /// The routes and fleets a step moves. A fleet belongs with the route it stands behind.
 fn moved(step: &Draft, fleets: &Fleets) -> Vec<String> {
     match &step.verb {
-        Verb::Shift { route, .. } | Verb::TestRoute { route, .. } | Verb::Publish { route, .. } => {
+        Verb::Shift { route, .. }
+        | Verb::TestRoute { route, .. }
+        | Verb::Publish { route, .. }
+        | Verb::Prune { route, .. } => {
             vec![format!("route `{route}`")]
         }
         Verb::Replay(replay) => vec![format!("route `{}`", replay.route)],
@@ -80,6 +83,7 @@ impl<'a> Traffic<'a> {
             Verb::Scale { .. }
             | Verb::TestRoute { .. }
             | Verb::Publish { .. }
+            | Verb::Prune { .. }
             | Verb::Replay(_)
             | Verb::Replace(_)
             | Verb::Wait { .. }
@@ -106,6 +110,7 @@ impl<'a> Traffic<'a> {
                 }
                 Verb::TestRoute { .. }
                 | Verb::Publish { .. }
+                | Verb::Prune { .. }
                 | Verb::Replay(_)
                 | Verb::Replace(_)
                 | Verb::Wait { .. }

@@ -21,6 +21,7 @@ from tidegate_localstack.emulated import (
     function_invocations,
     function_options,
     function_revisions,
+    function_versions,
     mapping_operations,
     mapping_tags,
 )
@@ -122,6 +123,7 @@ OPERATIONS: dict[str, Handler] = {
     **function_aliases.OPERATIONS,
     **function_options.OPERATIONS,
     **function_revisions.OPERATIONS,
+    **function_versions.OPERATIONS,
     **mapping_operations.OPERATIONS,
     **mapping_tags.OPERATIONS,
 }

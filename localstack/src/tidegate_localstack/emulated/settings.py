@@ -47,6 +47,8 @@ class Settings:
     """How long a minute of CodeDeploy's waits, canaries and linear shifts lasts."""
     function_idle_seconds: float = 30.0
     """How long a process of a Lambda function waits for another invocation before it ends."""
+    provisioning_seconds: float = 1.0
+    """From asking for provisioned concurrency until it is READY; AWS takes a minute or more."""
     function_minute_seconds: float = 1.0
     """How long a minute lasts for an asynchronous invocation: AWS retries after 1 and 2 of them."""
     function_concurrency: float = 100.0
