@@ -98,7 +98,7 @@ pub(super) async fn settle_old_versions(
                 picture: Picture::OldVersions(unused),
             }),
             Err(error) => {
-                notes.objections.push(Objection::error(&format!("route {route}"), &error))
+                notes.objections.push(Objection::error(&format!("route {route}"), &error));
             }
         }
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    compare::{MINUTE, counted, counts, judge_config},
+    compare::{counts, judge_config},
     measured::{Source, lacking, last_whole},
+    rows::{MINUTE, counted},
 };
 use crate::{
     cloud::{Error, Operation, Reads, Series},

@@ -1,24 +1,22 @@
 //! From two sides' counts to a reading, through the judge. The judge is told every minute since the candidate's first
 //! traffic, whatever was read before, so that a verdict is the same after a crash as without one.
-//!
-//! Two fifths of the file are tests of what is private here: how counts become rows, and a report a reading.
 
-use super::measured::{Source, attributed, lacking, last_whole, standing};
+use super::{
+    measured::{Source, attributed, lacking, last_whole, standing},
+    rows::{ERRORS, MINUTE, counted, minute_of, slower_than, start_of},
+};
 use crate::{
     cloud::{Error, Query, Reads, Series},
     judge::{
         self, Absence, Alpha, Arm, Case, Config, Counts, Earlier, Exposure, Judgement, Metric,
-        Minute, Minutes, Pace, Problem, Report, Row, Share, SplitFinding, Standard, Step, Verdict,
+        Minute, Minutes, Pace, Problem, Report, Share, SplitFinding, Standard, Step, Verdict,
     },
     plan::{
-        Allowance, Baseline, CompareGate, Comparison, LatencyAbove, Member, Side,
+        Allowance, Baseline, CompareGate, Comparison, Member, Side,
         units::{Weight, format_duration},
     },
     rollout::{Attempts, Carried, Outcome, Reading, RouteBound, Split, Timestamp},
 };
-
-pub(super) const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
-const ERRORS: &str = "errors";
 
 /// Reads the counts of baseline and candidate since the candidate's first traffic, with one call, and lets the judge judge
 /// them, going on from the last poll's `judgement`.
@@ -106,27 +104,6 @@ pub(super) fn counts(source: &Source, gate: &CompareGate) -> Vec<Query> {
     queries
 }
 
-/// A side's answers as the rows of each metric. Slow and quick answers are asked for apart, so that a source that does
-/// not count them has none of either: a lone zero would read as health.
-pub(super) fn counted(gate: &CompareGate, arm: Arm, answers: &[Series]) -> Vec<judge::Series> {
-    let series = |metric: String, rows| judge::Series { metric: metric.into(), rows };
-    match (gate.latency, answers) {
-        (Some(latency), [requests, errors, slow, quick]) => vec![
-            series(ERRORS.to_owned(), errors_of(arm, requests, errors)),
-            series(slower_than(latency), speeds_of(arm, slow, quick)),
-        ],
-        (None, [requests, errors]) => {
-            vec![series(ERRORS.to_owned(), errors_of(arm, requests, errors))]
-        }
-        // Without rows the judge has no data.
-        (None | Some(_), _) => Vec::new(),
-    }
-}
-
-fn slower_than(latency: LatencyAbove) -> String {
-    format!("answers slower than {}", format_duration(latency.threshold))
-}
-
 /// What the candidate was given, and when there was no more to compare it with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
@@ -169,33 +146,6 @@ impl Seen {
         }
         seen
     }
-}
-
-/// Errors are published only where there are some. Errors without requests are counted all the same.
-fn errors_of(arm: Arm, requests: &Series, errors: &Series) -> Vec<Row> {
-    rows_of(arm, requests, errors, Counts::new)
-}
-
-fn speeds_of(arm: Arm, slow: &Series, quick: &Series) -> Vec<Row> {
-    rows_of(arm, slow, quick, |slow, quick| Counts::new(slow.saturating_add(quick), slow))
-}
-
-/// The counts of each minute, made of two figures of which either may be missing.
-fn rows_of(arm: Arm, one: &Series, other: &Series, counts: fn(u64, u64) -> Counts) -> Vec<Row> {
-    let ones = one.points.iter().map(|(at, value)| (*at, (whole(*value), 0)));
-    let others = other.points.iter().map(|(at, value)| (*at, (0, whole(*value))));
-    let mut minutes: Vec<(Timestamp, (u64, u64))> = ones.chain(others).collect();
-    // Stable, which is quick where figures come in order, as they nearly always do.
-    minutes.sort_by_key(|(at, _)| *at);
-    minutes.dedup_by(|(at, more), (before, sums)| {
-        let is_same = at == before;
-        if is_same {
-            *sums = (sums.0.saturating_add(more.0), sums.1.saturating_add(more.1));
-        }
-        is_same
-    });
-    let row = |(at, (one, other))| Row { minute: minute_of(at), arm, counts: counts(one, other) };
-    minutes.into_iter().map(row).collect()
 }
 
 /// Judges the counts. What happened since the baseline has had no traffic is not compared: the verdict that stood
@@ -365,30 +315,16 @@ fn allowance(of: Allowance) -> Result<judge::Allowance, Problem> {
     judge::Allowance::new(f64::from(of.ratio) / 1_000.0, f64::from(of.absolute) / 1_000_000.0)
 }
 
-pub(super) fn minute_of(at: Timestamp) -> Minute {
-    Minute(at.as_millis().div_euclid(60_000))
-}
-
-pub(super) fn start_of(minute: Minute) -> Timestamp {
-    Timestamp::from_millis(minute.0.saturating_mul(60_000))
-}
-
-/// A count as CloudWatch gives it.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, and counts are whole and not negative"
-)]
-fn whole(count: f64) -> u64 {
-    count.round() as u64
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::testkit::{rule_bound, sample_compare};
+    use crate::{
+        judge::Row,
+        plan::LatencyAbove,
+        testkit::{rule_bound, sample_compare},
+    };
 
     fn bound() -> RouteBound {
         rule_bound("", "blue", "green")
@@ -596,28 +532,5 @@ mod tests {
         assert_eq!(uncounted.outcome, Outcome::Unknown, "{uncounted:?}");
         assert!(uncounted.because.contains("answers slower than 500ms"), "{uncounted:?}");
         assert_eq!(both(counts(50, 30, 10), Vec::new(), 50).outcome, Outcome::Fail);
-    }
-
-    #[test]
-    fn slow_answers_are_counted_out_of_all_that_were_timed() {
-        let complete = crate::cloud::Completeness::Complete;
-        let series =
-            |points| Series { points, completeness: complete.clone(), requests: Vec::new() };
-        let rows = |slow, quick| speeds_of(Arm::Canary, &series(slow), &series(quick));
-        let row = rows(vec![(at(3), 7.0)], vec![(at(3), 93.0)]);
-        assert_eq!(row[0].counts, Counts::new(100, 7));
-        assert_eq!(rows(vec![(at(3), 7.0)], vec![])[0].counts, Counts::new(7, 7));
-        assert_eq!(rows(vec![], vec![]), []);
-    }
-
-    #[test]
-    fn a_minute_with_errors_and_no_requests_is_not_dropped() {
-        let complete = crate::cloud::Completeness::Complete;
-        let series =
-            |points| Series { points, completeness: complete.clone(), requests: Vec::new() };
-        let rows = errors_of(Arm::Canary, &series(vec![]), &series(vec![(at(3), 7.0)]));
-        assert_eq!(rows[0].counts, Counts::new(7, 7));
-        let rows = errors_of(Arm::Canary, &series(vec![(at(3), 7.0)]), &series(vec![]));
-        assert_eq!(rows[0].counts, Counts::new(7, 0));
     }
 }

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    compare::{
-        MINUTE, Seen, baseline_of, counts_of_both, judge_compare, judge_config, minute_of, start_of,
-    },
+    compare::{Seen, baseline_of, counts_of_both, judge_compare, judge_config},
     measured::{last_whole, standing},
+    rows::{MINUTE, minute_of, start_of},
 };
 use crate::{
     cloud::{Error, Operation, Reads},

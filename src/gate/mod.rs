@@ -19,6 +19,7 @@ mod poll;
 mod queue;
 mod replay;
 mod requests;
+mod rows;
 mod said;
 mod stream;
 mod unknown;

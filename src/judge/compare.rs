@@ -114,7 +114,9 @@ impl Replayed {
         let mut tables: Vec<Table> = self.looks.metrics.iter().map(table).collect();
         self.presence.take_in(&tables, end);
         let warm = case.exposure.began().plus(self.config.pace().warmup);
-        tables.iter_mut().for_each(|table| table.retain(|(minute, _)| *minute >= warm));
+        for table in &mut tables {
+            table.retain(|(minute, _)| *minute >= warm);
+        }
         self.looks.run(tables, case.exposure, self.alpha);
         for (before, now) in self.series.iter_mut().zip(case.series) {
             let is_new = |row: &&Row| settled.contains(&row.minute);

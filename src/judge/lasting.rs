@@ -117,7 +117,9 @@ mod tests {
 
     fn among(scores: &[f64]) -> Option<Lasting> {
         let mut neighbours = Neighbours::default();
-        scores.iter().for_each(|score| neighbours.take_in(*score));
+        for score in scores {
+            neighbours.take_in(*score);
+        }
         neighbours.lasting()
     }
 

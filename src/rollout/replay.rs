@@ -1,7 +1,7 @@
 //! A replay that a run starts: the events of a time that is over are sent once more, to the candidate. It bears the name of
 //! its run, so that whoever takes over finds it and starts no second one. It goes on by itself, and ends by itself.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -81,8 +81,12 @@ pub fn replay_name(mark: &str, route: &RouteName) -> String {
         return name;
     }
     let digest = Sha256::digest(name.as_bytes());
-    let digest: String = digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect();
-    format!("tidegate-{digest}")
+    let mut short = "tidegate-".to_owned();
+    for byte in digest.iter().take(20) {
+        // Writing to a string cannot fail.
+        let _ = write!(short, "{byte:02x}");
+    }
+    short
 }
 
 impl fmt::Display for Replay {

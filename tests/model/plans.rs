@@ -296,7 +296,7 @@ pub(crate) fn by_alias() -> Plan {
 pub(crate) fn handed_over() -> Plan {
     let source = EventSource::HandOver { mapping: "mapping".to_owned(), drain: None };
     let shifts = vec![shift("web", 100, 30, &["errors"])];
-    by_mappings(source, shifts)
+    by_mappings(&source, shifts)
 }
 
 /// Two mappings that share a queue, changed one after the other.
@@ -309,10 +309,10 @@ pub(crate) fn side_by_side() -> Plan {
         shift("web", 50, 30, &["errors"]),
         shift("web", 100, 0, &[]),
     ];
-    by_mappings(source, shifts)
+    by_mappings(&source, shifts)
 }
 
-fn by_mappings(source: EventSource, shifts: Vec<Verb>) -> Plan {
+fn by_mappings(source: &EventSource, shifts: Vec<Verb>) -> Plan {
     let mut plan = plan(&["web"], &["errors"], vec![component("main", &[], shifts)]);
     plan.fleets.clear();
     for route in plan.routes.values_mut() {

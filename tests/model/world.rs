@@ -277,10 +277,10 @@ impl World {
             Picture::Capacity(capacity) => capacity.max == 33,
             Picture::Software(software) => software.version == Version::new("lt:99"),
             Picture::TestRoute(TestRoute::Present { group, .. }) => group.as_str() == "strange",
-            Picture::TestRoute(TestRoute::Absent) => false,
             Picture::Release(release) => *release == uploaded("99"),
-            Picture::OldVersions(_) => false,
-            Picture::Replay(_) => false,
+            Picture::TestRoute(TestRoute::Absent)
+            | Picture::OldVersions(_)
+            | Picture::Replay(_) => false,
         }
     }
 

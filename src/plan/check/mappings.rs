@@ -166,7 +166,7 @@ mod tests {
         let problems = read_with(&plan(&sides, "10%"), &[]).unwrap_err();
         let told = drawn(&problems);
         assert!(told.contains("`a` is handed over as a whole, and not 10% of it"), "{told}");
-        assert!(told.contains("move that by a `lambda` route"), "{told}");
+        assert!(told.contains("let the mapping lead to an alias"), "{told}");
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         }
         assert!(codes(30, "6.66%").iter().all(|code| !code.contains("share")), "as help names it");
         assert!(codes(20, "33%").contains(&"lint::nearest-share"));
-        let problems = read_with(&plan(&shared(30), "5%"), &[]).unwrap_err();
+        let problems = read_with(&plan(&shared(30), "3%"), &[]).unwrap_err();
         let told = drawn(&problems);
         assert!(told.contains("write 0% or 6.66%, which are the nearest"), "{told}");
     }
