@@ -100,7 +100,7 @@ impl Aws {
             if *passing == 0 {
                 let is_enabled = mapping["State"] == "Enabling" && !self.stays_disabled;
                 let rests = if is_enabled { "Enabled" } else { "Disabled" };
-                if mapping["State"].as_str().unwrap().ends_with("ing") {
+                if mapping["State"].as_str().is_some_and(|state| state.ends_with("ing")) {
                     mapping["State"] = rests.into();
                 }
             }

@@ -88,10 +88,11 @@ pub fn judge_record(
 
 /// Pass when Lambda serves requests to a version. It runs as many of it as are asked for, so there is nothing to count.
 pub fn judge_version(version: &Member, standing: &FunctionVersion, at: Timestamp) -> Reading {
-    judge_function(&format!("version {version}"), standing, at)
+    judge_code(&format!("version {version}"), standing, at)
 }
 
-fn judge_function(what: &str, standing: &FunctionVersion, at: Timestamp) -> Reading {
+/// The same of a function, in words of whoever leads to it.
+pub fn judge_code(function: &str, standing: &FunctionVersion, at: Timestamp) -> Reading {
     let (outcome, state) = match standing.state {
         VersionState::Active => (Outcome::Pass, "is active"),
         VersionState::Pending => (Outcome::Wait, "is not active yet"),
@@ -102,7 +103,7 @@ fn judge_function(what: &str, standing: &FunctionVersion, at: Timestamp) -> Read
         "" => String::new(),
         reason => format!(" ({reason})"),
     };
-    Reading::new(outcome, at, format!("{what} {state}{why}"))
+    Reading::new(outcome, at, format!("{function} {state}{why}"))
 }
 
 /// A deployment that is there answers as soon as it is asked: API Gateway runs it by itself.
@@ -113,7 +114,7 @@ pub fn judge_deployment(deployed: &Member, at: Timestamp) -> Reading {
 /// A function has to be active; a queue takes what it is sent, and of others nobody can say.
 pub fn judge_taker(arn: &Member, taker: &Taker, at: Timestamp) -> Reading {
     match taker {
-        Taker::Function { version, .. } => judge_function(&format!("function {arn}"), version, at),
+        Taker::Function { version, .. } => judge_code(&format!("function {arn}"), version, at),
         Taker::Queue { .. } => Reading::new(Outcome::Pass, at, format!("queue {arn} is there")),
         Taker::Unasked => {
             let told = format!("nobody can be asked about {arn}, which counts as ready");

@@ -2,9 +2,9 @@
 //! has seen (`runner/alarm_poller.rs`), so that any number of gates costs one call.
 
 use super::{
-    Judgements, invoke, judge_deployment, judge_health, judge_record, judge_taker, judge_version,
-    measured::standing, poll_compare, poll_error_budget, poll_invoke, poll_metric, poll_queue,
-    poll_requests, poll_stream, probe, run_command, unknown,
+    Judgements, invoke, judge_code, judge_deployment, judge_health, judge_record, judge_taker,
+    judge_version, measured::standing, poll_compare, poll_error_budget, poll_invoke, poll_metric,
+    poll_queue, poll_requests, poll_stream, probe, run_command, unknown,
 };
 use crate::{
     cloud::{self, Error, Group, Places, Reads},
@@ -193,7 +193,8 @@ async fn serving(
         }
         RouteService::EventSource => {
             let member = standing(bound, side)?;
-            judge_version(member, &reads.mappings.function(&bound.resource, member).await?, at)
+            let function = reads.mappings.function(&bound.resource, member).await?;
+            judge_code(&format!("the function of {member}"), &function, at)
         }
     };
     Ok((reading, strangers))
