@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ListDeployments.html>
 
 use async_trait::async_trait;
+use aws_sdk_codedeploy::operation::list_deployment_targets::ListDeploymentTargetsError;
 use aws_sdk_codedeploy::types::{
     ComputePlatform, DeploymentInfo, DeploymentStatus, DeploymentTarget,
 };
@@ -48,9 +49,9 @@ impl CodeDeploy {
         let listed = match listed {
             Ok(listed) => listed,
             Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|it| it.is_deployment_not_started_exception()) =>
+                if error.as_service_error().is_some_and(
+                    ListDeploymentTargetsError::is_deployment_not_started_exception,
+                ) =>
             {
                 return Ok(false);
             }

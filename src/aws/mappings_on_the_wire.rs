@@ -287,7 +287,7 @@ async fn what_a_mapping_does_not_tell_is_not_taken_for_good_news() {
 #[tokio::test]
 async fn marks_are_tags_of_the_mapping() {
     let mark = Mark::new("shop-1", "ann", Timestamp::from_millis(1_767_225_600_000), "/srv");
-    let on = Owned::route(RouteService::EventSource, &arn("m"));
+    let on = Owned::route(RouteService::EventSource, arn("m"));
     let body = json!({ "Tags": { on.key(&mark.run): mark.value() } }).to_string();
     let wire = Wire::new(move |_| (200, body.clone().into_bytes()));
     let tags = wire.services.tags();

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use aws_sdk_lambda::operation::{delete_function::DeleteFunctionError, get_policy::GetPolicyError};
 
 use super::{aliases::parts, error::classed, lambda::Lambda};
 use crate::{
@@ -86,7 +87,7 @@ impl Lambda {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|it| it.is_resource_not_found_exception()) =>
+                    .is_some_and(GetPolicyError::is_resource_not_found_exception) =>
             {
                 Ok(false)
             }
@@ -134,7 +135,7 @@ impl Pruning for Lambda {
                 Err(error)
                     if error
                         .as_service_error()
-                        .is_some_and(|it| it.is_resource_not_found_exception()) => {}
+                        .is_some_and(DeleteFunctionError::is_resource_not_found_exception) => {}
                 Err(error) => return Err(classed(Operation::DeleteFunction, &what)(error)),
             }
         }
