@@ -183,7 +183,7 @@ pub(crate) const STORIES: [Story; 36] = [
     Story {
         operations: &["autoscaling.RollbackInstanceRefresh"],
         kind: Kind::Seeded("rolling"),
-        plan: rolling_slowly,
+        plan: rolling_to_a_checkpoint,
         meanwhile: Meanwhile::AlarmGoesOff("5xx"),
         ..ORDINARY
     },
@@ -577,9 +577,13 @@ fn rolling(world: &World) -> String {
     hurried(world, &replacements::rolling(world, "[]", 2))
 }
 
-/// On a busy machine a refresh is over before its roll-back is asked for: then there is another one, to the old version.
-fn rolling_slowly(world: &World) -> String {
-    world.plan_text(&rolling(world), |text| text.replace("warm-up: 2s", "warm-up: 20s"))
+/// It stands at its checkpoint until an alarm goes off. On a busy machine a refresh would be over before its roll-back is
+/// asked for, and then there is another one, to the old version.
+fn rolling_to_a_checkpoint(world: &World) -> String {
+    let plan = world.plan_text(&replacements::rolling(world, "[50%]", 2), |text| {
+        text.replace("bake: 8s", "bake: 1h")
+    });
+    hurried(world, &plan)
 }
 
 fn in_place(world: &World) -> String {
