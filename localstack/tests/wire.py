@@ -37,12 +37,18 @@ class Wire:
 
     def can_send(self, case: Case) -> bool:
         """Whether the protocol has words for the request: none has any for nothing in a path, and
-        the query protocol has none for a list or structure with nothing in it.
+        the query protocol has none for a list or structure with nothing in it. LocalStack itself
+        needs what an operation must have behind the question mark, to find out which one is meant.
         """
         if case.in_path:
             return bool(case.request.get(case.member))
-        model = operation_model(case.service, case.operation).service_model
-        return model.protocol != "query" or not _holds_nothing(case.request, top=True)
+        operation = operation_model(case.service, case.operation)
+        asked = operation.input_shape.members.get(case.member) if operation.input_shape else None
+        is_in_query = asked is not None and asked.serialization.get("location") == "querystring"
+        if is_in_query and case.request.get(case.member) is None:
+            return False
+        protocol = operation.service_model.protocol
+        return protocol != "query" or not _holds_nothing(case.request, top=True)
 
 
 def _holds_nothing(value: Any, *, top: bool = False) -> bool:
