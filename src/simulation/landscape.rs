@@ -369,22 +369,24 @@ impl Landscape {
             for (_, (resources, sides)) in self.routes.iter().filter(|(route, _)| named(route)) {
                 for resource in resources {
                     let Some(rule) = self.rules.get_mut(resource) else { continue };
+                    let split = || {
+                        rule.forward.split.with(
+                            (&sides.stable, weights.stable),
+                            (&sides.candidate, weights.candidate),
+                        )
+                    };
                     let to = match rule.scale() {
                         // A target of a rule names one of them, and one of them reads.
                         Scale::Whole if weights.candidate > weights.stable => {
                             all_to(sides.candidate.as_str())
                         }
                         Scale::Whole => all_to(sides.stable.as_str()),
+                        // The plan's concurrency binds nobody else.
+                        Scale::Concurrency(_) => split(),
                         scale if weights.stable.max(weights.candidate) > scale.largest() => {
                             continue;
                         }
-                        Scale::LoadBalancer
-                        | Scale::Dns
-                        | Scale::Hundredths
-                        | Scale::Concurrency(_) => rule.forward.split.with(
-                            (&sides.stable, weights.stable),
-                            (&sides.candidate, weights.candidate),
-                        ),
+                        Scale::LoadBalancer | Scale::Dns | Scale::Hundredths => split(),
                     };
                     rule.set(now, self.scenario.propagation, to, Author::Hand);
                 }

@@ -87,7 +87,14 @@ fn sweep(plan: &Plan, name: &str, weather: &str) -> usize {
 fn measures(plan: &Plan) -> bool {
     let mut gates = plan.gates.values();
     gates.any(|gate| {
-        matches!(gate.kind, GateKind::Metric(_) | GateKind::Compare(_) | GateKind::ErrorBudget(_))
+        matches!(
+            gate.kind,
+            GateKind::Metric(_)
+                | GateKind::Compare(_)
+                | GateKind::ErrorBudget(_)
+                | GateKind::Queue(_)
+                | GateKind::Stream(_)
+        )
     })
 }
 
