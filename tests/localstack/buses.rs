@@ -199,8 +199,13 @@ fn replays(prefix: &str) -> Vec<(String, String)> {
             replay.event_source_arn().is_some_and(|arn| arn.ends_with(&format!("/{prefix}")))
         });
         let told = |word: Option<&str>| word.unwrap().to_owned();
-        ours.map(|it| (told(it.replay_name()), told(it.state().map(|state| state.as_str()))))
-            .collect()
+        ours.map(|it| {
+            (
+                told(it.replay_name()),
+                told(it.state().map(aws_sdk_eventbridge::types::ReplayState::as_str)),
+            )
+        })
+        .collect()
     })
 }
 

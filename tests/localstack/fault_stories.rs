@@ -337,7 +337,6 @@ pub(crate) const STORIES: [Story; 36] = [
         kind: Kind::Seeded("event-bus"),
         plan: replayed_long,
         meanwhile: Meanwhile::AbortsReplay,
-        ..ORDINARY
     },
     Story {
         operations: &["events.DescribeRule", "events.ListTargetsByRule", "lambda.GetPolicy"],
