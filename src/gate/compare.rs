@@ -1,5 +1,7 @@
 //! From two sides' counts to a reading, through the judge. The judge is told every minute since the candidate's first
 //! traffic, whatever was read before, so that a verdict is the same after a crash as without one.
+//!
+//! Two fifths of the file are tests of what is private here: how a report becomes a reading.
 
 use super::{
     measured::{Source, attributed, lacking, last_whole, standing},

@@ -1,6 +1,8 @@
 //! One run, driven. The loop does four things, over and over: take in what has happened as one input, append the events
 //! that follow from it (durable before anything else sees them), fold them, and start what is outstanding and not under
 //! way. It decides nothing: after a crash another runner folds the same journal and does the same.
+//!
+//! It stands in one file, at about 500 lines, because the order of these four things is what it is about.
 
 use std::{
     collections::{BTreeSet, VecDeque},

@@ -1,5 +1,7 @@
 //! For every operation of AWS that a run may call, the shortest plan that makes it call it. `faults.rs` lets each go
 //! wrong in every way.
+//!
+//! It is one table with a story an operation, and the plans it names; its length is that of what AWS can be asked.
 
 use std::{
     process::Child,
