@@ -24,9 +24,9 @@ use super::{
     records::Address, route53::Route53, stages::ApiGateway,
 };
 use crate::{
-    cloud::{Error, Identity, Mark, Marks, Operation, Owned, SetMarks},
+    cloud::{Bearer, Error, Identity, Mark, Marks, Operation, Owned, SetMarks},
     plan::Member,
-    rollout::{BusPlace, RouteService},
+    rollout::BusPlace,
 };
 
 /// What Auto Scaling calls its groups where tags are concerned.
@@ -46,6 +46,33 @@ pub(super) struct Tags {
     pub(super) region: String,
 }
 
+/// By which service's operations something is tagged.
+enum Tagged<'a> {
+    OnBalancer(&'a str),
+    OnLambda(&'a str),
+    Stage(&'a str),
+    RuleOf(&'a str),
+    ZoneOf(&'a str),
+    Group(&'a Member),
+    DeploymentGroup(&'a Member),
+}
+
+impl<'a> Tagged<'a> {
+    fn of(on: &'a Owned) -> Self {
+        match on {
+            Owned::Route { service, resource } => match service.traits().bearer {
+                Bearer::Balancer => Self::OnBalancer(resource),
+                Bearer::Lambda => Self::OnLambda(resource),
+                Bearer::Stage => Self::Stage(resource),
+                Bearer::Rule => Self::RuleOf(resource),
+                Bearer::Zone => Self::ZoneOf(resource),
+            },
+            Owned::AutoScalingGroup(group) => Self::Group(group),
+            Owned::DeploymentGroup(group) => Self::DeploymentGroup(group),
+        }
+    }
+}
+
 impl Tags {
     /// `arn:aws:codedeploy:region:account:deploymentgroup:application/group`
     async fn deployment_group(&self, group: &Member) -> Result<String, Error> {
@@ -61,8 +88,8 @@ impl Tags {
         let pair = |key: Option<&str>, value: Option<&str>| {
             Some((key?.to_owned(), value.unwrap_or_default().to_owned()))
         };
-        Ok(match on {
-            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
+        Ok(match Tagged::of(on) {
+            Tagged::OnBalancer(arn) => {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.describe_tags().resource_arns(arn);
                 let answer = call.send().await;
@@ -71,31 +98,28 @@ impl Tags {
                 let tags = described.flat_map(TagDescription::tags);
                 tags.filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::Route {
-                service: RouteService::Lambda | RouteService::EventSource,
-                resource: arn,
-            } => {
+            Tagged::OnLambda(arn) => {
                 self.lambda.pace.turn().await;
-                let call = self.lambda.client.list_tags().resource(tagged(on, arn));
+                let call = self.lambda.client.list_tags().resource(function_or_mapping(arn));
                 let answer = call.send().await;
                 let answer = answer.map_err(classed(Operation::ListFunctionTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
             }
-            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
+            Tagged::Stage(arn) => {
                 self.api_gateway.pace.turn().await;
                 let answer = self.api_gateway.client.get_tags().resource_arn(arn).send().await;
                 let answer = answer.map_err(classed(Operation::GetStageTags, &what))?;
                 answer.tags.unwrap_or_default().into_iter().collect()
             }
-            Owned::Route { service: RouteService::EventBridge, resource: place } => {
+            Tagged::RuleOf(target) => {
                 self.events.pace.turn().await;
                 let call = self.events.client.list_tags_for_resource();
-                let answer = call.resource_arn(rule_of(place)).send().await;
+                let answer = call.resource_arn(rule_of(target)).send().await;
                 let answer = answer.map_err(classed(Operation::ListRuleTags, &what))?;
                 let tags = answer.tags().iter();
                 tags.filter_map(|tag| pair(Some(tag.key()), Some(tag.value()))).collect()
             }
-            Owned::AutoScalingGroup(group) => {
+            Tagged::Group(group) => {
                 self.auto_scaling.pace.turn().await;
                 let filter = Filter::builder().name(GROUP).values(group.as_str()).build();
                 // A group has fifty at most.
@@ -104,7 +128,7 @@ impl Tags {
                 let answer = answer.map_err(classed(Operation::DescribeGroupTags, &what))?;
                 answer.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::Route { service: RouteService::Route53, resource: records } => {
+            Tagged::ZoneOf(records) => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let call = self.route53.client.list_tags_for_resource().resource_id(zone);
@@ -113,7 +137,7 @@ impl Tags {
                 let tags = answer.resource_tag_set().map(ResourceTagSet::tags).unwrap_or_default();
                 tags.iter().filter_map(|tag| pair(tag.key(), tag.value())).collect()
             }
-            Owned::DeploymentGroup(group) => {
+            Tagged::DeploymentGroup(group) => {
                 let arn = self.deployment_group(group).await?;
                 let (mut tags, mut token) = (Vec::new(), None);
                 loop {
@@ -144,47 +168,45 @@ impl Marks for Tags {
 impl SetMarks for Tags {
     async fn put(&self, on: &Owned, mark: &Mark) -> Result<(), Error> {
         let (key, value, what) = (on.key(&mark.run), mark.value(), on.to_string());
-        match on {
-            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
+        match Tagged::of(on) {
+            Tagged::OnBalancer(arn) => {
                 self.load_balancing.pace.turn().await;
                 let tag = BalancerTag::builder().key(key).value(value).build();
                 let call = self.load_balancing.client.add_tags().resource_arns(arn).tags(tag);
                 let sent = call.send().await;
                 sent.map(|_| ()).map_err(classed(Operation::AddTags, &what))
             }
-            Owned::Route {
-                service: RouteService::Lambda | RouteService::EventSource,
-                resource: arn,
-            } => {
+            Tagged::OnLambda(arn) => {
                 self.lambda.pace.turn().await;
-                let call = self.lambda.client.tag_resource().resource(tagged(on, arn));
+                let call = self.lambda.client.tag_resource().resource(function_or_mapping(arn));
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagFunction, &what))
             }
-            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
+            Tagged::Stage(arn) => {
                 self.api_gateway.pace.turn().await;
                 let call = self.api_gateway.client.tag_resource().resource_arn(arn);
                 let sent = call.tags(key, value).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagStage, &what))
             }
-            Owned::Route { service: RouteService::EventBridge, resource: place } => {
+            Tagged::RuleOf(target) => {
                 self.events.pace.turn().await;
                 let tag = RuleTag::builder().key(key).value(value).build();
                 let tag = tag.map_err(|error| Error::Rejected {
                     operation: Operation::TagRule,
                     message: error.to_string(),
                 })?;
-                let call = self.events.client.tag_resource().resource_arn(rule_of(place)).tags(tag);
+                let call =
+                    self.events.client.tag_resource().resource_arn(rule_of(target)).tags(tag);
                 let sent = call.send().await;
                 sent.map(|_| ()).map_err(classed(Operation::TagRule, &what))
             }
-            Owned::AutoScalingGroup(group) => {
+            Tagged::Group(group) => {
                 self.auto_scaling.pace.turn().await;
                 let tag = group_tag(group, key).value(value).propagate_at_launch(false).build();
                 let sent = self.auto_scaling.client.create_or_update_tags().tags(tag).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::CreateOrUpdateTags, &what))
             }
-            Owned::Route { service: RouteService::Route53, resource: records } => {
+            Tagged::ZoneOf(records) => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let tag = ZoneTag::builder().key(key).value(value).build();
@@ -193,7 +215,7 @@ impl SetMarks for Tags {
                 let sent = call.send().await;
                 sent.map(|_| ()).map_err(classed(Operation::ChangeTagsForResource, &what))
             }
-            Owned::DeploymentGroup(group) => {
+            Tagged::DeploymentGroup(group) => {
                 let arn = self.deployment_group(group).await?;
                 self.code_deploy.rate.turn().await;
                 let tag = DeploymentTag::builder().key(key).value(value).build();
@@ -206,41 +228,38 @@ impl SetMarks for Tags {
 
     async fn remove(&self, on: &Owned, run: &str) -> Result<(), Error> {
         let (key, what) = (on.key(run), on.to_string());
-        match on {
-            Owned::Route { service: RouteService::ElasticLoadBalancing, resource: arn } => {
+        match Tagged::of(on) {
+            Tagged::OnBalancer(arn) => {
                 self.load_balancing.pace.turn().await;
                 let call = self.load_balancing.client.remove_tags().resource_arns(arn);
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::RemoveTags, &what))
             }
-            Owned::Route {
-                service: RouteService::Lambda | RouteService::EventSource,
-                resource: arn,
-            } => {
+            Tagged::OnLambda(arn) => {
                 self.lambda.pace.turn().await;
-                let call = self.lambda.client.untag_resource().resource(tagged(on, arn));
+                let call = self.lambda.client.untag_resource().resource(function_or_mapping(arn));
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagFunction, &what))
             }
-            Owned::Route { service: RouteService::ApiGateway, resource: arn } => {
+            Tagged::Stage(arn) => {
                 self.api_gateway.pace.turn().await;
                 let call = self.api_gateway.client.untag_resource().resource_arn(arn);
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagStage, &what))
             }
-            Owned::Route { service: RouteService::EventBridge, resource: place } => {
+            Tagged::RuleOf(target) => {
                 self.events.pace.turn().await;
-                let call = self.events.client.untag_resource().resource_arn(rule_of(place));
+                let call = self.events.client.untag_resource().resource_arn(rule_of(target));
                 let sent = call.tag_keys(key).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::UntagRule, &what))
             }
-            Owned::AutoScalingGroup(group) => {
+            Tagged::Group(group) => {
                 self.auto_scaling.pace.turn().await;
                 let tag = group_tag(group, key).build();
                 let sent = self.auto_scaling.client.delete_tags().tags(tag).send().await;
                 sent.map(|_| ()).map_err(classed(Operation::DeleteTags, &what))
             }
-            Owned::Route { service: RouteService::Route53, resource: records } => {
+            Tagged::ZoneOf(records) => {
                 let zone = Address::of(records)?.zone;
                 self.route53.pace.turn().await;
                 let call = self.route53.client.change_tags_for_resource().resource_id(zone);
@@ -248,7 +267,7 @@ impl SetMarks for Tags {
                 let sent = call.send().await;
                 sent.map(|_| ()).map_err(classed(Operation::ChangeTagsForResource, &what))
             }
-            Owned::DeploymentGroup(group) => {
+            Tagged::DeploymentGroup(group) => {
                 let arn = self.deployment_group(group).await?;
                 self.code_deploy.rate.turn().await;
                 let call = self.code_deploy.client.untag_resource().resource_arn(arn);
@@ -265,9 +284,9 @@ fn rule_of(target: &str) -> &str {
 }
 
 /// Aliases have no tags.
-fn tagged<'a>(on: &Owned, arn: &'a str) -> &'a str {
-    let is_alias = matches!(on, Owned::Route { service: RouteService::Lambda, .. });
-    let of_alias = arn.rsplit_once(':').filter(|_| is_alias);
+fn function_or_mapping(arn: &str) -> &str {
+    let is_qualified = arn.split(':').nth(5) == Some("function") && arn.split(':').count() > 7;
+    let of_alias = arn.rsplit_once(':').filter(|_| is_qualified);
     of_alias.map_or(arn, |(function, _)| function)
 }
 

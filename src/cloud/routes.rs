@@ -133,6 +133,7 @@ pub struct ServiceTraits {
     /// What a person calls that which bears a route's marks, before its name; nothing where its ARN says it.
     pub noun: &'static str,
     pub tags: Tags,
+    pub bearer: Bearer,
     pub others: Others,
 }
 
@@ -151,6 +152,21 @@ pub enum Tags {
     Own,
     /// What the place is a part of, together with the tags of its other parts.
     Shared,
+}
+
+/// By which operations that is tagged which has the tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearer {
+    /// Those of Elastic Load Balancing, for rules and listeners.
+    Balancer,
+    /// Those of Route 53, for a zone.
+    Zone,
+    /// Those of Lambda, for a function or a mapping.
+    Lambda,
+    /// Those of API Gateway, for a stage.
+    Stage,
+    /// Those of EventBridge, for a rule.
+    Rule,
 }
 
 /// What else may lead users to a side of a route, beside the places that the route names.
@@ -176,6 +192,7 @@ const BALANCERS: ServiceTraits = ServiceTraits {
     },
     noun: "",
     tags: Tags::Own,
+    bearer: Bearer::Balancer,
     others: Others::Rules,
 };
 
@@ -190,6 +207,7 @@ const RECORDS: ServiceTraits = ServiceTraits {
     },
     noun: "records ",
     tags: Tags::Shared,
+    bearer: Bearer::Zone,
     others: Others::Records,
 };
 
@@ -204,6 +222,7 @@ const ALIASES: ServiceTraits = ServiceTraits {
     },
     noun: "alias ",
     tags: Tags::Shared,
+    bearer: Bearer::Lambda,
     others: Others::None,
 };
 
@@ -217,6 +236,7 @@ const STAGES: ServiceTraits = ServiceTraits {
     },
     noun: "",
     tags: Tags::Own,
+    bearer: Bearer::Stage,
     others: Others::None,
 };
 
@@ -231,6 +251,7 @@ const TARGETS: ServiceTraits = ServiceTraits {
     },
     noun: "target ",
     tags: Tags::Shared,
+    bearer: Bearer::Rule,
     others: Others::Targets,
 };
 
@@ -244,6 +265,7 @@ const MAPPINGS: ServiceTraits = ServiceTraits {
     },
     noun: "",
     tags: Tags::Own,
+    bearer: Bearer::Lambda,
     others: Others::None,
 };
 

@@ -59,6 +59,18 @@ pub struct RouteTraits {
     pub(super) untestable: &'static str,
     /// What may stand behind it.
     pub(super) behind: Behind,
+    /// What it keeps that steps of their own work on.
+    pub(super) keeps: Keeps,
+}
+
+/// What a kind of route keeps that was there before the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeps {
+    Nothing,
+    /// The published versions of a function, which a `prune` deletes.
+    Versions,
+    /// The events that its bus archives, which a `replay` sends again.
+    Events,
 }
 
 /// What runs the software that a route leads to.
@@ -84,6 +96,7 @@ const ALB: RouteTraits = RouteTraits {
     split_by: "several load balancers, whose counts are not added up",
     untestable: "has several rules, which a test route is not added to",
     behind: Behind::Registered,
+    keeps: Keeps::Nothing,
 };
 
 const NLB: RouteTraits = RouteTraits {
@@ -92,6 +105,7 @@ const NLB: RouteTraits = RouteTraits {
     split_by: "a Network Load Balancer",
     untestable: "is split by a Network Load Balancer",
     behind: Behind::Registered,
+    keeps: Keeps::Nothing,
 };
 
 const ROUTE53: RouteTraits = RouteTraits {
@@ -100,6 +114,7 @@ const ROUTE53: RouteTraits = RouteTraits {
     split_by: "records of Route 53",
     untestable: "is split by DNS",
     behind: Behind::Anywhere,
+    keeps: Keeps::Nothing,
 };
 
 const LAMBDA: RouteTraits = RouteTraits {
@@ -112,6 +127,7 @@ const LAMBDA: RouteTraits = RouteTraits {
         is: "the alias of a function",
         help: "remove `behind`; Lambda runs the versions of a function by itself",
     },
+    keeps: Keeps::Versions,
 };
 
 /// API Gateway counts the requests of a stage together with those of its canary.
@@ -126,6 +142,7 @@ const API_GATEWAY: RouteTraits = RouteTraits {
         is: "the stage of an API",
         help: "remove `behind`; API Gateway runs the deployments of an API by itself",
     },
+    keeps: Keeps::Nothing,
 };
 
 /// EventBridge counts what a rule matches, and not what each of its targets makes of it.
@@ -140,6 +157,7 @@ const EVENT_BUS: RouteTraits = RouteTraits {
         is: "a target of a rule",
         help: "remove `behind`; whatever takes the events runs by itself",
     },
+    keeps: Keeps::Events,
 };
 
 /// Lambda counts what a function is invoked for, by whichever mapping or caller.
@@ -154,6 +172,7 @@ const EVENT_SOURCE: RouteTraits = RouteTraits {
         is: "a queue or a stream",
         help: "remove `behind`; Lambda runs the functions that read by itself",
     },
+    keeps: Keeps::Nothing,
 };
 
 impl RouteKind {
@@ -186,6 +205,27 @@ impl RouteKind {
     /// The metrics by which its sides are told apart; `None` where nobody counts each side's requests.
     pub const fn published(&self) -> Option<&'static Published> {
         self.traits().published
+    }
+
+    /// Why a kind that is handed over as a whole is, and what to write instead of a part.
+    pub(super) const fn whole(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::EventBus(_) => (
+                "a target of a rule takes all of its events, or none",
+                "write 0% or 100%; to let a candidate handle a part of the events, split the alias of a function that handles \
+                 them, by a `lambda` route",
+            ),
+            Self::Alb(_)
+            | Self::Nlb(_)
+            | Self::Route53(_)
+            | Self::Lambda(_)
+            | Self::ApiGateway(_)
+            | Self::EventSource(_) => (
+                "one event source mapping leads to one function",
+                "write 0% or 100%; to split batches, let the mapping lead to an alias and move that by a `lambda` route, or \
+                 write two mappings of one queue and their `concurrency`",
+            ),
+        }
     }
 
     /// What a person calls it who speaks of no route; several rules have no one name.

@@ -1,19 +1,14 @@
 //! What a person has to put right about a target: the commands that do it; and where there are none, because somebody has
 //! deleted it or it has something that is not known here, words, and the command with which to look.
 
-use serde_json::Value;
-
 use super::{
-    AttentionView, AwsCommand, DriftView, mapping_commands,
-    paste::{actions, alias, commands, listener, placed, replay},
-    words,
+    AttentionView, AwsCommand, DriftView,
+    paste::{commands, placed, replay},
+    route_commands, words,
 };
 use crate::{
     plan::{Header, Member, Side},
-    rollout::{
-        Bindings, BusPlace, Picture, RouteBound, RouteService, StagePlace, Target, TestRoute,
-        Timestamp,
-    },
+    rollout::{Bindings, Picture, Target, TestRoute, Timestamp},
 };
 
 /// Whether a target is still there.
@@ -102,20 +97,7 @@ fn again(
     match target {
         Target::Route(route) => {
             let Some(bound) = bindings.routes.get(route) else { return Vec::new() };
-            let all = match bound.service {
-                RouteService::ElasticLoadBalancing => rules(bindings, bound, picture),
-                RouteService::Lambda => {
-                    let alias = |at: &String| alias("lambda create-alias", at, picture.part(at)?);
-                    bound.places().map(alias).collect()
-                }
-                // Written anew or written over is the same to Route 53.
-                // So is a target of a rule to EventBridge.
-                RouteService::Route53 | RouteService::EventBridge => {
-                    return commands(bindings, region, target, picture);
-                }
-                // What else a stage or a mapping had is nowhere to be read.
-                RouteService::ApiGateway | RouteService::EventSource => None,
-            };
+            let all = route_commands::made_again(bindings, bound, picture);
             placed((bindings, target), region, all.unwrap_or_default())
         }
         Target::TestRoute(_) => commands(bindings, region, target, picture),
@@ -128,17 +110,6 @@ fn again(
     }
 }
 
-/// All rules of a route, or none: of a listener too little is known.
-fn rules(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option<Vec<AwsCommand>> {
-    let rule = |place: &String| {
-        let (written, split) = (bindings.written.get(place)?, picture.part(place)?);
-        let mut rule: Value = serde_json::from_str(written.rule.as_ref()?).ok()?;
-        rule.as_object_mut()?.insert("Actions".to_owned(), actions(written, split)?);
-        Some(AwsCommand::new("elbv2 create-rule").with("cli-input-json", rule))
-    };
-    bound.places().map(rule).collect()
-}
-
 /// The commands that show how a target stands now.
 fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
     match target {
@@ -148,13 +119,13 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
                 .into_iter()
                 .flat_map(|bound| bound.places().map(|place| (bound.service, place)));
             let mut all: Vec<AwsCommand> =
-                places.flat_map(|(service, place)| at(service, place)).collect();
+                places.flat_map(|(service, place)| route_commands::look(service, place)).collect();
             all.dedup();
             all
         }
         Target::TestRoute(route) => {
             let place = bindings.routes.get(route).map(|bound| &bound.resource);
-            place.map(|place| rules_of(&listener(place))).into_iter().collect()
+            place.map(|place| route_commands::rules_at(place)).into_iter().collect()
         }
         Target::Fleet { fleet, side } => {
             bindings.fleets.get(fleet).map(|bound| group(bound.member(*side))).into_iter().collect()
@@ -178,48 +149,6 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
             function.map(list).into_iter().collect()
         }
     }
-}
-
-fn at(service: RouteService, place: &str) -> Vec<AwsCommand> {
-    let one = match service {
-        RouteService::EventSource => return mapping_commands::look(place),
-        RouteService::ElasticLoadBalancing => balancer(place),
-        RouteService::Route53 => records(place),
-        RouteService::Lambda => place.rsplit_once(':').map(|(function, _)| {
-            AwsCommand::new("lambda list-aliases").with("function-name", function)
-        }),
-        RouteService::EventBridge => target(place),
-        RouteService::ApiGateway => StagePlace::of(place)
-            .map(|stage| AwsCommand::new("apigateway get-stages").with("rest-api-id", stage.api)),
-    };
-    one.into_iter().collect()
-}
-
-fn target(place: &str) -> Option<AwsCommand> {
-    let BusPlace { bus, rule, .. } = BusPlace::of(place)?;
-    let list = AwsCommand::new("events list-targets-by-rule");
-    Some(list.with("event-bus-name", bus).with("rule", rule))
-}
-
-fn records(place: &str) -> Option<AwsCommand> {
-    let mut parts = place.strip_prefix("hostedzone/")?.split('/');
-    let (zone, name, kind) = (parts.next()?, parts.next()?, parts.next()?);
-    let list = AwsCommand::new("route53 list-resource-record-sets");
-    let list = list.with("hosted-zone-id", zone).with("start-record-name", name);
-    Some(list.with("start-record-type", kind).with("max-items", 10))
-}
-
-fn balancer(place: &str) -> Option<AwsCommand> {
-    if place.contains(":listener-rule/") {
-        return Some(rules_of(&listener(place)));
-    }
-    let (balancer, _) = place.rsplit_once('/')?;
-    let balancer = balancer.replacen(":listener/", ":loadbalancer/", 1);
-    Some(AwsCommand::new("elbv2 describe-listeners").with("load-balancer-arn", balancer))
-}
-
-fn rules_of(listener: &str) -> AwsCommand {
-    AwsCommand::new("elbv2 describe-rules").with("listener-arn", listener)
 }
 
 fn group(member: &Member) -> AwsCommand {
@@ -285,7 +214,7 @@ mod tests {
     use crate::{
         plan::{FleetName, RouteName, units::Weight},
         report::sample::{Story, app, capacity, split, web},
-        rollout::{Event, Split},
+        rollout::{Event, RouteService, Split},
     };
 
     fn bindings() -> Bindings {
@@ -332,12 +261,15 @@ mod tests {
         let mut told = vec![typed(&look(&bindings, &target))];
         told.push(in_words(&bindings, &target, &capacity(3), Left::Gone));
         let bound = bindings.routes.get_mut(&RouteName::new("web")).unwrap();
-        told.push(typed(&at(bound.service, &bound.resource)));
-        bound.resource = listener(&bound.resource);
+        told.push(typed(&route_commands::look(bound.service, &bound.resource)));
+        bound.resource = route_commands::listener(&bound.resource);
         assert_eq!(again(&bindings, None, &web(), &split(999, 0)), []);
         told.push(typed(&look(&bindings, &web())));
         told.push(in_words(&bindings, &web(), &split(999, 0), Left::Gone));
-        told.push(typed(&at(RouteService::Route53, "hostedzone/Z1/www.example.com/A")));
+        told.push(typed(&route_commands::look(
+            RouteService::Route53,
+            "hostedzone/Z1/www.example.com/A",
+        )));
         bindings.fleets.get_mut(&FleetName::new("app")).unwrap().stable = Member::new("shop/blue");
         let software = Target::Software(FleetName::new("app"));
         told.push(typed(&look(&bindings, &software)));

@@ -9,6 +9,7 @@ mod next;
 mod page;
 mod paste;
 mod progress;
+mod route_commands;
 mod run;
 mod said;
 #[cfg(test)]

@@ -1,21 +1,14 @@
 //! What to type where tidegate does not act itself: the commands of the AWS CLI that set a target to a picture. A load
 //! balancer's rule is replaced as a whole, so each command carries all that stood there when the run began, with other
 //! weights. Where that is not known there is no command, rather than half of one.
-//!
-//! Two fifths of the file are tests of the commands, which need what is private here.
-
-use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{AwsCommand, mapping_commands::mappings, words};
+use super::{AwsCommand, route_commands, words};
 use crate::{
     journal::Envelope,
-    plan::{Deployed, Member, Revision, RouteName, Side, StageCache},
-    rollout::{
-        Bindings, BusPlace, Event, Flow, Picture, Replay, RouteBound, RouteService, Software,
-        Split, StagePlace, Target, TestRoute, Written, replay_name,
-    },
+    plan::{Member, Revision, RouteName, Side},
+    rollout::{Bindings, Event, Flow, Picture, Replay, Software, Target, TestRoute, replay_name},
 };
 
 /// The commands that make a target look like this; none when that cannot be said.
@@ -26,15 +19,10 @@ pub(super) fn commands(
     picture: &Picture,
 ) -> Vec<AwsCommand> {
     let all = match (target, picture) {
-        (Target::Route(route), Picture::Split(split)) if is_stage(bindings, route) => {
-            bindings.routes.get(route).and_then(|bound| stage(bound, split))
-        }
-        (Target::Route(route), Picture::Split(split)) if is_read(bindings, route) => {
-            bindings.routes.get(route).and_then(|bound| mappings(&bound.resource, split))
-        }
-        (Target::Route(route), Picture::Split(_) | Picture::Uneven(_)) => {
-            bindings.routes.get(route).and_then(|bound| weights(bindings, bound, picture))
-        }
+        (Target::Route(route), Picture::Split(_) | Picture::Uneven(_)) => bindings
+            .routes
+            .get(route)
+            .and_then(|bound| route_commands::set(bindings, bound, picture)),
         (Target::Fleet { fleet, side }, Picture::Capacity(capacity)) => {
             bindings.fleets.get(fleet).map(|bound| {
                 let command = AwsCommand::new("autoscaling update-auto-scaling-group")
@@ -105,166 +93,6 @@ pub(super) fn replay(bindings: &Bindings, route: &RouteName) -> Option<String> {
     Some(replay_name(bindings.made_by.as_deref()?, route))
 }
 
-/// All places of a route, or none.
-fn weights(bindings: &Bindings, bound: &RouteBound, picture: &Picture) -> Option<Vec<AwsCommand>> {
-    let command = |place: &String| {
-        let split = picture.part(place)?;
-        let written = bindings.written.get(place);
-        match bound.service {
-            RouteService::Lambda => alias("lambda update-alias", place, split),
-            RouteService::EventBridge => target(place, written?, split),
-            // They take several commands, and have one place.
-            RouteService::ApiGateway | RouteService::EventSource => None,
-            RouteService::Route53 => {
-                let zone = place.split('/').nth(1)?;
-                let batch = json!({ "Changes": upserts(written?, split)? });
-                let command = AwsCommand::new("route53 change-resource-record-sets");
-                Some(command.with("hosted-zone-id", zone).with("change-batch", batch))
-            }
-            RouteService::ElasticLoadBalancing if place.contains(":listener-rule/") => {
-                let actions = actions(written?, split)?;
-                let command = AwsCommand::new("elbv2 modify-rule");
-                Some(command.with("rule-arn", place).with("actions", actions))
-            }
-            RouteService::ElasticLoadBalancing => {
-                let actions = actions(written?, split)?;
-                let command = AwsCommand::new("elbv2 modify-listener");
-                Some(command.with("listener-arn", place).with("default-actions", actions))
-            }
-        }
-    };
-    bound.places().map(command).collect()
-}
-
-fn is_read(bindings: &Bindings, route: &RouteName) -> bool {
-    let bound = bindings.routes.get(route);
-    bound.is_some_and(|bound| bound.service == RouteService::EventSource)
-}
-
-fn is_stage(bindings: &Bindings, route: &RouteName) -> bool {
-    let bound = bindings.routes.get(route);
-    bound.is_some_and(|bound| bound.service == RouteService::ApiGateway)
-}
-
-/// What makes a stage serve one side alone, or the stable one with the other as its canary. What it serves by now is
-/// not known here, so each variable that either side has is set or removed.
-fn stage(bound: &RouteBound, split: &Split) -> Option<Vec<AwsCommand>> {
-    let place = StagePlace::of(&bound.resource)?;
-    let of = |operations: Vec<Value>| {
-        AwsCommand::new("apigateway update-stage")
-            .with("rest-api-id", place.api)
-            .with("stage-name", place.name)
-            .with("patch-operations", Value::Array(operations))
-    };
-    let set = |path: &str, value: &str| json!({ "op": "replace", "path": path, "value": value });
-    let gone = |path: &str| json!({ "op": "remove", "path": path });
-    let heaviest = || split.0.iter().max_by_key(|(_, weight)| **weight).map(|(member, _)| member);
-    let stays = split.0.get_key_value(&bound.stable).filter(|(_, weight)| weight.get() > 0);
-    let serving = stays.map(|(member, _)| member).or_else(heaviest)?;
-    let serves = Deployed::of(serving);
-    let mut operations = vec![set("/deploymentId", &serves.deployment)];
-    let variables = serves.variables.iter();
-    operations.extend(variables.map(|(name, value)| set(&format!("/variables/{name}"), value)));
-    let others = bound.members().map(Deployed::of).flat_map(|side| side.variables.into_keys());
-    let others: BTreeSet<String> = others.filter(|it| !serves.variables.contains_key(it)).collect();
-    let others = others.iter().map(|name| gone(&format!("/variables/{name}")));
-    let without = others.map(|operation| of(vec![operation]).remarked(NO_VARIABLE));
-    if let Some((canary, weight)) = split.0.iter().find(|(member, _)| *member != serving) {
-        let canary = Deployed::of(canary);
-        let mut own = |name: &str, value: &str| {
-            operations.push(set(&format!("/canarySettings/{name}"), value));
-        };
-        own("deploymentId", &canary.deployment);
-        own("percentTraffic", &format!("{weight}.0"));
-        for (name, value) in &canary.variables {
-            own(&format!("stageVariableOverrides/{name}"), value);
-        }
-        own("useStageCache", if place.cache == StageCache::Shared { "true" } else { "false" });
-    }
-    // First, because a stage takes no other deployment while it has a canary.
-    let bare = of(vec![gone("/canarySettings")]).remarked(NO_CANARY);
-    Some([bare, of(operations)].into_iter().chain(without).collect())
-}
-
-/// Said of taking away what API Gateway refuses to where there is none.
-const NO_CANARY: &str = "refused where there is no canary, which is fine";
-const NO_VARIABLE: &str = "refused where there is no such variable, which is fine";
-
-/// What points an alias to its heaviest version, and gives another so much, in making it or in changing it. An alias has
-/// two versions at most.
-pub(super) fn alias(operation: &'static str, arn: &str, split: &Split) -> Option<AwsCommand> {
-    let (function, alias) = arn.rsplit_once(':')?;
-    let (version, _) = split.0.iter().max_by_key(|(_, weight)| **weight)?;
-    let others = split.0.iter().filter(|(other, weight)| *other != version && weight.get() > 0);
-    let others: BTreeMap<&str, f64> =
-        others.map(|(other, weight)| (other.as_str(), f64::from(weight.get()) / 100.0)).collect();
-    let command = AwsCommand::new(operation)
-        .with("function-name", function)
-        .with("name", alias)
-        .with("function-version", version)
-        .with("routing-config", json!({ "AdditionalVersionWeights": others }));
-    Some(command)
-}
-
-/// What makes a target lead there, with all else that it says.
-fn target(place: &str, written: &Written, split: &Split) -> Option<AwsCommand> {
-    let BusPlace { bus, rule, .. } = BusPlace::of(place)?;
-    let mut target: Value = serde_json::from_str(&written.json).ok()?;
-    let (member, _) = split.0.first_key_value()?;
-    target.as_object_mut()?.insert("Arn".to_owned(), json!(member));
-    let command = AwsCommand::new("events put-targets").with("event-bus-name", bus);
-    Some(command.with("rule", rule).with("targets", json!([target])))
-}
-
-/// The whole list of actions, with these weights where it forwards.
-pub(super) fn actions(written: &Written, split: &Split) -> Option<Value> {
-    let mut actions: Value = serde_json::from_str(&written.json).ok()?;
-    let groups: Option<Vec<Value>> = split
-        .0
-        .iter()
-        .map(|(member, weight)| {
-            let arn = arn_of(written, &actions, member)?;
-            Some(json!({ "TargetGroupArn": arn, "Weight": weight.get() }))
-        })
-        .collect();
-    let groups = Value::Array(groups?);
-    for action in actions.as_array_mut()? {
-        if action.get("Type").and_then(Value::as_str) == Some("forward") {
-            let config = action.as_object_mut()?.entry("ForwardConfig").or_insert(json!({}));
-            config.as_object_mut()?.insert("TargetGroups".to_owned(), groups.clone());
-        }
-    }
-    Some(actions)
-}
-
-/// The ARN of a group that is one of the route's, or stood there already.
-fn arn_of(written: &Written, actions: &Value, member: &Member) -> Option<String> {
-    if member.as_str().starts_with("arn:") {
-        return Some(member.to_string());
-    }
-    let named = format!(":targetgroup/{member}/");
-    let groups = actions
-        .as_array()?
-        .iter()
-        .filter_map(|action| action.get("ForwardConfig")?.get("TargetGroups")?.as_array());
-    let mut arns = groups.flatten().filter_map(|group| group.get("TargetGroupArn")?.as_str());
-    let there = arns.find(|arn| arn.contains(&named)).map(str::to_owned);
-    written.arns.get(member).cloned().or(there)
-}
-
-fn upserts(written: &Written, split: &Split) -> Option<Vec<Value>> {
-    let records: Vec<Value> = serde_json::from_str(&written.json).ok()?;
-    let change = |(member, weight): (&Member, &crate::plan::units::Weight)| {
-        let is_its = |record: &&Value| {
-            record.get("SetIdentifier").and_then(Value::as_str) == Some(member.as_str())
-        };
-        let mut record = records.iter().find(is_its)?.clone();
-        record.as_object_mut()?.insert("Weight".to_owned(), json!(weight.get()));
-        Some(json!({ "Action": "UPSERT", "ResourceRecordSet": record }))
-    };
-    split.0.iter().map(change).collect()
-}
-
 /// What takes a test route away. What its rule is called is for AWS to choose, so it is asked: by the header, and the
 /// group it leads to.
 fn without_test_route(bindings: &Bindings, route: &RouteName) -> Option<AwsCommand> {
@@ -280,20 +108,10 @@ fn without_test_route(bindings: &Bindings, route: &RouteName) -> Option<AwsComma
         literal(json!([header.value])),
     );
     let asked = AwsCommand::new("elbv2 describe-rules")
-        .with("listener-arn", listener(&bound.resource))
+        .with("listener-arn", route_commands::listener(&bound.resource))
         .with("query", query)
         .with("output", "text");
     Some(AwsCommand::new("elbv2 delete-rule").with_answer("rule-arn", asked))
-}
-
-/// The listener of a rule's ARN; a listener's own is that.
-pub(super) fn listener(place: &str) -> String {
-    match place.rsplit_once('/') {
-        Some((of, _)) if place.contains(":listener-rule/") => {
-            of.replacen(":listener-rule/", ":listener/", 1)
-        }
-        Some(_) | None => place.to_owned(),
-    }
 }
 
 /// Said of commands that end what may be under way: AWS refuses them where nothing is.
@@ -378,11 +196,13 @@ pub fn before(envelopes: &[Envelope]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{
-        plan::{FleetName, Header},
+        plan::{Deployed, FleetName, Header},
         report::sample::{Story, app, split, web},
-        rollout::{Capacity, Nature, Operation, Phase, Version},
+        rollout::{Capacity, Nature, Operation, Phase, RouteService, Split, Version, Written},
     };
 
     fn bindings() -> Bindings {

@@ -13,7 +13,7 @@ use crate::plan::{
     model::Verb,
     names::RouteName,
     problem::Problem,
-    route_kind::{Route, RouteKind},
+    route_kind::{Keeps, Route},
     span::{Span, Spanned},
     step_form::PruneForm,
 };
@@ -76,7 +76,7 @@ pub(super) fn check(drafts: &[DraftComponent], routes: &Routes, problems: &mut V
         for (at, step) in draft.steps.iter().enumerate() {
             let Aim::OldVersions { route, .. } = step.verb.conduct().aim else { continue };
             let Some((declared, span)) = routes.get(route) else { continue };
-            if !matches!(declared.kind, RouteKind::Lambda(_)) {
+            if declared.kind.traits().keeps != Keeps::Versions {
                 problems.push(
                     Problem::error("plan::prune", format!("`{route}` has no versions to delete"))
                         .at(step.span, "only functions have")

@@ -12,7 +12,7 @@ use crate::plan::{
     names::RouteName,
     problem::Problem,
     replay::{PastMoment, Replay},
-    route_kind::{Route, RouteKind},
+    route_kind::{Keeps, Route},
     span::{Span, Spanned},
     step_form::ReplayForm,
 };
@@ -82,19 +82,13 @@ pub(super) fn check(
             );
         }
         let Some((declared, span)) = routes.get(route) else { continue };
-        match declared.kind {
-            RouteKind::EventBus(_) => {}
-            RouteKind::Alb(_)
-            | RouteKind::Nlb(_)
-            | RouteKind::Route53(_)
-            | RouteKind::Lambda(_)
-            | RouteKind::ApiGateway(_)
-            | RouteKind::EventSource(_) => problems.push(
+        if declared.kind.traits().keeps != Keeps::Events {
+            problems.push(
                 Problem::error("plan::replay", format!("`{route}` has no events to replay"))
                     .at(step.span, "replays archived events of a bus")
                     .at(*span, "no target of a rule")
                     .help("replay to the candidate of an `event-bus` route"),
-            ),
+            );
         }
     }
 }

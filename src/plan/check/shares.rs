@@ -9,7 +9,7 @@ use crate::plan::{
     model::Verb,
     names::RouteName,
     problem::Problem,
-    route_kind::{Route, RouteKind},
+    route_kind::Route,
     span::Span,
     units::{Percent, Scale, Weight},
 };
@@ -37,7 +37,7 @@ pub(super) fn check(
             Scale::Whole if ![Percent::ZERO, Percent::HUNDRED].contains(candidate) => {
                 let message =
                     format!("`{route}` is handed over as a whole, and not {candidate} of it");
-                let (leads, help) = whole(kind);
+                let (leads, help) = kind.whole();
                 problems.push(
                     Problem::error("plan::too-fine", message).at(step.span, leads).help(help),
                 );
@@ -47,27 +47,6 @@ pub(super) fn check(
             }
             Scale::LoadBalancer | Scale::Hundredths | Scale::Whole => {}
         }
-    }
-}
-
-/// Why a route is all or nothing, and what to write instead.
-const fn whole(kind: &RouteKind) -> (&'static str, &'static str) {
-    match kind {
-        RouteKind::EventBus(_) => (
-            "a target of a rule takes all of its events, or none",
-            "write 0% or 100%; to let a candidate handle a part of the events, split the alias of a function that handles \
-             them, by a `lambda` route",
-        ),
-        RouteKind::Alb(_)
-        | RouteKind::Nlb(_)
-        | RouteKind::Route53(_)
-        | RouteKind::Lambda(_)
-        | RouteKind::ApiGateway(_)
-        | RouteKind::EventSource(_) => (
-            "one event source mapping leads to one function",
-            "write 0% or 100%; to split batches, let the mapping lead to an alias and move that by a `lambda` route, or write \
-             two mappings of one queue and their `concurrency`",
-        ),
     }
 }
 
