@@ -17,6 +17,7 @@ mod measured;
 mod metric;
 mod poll;
 mod queue;
+mod queue_past;
 mod replay;
 mod requests;
 mod rows;

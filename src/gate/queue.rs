@@ -34,19 +34,27 @@ pub struct QueueSeen {
 }
 
 /// What is asked of CloudWatch, in this order.
-struct Queries {
-    all: Vec<Query>,
+pub(super) struct Queries {
+    pub(super) all: Vec<Query>,
     dead: bool,
 }
 
+fn query(queue: &Queue, metric: &str, statistic: Statistic) -> Query {
+    Query {
+        namespace: "AWS/SQS".to_owned(),
+        metric: metric.to_owned(),
+        dimensions: vec![("QueueName".to_owned(), queue.name().to_owned())],
+        statistic,
+    }
+}
+
+/// How many messages waited at most.
+pub(super) fn most_waiting(queue: &Queue) -> Query {
+    query(queue, VISIBLE, Statistic::Maximum)
+}
+
 impl Queries {
-    fn of(gate: &QueueGate, dead: Option<&Queue>) -> Self {
-        let query = |queue: &Queue, metric: &str, statistic| Query {
-            namespace: "AWS/SQS".to_owned(),
-            metric: metric.to_owned(),
-            dimensions: vec![("QueueName".to_owned(), queue.name().to_owned())],
-            statistic,
-        };
+    pub(super) fn of(gate: &QueueGate, dead: Option<&Queue>) -> Self {
         let age = gate.age.map(|_| query(&gate.queue, AGE, Statistic::Maximum));
         let rises = gate.depth.is_some_and(|depth| depth.rise.is_some());
         let depth = rises.then(|| query(&gate.queue, VISIBLE, Statistic::Average));
@@ -61,7 +69,7 @@ impl Queries {
 }
 
 /// How far back a gate looks for each of its limits.
-fn earliest(gate: &QueueGate, began: Timestamp, to: Timestamp) -> Timestamp {
+pub(super) fn earliest(gate: &QueueGate, began: Timestamp, to: Timestamp) -> Timestamp {
     let age = gate.age.map(|age| to.before(covering(age.periods.of)));
     let rise = gate.depth.and_then(|depth| depth.rise);
     let rise = rise.map(|rise| to.before(rise.within.saturating_add(covering(1))));
@@ -121,8 +129,8 @@ const fn nothing_yet() -> Series {
     }
 }
 
-/// What CloudWatch says, told apart.
-fn past(
+/// What CloudWatch says of the time up to `to`, told apart.
+pub(super) fn past(
     gate: &QueueGate,
     queries: &Queries,
     answers: &Result<Vec<Series>, Error>,
@@ -133,7 +141,9 @@ fn past(
     let mut next = |from: Timestamp| -> Minutes {
         let (place, query) = asked.next().ok_or("nothing was asked")?;
         let answers = answers.as_ref().map_err(ToString::to_string)?;
-        minutes(query, answers.get(place), from)
+        let mut minutes = minutes(query, answers.get(place), from)?;
+        minutes.retain(|(at, _)| *at < to);
+        Ok(minutes)
     };
     let unasked = || Err("nothing was asked".to_owned());
     let ages = match gate.age {

@@ -7,8 +7,11 @@ use super::{
     Excuses, Sighting,
     error_budget::{judge_error_budget, longest},
     judge_alarms, judge_metric,
+    lag::MINUTE,
     measured::{Source, last_whole},
     metric::{self, in_seconds, rows},
+    queue_past::past_queue,
+    stream::past_stream,
 };
 use crate::{
     cloud::{Alarm, AlarmValue, Error, Query, Reads, Transition},
@@ -73,13 +76,21 @@ pub async fn past_readings(
             let queries = [&budget.of, &budget.to].map(|name| source.query(name, Statistic::Sum));
             Some(past_error_budget(reads, budget, &queries, since, now).await?)
         }
+        GateKind::Queue(queue) => {
+            let since = last_whole(since, MINUTE);
+            let moments: Vec<_> = moments(since, now, MINUTE).collect();
+            Some(past_queue(reads, queue, since, &moments).await?)
+        }
+        GateKind::Stream(stream) => {
+            let since = last_whole(since, MINUTE);
+            let moments: Vec<_> = moments(since, now, MINUTE).collect();
+            Some(past_stream(reads, stream, since, &moments).await?)
+        }
         GateKind::Healthy { .. }
         | GateKind::Http(_)
         | GateKind::Compare(_)
         | GateKind::Command(_)
         | GateKind::Lambda(_)
-        | GateKind::Queue(_)
-        | GateKind::Stream(_)
         | GateKind::Invoke(_)
         | GateKind::Window(_) => None,
     })
@@ -156,7 +167,6 @@ async fn past_error_budget(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Vec<Reading>, Error> {
-    const MINUTE: Duration = Duration::from_mins(1);
     let (since, to) = (last_whole(since, MINUTE), last_whole(now, MINUTE));
     let from = since.before(longest(gate));
     if since >= to {

@@ -73,7 +73,7 @@ pub(super) fn start_of(minute: Minute) -> Timestamp {
     clippy::cast_sign_loss,
     reason = "`as` saturates, and counts are whole and not negative"
 )]
-fn whole(count: f64) -> u64 {
+pub(super) fn whole(count: f64) -> u64 {
     count.round() as u64
 }
 

@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html>
 
 use super::{
-    lag::{MINUTE, covering, judge_lag, latest, minutes, together},
+    lag::{MINUTE, Minutes, covering, judge_lag, latest, minutes, together},
     measured::{attributed, last_whole},
 };
 use crate::{
@@ -24,15 +24,43 @@ pub async fn poll_stream(
     let queries = std::slice::from_ref(&query);
     let answers = reads.metrics.series(queries, from, to, MINUTE).await?;
     let ages = minutes(&query, answers.first(), from).map(in_seconds);
+    Ok(attributed(judge_stream(gate, &ages, at), queries, &answers))
+}
+
+/// What the gate would have said at each of these moments.
+pub(super) async fn past_stream(
+    reads: &Reads,
+    gate: &StreamGate,
+    since: Timestamp,
+    moments: &[Timestamp],
+) -> Result<Vec<Reading>, Error> {
+    let (Some(to), back) = (moments.last(), covering(gate.lag.periods.of)) else {
+        return Ok(Vec::new());
+    };
+    let query = query(&gate.reader);
+    let from = since.before(back);
+    let answers = reads.metrics.series(std::slice::from_ref(&query), from, *to, MINUTE).await?;
+    let ages = minutes(&query, answers.first(), from).map(in_seconds);
+    let read = |at: &Timestamp| {
+        let known = ages.clone().map(|mut ages| {
+            ages.retain(|(of, _)| *of >= at.before(back) && of < at);
+            ages
+        });
+        judge_stream(gate, &known, *at)
+    };
+    Ok(moments.iter().map(read).collect())
+}
+
+fn judge_stream(gate: &StreamGate, ages: &Minutes, at: Timestamp) -> Reading {
     let what = match &gate.reader {
         Reader::Function(function) => format!("the latest record read by {function}"),
         Reader::OfStream(name) => format!("the latest record read from {name}"),
     };
-    let mut reading = together(&[judge_lag(&what, gate.lag, &ages)], at);
-    if let Some(ages) = latest(&ages, gate.lag) {
+    let mut reading = together(&[judge_lag(&what, gate.lag, ages)], at);
+    if let Some(ages) = latest(ages, gate.lag) {
         reading = reading.with("age", ages);
     }
-    Ok(attributed(reading, queries, &answers))
+    reading
 }
 
 /// Both services tell milliseconds.

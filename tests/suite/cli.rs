@@ -406,6 +406,25 @@ fn a_past_in_which_a_run_would_have_rolled_back_is_not_success() {
 }
 
 #[test]
+fn queues_and_streams_are_tried_on_their_past() {
+    for (plan, gate, scenario, words) in [
+        ("event-driven", "backlog", "poison-messages", "dead letters of"),
+        ("event-driven", "backlog", "slow-consumer", "was older than"),
+        ("stream-consumer", "behind", "slow-consumer", "was older than"),
+    ] {
+        let plan = format!("plans/{plan}.yaml");
+        let past = ["gate", "test", &plan, "--gate", gate, "--simulate", "--since", "30m"];
+        let (_, told, talk) = tidegate(&past);
+        assert!(told.contains("no run would have stopped"), "{plan}: {told}{talk}");
+        let scenario = format!("plans/scenarios/{scenario}.yaml");
+        let (code, told, talk) = tidegate(&[&past[..], &["--scenario", &scenario]].concat());
+        assert!(told.contains("a run would have stopped"), "{plan}: {told}{talk}");
+        assert!(told.contains(words), "{plan}: {told}{talk}");
+        assert_eq!(code, 4, "{plan}: {told}{talk}");
+    }
+}
+
+#[test]
 fn a_journal_behind_a_url_is_refused_and_makes_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let binary = || {
