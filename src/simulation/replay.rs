@@ -1,4 +1,5 @@
-//! A simulated replay, which takes half a minute and sends nobody anything that would be counted.
+//! A simulated replay, which takes half a minute and sends nobody anything that would be counted. Where a scenario says
+//! why, it fails halfway.
 
 use std::time::Duration;
 
@@ -24,11 +25,14 @@ impl SimulatedReplay {
         self.is_cancelled |= now.since(self.started) < LASTS;
     }
 
-    /// As AWS would tell of it.
-    pub(super) fn standing(self, now: Timestamp) -> Replay {
+    /// As AWS would tell of it, where replays fail for this reason.
+    pub(super) fn standing(self, fails: Option<&String>, now: Timestamp) -> Replay {
+        let lasted = now.since(self.started);
         if self.is_cancelled {
             Replay::Cancelled
-        } else if now.since(self.started) >= LASTS {
+        } else if let Some(reason) = fails.filter(|_| lasted >= LASTS / 2) {
+            Replay::Failed { reason: reason.clone() }
+        } else if lasted >= LASTS {
             Replay::Completed
         } else {
             Replay::UnderWay { state: "RUNNING".to_owned() }

@@ -45,7 +45,8 @@ impl Replays for World {
     async fn replay(&self, name: &str) -> Result<Replay, Error> {
         Ok(self.request(Operation::DescribeReplay, |landscape, now| {
             let replay = landscape.replays.get(name);
-            replay.map_or(Replay::Absent, |replay| replay.standing(now))
+            let fails = landscape.scenario.failing_replay.as_ref();
+            replay.map_or(Replay::Absent, |replay| replay.standing(fails, now))
         }))
     }
 }

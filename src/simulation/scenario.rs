@@ -83,6 +83,8 @@ pub struct Scenario {
     pub other_rules: Vec<OtherRuleScript>,
     /// The id of a deployment of CodeDeploy that moves every alias, if one does.
     pub alias_deployment: Option<String>,
+    /// Why every replay fails halfway, if they do.
+    pub failing_replay: Option<String>,
     /// Why a test route cannot be made, if it cannot.
     pub no_test_route: Option<String>,
     /// Runs of other folders that have marked all that the plan names.
@@ -117,6 +119,7 @@ impl Default for Scenario {
             clock: Vec::new(),
             other_rules: Vec::new(),
             alias_deployment: None,
+            failing_replay: None,
             no_test_route: None,
             marks: Vec::new(),
         }
