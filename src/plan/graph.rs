@@ -76,9 +76,26 @@ fn circle(waiting: &[DraftComponent]) -> Option<Problem> {
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::sample::{HEAD, codes_with, plan, read_with};
+    use crate::plan::{
+        expand_to_yaml,
+        sample::{HEAD, codes, codes_with, plan, read_with},
+    };
 
     const PAUSE: &str = "steps: [{ pause: 1m }]";
+
+    #[test]
+    fn how_many_components_are_under_way_at_once_may_be_told() {
+        let text = |most: &str| {
+            format!(
+                "{HEAD}max-parallel: {most}\ncomponents:\n  a: {{ {PAUSE} }}\n  b: {{ {PAUSE} }}\n  c: {{ {PAUSE} }}\n"
+            )
+        };
+        let checked = read_with(&text("2"), &[]).unwrap();
+        assert_eq!(checked.plan.max_parallel.map(std::num::NonZeroU32::get), Some(2));
+        assert_eq!(read_with(&expand_to_yaml(&checked.plan), &[]).unwrap().plan, checked.plan);
+        assert_eq!(codes(&text("0")), ["plan::out-of-range"]);
+        assert!(codes(&text("3")).contains(&"lint::max-parallel"), "it holds nothing back");
+    }
 
     #[test]
     fn a_component_comes_after_what_it_needs_and_else_as_written() {

@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    num::NonZeroU32,
     time::Duration,
 };
 
@@ -36,6 +37,8 @@ pub struct Plan {
     pub gates: BTreeMap<GateName, Gate>,
     /// In an order in which every component follows all it needs.
     pub components: Vec<Component>,
+    /// How many of them may be under way at once; without it, as many as their needs allow.
+    pub max_parallel: Option<NonZeroU32>,
     pub on_failure: OnFailure,
     pub on_interrupt: OnInterrupt,
     /// How long a roll-back is kept up before a person is called.

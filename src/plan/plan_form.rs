@@ -16,7 +16,7 @@ use super::{
     problem::Problem,
     record::record,
     route_form::RouteForm,
-    scalar::{Literal, words},
+    scalar::{Literal, Whole, words},
     step_form::StepForm,
     strategy_form::StrategyForm,
     tree::Node,
@@ -46,6 +46,8 @@ record! {
         "strategy" strategy: Choice as Strategy StrategyForm,
         /// Several services, each with its own steps; `needs` puts them in order.
         "components" components: Choice as Components Named<ComponentForm>,
+        /// How many components may be under way at once; as many as their needs allow unless told.
+        "max-parallel" max_parallel: Optional Whole<1, { u32::MAX }>,
         /// When a step or gate fails: roll back (the default), or hold for a person to decide.
         "on-failure" on_failure: Optional OnFailure,
         /// On Ctrl-C or SIGTERM: hold, to be resumed (the default), or roll back.
@@ -155,6 +157,7 @@ impl PlanForm {
             steps: Slot::Absent,
             strategy: Slot::Absent,
             components: Slot::Absent,
+            max_parallel: Slot::of_some(plan.max_parallel.map(|most| Whole(most.get()))),
             on_failure: Slot::of(plan.on_failure),
             on_interrupt: Slot::of(plan.on_interrupt),
             // A plan that leaves it out is still the plan it was before there was such a key, with the same digest.

@@ -36,20 +36,35 @@ pub(super) fn active_steps<'a>(
     })
 }
 
-/// The step each component is at or would start next, where all that the component needs is done.
+/// The step each component is at or would start next, where all that the component needs is done, and where the plan lets
+/// one more be under way.
 pub(super) fn next_steps<'a>(
     plan: &'a Plan,
     state: &'a State,
 ) -> impl Iterator<Item = (&'a Component, &'a Step)> {
-    plan.components.iter().filter_map(|component| {
+    let has_room = has_room(plan, state);
+    plan.components.iter().filter_map(move |component| {
         let needed = |name: &ComponentName| plan.components.iter().find(|c| c.name == *name);
         if !component.needs.iter().filter_map(needed).all(|needed| is_complete(state, needed)) {
             return None;
         }
         let started = started(component, state);
+        if started == 0 && !has_room {
+            return None;
+        }
         let latest = started.checked_sub(1).and_then(|at| component.steps.get(at));
         let at = latest.filter(|step| !is_done(state, step));
         Some((component, at.or_else(|| component.steps.get(started))?))
+    })
+}
+
+/// Whether another component may begin.
+fn has_room(plan: &Plan, state: &State) -> bool {
+    let is_under_way =
+        |component: &&Component| started(component, state) > 0 && !is_complete(state, component);
+    plan.max_parallel.is_none_or(|most| {
+        let under_way = plan.components.iter().filter(is_under_way).count();
+        u32::try_from(under_way).is_ok_and(|under_way| under_way < most.get())
     })
 }
 

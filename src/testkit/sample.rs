@@ -136,6 +136,7 @@ pub fn sample_plan() -> Plan {
             steps: steps.collect(),
         }],
         on_failure: OnFailure::RollBack,
+        max_parallel: None,
         roll_back_for: Duration::from_hours(1),
         on_interrupt: OnInterrupt::Hold,
     }

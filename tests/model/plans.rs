@@ -97,6 +97,7 @@ fn plan(names: &[&str], gates: &[&str], components: Vec<Component>) -> Plan {
         components,
         on_failure: OnFailure::RollBack,
         on_interrupt: OnInterrupt::Hold,
+        max_parallel: None,
         roll_back_for: seconds(3600),
     }
 }

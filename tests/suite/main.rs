@@ -22,6 +22,7 @@ mod credentials;
 #[cfg(feature = "aws")]
 mod half_set;
 mod hostile;
+mod in_parallel;
 mod invocations;
 mod lambda;
 mod leads;

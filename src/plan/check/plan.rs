@@ -1,5 +1,7 @@
 //! The plan as a whole: its head, its parts in the order in which they refer to each other, its components.
 
+use std::num::NonZeroU32;
+
 use super::{
     aliases,
     draft::{Draft, DraftComponent},
@@ -61,6 +63,7 @@ pub(in crate::plan) fn check(
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);
     let roll_back_for = positive(&form.roll_back_for, ROLL_BACK_FOR, problems);
+    let max_parallel = max_parallel(form, drafts.len(), problems);
     if problems.iter().any(Problem::is_error) {
         return None;
     }
@@ -74,12 +77,30 @@ pub(in crate::plan) fn check(
         fleets: fleets.into_iter().map(|(name, (fleet, _))| (name, fleet)).collect(),
         gates: gates.into_iter().map(|(name, (gate, _))| (name, gate)).collect(),
         components: drafts.into_iter().map(numbered).collect(),
+        max_parallel,
         on_failure: form.on_failure.value_or(OnFailure::RollBack),
         on_interrupt: form.on_interrupt.value_or(OnInterrupt::Hold),
         roll_back_for,
     };
     plan.digest = digest(&plan);
     Some(plan)
+}
+
+fn max_parallel(
+    form: &PlanForm,
+    components: usize,
+    problems: &mut Vec<Problem>,
+) -> Option<NonZeroU32> {
+    let given = form.max_parallel.given()?;
+    if usize::try_from(given.value.0).is_ok_and(|most| most >= components) {
+        let message = format!("there are no more than {components} components");
+        problems.push(
+            Problem::warning("lint::max-parallel", message)
+                .at(given.span, "holds nothing back")
+                .help("write a smaller number, or leave `max-parallel` out"),
+        );
+    }
+    NonZeroU32::new(given.value.0)
 }
 
 /// What a component does, as it is written.
