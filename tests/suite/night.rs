@@ -101,6 +101,22 @@ fn one_damaged_event_blinds_neither_history_nor_the_other_runs() {
     assert_eq!(tidegate(folder.path(), &["status", sound.as_str()]).status.code(), Some(0));
 }
 
+/// Whoever keeps notes among the runs, or has moved a run's archive there under its name.
+#[test]
+fn a_plain_file_among_the_runs_is_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path(), 1, None);
+    fs::write(folder.path().join("runs/nlb-20991231-235959-0001"), "a note").unwrap();
+    let history = text(&tidegate(folder.path(), &["history"]).stdout);
+    assert!(!history.contains("nlb-20991231") && history.contains(run.as_str()), "{history}");
+    let status = tidegate(folder.path(), &["status"]);
+    assert_eq!(status.status.code(), Some(0), "{}", text(&status.stderr));
+    assert!(text(&status.stdout).contains(run.as_str()), "{status:?}");
+    // Only one run can be meant.
+    let pause = text(&tidegate(folder.path(), &["pause"]).stderr);
+    assert!(!pause.contains("may mean any of"), "{pause}");
+}
+
 #[test]
 fn a_lost_plan_is_told_as_that_with_how_everything_was() {
     let folder = tempfile::tempdir().unwrap();
