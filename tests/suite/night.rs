@@ -118,6 +118,33 @@ fn a_plain_file_among_the_runs_is_no_run() {
 }
 
 #[test]
+fn a_damaged_run_is_json_too_where_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (damaged, planless) = (run(folder.path(), 1, None), run(folder.path(), 2, None));
+    let of = |run: &RunId| folder.path().join("runs").join(run.as_str());
+    fs::write(of(&damaged).join("events/000001.json"), "{").unwrap();
+    fs::remove_file(of(&planless).join("plan.yaml")).unwrap();
+    for (run, words) in [(&damaged, "000001.json is not a journal entry"), (&planless, "is lost")] {
+        // The latest has no plan; either by its name.
+        for name in [Some(run.as_str()), None].into_iter().take(1 + usize::from(run == &planless)) {
+            let args = [&["status", "-o", "json"][..], name.as_slice()].concat();
+            let ended = tidegate(folder.path(), &args);
+            assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+            let told: serde_json::Value = serde_json::from_slice(&ended.stdout)
+                .unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+            assert_eq!(told["run"], run.as_str());
+            assert!(told["unreadable"].as_str().unwrap().contains(words), "{told}");
+            assert!(text(&ended.stderr).contains(words), "{ended:?}");
+        }
+    }
+    // What can be put back by hand stands there to be pasted, as text.
+    let told = tidegate(folder.path(), &["status", "-o", "json", planless.as_str()]).stdout;
+    let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+    let lines = told["by-hand"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line.as_str().unwrap().contains("modify-rule")), "{told}");
+}
+
+#[test]
 fn a_lost_plan_is_told_as_that_with_how_everything_was() {
     let folder = tempfile::tempdir().unwrap();
     let run = run(folder.path(), 1, None);
