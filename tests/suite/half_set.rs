@@ -9,11 +9,8 @@ use crate::{
     credentials::{Aws, KEYS},
 };
 
-#[test]
-fn what_is_set_by_half_is_told_before_anything_is_called() {
-    let home = home("2999");
-    let config = home.0.path().join(".aws/config");
-    let more = "
+/// Profiles that lack something, beside those of the tests of the AWS CLI's configuration.
+const MORE: &str = "
 [profile lost]
 role_arn = arn:aws:iam::111122223333:role/deployer
 source_profile = stagin
@@ -64,7 +61,12 @@ region = eu-west-1
 [profile elsewhere]
 region = eu_west_1
 ";
-    fs::write(&config, fs::read_to_string(&config).unwrap() + more).unwrap();
+
+#[test]
+fn what_is_set_by_half_is_told_before_anything_is_called() {
+    let home = home("2999");
+    let config = home.0.path().join(".aws/config");
+    fs::write(&config, fs::read_to_string(&config).unwrap() + MORE).unwrap();
     let aws = Aws::start();
     let role = ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/ci");
     let profile = |name| vec![("AWS_PROFILE", name)];
