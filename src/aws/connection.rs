@@ -88,6 +88,10 @@ const GIVEN_UP: Duration = Duration::from_secs(15);
 /// For how long that is told to every call at once. Whoever goes on by himself asks again after it.
 const BELIEVED: Duration = Duration::from_secs(30);
 
+/// How many pages of a gateway that cannot reach what is behind it are waited out, where it has never shown anything
+/// else: fewer than one call asks for, so that it is told once.
+const PAGES: u32 = 4;
+
 /// Says of every failure which endpoint it is about.
 #[derive(Debug)]
 struct Named {
@@ -142,15 +146,21 @@ impl HttpConnector for NamedConnector {
             let acquaintance = met.meet(&endpoint);
             let answer = match (acquaintance, first_answer) {
                 (Acquaintance::Silent(_), Some(_)) => Err(silence()),
-                (Acquaintance::Asked(_), Some(limit)) => {
+                (Acquaintance::Asked { .. }, Some(limit)) => {
                     tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(silence()))
                 }
                 _ => call.await,
             };
             let is_new = !matches!(acquaintance, Acquaintance::Answered);
             let answer = match answer {
-                Ok(response) if is_new && is_web_page(&response) => {
-                    Err(ConnectorError::user(Page(response.status().as_u16()).into()))
+                Ok(response) if is_new && is_page_for_people(&response) => {
+                    let page = Page(response.status().as_u16());
+                    let is_patient = page.may_pass()
+                        && (patience == Patience::Back || !met.shows_too_many_pages(&endpoint));
+                    if is_patient {
+                        return Ok(response);
+                    }
+                    Err(ConnectorError::user(page.into()))
                 }
                 answer => answer,
             };
@@ -162,7 +172,7 @@ impl HttpConnector for NamedConnector {
                 Err(source) => {
                     let found = AtEndpoint { endpoint, proxy, source };
                     let is_final = found.is_untrusted()
-                        || found.is_page()
+                        || found.page().is_some()
                         || (found.is_silent() && met.gives_up(&found.endpoint))
                         || (is_new && patience == Patience::Forward && found.is_unconnected());
                     Err(named(found, if is_final { Ending::Final } else { Ending::MayPass }))
@@ -175,8 +185,11 @@ impl HttpConnector for NamedConnector {
 /// What an endpoint has done so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Acquaintance {
-    /// It was first asked then, and has not answered yet.
-    Asked(Instant),
+    /// It was first asked then, and has not answered yet, but for so many pages of a gateway.
+    Asked {
+        at: Instant,
+        pages: u32,
+    },
     Answered,
     /// It was given up then.
     Silent(Instant),
@@ -195,7 +208,7 @@ impl Acquaintances {
             Some(known) => return *known,
             None => {}
         }
-        let asked = Acquaintance::Asked(Instant::now());
+        let asked = Acquaintance::Asked { at: Instant::now(), pages: 0 };
         all.insert(endpoint.to_owned(), asked);
         asked
     }
@@ -207,16 +220,28 @@ impl Acquaintances {
         }
     }
 
+    /// Whether a page was one too many of an endpoint that has shown nothing else.
+    fn shows_too_many_pages(&self, endpoint: &str) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get_mut(endpoint) {
+            Some(Acquaintance::Asked { pages, .. }) => {
+                *pages = pages.saturating_add(1);
+                *pages >= PAGES
+            }
+            Some(Acquaintance::Answered | Acquaintance::Silent(_)) | None => false,
+        }
+    }
+
     /// Whether a silence was one too many.
     fn gives_up(&self, endpoint: &str) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match all.get(endpoint) {
-            Some(Acquaintance::Asked(at)) if at.elapsed() >= GIVEN_UP => {
+            Some(Acquaintance::Asked { at, .. }) if at.elapsed() >= GIVEN_UP => {
                 all.insert(endpoint.to_owned(), Acquaintance::Silent(Instant::now()));
                 true
             }
             Some(Acquaintance::Silent(_)) => true,
-            Some(Acquaintance::Asked(_) | Acquaintance::Answered) | None => false,
+            Some(Acquaintance::Asked { .. } | Acquaintance::Answered) | None => false,
         }
     }
 }
@@ -258,14 +283,16 @@ struct Page(u16);
 /// What an endpoint that does not know the operation answers; asking again will not teach it.
 pub(super) const NOT_IMPLEMENTED: u16 = 501;
 
-/// Gateways on the way to AWS have pages for when they cannot reach it; those pass.
-fn is_web_page(response: &HttpResponse) -> bool {
-    let status = response.status().as_u16();
-    let is_html = response
-        .headers()
-        .get("content-type")
-        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
-    is_html && (status < 500 || status == NOT_IMPLEMENTED)
+impl Page {
+    /// Gateways on the way to AWS have pages for when they cannot reach it.
+    fn may_pass(&self) -> bool {
+        self.0 >= 500 && self.0 != NOT_IMPLEMENTED
+    }
+}
+
+fn is_page_for_people(response: &HttpResponse) -> bool {
+    let kind = response.headers().get("content-type");
+    kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
 }
 
 /// `https://host:port` of a request's address.
@@ -307,8 +334,8 @@ impl AtEndpoint {
         chain(&self.source).any(<dyn StdError>::is::<Silence>)
     }
 
-    fn is_page(&self) -> bool {
-        chain(&self.source).any(<dyn StdError>::is::<Page>)
+    fn page(&self) -> Option<&Page> {
+        chain(&self.source).find_map(|link| link.downcast_ref())
     }
 
     /// What helps against a certificate that is not taken.
@@ -327,9 +354,9 @@ impl AtEndpoint {
         let (endpoint, message) = (self.endpoint.clone(), deepest(&self.source));
         if self.is_untrusted() {
             Error::Untrusted { endpoint, message, remedy: self.remedy().to_owned() }
-        } else if self.is_page() {
+        } else if self.page().is_some_and(|page| !page.may_pass()) {
             Error::Stranger { endpoint, message }
-        } else if self.is_unconnected() || self.is_silent() {
+        } else if self.page().is_some() || self.is_unconnected() || self.is_silent() {
             match self.proxy.clone() {
                 Some(proxy) => Error::Proxy { proxy, message },
                 None => Error::Unreachable { endpoint, message },
@@ -451,16 +478,16 @@ mod tests {
     {
         let met = Acquaintances::default();
         let at = "http://localhost:1";
-        assert!(matches!(met.meet(at), Acquaintance::Asked(_)));
+        assert!(matches!(met.meet(at), Acquaintance::Asked { .. }));
         tokio::time::advance(FIRST_ANSWER).await;
         assert!(!met.gives_up(at), "it may have been slow");
-        assert!(matches!(met.meet(at), Acquaintance::Asked(_)));
+        assert!(matches!(met.meet(at), Acquaintance::Asked { .. }));
         tokio::time::advance(FIRST_ANSWER).await;
         assert!(met.gives_up(at));
         assert!(matches!(met.meet(at), Acquaintance::Silent(_)));
-        assert!(matches!(met.meet("http://localhost:2"), Acquaintance::Asked(_)));
+        assert!(matches!(met.meet("http://localhost:2"), Acquaintance::Asked { .. }));
         tokio::time::advance(BELIEVED * 2).await;
-        assert!(matches!(met.meet(at), Acquaintance::Asked(_)));
+        assert!(matches!(met.meet(at), Acquaintance::Asked { .. }));
         met.heard(at);
         tokio::time::advance(BELIEVED * 2).await;
         assert!(!met.gives_up(at), "whoever has answered is waited for");

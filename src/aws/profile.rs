@@ -82,6 +82,10 @@ pub enum SettingsError {
     HalfKey { place: String, half: &'static str, missing: &'static str },
     #[error("profile {name} borrows from {from}, which has no credentials")]
     Nothing { name: String, from: String },
+    #[error(
+        "profile {name} has `sso_session = {session}`, and there is no section `[sso-session {session}]`"
+    )]
+    NoSession { name: String, session: String, known: Vec<String> },
     #[error("profile {name} has `credential_source = {given}`, which is no source")]
     NoSource { name: String, given: String },
     #[error("{key} names {path}, which cannot be read: {problem}")]
@@ -105,6 +109,17 @@ impl SettingsError {
                     (Some(near), _) => format!("did you mean `{near}`?"),
                     (None, []) => "no profile is configured; `aws configure` makes one".to_owned(),
                     (None, known) => format!("there is {}", known.join(", ")),
+                }
+            }
+            Self::NoSession { session, known, .. } => {
+                let near = did_you_mean(session, known.iter().map(String::as_str));
+                match (near, known.as_slice()) {
+                    (Some(near), _) => format!("did you mean `{near}`?"),
+                    (None, []) => "`aws configure sso-session` makes one".to_owned(),
+                    (None, known) => format!(
+                        "there is {}; `aws configure sso-session` makes another",
+                        known.join(", ")
+                    ),
                 }
             }
             Self::Circle { .. } => {
@@ -249,6 +264,14 @@ fn tokens_of(
                         return Err(SettingsError::HalfKey { place, half, missing });
                     }
                     (true, true) | (false, false) => {}
+                }
+                let session = profile.get("sso_session").filter(|_| !has(key));
+                if let Some(session) = session.filter(|it| profiles.sso_session(it).is_none()) {
+                    let mut known: Vec<String> =
+                        profiles.sso_sessions().map(str::to_owned).collect();
+                    known.sort();
+                    let session = session.to_owned();
+                    return Err(SettingsError::NoSession { name, session, known });
                 }
                 let is_lent = [key, "sso_session", "sso_start_url", "login_session"]
                     .into_iter()

@@ -56,6 +56,11 @@ pub trait Objects: Send + Sync {
         Ok(())
     }
 
+    /// Whether an object stands where only folders belong, as anybody may leave one on a disk.
+    async fn is_astray(&self, _key: &str) -> bool {
+        false
+    }
+
     /// What is wrong with a folder that was prepared, and so has to be there.
     async fn damage(&self, _folder: &str) -> Result<Option<String>, Error> {
         Ok(None)

@@ -225,7 +225,12 @@ impl Store {
     /// All runs, oldest first, those included that have no event yet. One listing, for whoever reads them all.
     pub async fn created(&self) -> Result<Vec<RunId>, Error> {
         let names = names(self.objects.as_ref(), RUNS).await?;
-        let mut runs: Vec<RunId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        let mut runs: Vec<RunId> = Vec::new();
+        for run in names.iter().filter_map(|name| name.parse().ok()) {
+            if !self.objects.is_astray(&folder(&run)).await {
+                runs.push(run);
+            }
+        }
         runs.sort_by(|a, b| a.moment().cmp(b.moment()));
         Ok(runs)
     }

@@ -36,6 +36,7 @@ mod rest;
 mod rollouts;
 mod routes;
 mod shifts;
+mod signals;
 mod stages;
 mod streams;
 mod traffic;

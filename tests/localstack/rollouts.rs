@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_cloudwatch::types::StateValue;
 
-use crate::world::{Ended, World};
+use crate::{
+    load::Load,
+    world::{Ended, World},
+};
 
 const CANARY: [&str; 2] = ["run", "plans/canary-alb.yaml"];
 
@@ -103,6 +106,9 @@ fn a_second_run_on_the_same_rule_is_told_who_holds_it() {
 #[test]
 fn a_weight_changed_by_hand_is_drift_and_is_not_overwritten() {
     let world = World::new("drift");
+    world.release(&["--version", "2"]);
+    let before = world.described();
+    let load = Load::start("drift", 60);
     let run = world.start(&CANARY);
     world.wait_for("bake-started");
     world.set_weights(700, 300);
@@ -112,6 +118,11 @@ fn a_weight_changed_by_hand_is_drift_and_is_not_overwritten() {
     assert_eq!(world.split().to_string(), "drift-blue 700, drift-green 300");
     world.run(&["rollback"]).expect(5);
     assert_eq!(world.split().to_string(), "drift-blue 700, drift-green 300");
+    world.run(&["rollback", "--overwrite"]).expect(4);
+    assert_eq!(world.described(), before);
+    let seen = load.stop_after(1);
+    println!("drifted: {} requests, {:?}", seen.requests, seen.versions());
+    assert!(seen.errors == 0 && seen.versions().contains_key("2"), "{seen:?}");
 }
 
 #[test]

@@ -403,6 +403,24 @@ fn another_web_server_behind_the_endpoint_is_told_as_that() {
     }
 }
 
+/// A gateway that cannot reach what is behind it may do so in a moment; one that never could is told, once and soon.
+#[test]
+fn a_gateway_that_has_only_pages_to_show_is_told_as_that() {
+    let home = home("2999");
+    for status in ["503 Service Unavailable", "502 Bad Gateway"] {
+        let url = answering(status, "text/html", "<html><title>503</title></html>");
+        let (began, code) = (Instant::now(), &status[..3]);
+        let ended = home.bare(&KEYS, &["--endpoint-url", &url]);
+        let (told, took) = (talk(&ended), began.elapsed());
+        assert_eq!(ended.status.code(), Some(3), "{told}");
+        assert!(took < Duration::from_secs(16), "{took:?}: {told}");
+        let words =
+            format!("cannot reach {url}: a web server answers there with a page (status {code})");
+        assert_eq!(told.matches(&words).count(), 1, "{told}");
+        assert_eq!(told.matches("hint: ").count(), 1, "{told}");
+    }
+}
+
 #[test]
 fn a_certificate_for_another_host_is_told_with_the_name_it_is_for() {
     let home = home("2999");

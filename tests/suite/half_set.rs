@@ -9,11 +9,8 @@ use crate::{
     credentials::{Aws, KEYS},
 };
 
-#[test]
-fn what_is_set_by_half_is_told_before_anything_is_called() {
-    let home = home("2999");
-    let config = home.0.path().join(".aws/config");
-    let more = "
+/// Profiles that lack something, beside those of the tests of the AWS CLI's configuration.
+const MORE: &str = "
 [profile lost]
 role_arn = arn:aws:iam::111122223333:role/deployer
 source_profile = stagin
@@ -52,15 +49,29 @@ region = eu-west-1
 role_arn = arn:aws:iam::111122223333:role/deployer
 web_identity_token_file = /none/token
 region = eu-west-1
+[profile adrift]
+sso_session = crp
+sso_account_id = 111122223333
+sso_role_name = deployer
+region = eu-west-1
+[profile borrower]
+role_arn = arn:aws:iam::111122223333:role/deployer
+source_profile = adrift
+region = eu-west-1
 [profile elsewhere]
 region = eu_west_1
 ";
-    fs::write(&config, fs::read_to_string(&config).unwrap() + more).unwrap();
+
+#[test]
+fn what_is_set_by_half_is_told_before_anything_is_called() {
+    let home = home("2999");
+    let config = home.0.path().join(".aws/config");
+    fs::write(&config, fs::read_to_string(&config).unwrap() + MORE).unwrap();
     let aws = Aws::start();
     let role = ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/ci");
     let profile = |name| vec![("AWS_PROFILE", name)];
     let token = ("AWS_WEB_IDENTITY_TOKEN_FILE", "/none/token");
-    let cases: [(Vec<(&str, &str)>, &str, &str); 15] = [
+    let cases: [(Vec<(&str, &str)>, &str, &str); 17] = [
         (vec![KEYS[0]], "the environment has an access key and no secret", "AWS_SECRET_ACCESS_KEY"),
         (profile("half"), "profile half has an access key and no secret", "aws_secret_access_key"),
         (
@@ -78,6 +89,12 @@ region = eu_west_1
         ),
         (profile("moon"), "`credential_source = Moon`, which is no source", "`Environment`"),
         (profile("borrows"), "borrows from the environment, which has no credentials", "give the"),
+        (
+            profile("adrift"),
+            "profile adrift has `sso_session = crp`, and there is no section `[sso-session crp]`",
+            "did you mean `corp`?",
+        ),
+        (profile("borrower"), "profile adrift has `sso_session = crp`", "did you mean `corp`?"),
         (profile("bare"), "profile bare has a role_arn and nothing", "`credential_source`"),
         (
             profile("tokenless"),

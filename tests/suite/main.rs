@@ -19,6 +19,7 @@ mod cli;
 mod clocks;
 #[cfg(feature = "aws")]
 mod credentials;
+mod denied;
 #[cfg(feature = "aws")]
 mod half_set;
 mod hostile;

@@ -101,6 +101,49 @@ fn one_damaged_event_blinds_neither_history_nor_the_other_runs() {
     assert_eq!(tidegate(folder.path(), &["status", sound.as_str()]).status.code(), Some(0));
 }
 
+/// Whoever keeps notes among the runs, or has moved a run's archive there under its name.
+#[test]
+fn a_plain_file_among_the_runs_is_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path(), 1, None);
+    fs::write(folder.path().join("runs/nlb-20991231-235959-0001"), "a note").unwrap();
+    let history = text(&tidegate(folder.path(), &["history"]).stdout);
+    assert!(!history.contains("nlb-20991231") && history.contains(run.as_str()), "{history}");
+    let status = tidegate(folder.path(), &["status"]);
+    assert_eq!(status.status.code(), Some(0), "{}", text(&status.stderr));
+    assert!(text(&status.stdout).contains(run.as_str()), "{status:?}");
+    // Only one run can be meant.
+    let pause = text(&tidegate(folder.path(), &["pause"]).stderr);
+    assert!(!pause.contains("may mean any of"), "{pause}");
+}
+
+#[test]
+fn a_damaged_run_is_json_too_where_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (damaged, planless) = (run(folder.path(), 1, None), run(folder.path(), 2, None));
+    let of = |run: &RunId| folder.path().join("runs").join(run.as_str());
+    fs::write(of(&damaged).join("events/000001.json"), "{").unwrap();
+    fs::remove_file(of(&planless).join("plan.yaml")).unwrap();
+    for (run, words) in [(&damaged, "000001.json is not a journal entry"), (&planless, "is lost")] {
+        // The latest has no plan; either by its name.
+        for name in [Some(run.as_str()), None].into_iter().take(1 + usize::from(run == &planless)) {
+            let args = [&["status", "-o", "json"][..], name.as_slice()].concat();
+            let ended = tidegate(folder.path(), &args);
+            assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+            let told: serde_json::Value = serde_json::from_slice(&ended.stdout)
+                .unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+            assert_eq!(told["run"], run.as_str());
+            assert!(told["unreadable"].as_str().unwrap().contains(words), "{told}");
+            assert!(text(&ended.stderr).contains(words), "{ended:?}");
+        }
+    }
+    // What can be put back by hand stands there to be pasted, as text.
+    let told = tidegate(folder.path(), &["status", "-o", "json", planless.as_str()]).stdout;
+    let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+    let lines = told["by-hand"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line.as_str().unwrap().contains("modify-rule")), "{told}");
+}
+
 #[test]
 fn a_lost_plan_is_told_as_that_with_how_everything_was() {
     let folder = tempfile::tempdir().unwrap();

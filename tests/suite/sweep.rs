@@ -19,7 +19,7 @@ use tidegate::{
 
 use crate::{
     stage::{End, plans, play, read_plan, read_scenario, repository, rest},
-    taken_up_again::CHANGING,
+    taken_up_again::is_changing,
 };
 
 const FAULTS: [Fault; 5] =
@@ -54,7 +54,7 @@ fn telling(calls: &[Call]) -> Vec<u64> {
     let mut changes = 0;
     for call in calls {
         alike.entry((changes, call.operation)).or_default().push(call.overall);
-        changes += usize::from(CHANGING.contains(&call.operation));
+        changes += usize::from(is_changing(call.operation));
     }
     let ends = |calls: Vec<u64>| {
         let last = calls.iter().skip(2).last().copied();

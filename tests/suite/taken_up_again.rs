@@ -2,6 +2,7 @@
 //! asked, and what is gone keeps nothing else from going back.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use tidegate::{
-    cloud::Operation,
+    cloud::{Access, Operation},
     plan::{OnFailure, Plan},
     rollout::{Command, Event, Purpose},
     simulation::Scenario,
@@ -31,19 +32,14 @@ fn rollback() -> Command {
     Command::Rollback { reason: None }
 }
 
-pub(crate) const CHANGING: [Operation; 11] = [
-    Operation::ModifyRule,
-    Operation::ChangeResourceRecordSets,
-    Operation::UpdateStage,
-    Operation::DeleteRule,
-    Operation::UpdateAutoScalingGroup,
-    Operation::StartInstanceRefresh,
-    Operation::RollbackInstanceRefresh,
-    Operation::SuspendProcesses,
-    Operation::ResumeProcesses,
-    Operation::CreateDeployment,
-    Operation::StopDeployment,
-];
+/// Whether an operation changes what users meet: all that write do, but for marks and for messages that were read.
+pub(crate) fn is_changing(operation: Operation) -> bool {
+    operation.is_of_aws()
+        && operation.is_called()
+        && operation.access() == Access::Writes
+        && !operation.name().contains("Tag")
+        && operation != Operation::DeleteMessageBatch
+}
 
 /// How many calls of an operation a run makes before it goes back, and in all.
 fn counted(plan: &Plan, weather: &Scenario, operation: Operation) -> (u64, u64) {
@@ -67,10 +63,11 @@ fn counted(plan: &Plan, weather: &Scenario, operation: Operation) -> (u64, u64) 
 #[test]
 fn a_roll_back_that_was_denied_and_is_allowed_ends_with_the_world_as_before() {
     let bad = read_scenario(&repository().join("plans/scenarios/candidate-errors.yaml"));
-    let (mut stories, mut gave_up) = (0, 0);
+    let (mut stories, mut denied) = (0, BTreeMap::<Operation, u32>::new());
     for path in plans() {
         let plan = read_plan(&path);
-        for operation in CHANGING {
+        let mut gave_up = 0;
+        for operation in Operation::ALL.iter().copied().filter(|o| is_changing(*o)) {
             let (forward, all) = counted(&plan, &bad, operation);
             for nth in forward + 1..=all {
                 let faults = Faults::nth_of(operation, nth, Fault::Denied);
@@ -80,6 +77,7 @@ fn a_roll_back_that_was_denied_and_is_allowed_ends_with_the_world_as_before() {
                     continue;
                 }
                 gave_up += 1;
+                *denied.entry(operation).or_default() += 1;
                 for command in [rollback(), Command::Resume] {
                     let faults = Faults::nth_of(operation, nth, Fault::Denied);
                     let end = play_then(&plan, &bad, &faults, &[command]);
@@ -95,9 +93,12 @@ fn a_roll_back_that_was_denied_and_is_allowed_ends_with_the_world_as_before() {
                 }
             }
         }
+        println!("taken up again: {}: {gave_up} roll-backs gave up", path.display());
+        assert!(gave_up > 0, "{}: no roll-back gave up", path.display());
     }
-    println!("taken up again: {stories} stories, {gave_up} roll-backs that gave up");
-    assert!(gave_up >= plans().len(), "only {gave_up} roll-backs gave up");
+    println!(
+        "taken up again: {stories} stories; roll-backs that gave up, by what was denied: {denied:?}"
+    );
 }
 
 /// A person may ask as often as it takes.

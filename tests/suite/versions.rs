@@ -109,6 +109,24 @@ steps:
     }
 }
 
+/// As those of functions are, unless told otherwise: nobody can be asked, and nobody is waited for.
+#[test]
+fn a_group_without_health_checks_is_told_and_waits_for_nobody() {
+    let files =
+        Files::of(PLAN, "sides: { stable: { checked: false }, candidate: { checked: false } }");
+    let words = "are switched off, so its targets count";
+    let preview = files.tidegate("plan", &[]);
+    assert_eq!(preview.status.code(), Some(0), "{}", text(&preview.stderr));
+    assert!(text(&preview.stderr).contains(words), "{}", text(&preview.stderr));
+    let ended = files.tidegate("run", &[]);
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    let told = text(&ended.stdout);
+    assert!(
+        told.contains("have no health checks") || told.contains("has no health checks"),
+        "{told}"
+    );
+}
+
 #[test]
 fn leftovers_are_replaced_first_and_the_end_says_which_version_serves() {
     let files = Files::of(&PLAN.replace(REPLACING.0, REPLACING.1), LEFTOVERS);

@@ -59,7 +59,8 @@ fn plans() -> Vec<(&'static str, String)> {
             format!("{HEAD}{SHIFT}").replace("[blue, green]", "[blue, blue]"),
         ),
         ("one side only", format!("{HEAD}{SHIFT}").replace("pair: [blue, green]", "stable: blue")),
-        ("a port in quotes", format!("{HEAD}{SHIFT}").replace("443", "'https'")),
+        ("a port by its name", format!("{HEAD}{SHIFT}").replace("443", "https")),
+        ("a port in quotes", format!("{HEAD}{SHIFT}").replace("443", "'443'")),
         (
             "an alarm by its ARN",
             with(
@@ -95,6 +96,16 @@ fn plans() -> Vec<(&'static str, String)> {
             with("fleets: { app: { autoscaling: { pair: [a, b] }, behind: wb } }\n"),
         ),
         ("one name twice", with("name: shop\n")),
+        ("a no-break space", format!("{HEAD}{SHIFT}").replace("  web:", "\u{a0}\u{a0}web:")),
+        (
+            "typographic quotes",
+            with("gates: { e: { alarms: { names: [\u{201c}shop-5xx\u{201d}] } } }\n"),
+        ),
+        (
+            "a merge key",
+            format!("x-usual: &usual {{ route: web, bake: 10m }}\n{HEAD}")
+                + "steps:\n  - shift: { <<: *usual, candidate: 100% }\n",
+        ),
     ]
 }
 
@@ -121,6 +132,16 @@ fn thirty_wrong_plans_are_answered_in_words_that_help() {
         writeln!(all, "=== {what}\n{told}\n").unwrap();
     }
     insta::assert_snapshot!(all);
+}
+
+#[test]
+fn hours_that_end_on_the_next_day_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let night = "gates: { night: { window: { days: [mon, tue, wed, thu], hours: '22:00-06:00', zone: Europe/Berlin } } }\n";
+    let text = format!("{HEAD}{night}{SHIFT}").replace("bake: 10m", "bake: 10m, gates: [night]");
+    std::fs::write(folder.path().join("plan.yaml"), &text).unwrap();
+    let told = told(folder.path(), &["check", "plan.yaml"]);
+    assert!(told.starts_with("exit 0") && !told.contains("never"), "{told}");
 }
 
 #[test]

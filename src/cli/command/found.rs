@@ -44,10 +44,18 @@ pub(super) enum Asks {
 impl Found {
     /// The run with this id or the only one that begins so; without a name, the latest.
     pub(super) async fn find(name: &RunName, global: &Global) -> Result<Self, Failure> {
-        let files = files_of(global);
-        let runs = Store::new(files.clone()).runs().await?;
-        let run = choose(&runs, name.run.as_deref(), global)?;
-        Self::open(files, run).await
+        Self::read(Self::named(name, global).await?, global).await
+    }
+
+    /// The name of what [`Self::find`] finds, which may be damaged.
+    pub(super) async fn named(name: &RunName, global: &Global) -> Result<RunId, Failure> {
+        let runs = Store::new(files_of(global)).runs().await?;
+        choose(&runs, name.run.as_deref(), global)
+    }
+
+    /// A run that is there.
+    pub(super) async fn read(run: RunId, global: &Global) -> Result<Self, Failure> {
+        Self::open(files_of(global), run).await
     }
 
     /// The same for a command that does something: without a name only one run may be meant.

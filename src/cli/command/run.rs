@@ -210,8 +210,9 @@ pub(super) async fn take_over(
     let simulation = Simulation { simulate: false, scenario: None };
     let home = Home::of(&found.run, &found.journal);
     let global = &home.within(global)?;
-    let wiring = wire::run(&found.plan, global, &simulation, Some(&found.run)).await?;
     let mut signals = listen()?;
+    let wired = wire::run(&found.plan, global, &simulation, Some(&found.run));
+    let wiring = unless_interrupted(&mut signals, UNTAKEN, wired).await?;
     let introduced = async { Ok::<_, Failure>(introduce(&wiring, global, output).await?) };
     match unless_interrupted(&mut signals, UNTAKEN, introduced).await? {
         Some(Ok(acting_as)) => home.admit(&acting_as)?,

@@ -141,6 +141,11 @@ impl Objects for Files {
         self.aside(look).await
     }
 
+    async fn is_astray(&self, key: &str) -> bool {
+        let path = self.path(key);
+        self.aside(move |_| Ok(path.is_file())).await.unwrap_or(false)
+    }
+
     async fn is_short(&self, folder: &str) -> bool {
         let folder = folder.to_owned();
         let is_there = self.aside(move |files| Ok(files.reserve(&folder).is_file())).await;
