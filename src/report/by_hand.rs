@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::{
     AttentionView, AwsCommand, DriftView, mapping_commands,
     paste::{actions, alias, commands, listener, placed, replay},
-    words,
+    version_commands, words,
 };
 use crate::{
-    plan::{Header, Member, Side},
+    plan::{FleetKind, Header, Member},
     rollout::{
         Bindings, BusPlace, Picture, RouteBound, RouteService, StagePlace, Target, TestRoute,
         Timestamp,
@@ -157,11 +157,16 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
             place.map(|place| rules_of(&listener(place))).into_iter().collect()
         }
         Target::Fleet { fleet, side } => {
-            bindings.fleets.get(fleet).map(|bound| group(bound.member(*side))).into_iter().collect()
+            let bound = bindings.fleets.get(fleet);
+            let look = bound.and_then(|bound| match bound.service {
+                FleetKind::Lambda => version_commands::look(bound, *side),
+                FleetKind::AutoScaling | FleetKind::CodeDeploy => bound.member(*side).map(group),
+            });
+            look.into_iter().collect()
         }
         Target::Software(fleet) => {
             let bound = bindings.fleets.get(fleet);
-            bound.map(|bound| group(bound.member(Side::Stable))).into_iter().collect()
+            bound.map(|bound| group(&bound.stable)).into_iter().collect()
         }
         Target::Replay(route) => {
             let describe =
@@ -283,7 +288,7 @@ fn in_words(bindings: &Bindings, target: &Target, picture: &Picture, left: Left)
 mod tests {
     use super::*;
     use crate::{
-        plan::{FleetName, RouteName, units::Weight},
+        plan::{FleetName, RouteName, Side, units::Weight},
         report::sample::{Story, app, capacity, split, web},
         rollout::{Event, Split},
     };

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{AwsCommand, mapping_commands::mappings, words};
+use super::{AwsCommand, mapping_commands::mappings, version_commands, words};
 use crate::{
     journal::Envelope,
-    plan::{Deployed, Member, Revision, RouteName, Side, StageCache},
+    plan::{Deployed, FleetKind, Member, Revision, RouteName, StageCache},
     rollout::{
         Bindings, BusPlace, Event, Flow, Picture, Replay, RouteBound, RouteService, Software,
         Split, StagePlace, Target, TestRoute, Written, replay_name,
@@ -36,19 +36,23 @@ pub(super) fn commands(
             bindings.routes.get(route).and_then(|bound| weights(bindings, bound, picture))
         }
         (Target::Fleet { fleet, side }, Picture::Capacity(capacity)) => {
-            bindings.fleets.get(fleet).map(|bound| {
+            bindings.fleets.get(fleet).and_then(|bound| {
+                if bound.service == FleetKind::Lambda {
+                    let set = version_commands::set(bound, *side, *capacity);
+                    return set.map(|command| vec![command]);
+                }
                 let command = AwsCommand::new("autoscaling update-auto-scaling-group")
-                    .with("auto-scaling-group-name", bound.member(*side))
+                    .with("auto-scaling-group-name", bound.member(*side)?)
                     .with("min-size", capacity.min)
                     .with("max-size", capacity.max)
                     .with("desired-capacity", capacity.desired);
-                vec![command]
+                Some(vec![command])
             })
         }
         (Target::Software(fleet), Picture::Software(software)) => bindings
             .fleets
             .get(fleet)
-            .and_then(|bound| replacement(bound.member(Side::Stable), software)),
+            .and_then(|bound| replacement(&bound.stable, software)),
         (Target::TestRoute(route), Picture::TestRoute(TestRoute::Present { .. })) => bindings
             .test_rules
             .get(route)
@@ -380,7 +384,7 @@ pub fn before(envelopes: &[Envelope]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::{
-        plan::{FleetName, Header},
+        plan::{FleetName, Header, Side},
         report::sample::{Story, app, split, web},
         rollout::{Capacity, Nature, Operation, Phase, Version},
     };

@@ -57,7 +57,7 @@ impl Buses for World {
                 (VersionState::Pending, "Creating".to_owned())
             };
             let version =
-                FunctionVersion { state, reason, role: None, dead_letters: None, code: None };
+                FunctionVersion { state, reason, role: None, dead_letters: None, code: None, snapshots: false };
             Ok(Taker::Function { version, policy })
         })
     }
