@@ -261,7 +261,14 @@ mod tests {
 
     fn version(role: &str, state: VersionState) -> FunctionVersion {
         let role = Some(role.to_owned());
-        FunctionVersion { state, reason: "Creating".into(), role, dead_letters: None, code: None, snapshots: false }
+        FunctionVersion {
+            state,
+            reason: "Creating".into(),
+            role,
+            dead_letters: None,
+            code: None,
+            snapshots: false,
+        }
     }
 
     fn told(old: FunctionVersion, new: FunctionVersion) -> Vec<String> {

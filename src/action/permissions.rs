@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::alarms::queues;
 use crate::{
     cloud::{Operation, operations_of},
-    plan::{Aim, Ends, FleetKind, FleetName, Gate, GateKind, How, Plan, QueueGate, Replace, Route, Step},
+    plan::{
+        Aim, Ends, FleetKind, FleetName, Gate, GateKind, How, Plan, QueueGate, Replace, Route, Step,
+    },
 };
 
 /// Actions in the form `service:Operation`, sorted.
@@ -165,9 +167,11 @@ pub fn optional_permissions(plan: &Plan) -> Vec<String> {
     }
     for fleet in plan.fleets.values() {
         actions.extend::<&[Operation]>(match fleet.kind {
-            FleetKind::AutoScaling => {
-                &[Operation::CreateOrUpdateTags, Operation::DeleteTags, Operation::DescribeGroupTags]
-            }
+            FleetKind::AutoScaling => &[
+                Operation::CreateOrUpdateTags,
+                Operation::DeleteTags,
+                Operation::DescribeGroupTags,
+            ],
             FleetKind::CodeDeploy => &[
                 Operation::ListDeploymentGroupTags,
                 Operation::TagResource,

@@ -141,7 +141,9 @@ fn no_room(
     let Room { unreserved, reserved } = room;
     let (most, why) = reserved.map_or_else(
         || {
-            let why = format!("the account has {unreserved} unreserved, of which {KEPT_FREE} have to stay");
+            let why = format!(
+                "the account has {unreserved} unreserved, of which {KEPT_FREE} have to stay"
+            );
             (unreserved.saturating_sub(KEPT_FREE), why)
         },
         |reserved| (reserved, format!("function {function} has reserved {reserved}")),

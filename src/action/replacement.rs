@@ -16,10 +16,7 @@ pub(super) fn reads<'a>(
     })
 }
 
-pub(super) fn writes<'a>(
-    cloud: &'a Cloud,
-    bound: &FleetBound,
-) -> Result<&'a dyn Replacing, Error> {
+pub(super) fn writes<'a>(cloud: &'a Cloud, bound: &FleetBound) -> Result<&'a dyn Replacing, Error> {
     Ok(match replacer(bound)? {
         Replacer::Refreshes => cloud.refreshing.as_ref(),
         Replacer::Deployments => cloud.deploying.as_ref(),

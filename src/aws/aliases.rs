@@ -10,7 +10,9 @@ use aws_sdk_lambda::{
         get_alias::GetAliasOutput, get_function_configuration::GetFunctionConfigurationOutput,
         update_alias::UpdateAliasError,
     },
-    types::{AliasRoutingConfiguration, DeadLetterConfig, LastUpdateStatus, SnapStartApplyOn, State},
+    types::{
+        AliasRoutingConfiguration, DeadLetterConfig, LastUpdateStatus, SnapStartApplyOn, State,
+    },
 };
 
 use super::{error::classed, lambda::Lambda};

@@ -11,8 +11,9 @@ use async_trait::async_trait;
 
 use super::{
     AlarmNews, AliasDeployments, Aliases, Buses, ByService, Error, Installations, Lead, Mappings,
-    Marks, Metrics, Names, OldVersions, OwnTest, Places, ProvisionedConcurrency, Provisioning, Pruning, Publishing, Queues, Releases,
-    Replacing, Replaying, Replays, SetMarks, SetWeights, Spot, Stages, Weights,
+    Marks, Metrics, Names, OldVersions, OwnTest, Places, ProvisionedConcurrency, Provisioning,
+    Pruning, Publishing, Queues, Releases, Replacing, Replaying, Replays, SetMarks, SetWeights,
+    Spot, Stages, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},

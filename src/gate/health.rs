@@ -105,7 +105,8 @@ pub fn judge_version(
         _ if *ready >= needed => Reading::new(Outcome::Pass, at, known),
         None => Reading::new(Outcome::Wait, at, format!("{known}, {needed} needed")),
         Some(why) => {
-            let because = format!("{known}, {needed} needed: AWS has failed to provision more ({why})");
+            let because =
+                format!("{known}, {needed} needed: AWS has failed to provision more ({why})");
             Reading::new(Outcome::Fail, at, because)
         }
     }
@@ -228,8 +229,7 @@ mod tests {
             snapshots: false,
         };
         let judged = |state, (requested, ready), failed: Option<&str>, at_least: u16| {
-            let provisioned =
-                Provisioned { requested, ready, failed: failed.map(str::to_owned) };
+            let provisioned = Provisioned { requested, ready, failed: failed.map(str::to_owned) };
             let at_least = Percent::from_basis_points(at_least * 100).unwrap();
             let standing = (&version(state), &provisioned);
             let reading =
@@ -237,7 +237,10 @@ mod tests {
             (reading.outcome, reading.because)
         };
         let active = VersionState::Active;
-        assert_eq!(judged(active, (0, 0), None, 100), (Outcome::Pass, "version 7 is active".into()));
+        assert_eq!(
+            judged(active, (0, 0), None, 100),
+            (Outcome::Pass, "version 7 is active".into())
+        );
         assert_eq!(judged(VersionState::Pending, (5, 5), None, 100).0, Outcome::Wait);
         let some = "3 of 5 provisioned executions of version 7 ready";
         assert_eq!(judged(active, (5, 3), None, 50), (Outcome::Pass, some.into()));

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     cloud::{self, Error, Group, Places, Provisioned, Reads},
-    plan::{FleetKind, Gate, GateKind, GateName, Plan, RouteName, Side, units::Percent, units::Weight},
+    plan::{
+        FleetKind, Gate, GateKind, GateName, Plan, RouteName, Side, units::Percent, units::Weight,
+    },
     rollout::{
         Bindings, Check, FleetBound, Outcome, Reading, RouteBound, RouteService, Splits, Timestamp,
         told_versions, window_reading,

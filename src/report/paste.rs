@@ -49,10 +49,9 @@ pub(super) fn commands(
                 Some(vec![command])
             })
         }
-        (Target::Software(fleet), Picture::Software(software)) => bindings
-            .fleets
-            .get(fleet)
-            .and_then(|bound| replacement(&bound.stable, software)),
+        (Target::Software(fleet), Picture::Software(software)) => {
+            bindings.fleets.get(fleet).and_then(|bound| replacement(&bound.stable, software))
+        }
         (Target::TestRoute(route), Picture::TestRoute(TestRoute::Present { .. })) => bindings
             .test_rules
             .get(route)

@@ -5,8 +5,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     plan::{
-        Component, Extent, FleetKind, GateName, How, Member, Plan, Replace, Size, Step, StepId, Until, Verb,
-        title,
+        Component, Extent, FleetKind, GateName, How, Member, Plan, Replace, Size, Step, StepId,
+        Until, Verb, title,
         units::{Percent, format_duration},
     },
     rollout::{Attempts, Bindings, Picture, Reading, RouteBound, Split, Target, Timestamp},

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::{installations_port::Service, world::World};
 use crate::{
     cloud::{
-        ByService, Caller, Cloud, Error, Identity, Operation, Places, Reads, Replacer, SetWeights, Weights,
+        ByService, Caller, Cloud, Error, Identity, Operation, Places, Reads, Replacer, SetWeights,
+        Weights,
     },
     plan::{Place, Plan},
     testkit::{Call, Faults},

@@ -13,8 +13,8 @@ use std::{
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::{
-    aliases, buses, lambda::Verifier, load::Load, mappings, pruning, publishing, replacements,
-    stages, world::World,
+    aliases, buses, lambda::Verifier, load::Load, mappings, provisioning, pruning, publishing,
+    replacements, stages, world::World,
 };
 
 /// When a fault is thrown.
@@ -303,6 +303,18 @@ pub(crate) const STORIES: [Story; 36] = [
         ..ORDINARY
     },
     Story {
+        operations: &[
+            "lambda.DeleteProvisionedConcurrencyConfig",
+            "lambda.GetAccountSettings",
+            "lambda.GetFunctionConcurrency",
+            "lambda.GetProvisionedConcurrencyConfig",
+            "lambda.PutProvisionedConcurrencyConfig",
+        ],
+        kind: Kind::Seeded("lambda"),
+        plan: provisioned,
+        ..ORDINARY
+    },
+    Story {
         operations: &["codedeploy.BatchGetDeployments", "codedeploy.ListDeployments"],
         kind: Kind::Seeded("lambda"),
         plan: beside_a_deployment,
@@ -532,6 +544,11 @@ fn by_alias(world: &World) -> String {
 
 fn published(world: &World) -> String {
     publishing::plan(world, "2s")
+}
+
+fn provisioned(world: &World) -> String {
+    provisioning::warm(world);
+    provisioning::plan(world, provisioning::LIKEWISE, "2s")
 }
 
 fn pruned(world: &World) -> String {

@@ -134,11 +134,7 @@ fn follows(drafts: &[DraftComponent], later: &DraftComponent, earlier: &Componen
 }
 
 /// Whether a step is about a route's candidate, or may be.
-fn needs(
-    step: &Draft,
-    route: &RouteName,
-    Others { fleets, gates }: Others<'_>,
-) -> bool {
+fn needs(step: &Draft, route: &RouteName, Others { fleets, gates }: Others<'_>) -> bool {
     let conduct = step.verb.conduct();
     let is_of = |fleet: &FleetName| {
         fleets.get(fleet).is_some_and(|(fleet, _)| fleet.behind.as_ref() == Some(route))

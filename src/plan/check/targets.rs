@@ -235,10 +235,13 @@ fn provisioned(
 ) -> Option<Fleet> {
     if let Some(behind) = behind.given() {
         problems.push(
-            Problem::error("plan::stray-field", "provisioned concurrency is behind the route it names")
-                .at(behind.span, "says nothing here")
-                .at(name.span, "the route")
-                .help("remove `behind`"),
+            Problem::error(
+                "plan::stray-field",
+                "provisioned concurrency is behind the route it names",
+            )
+            .at(behind.span, "says nothing here")
+            .at(name.span, "the route")
+            .help("remove `behind`"),
         );
     }
     let route = scope.named_route(name, problems)?;
