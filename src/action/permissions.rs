@@ -181,7 +181,10 @@ pub fn optional_permissions(plan: &Plan) -> Vec<String> {
             FleetKind::Lambda => &[Operation::GetFunctionConcurrency, Operation::GetLambdaSettings],
         });
     }
-    in_words(actions)
+    let needed = permissions(plan);
+    let mut actions = in_words(actions);
+    actions.retain(|action| !needed.contains(action));
+    actions
 }
 
 #[cfg(test)]

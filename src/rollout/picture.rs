@@ -184,11 +184,15 @@ impl Capacity {
     pub const fn unbounded(desired: u32) -> Self {
         Self { min: 0, max: u32::MAX, desired }
     }
+
+    pub fn is_unbounded(self) -> bool {
+        self == Self::unbounded(self.desired)
+    }
 }
 
 impl fmt::Display for Capacity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::unbounded(self.desired) {
+        if self.is_unbounded() {
             return write!(f, "{} provisioned", self.desired);
         }
         write!(f, "desired {} (min {}, max {})", self.desired, self.min, self.max)
