@@ -170,7 +170,13 @@ impl Landscape {
                 FleetKind::AutoScaling | FleetKind::CodeDeploy => capacity,
                 FleetKind::Lambda => Capacity::unbounded(capacity.desired),
             };
-            let target_groups = behind.iter().map(|route| route.member(side).clone()).collect();
+            let target_groups = match fleet.kind {
+                FleetKind::AutoScaling | FleetKind::CodeDeploy => {
+                    behind.iter().map(|route| route.member(side).clone()).collect()
+                }
+                // A version serves without them.
+                FleetKind::Lambda => Vec::new(),
+            };
             let pace = Pace {
                 seed: self.scenario.seed,
                 launch: self.scenario.launch_time,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::{landscape::Landscape, scaling_group::SimulatedGroup, world::World};
+use super::{
+    landscape::Landscape, scaling_group::SimulatedGroup, violation::Violation, world::World,
+};
 use crate::{
     cloud::{Error, Operation, Provisioned, ProvisionedConcurrency, Provisioning, Room},
     plan::Member,
@@ -36,7 +38,23 @@ impl Landscape {
             let operation = Operation::PutProvisionedConcurrencyConfig;
             return Err(Error::Rejected { operation, message });
         }
+        let group = self.groups.get(version);
+        let (from, at_first) =
+            group.map_or((0, 0), |group| (group.capacity.desired, group.at_first.desired));
+        if executions < from && self.serves(alias, version, executions >= at_first) {
+            let (at, group, to) = (now, version.clone(), executions);
+            self.violations.push(Violation::ShrunkWhileServing { at, group, from, to });
+        }
         self.resize(now, version, Capacity::unbounded(executions))
+    }
+
+    /// Whether a version gets requests of its alias; of one that is as warm as at first, more than it got then. What other
+    /// aliases send it is not the run's to ask for: it goes on being served, more slowly at first.
+    fn serves(&self, alias: &str, version: &Member, as_warm: bool) -> bool {
+        self.rules.get(alias).is_some_and(|rule| {
+            let share = rule.share_in_sight(version);
+            share > 0 && !(as_warm && rule.at_first.share(version) >= share)
+        })
     }
 }
 
