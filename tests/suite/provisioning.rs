@@ -178,8 +178,7 @@ fn what_is_no_fleet_of_versions_is_told() {
         let text = PLAN.replacen(from, to, 1);
         assert_ne!(text, PLAN, "{from}");
         let read = tidegate::plan::read(&SourceFile::new("warm.yaml", &text), &BTreeMap::new());
-        let problems = read.err().map(|problems| format!("{problems:?}")).unwrap_or_default();
-        problems
+        read.err().map(|problems| format!("{problems:?}")).unwrap_or_default()
     };
     let cases = [
         ("{ provisioned: requests }", "{ provisioned: nobody }", "plan::unknown-route"),
