@@ -1,8 +1,7 @@
-"""Versions of functions that are deleted, and kept warm."""
+"""Versions of functions that are deleted."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -46,31 +45,6 @@ def test_a_version_is_deleted_alone_and_only_where_no_alias_leads_to_it(aws: Aws
     assert client.list_aliases(FunctionName=arn, FunctionVersion="1")["Aliases"] == []
     with pytest.raises(ClientError, match="not found"):
         client.delete_function(FunctionName="pruned", Qualifier="1")
-
-
-def test_provisioned_concurrency_is_ready_after_a_while_and_never_of_a_weighted_alias(
-    aws: Aws,
-) -> None:
-    client = published(aws, "warm", 2)
-    asked = {"FunctionName": "warm", "Qualifier": "2"}
-    put = client.put_provisioned_concurrency_config(**asked, ProvisionedConcurrentExecutions=3)
-    assert (put["Status"], put["AvailableProvisionedConcurrentExecutions"]) == ("IN_PROGRESS", 0)
-    while client.get_provisioned_concurrency_config(**asked)["Status"] != "READY":
-        time.sleep(0.1)
-    listed = client.list_provisioned_concurrency_configs(FunctionName="warm")
-    (config,) = listed["ProvisionedConcurrencyConfigs"]
-    assert config["FunctionArn"].endswith(":function:warm:2")
-    client.delete_provisioned_concurrency_config(**asked)
-    with pytest.raises(ClientError, match="No Provisioned Concurrency"):
-        client.get_provisioned_concurrency_config(**asked)
-    weights = {"AdditionalVersionWeights": {"2": 0.1}}
-    client.create_alias(
-        FunctionName="warm", Name="live", FunctionVersion="1", RoutingConfig=weights
-    )
-    with pytest.raises(ClientError, match="Alias with weights"):
-        client.put_provisioned_concurrency_config(
-            FunctionName="warm", Qualifier="live", ProvisionedConcurrentExecutions=1
-        )
 
 
 def test_a_policy_is_of_one_version_alone(aws: Aws) -> None:

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     live::kept,
     objection::{Notes, Objection, Settled},
+    provisioned::check_alias,
     standing::Standing,
 };
 use crate::{
@@ -40,6 +41,7 @@ pub(super) async fn find_alias(
         return None;
     }
     check_deployments(name, at, reads, notes).await;
+    check_alias(name, (at, &found.resource), reads, notes).await;
     let mut versions = Vec::new();
     // What is uploaded stands for the version that will be published of it.
     let unpublished = Member::new(UNPUBLISHED);
@@ -259,7 +261,14 @@ mod tests {
 
     fn version(role: &str, state: VersionState) -> FunctionVersion {
         let role = Some(role.to_owned());
-        FunctionVersion { state, reason: "Creating".into(), role, dead_letters: None, code: None }
+        FunctionVersion {
+            state,
+            reason: "Creating".into(),
+            role,
+            dead_letters: None,
+            code: None,
+            snapshots: false,
+        }
     }
 
     fn told(old: FunctionVersion, new: FunctionVersion) -> Vec<String> {

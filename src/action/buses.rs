@@ -216,6 +216,7 @@ mod tests {
             role: None,
             dead_letters: None,
             code: None,
+            snapshots: false,
         };
         let taker = Taker::Function { version, policy: None };
         let refused = checked(&taker, None).objections.remove(0);

@@ -7,6 +7,7 @@ use super::{
     absent::refusal,
     automation,
     objection::{Notes, Objection, Settled},
+    provisioned::settle_provisioned,
     replacement,
     versions::{Standing, check_empty_stable, check_version, settle_versions},
 };
@@ -24,6 +25,10 @@ pub(super) async fn settle_fleet(
     settled: &mut Settled,
     notes: &mut Notes,
 ) {
+    if fleet.kind == FleetKind::Lambda {
+        settle_provisioned(plan, (name, fleet), reads, settled, notes).await;
+        return;
+    }
     if let Sides::Single(member) = &fleet.sides {
         settle_replaced(plan, (name, fleet), member, reads, settled, notes).await;
         return;
@@ -48,13 +53,13 @@ pub(super) async fn settle_fleet(
     let mut bound = FleetBound {
         service: fleet.kind,
         place: notes.place(&fleet.place),
-        stable,
-        candidate,
+        stable: stable.clone(),
+        candidate: Some(candidate.clone()),
+        alias: None,
         versions: BTreeMap::new(),
     };
     let mut groups = Vec::new();
-    for side in [Side::Stable, Side::Candidate] {
-        let member = bound.member(side);
+    for (side, member) in [(Side::Stable, &stable), (Side::Candidate, &candidate)] {
         match reads.groups.group(member).await {
             Ok(group) => groups.push((side, group)),
             Err(error) => {
@@ -131,10 +136,17 @@ async fn settle_replaced(
         service: fleet.kind,
         place: notes.place(&fleet.place),
         stable: member.clone(),
-        candidate: member.clone(),
+        candidate: Some(member.clone()),
+        alias: None,
         versions: BTreeMap::new(),
     };
-    let installation = match replacement::reads(reads, &bound).installation(member).await {
+    let port = match replacement::reads(reads, &bound) {
+        Ok(port) => port,
+        Err(error) => {
+            return notes.objections.push(Objection::error(&format!("fleet {name}"), &error));
+        }
+    };
+    let installation = match port.installation(member).await {
         Ok(installation) => installation,
         Err(error) => {
             let what = format!("fleet {name}");
@@ -142,7 +154,7 @@ async fn settle_replaced(
                 FleetKind::AutoScaling => {
                     refusal(&what, &error, (Kind::ScalingGroup, member.as_str()), reads).await
                 }
-                FleetKind::CodeDeploy => Objection::error(&what, &error),
+                FleetKind::CodeDeploy | FleetKind::Lambda => Objection::error(&what, &error),
             });
             return;
         }
@@ -174,7 +186,7 @@ async fn settle_replaced(
         check_version(name, member, version, reads, notes).await;
     }
     for replace in replaces().filter(|replace| replace.fleet == *name) {
-        match replacement::reads(reads, &bound).check_way(&replace.how).await {
+        match port.check_way(&replace.how).await {
             Ok(()) => {}
             Err(error @ Error::Denied { .. }) => notes.warnings.push(format!(
                 "fleet {name}: cannot tell whether its deployment configuration exists: {error}"

@@ -99,8 +99,9 @@ fn sides<'a>(
         fleet.behind.is_none() && fleet.kind == FleetKind::AutoScaling && has_sides
     });
     let alone = alone.filter_map(|(name, _)| bound(name)).flat_map(|(name, fleet)| {
-        SIDES.map(|side| {
-            (OneSide { route: None, side, member: fleet.member(side) }, vec![(name, fleet)])
+        SIDES.into_iter().filter_map(move |side| {
+            let member = fleet.member(side)?;
+            Some((OneSide { route: None, side, member }, vec![(name, fleet)]))
         })
     });
     routes.chain(alone).collect()
@@ -117,9 +118,10 @@ impl OneSide<'_> {
     ) -> Result<Vec<Lead>, Error> {
         let mut groups: Vec<Group> = Vec::new();
         for (name, fleet) in fleets {
-            if plan.fleets.get(*name).is_some_and(|fleet| fleet.kind == FleetKind::AutoScaling) {
-                let reads = places.at(&fleet.place)?;
-                groups.push(reads.groups.group(fleet.member(self.side)).await?);
+            let is_group =
+                plan.fleets.get(*name).is_some_and(|fleet| fleet.kind == FleetKind::AutoScaling);
+            if let Some(group) = fleet.member(self.side).filter(|_| is_group) {
+                groups.push(places.at(&fleet.place)?.groups.group(group).await?);
             }
         }
         let route = self.route.and_then(|name| Some((name, bindings.routes.get(name)?)));

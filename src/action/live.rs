@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::replacement;
+use super::{capacities, replacement};
 
 /// What the target looks like now.
 pub async fn observe(
@@ -26,9 +26,9 @@ pub async fn observe(
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
             route(reads, bound).await
         }
-        Target::Fleet { .. } => {
-            let group = group_of(bindings, target)?;
-            Ok(Picture::Capacity(reads.groups.group(group).await?.capacity))
+        Target::Fleet { side, .. } => {
+            let bound = fleet_of(bindings, target)?;
+            Ok(Picture::Capacity(capacities::capacity(reads, bound, *side).await?))
         }
         Target::TestRoute(name) => {
             let (bound, header) = tested(bindings, name).ok_or_else(|| unbound(target))?;
@@ -53,7 +53,7 @@ pub async fn observe(
         }
         Target::Software(_) => {
             let bound = fleet_of(bindings, target)?;
-            let port = replacement::reads(reads, bound);
+            let port = replacement::reads(reads, bound)?;
             Ok(Picture::Software(port.installation(&bound.stable).await?.software))
         }
     }
@@ -91,21 +91,14 @@ async fn change(plan: &Plan, cloud: &Cloud, bindings: &Bindings, call: &Call) ->
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(&call.target))?;
             set_weights(cloud, bound, before, after).await
         }
-        (Target::Fleet { .. }, before, Picture::Capacity(after)) => {
-            let group = group_of(bindings, &call.target)?;
-            let live = Picture::Capacity(cloud.reads.groups.group(group).await?.capacity);
-            if !before.stands_in(&live) && !call.after.stands_in(&live) {
-                return Err(Error::Conflict {
-                    operation: Operation::UpdateAutoScalingGroup,
-                    message: format!("{group} is at {live}, not at {before}"),
-                });
-            }
-            cloud.sizes.resize(group, *after).await
+        (Target::Fleet { side, .. }, before, Picture::Capacity(after)) => {
+            let bound = fleet_of(bindings, &call.target)?;
+            capacities::resize(cloud, (bound, *side), before, *after).await
         }
         (Target::Software(fleet), Picture::Software(before), Picture::Software(after)) => {
             let bound = fleet_of(bindings, &call.target)?;
             let pace = replacement::pace(plan, fleet).ok_or_else(|| unbound(&call.target))?;
-            let port = replacement::writes(cloud, bound);
+            let port = replacement::writes(cloud, bound)?;
             let first = Move::between(before, after);
             if first == Move::Follow {
                 return Ok(());
@@ -231,18 +224,6 @@ async fn set_weights(
         cloud.weights.of(bound.service).set_weights(place, expected, after).await?;
     }
     Ok(())
-}
-
-fn group_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a Member, Error> {
-    match target {
-        Target::Fleet { side, .. } => fleet_of(bindings, target).map(|bound| bound.member(*side)),
-        Target::Route(_)
-        | Target::Software(_)
-        | Target::TestRoute(_)
-        | Target::Candidate(_)
-        | Target::OldVersions(_)
-        | Target::Replay(_) => Err(unbound(target)),
-    }
 }
 
 fn fleet_of<'a>(bindings: &'a Bindings, target: &Target) -> Result<&'a FleetBound, Error> {

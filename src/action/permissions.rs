@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::alarms::queues;
 use crate::{
     cloud::{Operation, operations_of},
-    plan::{Aim, Ends, FleetKind, Gate, GateKind, How, Plan, QueueGate, Replace, Route, Step},
+    plan::{
+        Aim, Ends, FleetKind, FleetName, Gate, GateKind, How, Plan, QueueGate, Replace, Route, Step,
+    },
 };
 
 /// Actions in the form `service:Operation`, sorted.
@@ -24,6 +26,12 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     }
     for (_, step) in plan.steps() {
         match step.conduct().aim {
+            Aim::Capacity { fleet, .. } if is_provisioned(plan, fleet) => actions.extend([
+                Operation::DeleteProvisionedConcurrencyConfig,
+                Operation::GetProvisionedConcurrencyConfig,
+                Operation::ListProvisionedConcurrencyConfigs,
+                Operation::PutProvisionedConcurrencyConfig,
+            ]),
             Aim::Capacity { fleet, .. } => {
                 if plan.fleets.get(fleet).is_some_and(|fleet| fleet.behind.is_none()) {
                     actions.extend([
@@ -95,6 +103,10 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     in_words(actions)
 }
 
+fn is_provisioned(plan: &Plan, fleet: &FleetName) -> bool {
+    plan.fleets.get(fleet).is_some_and(|fleet| fleet.kind == FleetKind::Lambda)
+}
+
 /// As IAM has them, sorted.
 fn in_words(operations: BTreeSet<Operation>) -> Vec<String> {
     let actions = operations.into_iter().map(|operation| operation.action().to_owned());
@@ -154,18 +166,25 @@ pub fn optional_permissions(plan: &Plan) -> Vec<String> {
         actions.extend(operations.doubting.iter().chain(operations.marking));
     }
     for fleet in plan.fleets.values() {
-        actions.extend(match fleet.kind {
-            FleetKind::AutoScaling => {
-                [Operation::CreateOrUpdateTags, Operation::DeleteTags, Operation::DescribeGroupTags]
-            }
-            FleetKind::CodeDeploy => [
+        actions.extend::<&[Operation]>(match fleet.kind {
+            FleetKind::AutoScaling => &[
+                Operation::CreateOrUpdateTags,
+                Operation::DeleteTags,
+                Operation::DescribeGroupTags,
+            ],
+            FleetKind::CodeDeploy => &[
                 Operation::ListDeploymentGroupTags,
                 Operation::TagResource,
                 Operation::UntagResource,
             ],
+            // Whether there is room.
+            FleetKind::Lambda => &[Operation::GetFunctionConcurrency, Operation::GetLambdaSettings],
         });
     }
-    in_words(actions)
+    let needed = permissions(plan);
+    let mut actions = in_words(actions);
+    actions.retain(|action| !needed.contains(action));
+    actions
 }
 
 #[cfg(test)]

@@ -1,22 +1,36 @@
 //! Replacing software where it stands: which service a fleet belongs to, and what a plan says about the pace.
 
 use crate::{
-    cloud::{Cloud, Installations, Pace, Reads, Replacing},
+    cloud::{Cloud, Error, Installations, Operation, Pace, Reads, Replacer, Replacing},
     plan::{Extent, FleetKind, FleetName, Plan, Replace},
     rollout::FleetBound,
 };
 
-pub(super) fn reads<'a>(reads: &'a Reads, bound: &FleetBound) -> &'a dyn Installations {
-    match bound.service {
-        FleetKind::AutoScaling => reads.refreshes.as_ref(),
-        FleetKind::CodeDeploy => reads.deployments.as_ref(),
-    }
+pub(super) fn reads<'a>(
+    reads: &'a Reads,
+    bound: &FleetBound,
+) -> Result<&'a dyn Installations, Error> {
+    Ok(match replacer(bound)? {
+        Replacer::Refreshes => reads.refreshes.as_ref(),
+        Replacer::Deployments => reads.deployments.as_ref(),
+    })
 }
 
-pub(super) fn writes<'a>(cloud: &'a Cloud, bound: &FleetBound) -> &'a dyn Replacing {
+pub(super) fn writes<'a>(cloud: &'a Cloud, bound: &FleetBound) -> Result<&'a dyn Replacing, Error> {
+    Ok(match replacer(bound)? {
+        Replacer::Refreshes => cloud.refreshing.as_ref(),
+        Replacer::Deployments => cloud.deploying.as_ref(),
+    })
+}
+
+fn replacer(bound: &FleetBound) -> Result<Replacer, Error> {
     match bound.service {
-        FleetKind::AutoScaling => cloud.refreshing.as_ref(),
-        FleetKind::CodeDeploy => cloud.deploying.as_ref(),
+        FleetKind::AutoScaling => Ok(Replacer::Refreshes),
+        FleetKind::CodeDeploy => Ok(Replacer::Deployments),
+        FleetKind::Lambda => Err(Error::Rejected {
+            operation: Operation::Call,
+            message: format!("version {} has no software that could be replaced", bound.stable),
+        }),
     }
 }
 

@@ -10,7 +10,9 @@ use aws_sdk_lambda::{
         get_alias::GetAliasOutput, get_function_configuration::GetFunctionConfigurationOutput,
         update_alias::UpdateAliasError,
     },
-    types::{AliasRoutingConfiguration, DeadLetterConfig, LastUpdateStatus, State},
+    types::{
+        AliasRoutingConfiguration, DeadLetterConfig, LastUpdateStatus, SnapStartApplyOn, State,
+    },
 };
 
 use super::{error::classed, lambda::Lambda};
@@ -159,8 +161,11 @@ pub(super) fn version(answer: GetFunctionConfigurationOutput) -> FunctionVersion
     let dead_letters = answer
         .dead_letter_config
         .and_then(|config: DeadLetterConfig| config.target_arn.filter(|arn| !arn.is_empty()));
+    let snapshots = answer
+        .snap_start
+        .is_some_and(|snap| snap.apply_on == Some(SnapStartApplyOn::PublishedVersions));
     let code = answer.code_sha256.filter(|code| !code.is_empty()).map(CodeDigest::new);
-    FunctionVersion { state, reason, role: answer.role, dead_letters, code }
+    FunctionVersion { state, reason, role: answer.role, dead_letters, code, snapshots }
 }
 
 #[async_trait]

@@ -58,7 +58,7 @@ pub async fn connect(
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
     let news = services.queues.clone();
     let (marking, publishing) = (services.tags(), services.lambda.clone());
-    let pruning = services.lambda.clone();
+    let (pruning, provisioning) = (services.lambda.clone(), services.lambda.clone());
     let replaying = services.events.clone();
     let reads = services.reads()?;
     Ok(Cloud {
@@ -70,6 +70,7 @@ pub async fn connect(
         deploying,
         publishing,
         pruning,
+        provisioning,
         replaying,
         marking,
         news,
@@ -313,6 +314,7 @@ impl Services {
             alias_deployments: self.code_deploy.clone(),
             releases: self.lambda.clone(),
             old_versions: self.lambda.clone(),
+            provisioned: self.lambda.clone(),
             stages: self.api_gateway,
             buses: self.events.clone(),
             replays: self.events,

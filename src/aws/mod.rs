@@ -57,6 +57,9 @@ mod old_versions_on_the_wire;
 mod on_the_wire;
 mod pace;
 mod profile;
+mod provisioned;
+#[cfg(test)]
+mod provisioned_on_the_wire;
 mod records;
 mod releases;
 mod renewal;

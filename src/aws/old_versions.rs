@@ -7,16 +7,11 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use aws_sdk_lambda::operation::{delete_function::DeleteFunctionError, get_policy::GetPolicyError};
 
-use super::{aliases::parts, error::classed, lambda::Lambda};
+use super::{aliases::parts, error::classed, lambda::Lambda, provisioned::qualifier_of};
 use crate::{
     cloud::{Error, Kept, OldVersions, Operation, Pruning, superseded},
     plan::Member,
 };
-
-/// The version that an ARN ends with: `arn:aws:lambda:region:account:function:name:7`.
-fn version_of(arn: &str, function: &str) -> Option<Member> {
-    arn.strip_prefix(function)?.strip_prefix(':').map(Member::new)
-}
 
 impl Lambda {
     async fn published(&self, function: &str) -> Result<Vec<Member>, Error> {
@@ -48,21 +43,6 @@ impl Lambda {
         }
     }
 
-    async fn provisioned(&self, function: &str) -> Result<BTreeSet<Member>, Error> {
-        let call = self.client.list_provisioned_concurrency_configs().function_name(function);
-        let mut pages = call.into_paginator().send();
-        let mut used = BTreeSet::new();
-        loop {
-            self.pace.turn().await;
-            let Some(page) = pages.next().await else { return Ok(used) };
-            let page =
-                page.map_err(classed(Operation::ListProvisionedConcurrencyConfigs, function))?;
-            let configs = page.provisioned_concurrency_configs.unwrap_or_default();
-            let arns = configs.iter().filter_map(|config| config.function_arn.as_deref());
-            used.extend(arns.filter_map(|arn| version_of(arn, function)));
-        }
-    }
-
     /// The versions that event source mappings name. All of the region are listed, because a listing by function leaves out
     /// those of its versions.
     async fn mapped(&self, function: &str) -> Result<BTreeSet<Member>, Error> {
@@ -74,7 +54,7 @@ impl Lambda {
             let page = page.map_err(classed(Operation::ListEventSourceMappings, function))?;
             let mappings = page.event_source_mappings.unwrap_or_default();
             let arns = mappings.iter().filter_map(|mapping| mapping.function_arn.as_deref());
-            used.extend(arns.filter_map(|arn| version_of(arn, function)));
+            used.extend(arns.filter_map(|arn| qualifier_of(arn, function)));
         }
     }
 
@@ -106,7 +86,7 @@ impl OldVersions for Lambda {
         if superseded(published.clone(), &used, kept).is_empty() {
             return Ok(BTreeSet::new());
         }
-        used.extend(self.provisioned(function).await?);
+        used.extend(self.configs(function).await?.into_keys());
         used.extend(self.mapped(function).await?);
         let mut unused = BTreeSet::new();
         for version in superseded(published, &used, kept) {

@@ -42,6 +42,8 @@ pub struct FunctionVersion {
     pub dead_letters: Option<String>,
     /// What tells its code from another, where it has a package.
     pub code: Option<CodeDigest>,
+    /// Whether versions of it begin from a snapshot (`SnapStart`), and so can have no executions kept ready.
+    pub snapshots: bool,
 }
 
 /// What code is being written in: what is uploaded, and no version.

@@ -58,12 +58,14 @@ impl Placed {
             })
         });
         let fleets = bindings.fleets.values().flat_map(|bound| {
-            [&bound.stable, &bound.candidate].map(|member| {
+            bound.members().filter_map(|member| {
                 let on = match bound.service {
                     FleetKind::AutoScaling => Owned::AutoScalingGroup(member.clone()),
                     FleetKind::CodeDeploy => Owned::DeploymentGroup(member.clone()),
+                    // Versions have no tags; the run's mark is on the alias in front of them.
+                    FleetKind::Lambda => return None,
                 };
-                Self { place: bound.place.clone(), on }
+                Some(Self { place: bound.place.clone(), on })
             })
         });
         routes.chain(fleets).collect()

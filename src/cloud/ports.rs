@@ -11,8 +11,9 @@ use async_trait::async_trait;
 
 use super::{
     AlarmNews, AliasDeployments, Aliases, Buses, ByService, Error, Installations, Lead, Mappings,
-    Marks, Metrics, Names, OldVersions, OwnTest, Places, Pruning, Publishing, Queues, Releases,
-    Replacing, Replaying, Replays, SetMarks, SetWeights, Spot, Stages, Weights,
+    Marks, Metrics, Names, OldVersions, OwnTest, Places, ProvisionedConcurrency, Provisioning,
+    Pruning, Publishing, Queues, Releases, Replacing, Replaying, Replays, SetMarks, SetWeights,
+    Spot, Stages, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -420,6 +421,7 @@ pub struct Reads {
     pub alias_deployments: Arc<dyn AliasDeployments>,
     pub releases: Arc<dyn Releases>,
     pub old_versions: Arc<dyn OldVersions>,
+    pub provisioned: Arc<dyn ProvisionedConcurrency>,
     pub stages: Arc<dyn Stages>,
     pub buses: Arc<dyn Buses>,
     pub replays: Arc<dyn Replays>,
@@ -478,6 +480,7 @@ pub struct Cloud {
     pub deploying: Arc<dyn Replacing>,
     pub publishing: Arc<dyn Publishing>,
     pub pruning: Arc<dyn Pruning>,
+    pub provisioning: Arc<dyn Provisioning>,
     pub replaying: Arc<dyn Replaying>,
     pub marking: Arc<dyn SetMarks>,
     /// Whoever hears a message takes it away from the others.

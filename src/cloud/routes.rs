@@ -65,6 +65,7 @@ const LAMBDA: RouteOperations = RouteOperations {
         Operation::BatchGetDeployments,
         Operation::ListDeploymentTargets,
         Operation::ListDeployments,
+        Operation::ListProvisionedConcurrencyConfigs,
     ],
     moving: &[Operation::UpdateAlias],
     marking: &[Operation::ListFunctionTags, Operation::TagFunction, Operation::UntagFunction],

@@ -9,6 +9,15 @@ use crate::{
     rollout::{Move, Software},
 };
 
+/// The services that replace software where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replacer {
+    /// Instance refreshes of Auto Scaling groups.
+    Refreshes,
+    /// Deployments of `CodeDeploy`.
+    Deployments,
+}
+
 /// A group's software, with what preflight wants to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {

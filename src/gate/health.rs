@@ -3,7 +3,7 @@
 //! when four were asked for.
 
 use crate::{
-    cloud::{Checkers, FunctionVersion, Health, HealthState, Taker, VersionState},
+    cloud::{Checkers, FunctionVersion, Health, HealthState, Provisioned, Taker, VersionState},
     plan::{Member, units::Percent},
     rollout::{Outcome, Reading, Timestamp},
 };
@@ -86,9 +86,30 @@ pub fn judge_record(
     }
 }
 
-/// Pass when Lambda serves requests to a version. It runs as many of it as are asked for, so there is nothing to count.
-pub fn judge_version(version: &Member, standing: &FunctionVersion, at: Timestamp) -> Reading {
-    judge_code(&format!("version {version}"), standing, at)
+/// Pass when Lambda serves requests to a version, and enough of the executions that are to be kept ready are. It runs as
+/// many of it as are asked for in any case, so otherwise there is nothing to count.
+pub fn judge_version(
+    version: &Member,
+    (standing, provisioned): (&FunctionVersion, &Provisioned),
+    at_least: Percent,
+    at: Timestamp,
+) -> Reading {
+    let reading = judge_code(&format!("version {version}"), standing, at);
+    let Provisioned { requested, ready, failed } = provisioned;
+    if reading.outcome != Outcome::Pass || *requested == 0 {
+        return reading;
+    }
+    let known = format!("{ready} of {requested} provisioned executions of version {version} ready");
+    let needed = at_least.of_rounded_up(*requested);
+    match failed {
+        _ if *ready >= needed => Reading::new(Outcome::Pass, at, known),
+        None => Reading::new(Outcome::Wait, at, format!("{known}, {needed} needed")),
+        Some(why) => {
+            let because =
+                format!("{known}, {needed} needed: AWS has failed to provision more ({why})");
+            Reading::new(Outcome::Fail, at, because)
+        }
+    }
 }
 
 /// The same of a function, in words of whoever leads to it.
@@ -195,6 +216,40 @@ mod tests {
         assert_eq!(judged(seen(0, 0), (4, 4)), Outcome::Unknown);
         assert_eq!(judged(None, (4, 4)), Outcome::Pass);
         assert_eq!(judged(None, (3, 4)), Outcome::Wait);
+    }
+
+    #[test]
+    fn a_version_waits_for_the_executions_that_are_to_be_ready_and_tells_why_they_are_not() {
+        let version = |state| FunctionVersion {
+            state,
+            reason: String::new(),
+            role: None,
+            dead_letters: None,
+            code: None,
+            snapshots: false,
+        };
+        let judged = |state, (requested, ready), failed: Option<&str>, at_least: u16| {
+            let provisioned = Provisioned { requested, ready, failed: failed.map(str::to_owned) };
+            let at_least = Percent::from_basis_points(at_least * 100).unwrap();
+            let standing = (&version(state), &provisioned);
+            let reading =
+                judge_version(&Member::new("7"), standing, at_least, Timestamp::default());
+            (reading.outcome, reading.because)
+        };
+        let active = VersionState::Active;
+        assert_eq!(
+            judged(active, (0, 0), None, 100),
+            (Outcome::Pass, "version 7 is active".into())
+        );
+        assert_eq!(judged(VersionState::Pending, (5, 5), None, 100).0, Outcome::Wait);
+        let some = "3 of 5 provisioned executions of version 7 ready";
+        assert_eq!(judged(active, (5, 3), None, 50), (Outcome::Pass, some.into()));
+        let needed = format!("{some}, 5 needed");
+        assert_eq!(judged(active, (5, 3), None, 100), (Outcome::Wait, needed.clone()));
+        let failed = format!("{needed}: AWS has failed to provision more (INIT)");
+        assert_eq!(judged(active, (5, 3), Some("INIT"), 100), (Outcome::Fail, failed));
+        // Whoever asks only whether anybody serves is not told no: a version serves without any.
+        assert_eq!(judged(active, (5, 0), Some("INIT"), 0).0, Outcome::Pass);
     }
 
     #[test]

@@ -7,8 +7,10 @@ use super::{
     poll_queue, poll_requests, poll_stream, probe, run_command, unknown,
 };
 use crate::{
-    cloud::{self, Error, Group, Places, Reads},
-    plan::{Gate, GateKind, GateName, Plan, RouteName, Side, units::Percent, units::Weight},
+    cloud::{self, Error, Group, Places, Provisioned, Reads},
+    plan::{
+        FleetKind, Gate, GateKind, GateName, Plan, RouteName, Side, units::Percent, units::Weight,
+    },
     rollout::{
         Bindings, Check, FleetBound, Outcome, Reading, RouteBound, RouteService, Splits, Timestamp,
         told_versions, window_reading,
@@ -154,12 +156,21 @@ async fn serving(
 ) -> Result<(Reading, Option<String>), Error> {
     let bound = bound_to(bindings, route)?;
     let (mut desired, mut in_service, mut strangers) = (0, 0, None);
-    for fleet in plan.fleets_behind(route) {
-        if let Some(bound) = bindings.fleets.get(fleet) {
-            let group = places.at(&bound.place)?.groups.group(bound.member(side)).await?;
-            desired += group.capacity.desired;
-            in_service += group.in_service;
-            strangers = strangers.or_else(|| other_versions(bound, side, &group));
+    let mut provisioned = Provisioned::default();
+    for fleet in plan.fleets_behind(route).filter_map(|fleet| bindings.fleets.get(fleet)) {
+        let reads = places.at(&fleet.place)?;
+        match (fleet.service, fleet.member(side)) {
+            (FleetKind::AutoScaling, Some(member)) => {
+                let group = reads.groups.group(member).await?;
+                desired += group.capacity.desired;
+                in_service += group.in_service;
+                strangers = strangers.or_else(|| other_versions(fleet, side, &group));
+            }
+            (FleetKind::Lambda, Some(version)) => {
+                provisioned = reads.provisioned.provisioned(&bound.resource, version).await?;
+            }
+            // Instances that nobody launches, or a version that nobody has published.
+            (FleetKind::CodeDeploy, _) | (FleetKind::AutoScaling | FleetKind::Lambda, None) => {}
         }
     }
     let reads = places.at(&bound.place)?;
@@ -180,7 +191,8 @@ async fn serving(
         }
         RouteService::Lambda => {
             let member = standing(bound, side)?;
-            judge_version(member, &reads.aliases.version(&bound.resource, member).await?, at)
+            let version = reads.aliases.version(&bound.resource, member).await?;
+            judge_version(member, (&version, &provisioned), at_least, at)
         }
         RouteService::ApiGateway => {
             let member = standing(bound, side)?;
@@ -252,8 +264,10 @@ async fn drained(
         return Ok(Reading::new(Outcome::Wait, at, format!("{member} has weight {weight}")));
     }
     let mut groups = Vec::new();
-    for fleet in plan.fleets_behind(route).filter_map(|fleet| bindings.fleets.get(fleet)) {
-        match places.at(&fleet.place)?.groups.group(fleet.member(side)).await {
+    let fleets = plan.fleets_behind(route).filter_map(|fleet| bindings.fleets.get(fleet));
+    for fleet in fleets.filter(|fleet| fleet.service == FleetKind::AutoScaling) {
+        let Some(group) = fleet.member(side) else { continue };
+        match places.at(&fleet.place)?.groups.group(group).await {
             Ok(group) => groups.push(group),
             Err(Error::Absent { .. }) => {}
             Err(error) => return Err(error),

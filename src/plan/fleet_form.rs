@@ -17,6 +17,9 @@ record! {
         "autoscaling" autoscaling: Choice as AutoScaling AutoScalingForm,
         /// A CodeDeploy deployment group.
         "codedeploy" codedeploy: Choice as CodeDeploy CodeDeployForm,
+        /// Provisioned concurrency of a function's versions: the name of a route of kind `lambda`, whose sides they are. A
+        /// side's size is the number of executions that AWS keeps ready.
+        "provisioned" provisioned: Choice as Provisioned String,
         /// The route whose sides this fleet's follow, in the same order.
         "behind" behind: Optional String,
         /// Where it is, if not where its route or the rest of the plan is.
@@ -61,12 +64,15 @@ impl FleetForm {
         let mut form = Self {
             autoscaling: Slot::Absent,
             codedeploy: Slot::Absent,
+            provisioned: Slot::Absent,
             behind: Slot::of_some(fleet.behind.as_ref().map(ToString::to_string)),
             aws: AwsForm::of(&fleet.place, around),
         };
         match fleet.kind {
             FleetKind::AutoScaling => form.autoscaling = Slot::of(AutoScalingForm::of(fleet)),
             FleetKind::CodeDeploy => form.codedeploy = Slot::of(CodeDeployForm::of(fleet)),
+            // Which route it is behind is all that is said of it.
+            FleetKind::Lambda => std::mem::swap(&mut form.provisioned, &mut form.behind),
         }
         form
     }

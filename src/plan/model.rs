@@ -93,7 +93,7 @@ impl Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fleet {
     pub kind: FleetKind,
-    /// Group names; a single group stands on both sides.
+    /// Group names; a single group stands on both sides. Of provisioned concurrency, the versions of its route.
     pub sides: Sides,
     /// The route whose sides this fleet's follow, in the same order.
     pub behind: Option<RouteName>,
@@ -118,6 +118,8 @@ pub enum FleetKind {
     AutoScaling,
     /// Its member is `application/group`.
     CodeDeploy,
+    /// Provisioned concurrency: its members are versions of a function, which serve without it too, if slower at first.
+    Lambda,
 }
 
 impl FleetKind {
@@ -126,6 +128,7 @@ impl FleetKind {
         match self {
             Self::AutoScaling => "Auto Scaling group",
             Self::CodeDeploy => "deployment group",
+            Self::Lambda => "provisioned concurrency of",
         }
     }
 }

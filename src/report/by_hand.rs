@@ -4,10 +4,10 @@
 use super::{
     AttentionView, AwsCommand, DriftView,
     paste::{commands, placed, replay},
-    route_commands, words,
+    route_commands, version_commands, words,
 };
 use crate::{
-    plan::{Header, Member, Side},
+    plan::{FleetKind, Header, Member},
     rollout::{Bindings, Picture, Target, TestRoute, Timestamp},
 };
 
@@ -128,11 +128,16 @@ fn look(bindings: &Bindings, target: &Target) -> Vec<AwsCommand> {
             place.map(|place| route_commands::rules_at(place)).into_iter().collect()
         }
         Target::Fleet { fleet, side } => {
-            bindings.fleets.get(fleet).map(|bound| group(bound.member(*side))).into_iter().collect()
+            let bound = bindings.fleets.get(fleet);
+            let look = bound.and_then(|bound| match bound.service {
+                FleetKind::Lambda => version_commands::look(bound, *side),
+                FleetKind::AutoScaling | FleetKind::CodeDeploy => bound.member(*side).map(group),
+            });
+            look.into_iter().collect()
         }
         Target::Software(fleet) => {
             let bound = bindings.fleets.get(fleet);
-            bound.map(|bound| group(bound.member(Side::Stable))).into_iter().collect()
+            bound.map(|bound| group(&bound.stable)).into_iter().collect()
         }
         Target::Replay(route) => {
             let describe =
@@ -212,7 +217,7 @@ fn in_words(bindings: &Bindings, target: &Target, picture: &Picture, left: Left)
 mod tests {
     use super::*;
     use crate::{
-        plan::{FleetName, RouteName, units::Weight},
+        plan::{FleetName, RouteName, Side, units::Weight},
         report::sample::{Story, app, capacity, split, web},
         rollout::{Event, RouteService, Split},
     };

@@ -21,6 +21,7 @@ mod standing;
 mod style;
 mod timeline;
 mod typed;
+mod version_commands;
 mod view;
 mod words;
 mod wrap;

@@ -242,7 +242,13 @@ impl Page {
         self.section("traffic", &traffic.collect::<Vec<_>>());
         let capacity = view.fleets.iter().map(|fleet| {
             let seen = seen(fleet.seen);
-            format!("{} {}: {} {}{seen}", fleet.side, fleet.fleet, fleet.member, fleet.capacity)
+            let (member, capacity) = (&fleet.member, fleet.capacity);
+            let size = if capacity.is_unbounded() {
+                format!("version {member} with {capacity}")
+            } else {
+                format!("{member} {capacity}")
+            };
+            format!("{} {}: {size}{seen}", fleet.side, fleet.fleet)
         });
         self.section("capacity", &capacity.collect::<Vec<_>>());
         let software = view.software.iter().map(|view| {

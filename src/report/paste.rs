@@ -4,10 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::{AwsCommand, route_commands, words};
+use super::{AwsCommand, route_commands, version_commands, words};
 use crate::{
     journal::Envelope,
-    plan::{Member, Revision, RouteName, Side},
+    plan::{FleetKind, Member, Revision, RouteName},
     rollout::{Bindings, Event, Flow, Picture, Replay, Software, Target, TestRoute, replay_name},
 };
 
@@ -24,19 +24,22 @@ pub(super) fn commands(
             .get(route)
             .and_then(|bound| route_commands::set(bindings, bound, picture)),
         (Target::Fleet { fleet, side }, Picture::Capacity(capacity)) => {
-            bindings.fleets.get(fleet).map(|bound| {
+            bindings.fleets.get(fleet).and_then(|bound| {
+                if bound.service == FleetKind::Lambda {
+                    let set = version_commands::set(bound, *side, *capacity);
+                    return set.map(|command| vec![command]);
+                }
                 let command = AwsCommand::new("autoscaling update-auto-scaling-group")
-                    .with("auto-scaling-group-name", bound.member(*side))
+                    .with("auto-scaling-group-name", bound.member(*side)?)
                     .with("min-size", capacity.min)
                     .with("max-size", capacity.max)
                     .with("desired-capacity", capacity.desired);
-                vec![command]
+                Some(vec![command])
             })
         }
-        (Target::Software(fleet), Picture::Software(software)) => bindings
-            .fleets
-            .get(fleet)
-            .and_then(|bound| replacement(bound.member(Side::Stable), software)),
+        (Target::Software(fleet), Picture::Software(software)) => {
+            bindings.fleets.get(fleet).and_then(|bound| replacement(&bound.stable, software))
+        }
         (Target::TestRoute(route), Picture::TestRoute(TestRoute::Present { .. })) => bindings
             .test_rules
             .get(route)
@@ -200,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        plan::{Deployed, FleetName, Header},
+        plan::{Deployed, FleetName, Header, Side},
         report::sample::{Story, app, split, web},
         rollout::{Capacity, Nature, Operation, Phase, RouteService, Split, Version, Written},
     };

@@ -396,7 +396,8 @@ impl RunFold {
     fn fleets(&self) -> Vec<FleetView> {
         let state = &self.state;
         let sides = state.bindings.fleets.iter().flat_map(|(fleet, bound)| {
-            [Side::Stable, Side::Candidate].map(|side| (fleet, bound.member(side), side))
+            let sides = [Side::Stable, Side::Candidate].into_iter();
+            sides.filter_map(move |side| Some((fleet, bound.member(side)?, side)))
         });
         let view = |(fleet, member, side): (&FleetName, &Member, Side)| {
             let target = Target::Fleet { fleet: fleet.clone(), side };
@@ -466,7 +467,7 @@ impl RunFold {
             [Side::Stable, Side::Candidate].map(|side| (fleet, bound, side))
         });
         let view = |(fleet, bound, side): (&FleetName, &FleetBound, Side)| {
-            let member = bound.member(side);
+            let member = bound.member(side)?;
             let versions = bound.versions.get(member)?.clone();
             let (is_there, fleet, member) =
                 (has_traffic(fleet, side), fleet.clone(), member.clone());

@@ -5,8 +5,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     plan::{
-        Component, Extent, GateName, How, Member, Plan, Replace, Size, Step, StepId, Until, Verb,
-        title,
+        Component, Extent, FleetKind, GateName, How, Member, Plan, Replace, Size, Step, StepId,
+        Until, Verb, title,
         units::{Percent, format_duration},
     },
     rollout::{Attempts, Bindings, Picture, Reading, RouteBound, Split, Target, Timestamp},
@@ -119,7 +119,14 @@ pub(super) fn picture(bindings: &Bindings, target: &Target, picture: &Picture) -
         }
         (Picture::Capacity(_), Target::Fleet { fleet, side }) => {
             let bound = bindings.fleets.get(fleet);
-            bound.map_or_else(|| picture.to_string(), |b| format!("{} {picture}", b.member(*side)))
+            let member = bound.and_then(|bound| Some((bound.service, bound.member(*side)?)));
+            match member {
+                Some((FleetKind::Lambda, version)) => format!("version {version} with {picture}"),
+                Some((FleetKind::AutoScaling | FleetKind::CodeDeploy, group)) => {
+                    format!("{group} {picture}")
+                }
+                None => picture.to_string(),
+            }
         }
         (Picture::Software(software), _) => printable(&software.to_string()),
         (Picture::Uneven(parts), Target::Route(route)) => {

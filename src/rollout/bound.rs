@@ -112,6 +112,16 @@ impl Bindings {
         }
     }
 
+    /// A step has made the candidate of a route, which is that of the fleets of its versions too.
+    pub fn learn(&mut self, route: &RouteName, member: &Member) {
+        let Some(bound) = self.routes.get_mut(route) else { return };
+        bound.candidate = Some(member.clone());
+        let place = &bound.resource;
+        for fleet in self.fleets.values_mut().filter(|it| it.alias.as_ref() == Some(place)) {
+            fleet.candidate = Some(member.clone());
+        }
+    }
+
     /// How long clients of a route may go on by the weights from before a change.
     pub fn lag(&self, route: &RouteName) -> Duration {
         self.routes.get(route).map_or(Duration::ZERO, |bound| bound.nature.lag())
@@ -122,12 +132,18 @@ impl Bindings {
     pub fn resources(&self) -> BTreeSet<String> {
         let routes = self.routes.values().flat_map(RouteBound::owned).map(str::to_owned);
         let fleets = self.fleets.values().flat_map(|bound| {
+            // Of a function one run at a time says which version has executions ready; an alias is the world's by its ARN.
+            if let Some((function, _)) =
+                bound.alias.as_deref().and_then(|alias| alias.rsplit_once(':'))
+            {
+                return vec![format!("{} {function}", bound.service.thing())];
+            }
             let Place { region, account, role: _ } = &bound.place;
             let told = [("in", region), ("of account", account)];
             let told = told.map(|(word, told)| told.as_ref().map(|told| format!(" {word} {told}")));
             let place: String = told.into_iter().flatten().collect();
-            [&bound.stable, &bound.candidate]
-                .map(move |member| format!("{} {member}{place}", bound.service.thing()))
+            let named = |member| format!("{} {member}{place}", bound.service.thing());
+            bound.members().map(named).collect()
         });
         routes.chain(fleets).collect()
     }
@@ -162,7 +178,12 @@ pub struct FleetBound {
     #[serde(default, skip_serializing_if = "Place::is_open")]
     pub place: Place,
     pub stable: Member,
-    pub candidate: Member,
+    /// None until a step has made it, where the route in front has one make it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Member>,
+    /// The ARN of the alias whose function's versions these are, where they are versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     /// What each group of a fleet with two sides launched when the run began. Several where its policy names several
     /// launch templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -170,11 +191,17 @@ pub struct FleetBound {
 }
 
 impl FleetBound {
-    pub fn member(&self, side: Side) -> &Member {
+    /// What stands on a side; nothing does on the candidate's before it is made.
+    pub fn member(&self, side: Side) -> Option<&Member> {
         match side {
-            Side::Stable => &self.stable,
-            Side::Candidate => &self.candidate,
+            Side::Stable => Some(&self.stable),
+            Side::Candidate => self.candidate.as_ref(),
         }
+    }
+
+    /// All there are.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        std::iter::once(&self.stable).chain(&self.candidate)
     }
 }
 

@@ -170,7 +170,7 @@ impl fmt::Display for Split {
     }
 }
 
-/// The capacity of an Auto Scaling group, in instances.
+/// The capacity of an Auto Scaling group, in instances; or of a function's version, in executions that are kept ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Capacity {
     pub min: u32,
@@ -178,8 +178,23 @@ pub struct Capacity {
     pub desired: u32,
 }
 
+impl Capacity {
+    /// What has no bounds of its own, as provisioned concurrency has none: its size moves by itself too where Application
+    /// Auto Scaling is told to move it.
+    pub const fn unbounded(desired: u32) -> Self {
+        Self { min: 0, max: u32::MAX, desired }
+    }
+
+    pub fn is_unbounded(self) -> bool {
+        self == Self::unbounded(self.desired)
+    }
+}
+
 impl fmt::Display for Capacity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_unbounded() {
+            return write!(f, "{} provisioned", self.desired);
+        }
         write!(f, "desired {} (min {}, max {})", self.desired, self.min, self.max)
     }
 }

@@ -103,11 +103,7 @@ impl State {
             Event::ChangeIntended { purpose, target, before, after } => {
                 self.intend(purpose, target, before, after);
             }
-            Event::Learned { route, member, making: _ } => {
-                if let Some(bound) = self.bindings.routes.get_mut(route) {
-                    bound.candidate = Some(member.clone());
-                }
-            }
+            Event::Learned { route, member, making: _ } => self.bindings.learn(route, member),
             Event::CallReturned { target } => {
                 self.progress(target, Progress::Confirming { since: at });
             }

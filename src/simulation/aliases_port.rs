@@ -29,7 +29,9 @@ impl Aliases for World {
             let code = Some(CodeDigest::new(UPLOADED));
             if version.as_str() == UNPUBLISHED {
                 let (state, reason) = (VersionState::Active, String::new());
-                return Ok(FunctionVersion { state, reason, role: None, dead_letters: None, code });
+                let (role, dead_letters) = (None, None);
+                let snapshots = landscape.scenario.concurrency.snapshots;
+                return Ok(FunctionVersion { state, reason, role, dead_letters, code, snapshots });
             }
             if landscape.releases.get(alias).is_some_and(|it| it.hides(version)) {
                 return Err(Error::Absent { what: format!("version {version}") });
@@ -42,7 +44,15 @@ impl Aliases for World {
             } else {
                 (VersionState::Pending, "Creating".to_owned())
             };
-            Ok(FunctionVersion { state, reason, role: None, dead_letters: None, code: None })
+            let snapshots = landscape.scenario.concurrency.snapshots;
+            Ok(FunctionVersion {
+                state,
+                reason,
+                role: None,
+                dead_letters: None,
+                code: None,
+                snapshots,
+            })
         })
     }
 }

@@ -56,8 +56,14 @@ impl Buses for World {
             } else {
                 (VersionState::Pending, "Creating".to_owned())
             };
-            let version =
-                FunctionVersion { state, reason, role: None, dead_letters: None, code: None };
+            let version = FunctionVersion {
+                state,
+                reason,
+                role: None,
+                dead_letters: None,
+                code: None,
+                snapshots: false,
+            };
             Ok(Taker::Function { version, policy })
         })
     }

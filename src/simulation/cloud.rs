@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use super::{installations_port::Service, world::World};
 use crate::{
     cloud::{
-        ByService, Caller, Cloud, Error, Identity, Operation, Places, Reads, SetWeights, Weights,
+        ByService, Caller, Cloud, Error, Identity, Operation, Places, Reads, Replacer, SetWeights,
+        Weights,
     },
-    plan::{FleetKind, Place, Plan},
+    plan::{Place, Plan},
     testkit::{Call, Faults},
 };
 
@@ -48,7 +49,7 @@ impl World {
     pub fn flawless_cloud(&self) -> Cloud {
         let world = Arc::new(self.clone());
         let service = |kind| Arc::new(Service { world: self.clone(), kind });
-        let (refresh, deploy) = (service(FleetKind::AutoScaling), service(FleetKind::CodeDeploy));
+        let (refresh, deploy) = (service(Replacer::Refreshes), service(Replacer::Deployments));
         Cloud {
             reads: Reads {
                 weights: ByService::each(|_| world.clone() as Arc<dyn Weights>),
@@ -58,6 +59,7 @@ impl World {
                 alias_deployments: world.clone(),
                 releases: world.clone(),
                 old_versions: world.clone(),
+                provisioned: world.clone(),
                 stages: world.clone(),
                 buses: world.clone(),
                 replays: world.clone(),
@@ -82,6 +84,7 @@ impl World {
             sizes: world.clone(),
             publishing: world.clone(),
             pruning: world.clone(),
+            provisioning: world.clone(),
             replaying: world.clone(),
             marking: world.clone(),
             news: world,

@@ -165,7 +165,18 @@ impl Landscape {
                 (Side::Candidate, None) => Capacity { min: 0, max: 8, desired: leftovers },
                 (_, Some(desired)) => Capacity { min: 0, max: desired.max(8), desired },
             };
-            let target_groups = behind.iter().map(|route| route.member(side).clone()).collect();
+            // The executions of a version that are kept ready are instances like any others.
+            let capacity = match fleet.kind {
+                FleetKind::AutoScaling | FleetKind::CodeDeploy => capacity,
+                FleetKind::Lambda => Capacity::unbounded(capacity.desired),
+            };
+            let target_groups = match fleet.kind {
+                FleetKind::AutoScaling | FleetKind::CodeDeploy => {
+                    behind.iter().map(|route| route.member(side).clone()).collect()
+                }
+                // A version serves without them.
+                FleetKind::Lambda => Vec::new(),
+            };
             let pace = Pace {
                 seed: self.scenario.seed,
                 launch: self.scenario.launch_time,
@@ -216,6 +227,8 @@ impl Landscape {
         let version = match fleet.kind {
             FleetKind::AutoScaling => "lt-0123456789abcdef0:1",
             FleetKind::CodeDeploy => "s3://releases/before.zip?type=zip",
+            // It has two sides, and no software of its own.
+            FleetKind::Lambda => return,
         };
         let script = self.scenario.replacement.clone();
         let mut installation = SimulatedInstallation::new(version, stands, kind, script);
@@ -225,7 +238,10 @@ impl Landscape {
 
     fn add_foreign_targets(&mut self, plan: &Plan) {
         for (name, (_, sides)) in &self.routes {
-            if plan.fleets_behind(name).next().is_some() {
+            let runs = |fleet: &FleetName| {
+                plan.fleets.get(fleet).is_some_and(|fleet| fleet.kind != FleetKind::Lambda)
+            };
+            if plan.fleets_behind(name).any(runs) {
                 continue;
             }
             for side in SIDES {

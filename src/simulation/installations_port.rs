@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::world::World;
 use crate::{
-    cloud::{Error, Installation, Installations, Operation, Pace, Replacing, suspended},
-    plan::{Deploy, FleetKind, How, Member},
+    cloud::{Error, Installation, Installations, Operation, Pace, Replacer, Replacing, suspended},
+    plan::{Deploy, How, Member},
     rollout::Move,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Service {
     pub(super) world: World,
-    pub(super) kind: FleetKind,
+    pub(super) kind: Replacer,
 }
 
 fn absent(of: &Member) -> Error {
@@ -21,19 +21,19 @@ fn absent(of: &Member) -> Error {
 }
 
 /// The AWS operation a move is made with.
-fn operation(kind: FleetKind, what: &Move) -> Operation {
+fn operation(kind: Replacer, what: &Move) -> Operation {
     match (kind, what) {
-        (FleetKind::AutoScaling, Move::Start(_)) => Operation::StartInstanceRefresh,
-        (FleetKind::AutoScaling, Move::Hold) => Operation::SuspendProcesses,
-        (FleetKind::AutoScaling, Move::GoOn | Move::Release | Move::Follow) => {
+        (Replacer::Refreshes, Move::Start(_)) => Operation::StartInstanceRefresh,
+        (Replacer::Refreshes, Move::Hold) => Operation::SuspendProcesses,
+        (Replacer::Refreshes, Move::GoOn | Move::Release | Move::Follow) => {
             Operation::ResumeProcesses
         }
-        (FleetKind::AutoScaling, Move::TakeBack) => Operation::RollbackInstanceRefresh,
-        (FleetKind::CodeDeploy, Move::Start(_)) => Operation::CreateDeployment,
-        (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold | Move::Follow) => {
+        (Replacer::Refreshes, Move::TakeBack) => Operation::RollbackInstanceRefresh,
+        (Replacer::Deployments, Move::Start(_)) => Operation::CreateDeployment,
+        (Replacer::Deployments, Move::GoOn | Move::Release | Move::Hold | Move::Follow) => {
             Operation::ContinueDeployment
         }
-        (FleetKind::CodeDeploy, Move::TakeBack) => Operation::StopDeployment,
+        (Replacer::Deployments, Move::TakeBack) => Operation::StopDeployment,
     }
 }
 
@@ -51,15 +51,15 @@ impl Installations for Service {
 
     async fn installation(&self, of: &Member) -> Result<Installation, Error> {
         let reading = match self.kind {
-            FleetKind::AutoScaling => Operation::DescribeInstanceRefreshes,
-            FleetKind::CodeDeploy => Operation::GetDeploymentGroup,
+            Replacer::Refreshes => Operation::DescribeInstanceRefreshes,
+            Replacer::Deployments => Operation::GetDeploymentGroup,
         };
         self.world.request(reading, |landscape, _| {
             let found = landscape.installations.get(of).ok_or_else(|| absent(of))?;
             let software = found.software.clone();
             let obstacles = match self.kind {
-                FleetKind::AutoScaling => suspended(of, &found.suspended),
-                FleetKind::CodeDeploy => Vec::new(),
+                Replacer::Refreshes => suspended(of, &found.suspended),
+                Replacer::Deployments => Vec::new(),
             };
             Ok(Installation { software, obstacles, notes: Vec::new() })
         })

@@ -38,7 +38,14 @@ impl Mappings for World {
             } else {
                 (VersionState::Pending, "Creating".to_owned())
             };
-            Ok(FunctionVersion { state, reason, role: None, dead_letters: None, code: None })
+            Ok(FunctionVersion {
+                state,
+                reason,
+                role: None,
+                dead_letters: None,
+                code: None,
+                snapshots: false,
+            })
         })
     }
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{
     alarm_script::AlarmScript,
+    concurrency_script::ConcurrencyScript,
     invocation_script::InvocationScript,
     phrases::{Moment, Names, Rate, duration, optional_duration},
     queue_script::QueueScripts,
@@ -62,6 +63,8 @@ pub struct Scenario {
     pub function: FunctionScript,
     /// What the candidate of a function's alias answers to the events of invoke gates.
     pub invocations: InvocationScript,
+    /// How many executions of functions there may be.
+    pub concurrency: ConcurrencyScript,
     /// By the names of the queues that gates watch; the entry `all` is for every one that has none of its own.
     pub queues: QueueScripts,
     /// By the names of the functions or streams whose lag gates watch, likewise.
@@ -107,6 +110,7 @@ impl Default for Scenario {
             command: CommandScript::default(),
             function: FunctionScript::default(),
             invocations: InvocationScript::default(),
+            concurrency: ConcurrencyScript::default(),
             queues: QueueScripts::default(),
             streams: StreamScripts::default(),
             alarms: BTreeMap::new(),

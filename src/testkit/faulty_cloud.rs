@@ -18,14 +18,15 @@ use crate::{
         Answer, ArchiveStanding, Automation, Buses, Caller, Checkers, Cloud, Dns, Error, Forward,
         FunctionVersion, Functions, Group, Groups, Health, Http, Identity, Installation,
         Installations, Invoked, Kept, Lead, LoadBalancers, Mappings, MappingsStanding, Mark, Marks,
-        Metrics, News, Offers, OldVersions, Operation, OwnTest, Owned, Pace, Pruning, Publishing,
-        Query, QueueStanding, Queues, Reads, Records, Releases, Replacing, Replaying, Replays,
-        ResizeGroups, Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages, Taker,
-        TargetGroup, TargetStanding, Transition, Weights,
+        Metrics, News, Offers, OldVersions, Operation, OwnTest, Owned, Pace, Provisioned,
+        ProvisionedConcurrency, Provisioning, Pruning, Publishing, Query, QueueStanding, Queues,
+        Reads, Records, Releases, Replacer, Replacing, Replaying, Replays, ResizeGroups, Room,
+        Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages, Taker, TargetGroup,
+        TargetStanding, Transition, Weights,
     },
     plan::{
-        Alias, BusTarget, CodeDigest, EventSource, FleetKind, FunctionName, Header, How,
-        ListenerRule, Member, Proxy, Queue, RecordSet, Stage,
+        Alias, BusTarget, CodeDigest, EventSource, FunctionName, Header, How, ListenerRule, Member,
+        Proxy, Queue, RecordSet, Stage,
     },
     rollout::{Capacity, Made, Move, Replay, ReplayBound, Split, TestRoute, Timestamp, Version},
 };
@@ -46,10 +47,11 @@ impl Faults {
             }),
             test_routes: self.wrap(&cloud.test_routes),
             sizes: self.wrap(&cloud.sizes),
-            refreshing: self.wrap_service(FleetKind::AutoScaling, &cloud.refreshing),
-            deploying: self.wrap_service(FleetKind::CodeDeploy, &cloud.deploying),
+            refreshing: self.wrap_service(Replacer::Refreshes, &cloud.refreshing),
+            deploying: self.wrap_service(Replacer::Deployments, &cloud.deploying),
             publishing: self.wrap(&cloud.publishing),
             pruning: self.wrap(&cloud.pruning),
+            provisioning: self.wrap(&cloud.provisioning),
             replaying: self.wrap(&cloud.replaying),
             marking: self.wrap(&cloud.marking),
             news: self.wrap(&cloud.news),
@@ -69,13 +71,14 @@ impl Faults {
             alias_deployments: self.wrap(&reads.alias_deployments),
             releases: self.wrap(&reads.releases),
             old_versions: self.wrap(&reads.old_versions),
+            provisioned: self.wrap(&reads.provisioned),
             stages: self.wrap(&reads.stages),
             buses: self.wrap(&reads.buses),
             replays: self.wrap(&reads.replays),
             mappings: self.wrap(&reads.mappings),
             groups: self.wrap(&reads.groups),
-            refreshes: self.wrap_service(FleetKind::AutoScaling, &reads.refreshes),
-            deployments: self.wrap_service(FleetKind::CodeDeploy, &reads.deployments),
+            refreshes: self.wrap_service(Replacer::Refreshes, &reads.refreshes),
+            deployments: self.wrap_service(Replacer::Deployments, &reads.deployments),
             alarms: self.wrap(&reads.alarms),
             queues: self.wrap(&reads.queues),
             metrics: self.wrap(&reads.metrics),
@@ -101,13 +104,13 @@ impl Faults {
 struct FaultyService<Port: ?Sized> {
     port: Arc<Port>,
     faults: Faults,
-    kind: FleetKind,
+    kind: Replacer,
 }
 
 impl Faults {
     fn wrap_service<Port: ?Sized>(
         &self,
-        kind: FleetKind,
+        kind: Replacer,
         port: &Arc<Port>,
     ) -> Arc<FaultyService<Port>> {
         Arc::new(FaultyService { port: Arc::clone(port), faults: self.clone(), kind })
@@ -118,8 +121,8 @@ impl Faults {
 impl Installations for FaultyService<dyn Installations> {
     async fn installation(&self, of: &Member) -> Result<Installation, Error> {
         let operation = match self.kind {
-            FleetKind::AutoScaling => Operation::DescribeInstanceRefreshes,
-            FleetKind::CodeDeploy => Operation::GetDeploymentGroup,
+            Replacer::Refreshes => Operation::DescribeInstanceRefreshes,
+            Replacer::Deployments => Operation::GetDeploymentGroup,
         };
         self.faults.apply(operation, of.as_str(), self.port.installation(of)).await
     }
@@ -139,15 +142,15 @@ impl Installations for FaultyService<dyn Installations> {
 impl Replacing for FaultyService<dyn Replacing> {
     async fn make(&self, of: &Member, what: &Move, pace: &Pace) -> Result<(), Error> {
         let operation = match (self.kind, what) {
-            (FleetKind::AutoScaling, Move::Start(_)) => Operation::StartInstanceRefresh,
-            (FleetKind::AutoScaling, Move::Hold) => Operation::SuspendProcesses,
-            (FleetKind::AutoScaling, Move::GoOn | Move::Release | Move::Follow) => {
+            (Replacer::Refreshes, Move::Start(_)) => Operation::StartInstanceRefresh,
+            (Replacer::Refreshes, Move::Hold) => Operation::SuspendProcesses,
+            (Replacer::Refreshes, Move::GoOn | Move::Release | Move::Follow) => {
                 Operation::ResumeProcesses
             }
-            (FleetKind::AutoScaling, Move::TakeBack) => Operation::RollbackInstanceRefresh,
-            (FleetKind::CodeDeploy, Move::Start(_)) => Operation::CreateDeployment,
-            (FleetKind::CodeDeploy, Move::TakeBack) => Operation::StopDeployment,
-            (FleetKind::CodeDeploy, Move::GoOn | Move::Release | Move::Hold | Move::Follow) => {
+            (Replacer::Refreshes, Move::TakeBack) => Operation::RollbackInstanceRefresh,
+            (Replacer::Deployments, Move::Start(_)) => Operation::CreateDeployment,
+            (Replacer::Deployments, Move::TakeBack) => Operation::StopDeployment,
+            (Replacer::Deployments, Move::GoOn | Move::Release | Move::Hold | Move::Follow) => {
                 Operation::ContinueDeployment
             }
         };
@@ -425,6 +428,35 @@ impl ResizeGroups for Faulty<dyn ResizeGroups> {
     async fn resize(&self, name: &Member, to: Capacity) -> Result<(), Error> {
         let call = self.port.resize(name, to);
         self.faults.apply(Operation::UpdateAutoScalingGroup, name.as_str(), call).await
+    }
+}
+
+#[async_trait]
+impl ProvisionedConcurrency for Faulty<dyn ProvisionedConcurrency> {
+    async fn provisioned(&self, alias: &str, version: &Member) -> Result<Provisioned, Error> {
+        let call = self.port.provisioned(alias, version);
+        self.faults.apply(Operation::GetProvisionedConcurrencyConfig, alias, call).await
+    }
+
+    async fn all_provisioned(&self, alias: &str) -> Result<BTreeMap<Member, u32>, Error> {
+        let call = self.port.all_provisioned(alias);
+        self.faults.apply(Operation::ListProvisionedConcurrencyConfigs, alias, call).await
+    }
+
+    async fn room(&self, alias: &str) -> Result<Room, Error> {
+        self.faults.apply(Operation::GetLambdaSettings, alias, self.port.room(alias)).await
+    }
+}
+
+#[async_trait]
+impl Provisioning for Faulty<dyn Provisioning> {
+    async fn provision(&self, alias: &str, version: &Member, executions: u32) -> Result<(), Error> {
+        let call = self.port.provision(alias, version, executions);
+        let operation = match executions {
+            0 => Operation::DeleteProvisionedConcurrencyConfig,
+            _ => Operation::PutProvisionedConcurrencyConfig,
+        };
+        self.faults.apply(operation, alias, call).await
     }
 }
 

@@ -36,7 +36,8 @@ pub fn groups_bound(stable: &str, candidate: &str) -> FleetBound {
         service: FleetKind::AutoScaling,
         place: Place::default(),
         stable: Member::new(stable),
-        candidate: Member::new(candidate),
+        candidate: Some(Member::new(candidate)),
+        alias: None,
         versions: BTreeMap::new(),
     }
 }

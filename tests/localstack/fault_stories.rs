@@ -13,8 +13,8 @@ use std::{
 use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::{
-    aliases, buses, lambda::Verifier, load::Load, mappings, pruning, publishing, replacements,
-    stages, world::World,
+    aliases, buses, lambda::Verifier, load::Load, mappings, provisioning, pruning, publishing,
+    replacements, stages, world::World,
 };
 
 /// When a fault is thrown.
@@ -135,7 +135,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 36] = [
+pub(crate) const STORIES: [Story; 37] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -300,6 +300,18 @@ pub(crate) const STORIES: [Story; 36] = [
         ],
         kind: Kind::Seeded("lambda"),
         plan: pruned,
+        ..ORDINARY
+    },
+    Story {
+        operations: &[
+            "lambda.DeleteProvisionedConcurrencyConfig",
+            "lambda.GetAccountSettings",
+            "lambda.GetFunctionConcurrency",
+            "lambda.GetProvisionedConcurrencyConfig",
+            "lambda.PutProvisionedConcurrencyConfig",
+        ],
+        kind: Kind::Seeded("lambda"),
+        plan: provisioned,
         ..ORDINARY
     },
     Story {
@@ -532,6 +544,11 @@ fn by_alias(world: &World) -> String {
 
 fn published(world: &World) -> String {
     publishing::plan(world, "2s")
+}
+
+fn provisioned(world: &World) -> String {
+    provisioning::warm(world);
+    provisioning::plan(world, provisioning::LIKEWISE, "2s")
 }
 
 fn pruned(world: &World) -> String {

@@ -27,6 +27,7 @@ mod load;
 mod mappings;
 mod marks;
 mod places;
+mod provisioning;
 mod pruning;
 mod publishing;
 mod push;

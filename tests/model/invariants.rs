@@ -291,6 +291,12 @@ pub(crate) fn effect(plan: &Plan, node: &Node, call: &Call) -> Result<(), String
     else {
         return Ok(());
     };
+    if node.state.bindings.fleets[fleet].member(*side).is_none() {
+        return Err(format!(
+            "invariant 15: {} is changed, and nobody knows what it is",
+            call.target
+        ));
+    }
     let shrinks = after.desired < node.world.desired(fleet, *side);
     let below_origin =
         after.desired < World::of(plan).desired(fleet, *side) || *side == Side::Candidate;

@@ -145,6 +145,21 @@ fn a_candidate_is_made_once_whatever_happens_on_the_way() {
 }
 
 #[test]
+fn executions_are_kept_ready_of_a_version_that_is_known_and_not_taken_from_one_that_serves() {
+    let budget = Budget {
+        crashes: 1,
+        gates: 1,
+        calls: 1,
+        aborts: 1,
+        strangers: 1,
+        total: 2,
+        ..Budget::default()
+    };
+    let states = run("warmed", &plans::warmed(), budget);
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
+}
+
+#[test]
 fn events_are_replayed_once_whatever_happens_on_the_way() {
     let budget = Budget {
         crashes: 1,

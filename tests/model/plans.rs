@@ -335,6 +335,21 @@ pub(crate) fn publishing() -> Plan {
     plan
 }
 
+/// A version that a step publishes, of which executions are kept ready before it gets traffic.
+pub(crate) fn warmed() -> Plan {
+    let mut plan = publishing();
+    let [publish, shifts @ .., prune] = &plan.components[0].steps[..] else { unreachable!() };
+    let shifts = shifts.iter().map(|step| step.verb.clone());
+    let first = [publish.verb.clone(), scale("web", Side::Candidate, Size::SameAs(Side::Stable))];
+    let last = [scale("web", Side::Stable, Size::Instances(0)), prune.verb.clone()];
+    let steps = first.into_iter().chain(shifts).chain(last).collect();
+    plan.components = vec![component("main", &[], steps)];
+    let (name, mut fleet) = fleet("web", "web");
+    (fleet.kind, fleet.sides) = (FleetKind::Lambda, Sides::Made { stable: None });
+    plan.fleets.insert(name, fleet);
+    plan
+}
+
 /// A target of a rule, to whose candidate past events are replayed before it gets all of them.
 pub(crate) fn replaying() -> Plan {
     let replay = Verb::Replay(Replay {

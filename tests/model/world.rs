@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidegate::{
     plan::{
-        CodeDigest, FleetName, Header, Member, Plan, Route, RouteKind, RouteName, Side, Sides,
-        Verb,
+        CodeDigest, Fleet, FleetKind, FleetName, Header, Member, Plan, Route, RouteKind, RouteName,
+        Side, Sides, Verb,
         units::{Percent, Scale, Weight},
     },
     rollout::{
@@ -29,6 +29,9 @@ pub(crate) fn bindings_at_start(plan: &Plan) -> Bindings {
         if is_made(&plan.routes[name]) {
             bound.candidate = None;
         }
+    }
+    for bound in bindings.fleets.values_mut().filter(|bound| bound.alias.is_some()) {
+        bound.candidate = None;
     }
     bindings
 }
@@ -74,13 +77,19 @@ pub(crate) fn bindings(plan: &Plan) -> Bindings {
         };
         (name.clone(), bound)
     };
-    let fleet = |name: &FleetName| {
+    let fleet = |(name, fleet): (&FleetName, &Fleet)| {
         let (stable, candidate) = sides(name.as_str());
-        (name.clone(), groups_bound(&stable, &candidate))
+        let mut bound = groups_bound(&stable, &candidate);
+        if fleet.kind == FleetKind::Lambda {
+            // A route of the model stands at what is called as it is.
+            bound.alias = fleet.behind.as_ref().map(ToString::to_string);
+            bound.service = fleet.kind;
+        }
+        (name.clone(), bound)
     };
     Bindings {
         routes: plan.routes.iter().map(route).collect(),
-        fleets: plan.fleets.keys().map(fleet).collect(),
+        fleets: plan.fleets.iter().map(fleet).collect(),
         tests: plan.steps().filter_map(|(_, step)| tested(&step.verb)).collect(),
         keeps: plan.steps().filter_map(|(_, step)| pruned(&step.verb)).collect(),
         ..Bindings::default()
@@ -150,7 +159,12 @@ impl World {
                 continue;
             }
             for (side, desired) in [(Side::Stable, 2), (Side::Candidate, 0)] {
-                let capacity = Capacity { min: desired, max: 4, desired };
+                let capacity = match plan.fleets[name].kind {
+                    FleetKind::AutoScaling | FleetKind::CodeDeploy => {
+                        Capacity { min: desired, max: 4, desired }
+                    }
+                    FleetKind::Lambda => Capacity::unbounded(desired),
+                };
                 let target = Target::Fleet { fleet: name.clone(), side };
                 world.insert(target, Picture::Capacity(capacity));
             }

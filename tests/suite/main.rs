@@ -32,6 +32,7 @@ mod night;
 mod old_journals;
 mod places;
 mod printable;
+mod provisioning;
 mod pruning;
 mod push;
 mod queues;

@@ -188,8 +188,12 @@ fn tell(plan: &Plan, preview: &Preview, output: &Output) {
     }
     for (fleet, bound) in &preview.bindings.fleets {
         output.line(&format!(
-            "  fleet {fleet}: {} is stable, {} the candidate",
-            bound.stable, bound.candidate
+            "  fleet {fleet}: {} is stable, {}",
+            bound.stable,
+            match &bound.candidate {
+                Some(candidate) => format!("{candidate} the candidate"),
+                None => "the candidate is published by a step".to_owned(),
+            }
         ));
     }
     if !preview.leads.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::plan::{
     defaults::SETTLE,
-    model::Fleet,
+    model::{Fleet, FleetKind},
     names::{FleetName, RouteName},
     place::Place,
     problem::Problem,
@@ -80,7 +80,7 @@ pub(super) fn without_fleets(
     routes: &BTreeMap<RouteName, (Route, Span)>,
     problems: &mut Vec<Problem>,
 ) {
-    for (name, (fleet, at)) in fleets {
+    for (name, (fleet, at)) in fleets.iter().filter(|(_, (it, _))| it.kind != FleetKind::Lambda) {
         let Some((route, span)) = fleet.behind.as_ref().and_then(|route| routes.get(route)) else {
             continue;
         };

@@ -56,7 +56,8 @@ pub(in crate::plan) fn check(
     traffic::check(&drafts, &fleets, problems);
     replacement::check(&drafts, &fleets, problems);
     shares::check(&drafts, &routes, problems);
-    publishing::check(&drafts, &routes, &gates, problems);
+    let others = publishing::Others { fleets: &fleets, gates: &gates };
+    publishing::check(&drafts, (&routes, others), problems);
     pruning::check(&drafts, &routes, problems);
     replays::check(&drafts, &routes, problems);
     test_route::check(&drafts, &routes, &fleets, problems);

@@ -13,8 +13,8 @@ use crate::plan::{
     defaults::PATIENCE,
     form::Short,
     gate::Gate,
-    model::Verb,
-    names::{ComponentName, GateName, RouteName},
+    model::{Fleet, Verb},
+    names::{ComponentName, FleetName, GateName, RouteName, Side},
     problem::Problem,
     route::Sides,
     route_kind::Route,
@@ -23,6 +23,13 @@ use crate::plan::{
 };
 
 type Placed<N, T> = BTreeMap<N, (T, Span)>;
+
+/// What else of a plan may be about a candidate.
+#[derive(Clone, Copy)]
+pub(super) struct Others<'a> {
+    pub(super) fleets: &'a Placed<FleetName, Fleet>,
+    pub(super) gates: &'a Placed<GateName, Gate>,
+}
 
 pub(super) fn publish(
     form: &Spanned<Short<String, PublishForm>>,
@@ -61,8 +68,7 @@ fn digest(code: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<CodeDig
 /// Whether every candidate that is to be made is made once, and before it is needed.
 pub(super) fn check(
     drafts: &[DraftComponent],
-    routes: &Placed<RouteName, Route>,
-    gates: &Placed<GateName, Gate>,
+    (routes, others): (&Placed<RouteName, Route>, Others<'_>),
     problems: &mut Vec<Problem>,
 ) {
     let steps =
@@ -83,7 +89,7 @@ pub(super) fn check(
                 let after = |draft: &DraftComponent| follows(drafts, draft, &of.name.value);
                 let unordered = steps().filter(|(draft, _)| draft.name.value != of.name.value && !after(draft));
                 let early = early.filter(|(draft, _)| draft.name.value == of.name.value).chain(unordered);
-                for (_, step) in early.filter(|(_, step)| needs(step, name, gates)) {
+                for (_, step) in early.filter(|(_, step)| needs(step, name, others)) {
                     problems.push(
                         Problem::error("plan::publish", format!("`{name}` has no candidate by then"))
                             .at(step.span, "needs one")
@@ -128,11 +134,15 @@ fn follows(drafts: &[DraftComponent], later: &DraftComponent, earlier: &Componen
 }
 
 /// Whether a step is about a route's candidate, or may be.
-fn needs(step: &Draft, route: &RouteName, gates: &Placed<GateName, Gate>) -> bool {
+fn needs(step: &Draft, route: &RouteName, Others { fleets, gates }: Others<'_>) -> bool {
     let conduct = step.verb.conduct();
+    let is_of = |fleet: &FleetName| {
+        fleets.get(fleet).is_some_and(|(fleet, _)| fleet.behind.as_ref() == Some(route))
+    };
     let moves = match conduct.aim {
         Aim::Weights { route: of, .. } | Aim::TestRoute { route: of, .. } => of == route,
-        Aim::Capacity { .. }
+        Aim::Capacity { fleet, side: Side::Candidate, .. } => is_of(fleet),
+        Aim::Capacity { side: Side::Stable, .. }
         | Aim::Software(_)
         | Aim::Release { .. }
         | Aim::OldVersions { .. }

@@ -10,7 +10,7 @@ use super::{
 use crate::plan::{
     defaults::{MIN_HEALTHY, replace_timeout},
     form::List,
-    model::{Fleet, FleetKind, Verb},
+    model::{Fleet, FleetKind, Size, Verb},
     names::FleetName,
     problem::Problem,
     replacement::{
@@ -152,6 +152,15 @@ fn fits(step: &Draft, fleets: &Fleets) -> Option<Problem> {
                 "deploy",
                 "a CodeDeploy deployment group",
                 "declare it as `codedeploy: { application: …, group: … }`",
+            )
+        }
+        Verb::Scale { fleet, to: Size::Bounds { .. }, .. }
+            if fleets.get(fleet).is_some_and(|(fleet, _)| fleet.kind == FleetKind::Lambda) =>
+        {
+            (
+                "min, max and desired",
+                "a fleet of Auto Scaling groups",
+                "write a number of executions, such as `to: 5`; provisioned concurrency has no bounds",
             )
         }
         Verb::Scale { fleet, .. } => {

@@ -11,7 +11,7 @@ use crate::plan::{
     place::Place,
     problem::Problem,
     route::Sides,
-    route_kind::Route,
+    route_kind::{Route, RouteKind},
     span::{Span, Spanned},
 };
 
@@ -46,7 +46,17 @@ pub(super) fn twins(fleets: &BTreeMap<FleetName, (Fleet, Span)>, problems: &mut 
 
 fn shares_a_group(one: &Fleet, other: &Fleet) -> bool {
     let members = other.sides.members();
-    one.place == other.place && one.sides.members().iter().any(|member| members.contains(member))
+    let named = one.sides.members().iter().any(|member| members.contains(member));
+    let shares = match (one.kind, other.kind) {
+        // Versions of two functions may have the same number; a route is of one function.
+        (FleetKind::Lambda, FleetKind::Lambda) => one.behind == other.behind,
+        (FleetKind::Lambda, _) | (_, FleetKind::Lambda) => false,
+        (
+            FleetKind::AutoScaling | FleetKind::CodeDeploy,
+            FleetKind::AutoScaling | FleetKind::CodeDeploy,
+        ) => named,
+    };
+    one.place == other.place && shares
 }
 
 fn is_group_name(name: &str) -> bool {
@@ -180,7 +190,7 @@ fn fleet(
     routes: &BTreeMap<RouteName, (Route, Span)>,
     problems: &mut Vec<Problem>,
 ) -> Option<Fleet> {
-    let behind = match &form.behind {
+    let behind = |problems: &mut Vec<Problem>| match &form.behind {
         Slot::Absent => Some(None),
         Slot::Broken | Slot::Given(_) => scope.route(&form.behind, problems).map(Some),
     };
@@ -194,7 +204,7 @@ fn fleet(
     match form.chosen()? {
         FleetChoice::AutoScaling(groups) if groups.value.group.is_absent() => {
             let sides = two_groups(groups, problems)?;
-            let behind = behind?;
+            let behind = behind(problems)?;
             let at = form.behind.span_or(groups.span);
             fits_its_route(groups, &sides, (behind.as_ref(), at), routes, problems);
             let leftovers = groups.value.leftovers.value_or(Leftovers::Refuse);
@@ -209,7 +219,49 @@ fn fleet(
             let sides = deployment_group(group, &form.behind, problems)?;
             Some(on_its_own(FleetKind::CodeDeploy, sides))
         }
+        FleetChoice::Provisioned(route) => {
+            provisioned(route, &form.behind, scope, routes, problems)
+        }
     }
+}
+
+/// What Lambda keeps ready of the versions that a route is split between.
+fn provisioned(
+    name: &Spanned<String>,
+    behind: &Slot<String>,
+    scope: &Scope,
+    routes: &BTreeMap<RouteName, (Route, Span)>,
+    problems: &mut Vec<Problem>,
+) -> Option<Fleet> {
+    if let Some(behind) = behind.given() {
+        problems.push(
+            Problem::error(
+                "plan::stray-field",
+                "provisioned concurrency is behind the route it names",
+            )
+            .at(behind.span, "says nothing here")
+            .at(name.span, "the route")
+            .help("remove `behind`"),
+        );
+    }
+    let route = scope.named_route(name, problems)?;
+    let (found, at) = routes.get(&route)?;
+    if !matches!(found.kind, RouteKind::Lambda(_)) {
+        problems.push(
+            Problem::error("plan::no-fleet", format!("`{route}` has no versions of a function"))
+                .at(name.span, "provisioned concurrency is of versions")
+                .at(*at, "another kind of route")
+                .help("name a route of kind `lambda`, or declare groups with `autoscaling:`"),
+        );
+        return None;
+    }
+    Some(Fleet {
+        kind: FleetKind::Lambda,
+        sides: found.sides.clone(),
+        behind: Some(route),
+        leftovers: Leftovers::Refuse,
+        place: Place::default(),
+    })
 }
 
 /// A group for each side.

@@ -14,7 +14,8 @@ from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.services.moto import call_moto
 from moto.awslambda.models import lambda_backends
 
-from tidegate_localstack.emulated.function_invocations import LATEST, invalid
+from tidegate_localstack.emulated.function_invocations import LATEST, invalid, named
+from tidegate_localstack.emulated.function_provisioning import configs_of
 from tidegate_localstack.emulated.handlers import Handler
 
 
@@ -49,7 +50,11 @@ def update_alias(context: RequestContext, request: Any) -> dict[str, Any]:
         )
     version = request.get("FunctionVersion") or alias.function_version
     routing = request.get("RoutingConfig", alias.routing_config)
-    _check_routing(functions, name, version, _weights_of({"RoutingConfig": routing}))
+    weights = _weights_of({"RoutingConfig": routing})
+    _check_routing(functions, name, version, weights)
+    asked = named(context.account_id, context.region, name, alias_name)
+    if weights and alias_name in configs_of(asked):
+        raise invalid("Alias with Provisioned Concurrency can not be used with weights")
     alias.update(request.get("Description"), version, routing)
     alias.revision_id = str(uuid.uuid4())
     told: dict[str, Any] = alias.to_json()

@@ -20,6 +20,7 @@ from tidegate_localstack.emulated import (
     function_events,
     function_invocations,
     function_options,
+    function_provisioning,
     function_revisions,
     function_versions,
     mapping_operations,
@@ -122,6 +123,7 @@ def log_tail(target: Target, outcome: Outcome, request_id: str) -> str:
 OPERATIONS: dict[str, Handler] = {
     **function_aliases.OPERATIONS,
     **function_options.OPERATIONS,
+    **function_provisioning.OPERATIONS,
     **function_revisions.OPERATIONS,
     **function_versions.OPERATIONS,
     **mapping_operations.OPERATIONS,

@@ -53,6 +53,8 @@ class Settings:
     """How long a minute lasts for an asynchronous invocation: AWS retries after 1 and 2 of them."""
     function_concurrency: float = 100.0
     """Executions at once of all functions that have none reserved; AWS has 1000."""
+    account_concurrency: float = 1000.0
+    """What an account is told that it may have at once; what is provisioned comes out of it."""
 
     mapping_seconds: float = 0.5
     """How long an event source mapping is Creating, Enabling and so on; on AWS up to a minute."""
