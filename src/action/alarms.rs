@@ -95,9 +95,9 @@ async fn check_alarms_in(
             None => {
                 let alarm = format!("alarm {name}");
                 let mut objection = missing(&alarm, (Kind::Alarm, name), reads).await;
-                objection
-                    .hint
-                    .push_str("; reading a composite alarm needs cloudwatch:DescribeAlarms on `*`");
+                objection.hint.push_str(
+                    "\nif it is a composite alarm, cloudwatch:DescribeAlarms has to be allowed on `*`",
+                );
                 notes.objections.push(objection);
             }
             Some(alarm) => {

@@ -348,7 +348,7 @@ async fn settle_test(
                 }
                 Err(Error::Rejected { message, .. }) => notes.objections.push(Objection::new(
                     format!("route {name}: {message}"),
-                    "make room for its rule, or leave `test-header` out and probe the candidate another way",
+                    "leave `test-header` out and probe the candidate another way, or change what stands in the way",
                 )),
                 Err(error) => {
                     notes.objections.push(Objection::error(&format!("route {name}"), &error));

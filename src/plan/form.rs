@@ -123,10 +123,20 @@ pub(super) fn is_name(text: &str) -> bool {
 pub(super) fn check_name(name: &Spanned<String>, problems: &mut Vec<Problem>) {
     if !is_name(&name.value) {
         let message = format!("`{}` cannot be used as a name", name.value);
-        problems.push(Problem::error("plan::name", message).at(name.span, "this name").help(
-            "use lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen",
-        ));
+        let would_do = would_do(&name.value);
+        let example = would_do.map(|name| format!("`{name}` would do: ")).unwrap_or_default();
+        problems.push(Problem::error("plan::name", message).at(name.span, "this name").help(format!(
+            "{example}use lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen",
+        )));
     }
+}
+
+/// The nearest name that is one.
+fn would_do(name: &str) -> Option<String> {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let plain: String = name.chars().map(plain).collect();
+    let words: Vec<&str> = plain.split('-').filter(|word| !word.is_empty()).collect();
+    Some(words.join("-")).filter(|name| is_name(name))
 }
 
 /// A mapping whose keys are names a person chose, in the order written. A value that cannot be read keeps its name,

@@ -68,7 +68,9 @@ pub(super) fn are_filled(record: &Record, keys: &[Filling]) -> bool {
 /// Reports unknown and missing keys, and more or fewer than one of a choice.
 pub(super) fn check_keys(node: &Node, record: &Record, problems: &mut Vec<Problem>) {
     let keys = listed(record.fields.iter().map(|f| f.key));
-    let help = format!("{} It has {keys}.", record.doc.trim());
+    let first = record.fields.iter().find(|field| field.need == Need::Required);
+    let begin = first.map(|field| format!("begin with `{}: ...`. ", field.key)).unwrap_or_default();
+    let help = format!("{begin}{} It has {keys}.", record.doc.trim());
     let Some(entries) = entries(node, record.what, &help, problems) else { return };
     let of = |need: Need| record.fields.iter().filter(move |f| f.need == need).map(|f| f.key);
     let chosen: Vec<&Entry> =

@@ -35,6 +35,9 @@ pub(super) fn wrong_type(node: &Node, what: &str, problems: &mut Vec<Problem>) {
             {
                 problem.help(format!("remove the quotes: {text}"))
             }
+            _ if what.starts_with(WHOLE) => {
+                problem.help("write digits and nothing else, such as `443`")
+            }
             Value::Scalar { .. } | Value::List(_) | Value::Map(_) | Value::Broken => {
                 problem.help(format!("write {what} here"))
             }

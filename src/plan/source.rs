@@ -155,9 +155,18 @@ fn syntax_problem(source: &SourceFile, error: &ScanError) -> Problem {
             .at(Span::new(at, at), "the file ends here")
             .help("something opened further up is not closed; was the file cut off?")
     } else {
-        problem
-            .at(Span::new(at, at), "YAML cannot be read beyond this point")
-            .help("check indentation, colons, quotes and brackets here and on the line before")
+        let closed = [("'{'", "}"), ("'['", "]")];
+        let unclosed = closed.iter().find(|(open, _)| {
+            error.info().starts_with("unclosed bracket") && error.info().ends_with(open)
+        });
+        match unclosed {
+            Some((_, close)) => problem
+                .at(Span::new(at, at), "opened here")
+                .help(format!("close it with `{close}` at the end")),
+            None => problem
+                .at(Span::new(at, at), "YAML cannot be read beyond this point")
+                .help("check indentation, colons, quotes and brackets here and on the line before"),
+        }
     };
     match unclosed(before) {
         Some(opened) => problem.at(Span::new(opened, opened + 1), "opened here, and not closed"),

@@ -617,11 +617,11 @@ fn a_hostile_journal_hangs_no_command() {
                 "a pipe as request"
             }
             5 => {
-                for n in 1..2_000 {
+                for n in 1..20_000 {
                     std::fs::write(run.join(format!("inbox/{n:06}-pause.json")), "{\"x\":")
                         .unwrap();
                 }
-                "2,000 requests"
+                "20,000 requests"
             }
             6 => {
                 let large = std::fs::File::create(&event).unwrap();

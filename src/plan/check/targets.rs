@@ -160,7 +160,10 @@ impl SideNames<'_> {
                 Problem::error("plan::same-sides", format!("both sides are `{}`", first.value))
                     .at(second.span, "the same again")
                     .at(first.span, "first")
-                    .help(format!("each side has its own {}", self.what)),
+                    .help(format!(
+                        "name another {} as the candidate; each side has its own",
+                        self.what
+                    )),
             );
             return None;
         }
