@@ -37,6 +37,17 @@ def test_users_follow_the_records_once_they_ask_again(aws: Aws, seeded: dict[str
     assert {way.next_headers()["Host"] for _ in range(50)} == {hosts["green"]}
 
 
+def test_users_of_another_name_follow_that(aws: Aws, seeded: dict[str, Any]) -> None:
+    host, name = "named-blue.elb.localhost.localstack.cloud", "old.named.example.com."
+    record = {"Name": name, "Type": "CNAME", "TTL": 5, "ResourceRecords": [{"Value": host}]}
+    changes = [{"Action": "UPSERT", "ResourceRecordSet": record}]
+    aws("route53").change_resource_record_sets(
+        HostedZoneId=seeded["zone"], ChangeBatch={"Changes": changes}
+    )
+    assert _find_way("named", name).shares == {host: 1}
+    assert len(_find_way("named").shares) == 2
+
+
 def test_each_record_has_a_health_check_that_succeeds(aws: Aws, seeded: dict[str, Any]) -> None:
     listed = aws("route53").list_resource_record_sets(HostedZoneId=seeded["zone"])
     checks = {r["HealthCheckId"] for r in listed["ResourceRecordSets"] if "Weight" in r}

@@ -67,7 +67,7 @@ pub struct RouteTraits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keeps {
     Nothing,
-    /// The published versions of a function, which a `prune` deletes.
+    /// The published versions of a function, which a `prune` deletes and a fleet keeps ready.
     Versions,
     /// The events that its bus archives, which a `replay` sends again.
     Events,

@@ -9,11 +9,11 @@ use aws_sdk_route53::types::{
 
 use crate::world::{Ended, World};
 
-fn awaited<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn awaited<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-async fn route53() -> aws_sdk_route53::Client {
+pub(crate) async fn route53() -> aws_sdk_route53::Client {
     aws_sdk_route53::Client::new(&aws_config::from_env().load().await)
 }
 
@@ -31,7 +31,11 @@ steps:
     ))
 }
 
-async fn write(client: &aws_sdk_route53::Client, zone: &str, records: Vec<ResourceRecordSet>) {
+pub(crate) async fn write(
+    client: &aws_sdk_route53::Client,
+    zone: &str,
+    records: Vec<ResourceRecordSet>,
+) {
     let change = |record| {
         Change::builder().action(ChangeAction::Upsert).resource_record_set(record).build().unwrap()
     };

@@ -1,8 +1,12 @@
 //! Users who come to a side by another way than the plan's route, a candidate that stands in no rule, and a rule that
 //! cannot have a test route: with requests on every rule that leads to a side, none of which may be lost.
 
+use aws_sdk_route53::types::{ResourceRecord, ResourceRecordSet, RrType};
+
 use crate::{
+    cases::{awaited, route53, write},
     load::Load,
+    routes::by_dns,
     world::{Ended, World},
 };
 
@@ -103,6 +107,61 @@ fn a_candidate_in_no_rule_is_attached_and_detached_again() {
     let seen = load.stop_after(1);
     println!("detached: {} requests, {:?}", seen.requests, seen.versions());
     assert!(seen.errors == 0 && seen.versions().contains_key("2"), "{seen:?}");
+}
+
+#[test]
+fn a_side_that_another_record_leads_to_is_not_scaled_away() {
+    let world = World::of_kind("route53", "leadse");
+    let (zone, old) = (world.seeded["zone"].as_str().unwrap(), "old.leadse.example.com.");
+    let host = "leadse-blue.elb.localhost.localstack.cloud";
+    let answer = ResourceRecord::builder().value(host).build().unwrap();
+    let record = ResourceRecordSet::builder().name(old).r#type(RrType::Cname).ttl(5);
+    let record = record.resource_records(answer).build().unwrap();
+    awaited(async { write(&route53().await, zone, vec![record]).await });
+    let before = world.described();
+    let loads = [Load::start("leadse", 40), Load::resolving(old, "leadse", 40)];
+    let plan = by_dns(&world);
+    let refused = world.run(&["run", &plan]);
+    let talk = refused.expect(3).talk.replace('\n', " ");
+    assert!(talk.contains("old.leadse.example.com"), "{talk}");
+    assert!(talk.contains("would still send users there"), "{talk}");
+    assert!(world.events().is_empty() && world.described() == before);
+    let moving = world.plan_text(&plan, |text| {
+        text.replace("  - scale: { fleet: app, side: stable, to: 0 }\n", "")
+    });
+    world.run(&["run", &moving]).expect(0);
+    for load in loads {
+        let seen = load.stop_after(1);
+        println!("shared by a record: {} requests", seen.requests);
+        assert!(seen.errors == 0 && seen.requests > 0, "{seen:?}");
+    }
+}
+
+#[test]
+fn records_that_somebody_changes_are_drift_and_no_user_is_lost() {
+    let world = World::of_kind("route53", "leadsf");
+    let zone = world.seeded["zone"].as_str().unwrap();
+    let before = world.described();
+    let load = Load::start("leadsf", 60);
+    let run = world.start(&["run", &by_dns(&world), "--param", "bake=60s"]);
+    world.wait_for("bake-started");
+    awaited(async {
+        let client = route53().await;
+        let all = client.list_resource_record_sets().hosted_zone_id(zone).send().await.unwrap();
+        let mut records = all.resource_record_sets;
+        records.retain(|record| record.weight.is_some());
+        for record in &mut records {
+            record.weight = Some(100);
+        }
+        write(&client, zone, records).await;
+    });
+    Ended::wait(run).expect(8);
+    world.run(&["rollback"]).expect(5);
+    world.run(&["rollback", "--overwrite"]).expect(4);
+    assert_eq!(world.described(), before);
+    let seen = load.stop_after(1);
+    println!("drifted records: {} requests", seen.requests);
+    assert!(seen.errors == 0 && seen.requests > 0, "{seen:?}");
 }
 
 #[test]

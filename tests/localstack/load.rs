@@ -74,6 +74,11 @@ impl Load {
         Self::with(prefix, per_second, &["--path", path])
     }
 
+    /// All users ask for this name of the world's zone, which is no weighted one.
+    pub(crate) fn resolving(name: &str, prefix: &str, per_second: u32) -> Self {
+        Self::with(prefix, per_second, &["--record", name])
+    }
+
     /// An alias of the function is invoked.
     pub(crate) fn invoking(alias: &str, prefix: &str, per_second: u32) -> Self {
         Self::with(prefix, per_second, &["--alias", alias])

@@ -11,7 +11,7 @@ use crate::plan::{
     place::Place,
     problem::Problem,
     route::Sides,
-    route_kind::{Route, RouteKind},
+    route_kind::{Keeps, Route},
     span::{Span, Spanned},
 };
 
@@ -249,7 +249,7 @@ fn provisioned(
     }
     let route = scope.named_route(name, problems)?;
     let (found, at) = routes.get(&route)?;
-    if !matches!(found.kind, RouteKind::Lambda(_)) {
+    if found.kind.traits().keeps != Keeps::Versions {
         problems.push(
             Problem::error("plan::no-fleet", format!("`{route}` has no versions of a function"))
                 .at(name.span, "provisioned concurrency is of versions")

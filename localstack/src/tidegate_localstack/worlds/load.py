@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -43,6 +44,9 @@ def main() -> None:
         "--returning", type=float, default=0.0, help="share of requests that keep their cookies"
     )
     parser.add_argument("--path", default="/", help="what is asked for")
+    parser.add_argument(
+        "--record", help="where the world is a zone: ask for this name, not the weighted one"
+    )
     parser.add_argument("--alias", help="invoke this alias of the function PREFIX instead")
     parser.add_argument("--payload", default="{}", help="the event of each invocation, as JSON")
     parser.add_argument("--stage", help="ask this stage of the REST API PREFIX instead")
@@ -69,7 +73,7 @@ def main() -> None:
         way = Way({})
         sender = invocations.sender(options.prefix, options.alias, options.payload, WORKERS)
     else:
-        way = _stage_of(options) if options.stage else _find_way(options.prefix)
+        way = _stage_of(options) if options.stage else _find_way(options.prefix, options.record)
         way.returning = options.returning
         way.path = options.path if not options.stage else f"/{options.stage}{options.path}"
         sender = functools.partial(_send, way)
@@ -102,6 +106,8 @@ class Way:
     headers: dict[str, str] = field(default_factory=dict)
     ttl: float = 3600.0
     zone: str | None = None
+    record: str | None = None
+    """The name that is resolved; the weighted one of the zone without it."""
     returning: float = 0.0
     """The share of requests that come from somebody who was here before."""
     path: str = "/"
@@ -110,9 +116,12 @@ class Way:
         """Ask Route 53 for the weights, unless there is but one name."""
         if self.zone is not None:
             answer = boto3.client("route53").list_resource_record_sets(HostedZoneId=self.zone)
-            records = [r for r in answer["ResourceRecordSets"] if "Weight" in r]
-            self.shares = {r["ResourceRecords"][0]["Value"]: r["Weight"] for r in records}
+            records = [r for r in answer["ResourceRecordSets"] if self._is_asked(r)]
+            self.shares = {r["ResourceRecords"][0]["Value"]: r.get("Weight", 1) for r in records}
             self.ttl = float(records[0]["TTL"])
+
+    def _is_asked(self, record: dict[str, Any]) -> bool:
+        return record["Name"] == self.record if self.record else "Weight" in record
 
     def next_headers(self) -> dict[str, str]:
         """The headers of one request."""
@@ -140,7 +149,7 @@ class Cookies:
         return {"Cookie": pairs} if pairs else {}
 
 
-def _find_way(name: str) -> Way:
+def _find_way(name: str, record: str | None = None) -> Way:
     """The load balancer of this name, or else the zone of the world of this name."""
     elbv2 = boto3.client("elbv2")
     try:
@@ -151,7 +160,7 @@ def _find_way(name: str) -> Way:
         zones = [zone["Id"] for zone in answer["HostedZones"] if zone["Name"] == wanted]
         if not zones:
             sys.exit(f"tide-aws: there is no load balancer {name} and no zone {wanted}")
-        way = Way({}, zone=zones[0])
+        way = Way({}, zone=zones[0], record=record)
         way.look_up()
         return way
     # A connection each, because that is what a network load balancer splits.
