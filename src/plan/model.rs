@@ -131,6 +131,14 @@ impl FleetKind {
             Self::Lambda => "provisioned concurrency of",
         }
     }
+
+    /// Whether a side serves nobody without it.
+    pub const fn is_needed_to_serve(self) -> bool {
+        match self {
+            Self::AutoScaling | Self::CodeDeploy => true,
+            Self::Lambda => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

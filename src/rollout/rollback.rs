@@ -125,10 +125,13 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
     }
 }
 
-/// Traffic moves back once what was taken from the stable side is there again.
+/// Traffic moves back once what was taken from the stable side is there again; for what only makes it quicker, users do not
+/// stay with a version that has failed.
 fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -> Turn {
     let behind = |target: &Target| match target {
-        Target::Fleet { fleet, .. } => plan.fleets_behind(route).any(|name| name == fleet),
+        Target::Fleet { fleet, .. } => plan.fleets.get(fleet).is_some_and(|fleet| {
+            fleet.behind.as_ref() == Some(route) && fleet.kind.is_needed_to_serve()
+        }),
         Target::Route(_)
         | Target::Software(_)
         | Target::TestRoute(_)

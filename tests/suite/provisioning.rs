@@ -91,6 +91,31 @@ fn going_back_moves_users_first_and_then_gives_up_what_was_kept_ready() {
 }
 
 #[test]
+fn users_go_back_although_the_old_version_does_not_get_warm_again() {
+    let plan = plan_of(&format!("{PLAN}  - pause: 10m\n"));
+    let late = scenario(
+        "sides: { stable: { suspended: [Launch] } }\n\
+         alarms: { all: { states: [{ at: 15m, state: alarm, for: 10m }] } }",
+    );
+    let end = play(&plan, &late, &Faults::none(), None);
+    assert_eq!(rest(&end.state), "RolledBack", "{}", end.story());
+    let meant = meant(&end);
+    assert_eq!(meant[3], "stable 0 provisioned", "{meant:?}");
+    assert!(meant.contains(&"6 100".to_owned()), "{meant:?}");
+    assert!(meant.contains(&"stable 4 provisioned".to_owned()), "{meant:?}");
+    let back = end
+        .journal
+        .iter()
+        .position(|envelope| matches!(&envelope.event, Event::RollbackStarted { .. }));
+    let until_restored = end.journal[back.unwrap()..]
+        .iter()
+        .find(|envelope| matches!(&envelope.event, Event::Restored { target: Target::Route(_) }));
+    let took = until_restored.unwrap().at.since(end.journal[back.unwrap()].at);
+    assert!(took.as_secs() < 60, "users waited {took:?}: {}", end.story());
+    assert_eq!(end.violations, []);
+}
+
+#[test]
 fn a_version_that_never_gets_warm_gets_no_users_and_says_why() {
     let broken = scenario("sides: { candidate: { suspended: [Launch] } }");
     let end = play(&plan(), &broken, &Faults::none(), None);
