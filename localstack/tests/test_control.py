@@ -120,9 +120,9 @@ def test_worlds_are_seeded_and_described_by_the_process_as_by_the_commands(
 ) -> None:
     url = f"{localstack.endpoint}/_tidegate"
     body = json.dumps({"kind": "nlb", "prefix": "within"}).encode()
-    with urllib.request.urlopen(f"{url}/seed", body, timeout=60) as seeded:
+    with urllib.request.urlopen(f"{url}/seed", body, timeout=600) as seeded:
         told = json.load(seeded)
     clients = Clients.from_environment()
     assert told == KINDS["nlb"](clients, "within").seed()
-    with urllib.request.urlopen(f"{url}/snapshot?prefix=within", timeout=60) as described:
+    with urllib.request.urlopen(f"{url}/snapshot?prefix=within", timeout=600) as described:
         assert json.load(described) == Snapshot(clients, "within").take()
