@@ -56,8 +56,8 @@ def main() -> None:
     parser.add_argument(
         "--settle",
         type=float,
-        default=60.0,
-        help="seconds after the last event within which all are to be handled",
+        default=240.0,
+        help="most seconds after the last event, within which all are to be handled or given up",
     )
     options = parser.parse_args()
     stop = threading.Event()
