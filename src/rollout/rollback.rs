@@ -125,12 +125,17 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
     }
 }
 
-/// Traffic moves back once what was taken from the stable side is there again; for what only makes it quicker, users do not
-/// stay with a version that has failed.
+/// Traffic moves back once what was taken from the stable side is there again. For what only makes it quicker, users do not
+/// stay with a version that has failed; but a call that may still take it away comes back first.
 fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -> Turn {
     let behind = |target: &Target| match target {
         Target::Fleet { fleet, .. } => plan.fleets.get(fleet).is_some_and(|fleet| {
-            fleet.behind.as_ref() == Some(route) && fleet.kind.is_needed_to_serve()
+            let is_calling = || {
+                let change = state.changes.get(target);
+                change.is_some_and(|change| change.progress == Progress::Calling)
+            };
+            fleet.behind.as_ref() == Some(route)
+                && (fleet.kind.is_needed_to_serve() || is_calling())
         }),
         Target::Route(_)
         | Target::Software(_)
