@@ -1,5 +1,7 @@
 //! The way to AWS: who is trusted there, through which proxy it goes, and what is told when nobody answers. The SDK's own
 //! client trusts what the machine trusts, knows no `AWS_CA_BUNDLE`, and its errors do not say where they come from.
+//!
+//! A sixth of the file is tests of what is private here: what an endpoint that has not answered yet is believed.
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>
 
 use std::{

@@ -1,6 +1,8 @@
 //! A generator of hostile plans, scenarios, journals and answers, for the real binary: whatever it is given, each phase
 //! ends soon, in bounded memory, and with words. What has once taken too long is a seed; the rest is chance that a number
 //! repeats.
+//!
+//! Its length is that of the seeds, each of which was a fault once.
 
 #![expect(
     clippy::format_collect,
