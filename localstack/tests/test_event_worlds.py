@@ -148,6 +148,20 @@ def test_a_version_that_loses_events_and_handles_others_twice_is_told(aws: Aws, 
     assert told["once"] + told["lost"] + told["twice"] == told["sent"]
 
 
+def test_events_are_waited_for_as_long_as_some_are_handled(aws: Aws, name: str) -> None:
+    mapping = StreamWorld(Clients.from_environment(), name).seed()["event_source_mapping"]
+    command = [sys.executable, "-m", "tidegate_localstack.worlds.release", "--prefix", name]
+    done = subprocess.run(
+        [*command, "--latency-ms", "1000"], check=True, capture_output=True, text=True
+    )
+    version = json.loads(done.stdout)["version"]
+    aws("lambda").update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    aws("lambda").update_event_source_mapping(UUID=mapping, BatchSize=2)
+    told = load("--prefix", name, "--events", "--rate", "20", "--for", "3", "--settle", "6")
+    # At two a second of each of two shards this takes a good ten seconds after the last was sent.
+    assert (told["once"], told["lost"]) == (told["sent"], 0)
+
+
 def test_events_that_fail_are_among_the_dead_letters_and_an_alarm_tells(
     aws: Aws, name: str
 ) -> None:

@@ -29,6 +29,9 @@ pub(crate) struct Handled {
     pub(crate) sent: u64,
     pub(crate) once: u64,
     pub(crate) lost: u64,
+    /// Some of these: a number for each sender, and how many it had sent by then.
+    #[expect(dead_code, reason = "printed where a test fails")]
+    lost_ids: Vec<String>,
     pub(crate) twice: u64,
     pub(crate) dead_letters: u64,
     pub(crate) by_version: BTreeMap<String, u64>,

@@ -27,13 +27,15 @@ SECONDS = 60
 What takes longer is handled again, as SQS and Kinesis do. Here that has to be something wrong with
 a roll-out, and never a machine that is busy.
 """
+STREAM_SECONDS = 600
+"""The same for a stream, whose batches are larger, and hidden from nobody meanwhile."""
 BATCH = 5
 OLDEST_SECONDS = 20.0
 """An event that waits longer is an alarm."""
 
 
 class _ConsumerWorld(World):
-    def consumer(self) -> str:
+    def consumer(self, seconds: int = SECONDS) -> str:
         """The table and the function with its alias; the ARN of the alias."""
         functions, table = getattr(self.aws, "lambda"), self.named("handled")
         if table not in self.aws.dynamodb.list_tables()["TableNames"]:
@@ -42,7 +44,7 @@ class _ConsumerWorld(World):
             role = function.role(self.aws.iam, self.prefix)
             variables = {consumer.TABLE: table}
             function.create(
-                functions, self.prefix, role, consumer.SOURCE, variables, seconds=SECONDS
+                functions, self.prefix, role, consumer.SOURCE, variables, seconds=seconds
             )
             for _ in ("1", "2"):
                 function.publish(functions, self.prefix)
@@ -217,7 +219,7 @@ class StreamWorld(_ConsumerWorld):
 
     def seed(self) -> dict[str, Any]:
         """Create what is missing and describe the world."""
-        alias = self.consumer()
+        alias = self.consumer(STREAM_SECONDS)
         kinesis = self.aws.kinesis
         if self.prefix not in kinesis.list_streams()["StreamNames"]:
             kinesis.create_stream(StreamName=self.prefix, ShardCount=2)

@@ -57,7 +57,7 @@ def main() -> None:
         "--settle",
         type=float,
         default=240.0,
-        help="most seconds after the last event, within which all are to be handled or given up",
+        help="seconds without an event being handled, after which those left count as lost",
     )
     options = parser.parse_args()
     stop = threading.Event()

@@ -91,11 +91,12 @@ class Publishing:
         return consumer.handled(self._dynamodb, table, f"{self._run}-")
 
     def _settled(self, settle: float) -> list[tuple[str, str]]:
-        """What has been handled when all is or has been given up, or when there is no more time.
+        """What has been handled when all is or has been given up, or nothing more is for so long.
 
-        What is still in a queue, though it was handled, would be handled a second time.
+        What is still in a queue, though it was handled, would be handled a second time. How long
+        all of it takes is the machine's business; that it goes on is ours.
         """
-        ends = time.monotonic() + settle
+        ends, most = time.monotonic() + settle, 0
         while True:
             # In this order, so that nothing is handled between the last look and the answer.
             is_quiet = not sum(self._in_queue("orders"))
@@ -104,6 +105,8 @@ class Publishing:
             is_all = len(missing) <= sum(self._in_queue("dead"))
             if (is_all and is_quiet) or time.monotonic() >= ends:
                 return handled
+            if len(handled) > most:
+                ends, most = time.monotonic() + settle, len(handled)
             time.sleep(LOOK_SECONDS)
 
     def _in_queue(self, part: str) -> tuple[int, int]:
