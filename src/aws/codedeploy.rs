@@ -256,12 +256,7 @@ fn obstacles(of: &Member, stands: Option<&DeploymentInfo>) -> Vec<Obstacle> {
             problem: format!("what {of} runs is a kind of revision that cannot be deployed again"),
             hint: "deploy it once from S3, GitHub or as an AppSpec".to_owned(),
         }],
-        None => vec![Obstacle {
-            problem: format!(
-                "{of} has never been deployed with success, so nothing could be put back"
-            ),
-            hint: "deploy a first revision by hand".to_owned(),
-        }],
+        None => vec![Obstacle::never_deployed(of)],
     }
 }
 

@@ -101,13 +101,7 @@ fn template_obstacle(
         });
     };
     let version = template.version().unwrap_or("$Default");
-    version.starts_with('$').then(|| Obstacle {
-        problem: format!(
-            "group {of} uses version {version} of its launch template, which may change"
-        ),
-        hint: "set it to the number of that version; only a number can be rolled back to"
-            .to_owned(),
-    })
+    version.starts_with('$').then(|| Obstacle::unnamed_version(of, version))
 }
 
 /// The last refresh, unless it succeeded: then there is only its version.

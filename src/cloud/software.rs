@@ -35,6 +35,28 @@ pub struct Obstacle {
     pub hint: String,
 }
 
+impl Obstacle {
+    /// A group that does not say by number which version of its launch template it runs.
+    pub fn unnamed_version(group: &Member, version: &str) -> Self {
+        Self {
+            problem: format!(
+                "group {group} uses version {version} of its launch template, which may change"
+            ),
+            hint: "set it to the number of that version; only a number can be rolled back to"
+                .to_owned(),
+        }
+    }
+
+    pub fn never_deployed(group: &Member) -> Self {
+        Self {
+            problem: format!(
+                "{group} has never been deployed with success, so nothing could be put back"
+            ),
+            hint: "deploy a first revision by hand".to_owned(),
+        }
+    }
+}
+
 /// The obstacle that suspended processes are to replacing a group's instances, if they are one.
 pub fn suspended(group: &Member, processes: &[String]) -> Vec<Obstacle> {
     let in_the_way = |process: &&String| {

@@ -3,13 +3,13 @@
 
 use async_trait::async_trait;
 
-use super::{release::UPLOADED, route_place::Place, world::World};
+use super::{hindrance::Hindrance, release::UPLOADED, route_place::Place, world::World};
 use crate::{
     cloud::{
         AliasDeployment, AliasDeployments, AliasStanding, Aliases, Error, FunctionVersion,
-        Operation, UNPUBLISHED, VersionState,
+        Operation, UNPUBLISHED, all_to,
     },
-    plan::{Alias, CodeDigest, Member},
+    plan::{Alias, CodeDigest, Member, Side},
 };
 
 #[async_trait]
@@ -20,18 +20,19 @@ impl Aliases for World {
             let found = landscape.rules.values().find(|rule| rule.place == place);
             let found = found.ok_or_else(|| Error::Absent { what: format!("alias {at}") })?;
             let (resource, split) = (found.forward.resource.clone(), found.forward.split.clone());
+            let is_published = !landscape.is_hindered(Hindrance::ServesUnpublished);
+            let split = if is_published { split } else { all_to(UNPUBLISHED) };
             Ok(AliasStanding { resource, split })
         })
     }
 
     async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error> {
         self.request(Operation::GetFunctionConfiguration, |landscape, _| {
-            let code = Some(CodeDigest::new(UPLOADED));
+            let snapshots = landscape.scenario.concurrency.snapshots;
             if version.as_str() == UNPUBLISHED {
-                let (state, reason) = (VersionState::Active, String::new());
-                let (role, dead_letters) = (None, None);
-                let snapshots = landscape.scenario.concurrency.snapshots;
-                return Ok(FunctionVersion { state, reason, role, dead_letters, code, snapshots });
+                let code = Some(CodeDigest::new(UPLOADED));
+                let uploaded = landscape.function(Side::Candidate, true);
+                return Ok(FunctionVersion { code, snapshots, ..uploaded });
             }
             if landscape.releases.get(alias).is_some_and(|it| it.hides(version)) {
                 return Err(Error::Absent { what: format!("version {version}") });
@@ -39,20 +40,8 @@ impl Aliases for World {
             let group = landscape.target_groups.get(version);
             let group =
                 group.ok_or_else(|| Error::Absent { what: format!("version {version}") })?;
-            let (state, reason) = if group.healthy() > 0 {
-                (VersionState::Active, String::new())
-            } else {
-                (VersionState::Pending, "Creating".to_owned())
-            };
-            let snapshots = landscape.scenario.concurrency.snapshots;
-            Ok(FunctionVersion {
-                state,
-                reason,
-                role: None,
-                dead_letters: None,
-                code: None,
-                snapshots,
-            })
+            let published = landscape.function(group.side, group.healthy() > 0);
+            Ok(FunctionVersion { snapshots, ..published })
         })
     }
 }

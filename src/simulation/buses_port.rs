@@ -4,9 +4,9 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{route_place::Place, world::World};
+use super::{hindrance::Hindrance, route_place::Place, world::World};
 use crate::{
-    cloud::{Buses, Error, FunctionVersion, Lead, Operation, Taker, TargetStanding, VersionState},
+    cloud::{Buses, DISABLED, Error, Lead, Operation, Taker, TargetStanding, all_to},
     plan::{BusTarget, Member},
     rollout::BusPlace,
 };
@@ -24,12 +24,16 @@ impl Buses for World {
                 .ok_or_else(absent)?;
             let rule_arn = BusPlace::of(&resource).map(|place| place.rule_arn.to_owned());
             let leads_to = split.0.keys().next().map(ToString::to_string);
+            let written = Some(json!({ "Id": at.id, "Arn": leads_to }).to_string());
+            let is_managed = landscape.is_hindered(Hindrance::RuleManaged);
+            let disabled = leads_to.filter(|_| landscape.is_hindered(Hindrance::RuleDisabled));
+            let split = disabled.map_or(split, |arn| all_to(&format!("{arn}{DISABLED}")));
             Ok(TargetStanding {
                 rule_arn: rule_arn.ok_or_else(absent)?,
                 resource,
-                managed_by: None,
+                managed_by: is_managed.then(|| "autoscaling.amazonaws.com".to_owned()),
                 role: None,
-                written: Some(json!({ "Id": at.id, "Arn": leads_to }).to_string()),
+                written,
                 split,
             })
         })
@@ -38,7 +42,6 @@ impl Buses for World {
     async fn taker(&self, _place: &str, side: &Member) -> Result<Taker, Error> {
         let policy =
             json!({ "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "*" }] });
-        let policy = Some(policy.to_string());
         let service = side.as_str().split(':').nth(2);
         let asked = match service {
             Some("lambda") => Operation::GetFunctionConfiguration,
@@ -48,22 +51,11 @@ impl Buses for World {
         self.request(asked, |landscape, _| {
             let group = landscape.target_groups.get(side);
             let group = group.ok_or_else(|| Error::Absent { what: side.to_string() })?;
+            let policy = (!landscape.is_hindered(Hindrance::NotLetIn)).then(|| policy.to_string());
             if asked == Operation::GetQueueAttributes {
                 return Ok(Taker::Queue { policy });
             }
-            let (state, reason) = if group.healthy() > 0 {
-                (VersionState::Active, String::new())
-            } else {
-                (VersionState::Pending, "Creating".to_owned())
-            };
-            let version = FunctionVersion {
-                state,
-                reason,
-                role: None,
-                dead_letters: None,
-                code: None,
-                snapshots: false,
-            };
+            let version = landscape.function(group.side, group.healthy() > 0);
             Ok(Taker::Function { version, policy })
         })
     }

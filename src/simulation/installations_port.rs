@@ -2,11 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::world::World;
+use super::{hindrance::Hindrance, world::World};
 use crate::{
-    cloud::{Error, Installation, Installations, Operation, Pace, Replacer, Replacing, suspended},
-    plan::{Deploy, How, Member},
-    rollout::Move,
+    cloud::{
+        Error, Installation, Installations, Obstacle, Operation, Pace, Replacer, Replacing,
+        suspended,
+    },
+    plan::{Deploy, How, Member, units::Percent},
+    rollout::{Flow, Move, Operation as Undertaken, Phase},
 };
 
 /// One of the two services.
@@ -56,11 +59,27 @@ impl Installations for Service {
         };
         self.world.request(reading, |landscape, _| {
             let found = landscape.installations.get(of).ok_or_else(|| absent(of))?;
-            let software = found.software.clone();
-            let obstacles = match self.kind {
+            let mut software = found.software.clone();
+            let is = |by| landscape.is_hindered(by);
+            if is(Hindrance::ReplacementUnderWay) {
+                software.operation = Some(Undertaken {
+                    id: "somebody-elses".to_owned(),
+                    to: software.version.clone(),
+                    phase: Phase::Moving { done: Percent::ZERO },
+                    detail: None,
+                });
+            }
+            if is(Hindrance::RefreshSuspended) {
+                software.flow = Flow::Held;
+            }
+            let mut obstacles = match self.kind {
                 Replacer::Refreshes => suspended(of, &found.suspended),
                 Replacer::Deployments => Vec::new(),
             };
+            let unnamed = is(Hindrance::UnnamedVersion);
+            obstacles.extend(unnamed.then(|| Obstacle::unnamed_version(of, "$Latest")));
+            let never = is(Hindrance::NothingDeployed);
+            obstacles.extend(never.then(|| Obstacle::never_deployed(of)));
             Ok(Installation { software, obstacles, notes: Vec::new() })
         })
     }

@@ -172,6 +172,13 @@ impl Landscape {
         when(self.start, self.first_traffic, moment)
     }
 
+    /// Who is to take over where this stands.
+    pub(super) fn candidate_at(&self, resource: &str) -> Option<&Member> {
+        let is_there = |at: &[String]| at.iter().any(|it| it == resource);
+        let found = self.routes.values().find(|(at, _)| is_there(at));
+        found.map(|(_, sides)| &sides.candidate)
+    }
+
     /// How a call goes wrong that is made now, if it does.
     pub(super) fn fault(&mut self, now: Timestamp, operation: Operation) -> Option<Fault> {
         let mut scripts = std::mem::take(&mut self.faults);

@@ -3,12 +3,9 @@
 
 use async_trait::async_trait;
 
-use super::{route_place::Place, world::World};
+use super::{hindrance::Hindrance, landscape::Landscape, route_place::Place, world::World};
 use crate::{
-    cloud::{
-        Error, FunctionVersion, Mapping, MappingState, Mappings, MappingsStanding, Operation,
-        VersionState,
-    },
+    cloud::{Error, FunctionVersion, Mapping, MappingState, Mappings, MappingsStanding, Operation},
     plan::{EventSource, Member, units::Weight},
     rollout::Split,
 };
@@ -25,7 +22,20 @@ impl Mappings for World {
             let found = landscape.rules.values().find(|rule| rule.place == place);
             let found = found.ok_or_else(|| Error::Absent { what: at.to_string() })?;
             let (resource, split) = (found.forward.resource.clone(), found.forward.split.clone());
-            Ok(MappingsStanding { resource, mappings: mappings(at, &split), others: vec![], split })
+            let mut mappings = mappings(at, &split);
+            let others =
+                mappings.first().filter(|_| landscape.is_hindered(Hindrance::SecondMapping));
+            let candidate = landscape.candidate_at(&resource).map(ToString::to_string);
+            let others = others.zip(candidate).map(|(mapping, function)| Mapping {
+                uuid: "second".to_owned(),
+                function,
+                ..mapping.clone()
+            });
+            let others = others.into_iter().collect();
+            if let Some(first) = mappings.first_mut() {
+                hinder(landscape, first);
+            }
+            Ok(MappingsStanding { resource, mappings, others, split })
         })
     }
 
@@ -33,20 +43,20 @@ impl Mappings for World {
         self.request(Operation::GetFunctionConfiguration, |landscape, _| {
             let group = landscape.target_groups.get(side);
             let group = group.ok_or_else(|| Error::Absent { what: format!("function {side}") })?;
-            let (state, reason) = if group.healthy() > 0 {
-                (VersionState::Active, String::new())
-            } else {
-                (VersionState::Pending, "Creating".to_owned())
-            };
-            Ok(FunctionVersion {
-                state,
-                reason,
-                role: None,
-                dead_letters: None,
-                code: None,
-                snapshots: false,
-            })
+            Ok(landscape.function(group.side, group.healthy() > 0))
         })
+    }
+}
+
+/// What somebody else has done to a mapping.
+fn hinder(landscape: &Landscape, mapping: &mut Mapping) {
+    if landscape.is_hindered(Hindrance::MappingUpdating) {
+        mapping.state = MappingState::Passing("Updating".to_owned());
+    } else if landscape.is_hindered(Hindrance::MappingDisabled) {
+        mapping.state = MappingState::Disabled("USER_INITIATED".to_owned());
+    }
+    if landscape.is_hindered(Hindrance::MappingElsewhere) {
+        "somebody-elses".clone_into(&mut mapping.function);
     }
 }
 

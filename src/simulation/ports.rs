@@ -11,6 +11,7 @@ use super::{
     alarm::SimulatedAlarm,
     change::Effect,
     forward_rule::SimulatedRule,
+    hindrance::Hindrance,
     landscape::{Landscape, TestRule},
     phrases::Healthy,
     route_place::{Place, RECORD_TTL, reading},
@@ -65,7 +66,13 @@ impl LoadBalancers for World {
         }
         self.look(|landscape, _| {
             let rule = landscape.rules.values().find(|rule| rule.place == Place::Rule(at.clone()));
-            rule.map_or_else(|| absent(format!("{at:?}")), |rule| Ok(rule.forward.clone()))
+            let Some(rule) = rule else { return absent(format!("{at:?}")) };
+            let mut forward = rule.forward.clone();
+            if landscape.is_hindered(Hindrance::FullAction) {
+                let others = (1..=5).map(|n| (Member::new(format!("other-{n}")), Weight::ZERO));
+                forward.split.0.extend(others);
+            }
+            Ok(forward)
         })
     }
 
@@ -82,6 +89,9 @@ impl LoadBalancers for World {
             let users = landscape.rules.values().map(|rule| &rule.forward);
             let users = users.filter(|forward| forward.split.0.contains_key(&described.name));
             described.load_balancers = users.map(|forward| forward.load_balancer.clone()).collect();
+            if target_group(landscape, name)?.side == Side::Candidate {
+                hinder(landscape, &mut described);
+            }
             Ok(described)
         })
     }
@@ -139,6 +149,19 @@ impl LoadBalancers for World {
             });
             Ok(rules.filter_map(|rule| rule.lead(name)).chain(tests).collect())
         })
+    }
+}
+
+/// Where AWS would not let it into a rule.
+fn hinder(landscape: &Landscape, group: &mut TargetGroup) {
+    if landscape.is_hindered(Hindrance::OtherLoadBalancer) {
+        group.load_balancers = vec!["app/another/0123456789abcdef".to_owned()];
+    }
+    if landscape.is_hindered(Hindrance::OtherVpc) {
+        group.vpc = Some("vpc-another".to_owned());
+    }
+    if landscape.is_hindered(Hindrance::OtherProtocol) {
+        group.protocol = Some("TCP".to_owned());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{replay::SimulatedReplay, route_place::Place, world::World};
+use super::{hindrance::Hindrance, replay::SimulatedReplay, route_place::Place, world::World};
 use crate::{
     cloud::{ArchiveStanding, Error, Operation, Replaying, Replays},
     plan::BusTarget,
@@ -11,7 +11,8 @@ use crate::{
 
 #[async_trait]
 impl Replays for World {
-    /// Every archive is there, and every rule leads to the candidate of the route on its bus.
+    /// Every archive is there, and every rule leads to the candidate of the route on its bus, unless something is in the
+    /// way.
     async fn find(&self, archive: &str, bus: &str, rule: &str) -> Result<ArchiveStanding, Error> {
         self.calls().count(Operation::DescribeRule.name());
         self.calls().count(Operation::ListTargetsByRule.name());
@@ -26,7 +27,12 @@ impl Replays for World {
             let (beside, candidate) =
                 found.ok_or_else(|| Error::Absent { what: format!("event bus {bus}") })?;
             let (home, _) = beside.split_once(":rule/").unwrap_or((beside, ""));
-            let bus_arn = format!("{home}:event-bus/{bus}");
+            let is = |by| landscape.is_hindered(by);
+            let kept = if is(Hindrance::ArchiveOfOtherBus) { "another" } else { bus };
+            let bus_arn = format!("{home}:event-bus/{kept}");
+            let replayed = r#"{"replay-name":[{"exists":true}]}"#.to_owned();
+            let others =
+                is(Hindrance::ReplayedToOthers).then(|| format!("{home}:event-bus/others"));
             let rule =
                 beside.rsplit_once('/').map_or(home, |(path, _)| path).to_owned() + "/" + rule;
             Ok(ArchiveStanding {
@@ -35,9 +41,9 @@ impl Replays for World {
                     bus: bus_arn,
                     rule,
                 },
-                is_enabled: true,
-                pattern: Some(r#"{"replay-name":[{"exists":true}]}"#.to_owned()),
-                targets: vec![candidate.to_string()],
+                is_enabled: !is(Hindrance::ReplayRuleDisabled),
+                pattern: (!is(Hindrance::LiveEventsReplayed)).then_some(replayed),
+                targets: others.into_iter().chain([candidate.to_string()]).collect(),
             })
         })
     }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{
     alarm_script::AlarmScript,
     concurrency_script::ConcurrencyScript,
+    hindrance::Hindrance,
     invocation_script::InvocationScript,
     phrases::{Moment, Names, Rate, duration, optional_duration},
     queue_script::QueueScripts,
@@ -75,6 +76,8 @@ pub struct Scenario {
     pub missing_alarms: Names,
     /// Versions of launch templates that do not exist, though a plan or a group names them.
     pub missing_versions: Vec<u32>,
+    /// What AWS would refuse later, and preflight finds.
+    pub in_the_way: BTreeSet<Hindrance>,
     /// Deployment configurations that CodeDeploy does not know.
     pub missing_configs: BTreeSet<String>,
     pub faults: Vec<FaultScript>,
@@ -116,6 +119,7 @@ impl Default for Scenario {
             alarms: BTreeMap::new(),
             missing_alarms: Names::default(),
             missing_versions: Vec::new(),
+            in_the_way: BTreeSet::new(),
             missing_configs: BTreeSet::new(),
             faults: Vec::new(),
             operators: Vec::new(),

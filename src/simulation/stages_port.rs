@@ -3,10 +3,10 @@
 
 use async_trait::async_trait;
 
-use super::{route_place::Place, world::World};
+use super::{hindrance::Hindrance, route_place::Place, world::World};
 use crate::{
     cloud::{Error, Operation, StageStanding, Stages},
-    plan::{Deployed, Member, Stage},
+    plan::{Deployed, Member, Stage, units::Weight},
 };
 
 #[async_trait]
@@ -21,6 +21,10 @@ impl Stages for World {
             let serves = split.0.iter().max_by_key(|(_, weight)| **weight);
             let serves = serves.map(|(member, _)| member.clone());
             let serves = serves.ok_or_else(|| Error::Absent { what: format!("stage {at}") })?;
+            let mut split = split;
+            if landscape.is_hindered(Hindrance::StageHasCanary) {
+                split.0.insert(Member::new("somebodys"), Weight::ZERO);
+            }
             let canary = split.0.keys().find(|member| **member != serves).map(Deployed::of);
             Ok(StageStanding { resource, serves: Deployed::of(&serves), canary, split })
         })

@@ -80,6 +80,8 @@ pub enum Fault {
     Denied,
     /// Another activity is in the way; no effect.
     Conflict,
+    /// There is no such thing; no effect.
+    Absent,
     /// It took effect, and its answer was lost.
     TimeoutAfterEffect,
     /// The process dies before the call: the crash callback is told, and the call never returns.
@@ -232,6 +234,7 @@ impl Faults {
             Fault::Conflict => {
                 Error::Conflict { operation, message: "another activity is in progress".into() }
             }
+            Fault::Absent => Error::Absent { what: format!("thing that {operation} asks for") },
         };
         if let Some(calls) = &self.calls {
             calls.count(operation.name());

@@ -575,6 +575,7 @@ impl Http for Faulty<dyn Http> {
                 | Fault::Transient
                 | Fault::Denied
                 | Fault::Conflict
+                | Fault::Absent
                 | Fault::TimeoutAfterEffect,
             ) => Answer::None("connection reset by peer".into()),
         }
@@ -608,6 +609,7 @@ mod tests {
             (Fault::Transient, 0),
             (Fault::Denied, 0),
             (Fault::Conflict, 0),
+            (Fault::Absent, 0),
             (Fault::TimeoutAfterEffect, 3),
         ] {
             let green = Member::new("app-green");

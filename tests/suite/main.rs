@@ -36,6 +36,7 @@ mod provisioning;
 mod pruning;
 mod push;
 mod queues;
+mod refusals;
 mod retention;
 mod retry;
 mod rough;

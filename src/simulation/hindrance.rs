@@ -1,0 +1,85 @@
+//! What stands in a run's way before it begins: each is something that AWS would refuse later, or take and make nothing of,
+//! and tells when it is asked. So that a preflight can be rehearsed, and its refusals held to the table in ARCHITECTURE.md.
+
+use serde::Deserialize;
+
+use super::landscape::Landscape;
+use crate::{
+    cloud::{FunctionVersion, VersionState},
+    plan::Side,
+};
+
+/// One of them, wherever a plan has to do with such a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hindrance {
+    /// Five other target groups stand in the forward action of each rule.
+    FullAction,
+    /// The candidate's target group stands behind another load balancer.
+    OtherLoadBalancer,
+    OtherVpc,
+    OtherProtocol,
+    /// An instance refresh or a deployment that somebody else has begun.
+    ReplacementUnderWay,
+    /// The process `InstanceRefresh` is suspended.
+    RefreshSuspended,
+    /// A group says `$Latest` for its launch template's version.
+    UnnamedVersion,
+    /// A deployment group to which nothing has been deployed yet.
+    NothingDeployed,
+    /// The candidate's function, or what is uploaded, is being updated.
+    FunctionUpdating,
+    FunctionFailed,
+    /// The candidate's version has another execution role than what serves.
+    OtherRole,
+    /// And another dead-letter queue.
+    OtherDeadLetters,
+    /// An alias leads to what is uploaded, and to no version.
+    ServesUnpublished,
+    MappingUpdating,
+    MappingDisabled,
+    /// The mapping leads to another function than the plan says.
+    MappingElsewhere,
+    /// The candidate has a mapping of the same queue or stream already.
+    SecondMapping,
+    /// A stage has a canary of somebody's.
+    StageHasCanary,
+    RuleDisabled,
+    /// By a service of AWS.
+    RuleManaged,
+    /// The candidate's resource policy does not let `EventBridge` in.
+    NotLetIn,
+    ArchiveOfOtherBus,
+    ReplayRuleDisabled,
+    ReplayedToOthers,
+    /// The rule for what is replayed sends the candidate live events, too.
+    LiveEventsReplayed,
+}
+
+impl Landscape {
+    pub(super) fn is_hindered(&self, by: Hindrance) -> bool {
+        self.scenario.in_the_way.contains(&by)
+    }
+
+    /// What AWS tells of a function, or a version of one, that stands for targets of a side.
+    pub(super) fn function(&self, side: Side, serves: bool) -> FunctionVersion {
+        let is_candidate = |by| side == Side::Candidate && self.is_hindered(by);
+        let (state, reason) = if is_candidate(Hindrance::FunctionFailed) {
+            (VersionState::Failed, "InvalidRuntime")
+        } else if is_candidate(Hindrance::FunctionUpdating) || !serves {
+            (VersionState::Pending, "Creating")
+        } else {
+            (VersionState::Active, "")
+        };
+        let other =
+            |by, kind: &str| is_candidate(by).then(|| format!("arn:simulated:other-{kind}"));
+        FunctionVersion {
+            state,
+            reason: reason.to_owned(),
+            role: other(Hindrance::OtherRole, "role"),
+            dead_letters: other(Hindrance::OtherDeadLetters, "queue"),
+            code: None,
+            snapshots: false,
+        }
+    }
+}
