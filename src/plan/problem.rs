@@ -126,6 +126,8 @@ impl Diagnostic for Problem {
 
 /// No more problems of a file are looked for: whoever has made so many reads the first few and starts again.
 const ENOUGH: usize = 100;
+/// Of what is drawn, in columns.
+const WIDTH: usize = 100;
 /// So many are told.
 const TOLD: usize = 20;
 /// Longer texts are told in part, because what they quote may be as long as the file.
@@ -185,8 +187,12 @@ impl Problems {
         &self.source
     }
 
-    /// The problems drawn with excerpts, one after the other; the handler decides on colour, width and characters.
-    pub fn render(&self, handler: &miette::GraphicalReportHandler) -> String {
+    /// The problems drawn with excerpts, one after the other; the theme decides on colour and characters.
+    pub fn render(&self, theme: miette::GraphicalTheme) -> String {
+        // A key that is broken at its hyphen is not found again in the file.
+        let handler = miette::GraphicalReportHandler::new_themed(theme)
+            .with_width(WIDTH)
+            .with_word_splitter(textwrap::WordSplitter::NoHyphenation);
         let excerpts = Excerpts::of(&self.source);
         let mut text = String::new();
         for problem in &self.list {

@@ -64,6 +64,5 @@ pub(super) fn codes_of(steps: &[&str]) -> Vec<&'static str> {
 
 /// The problems as a person sees them, without colour.
 pub(super) fn drawn(problems: &Problems) -> String {
-    let theme = miette::GraphicalTheme::unicode_nocolor();
-    problems.render(&miette::GraphicalReportHandler::new_themed(theme).with_width(100))
+    problems.render(miette::GraphicalTheme::unicode_nocolor())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
-use miette::{GraphicalReportHandler, GraphicalTheme};
+use miette::GraphicalTheme;
 use serde::Serialize;
 
 use crate::{
@@ -137,8 +137,7 @@ pub(in crate::cli) fn invalid(problems: &Problems) -> Failure {
 
 /// With excerpts. Colour is taken out again where it does not belong.
 fn drawn(problems: &Problems) -> String {
-    let theme = GraphicalTheme::unicode();
-    problems.render(&GraphicalReportHandler::new_themed(theme).with_width(100))
+    problems.render(GraphicalTheme::unicode())
 }
 
 /// A problem as pipelines and editors want it.
