@@ -98,6 +98,17 @@ mod tests {
     }
 
     #[test]
+    fn what_plans_share_by_name_is_read_and_written_back() {
+        let text = |locks: &str| format!("{HEAD}locks: {locks}\n{PAUSE}\n");
+        let checked = read_with(&text("[prod-eu, payments]"), &[]).unwrap();
+        let names: Vec<String> = checked.plan.locks.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["payments", "prod-eu"]);
+        assert_eq!(read_with(&expand_to_yaml(&checked.plan), &[]).unwrap().plan, checked.plan);
+        assert_eq!(codes(&text("[Prod EU]")), ["plan::name"]);
+        assert!(codes(&text("[prod, prod]")).contains(&"lint::lock-twice"));
+    }
+
+    #[test]
     fn a_component_comes_after_what_it_needs_and_else_as_written() {
         let text = format!(
             "{HEAD}components:\n  c: {{ needs: [a, b], {PAUSE} }}\n  b: {{ needs: [a], {PAUSE} }}\n  \

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     code_digest::CodeDigest,
     gate::Gate,
-    names::{ComponentName, FleetName, GateName, PlanName, RouteName, Side, StepId},
+    names::{ComponentName, FleetName, GateName, LockName, PlanName, RouteName, Side, StepId},
     on_failure::{OnFailure, OnInterrupt},
     place::Place,
     replacement::{How, Replace},
@@ -39,6 +39,8 @@ pub struct Plan {
     pub components: Vec<Component>,
     /// How many of them may be under way at once; without it, as many as their needs allow.
     pub max_parallel: Option<NonZeroU32>,
+    /// What only one run of all plans has at a time, beside its routes and fleets.
+    pub locks: BTreeSet<LockName>,
     pub on_failure: OnFailure,
     pub on_interrupt: OnInterrupt,
     /// How long a roll-back is kept up before a person is called.

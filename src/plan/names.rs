@@ -98,6 +98,10 @@ name_type!(
     ComponentName
 );
 name_type!(
+    /// What several plans call the same, so that one of their runs has it at a time: an environment, such as `prod-eu`.
+    LockName
+);
+name_type!(
     /// Names a step within its plan: `component/ordinal-verb`, such as `main/4-shift`. Ordinals start at 1.
     StepId
 );

@@ -48,6 +48,9 @@ record! {
         "components" components: Choice as Components Named<ComponentForm>,
         /// How many components may be under way at once; as many as their needs allow unless told.
         "max-parallel" max_parallel: Optional Whole<1, { u32::MAX }>,
+        /// Names that plans share, such as `prod-eu`: of all that name one, one run is under way at a time, as far as they
+        /// keep the same journal.
+        "locks" locks: Optional List<String>,
         /// When a step or gate fails: roll back (the default), or hold for a person to decide.
         "on-failure" on_failure: Optional OnFailure,
         /// On Ctrl-C or SIGTERM: hold, to be resumed (the default), or roll back.
@@ -158,6 +161,11 @@ impl PlanForm {
             strategy: Slot::Absent,
             components: Slot::Absent,
             max_parallel: Slot::of_some(plan.max_parallel.map(|most| Whole(most.get()))),
+            locks: if plan.locks.is_empty() {
+                Slot::Absent
+            } else {
+                Slot::of(unplaced(plan.locks.iter().map(ToString::to_string)))
+            },
             on_failure: Slot::of(plan.on_failure),
             on_interrupt: Slot::of(plan.on_interrupt),
             // A plan that leaves it out is still the plan it was before there was such a key, with the same digest.

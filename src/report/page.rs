@@ -266,6 +266,8 @@ impl Page {
             format!("{}: {}, {}", serves.fleet, serves.member, versions.join(" or "))
         });
         self.section("serves", &serves.collect::<Vec<_>>());
+        let locks = view.locks.iter().map(|lock| format!("{lock}, held by this run"));
+        self.section("locks", &locks.collect::<Vec<_>>());
         let attention = view.attention.iter().flat_map(|item| {
             let problem = format!("{}: {}", target(&item.target), item.problem);
             [problem, format!("  {}", item.hint)]

@@ -308,6 +308,7 @@ impl RunFold {
             software: self.software(),
             test_routes: self.test_routes(),
             serves: self.serves(plan),
+            locks: plan.locks.iter().filter(|_| self.ended.is_none()).cloned().collect(),
             gates: gates(plan, state, &self.asked),
             attention: self
                 .attention

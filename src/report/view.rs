@@ -9,7 +9,7 @@ use super::{AwsCommand, NextCommand, Offers, Standing};
 use crate::{
     journal::{Held, Looks, RunId},
     plan::{
-        ComponentName, FleetName, GateName, Member, PlanName, RouteName, Side, StepId,
+        ComponentName, FleetName, GateName, LockName, Member, PlanName, RouteName, Side, StepId,
         units::{Percent, Weight},
     },
     rollout::{Actor, Capacity, Reading, Software, Target, TestRoute, Timestamp, Version},
@@ -45,6 +45,9 @@ pub struct RunView {
     /// Which version serves, of each fleet whose groups said so when the run began.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub serves: Vec<ServesView>,
+    /// What it shares with other plans by name and has while it lasts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<LockName>,
     pub gates: Vec<GateView>,
     pub approvals: Vec<ApprovalView>,
     pub drifts: Vec<DriftView>,

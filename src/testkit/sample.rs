@@ -1,6 +1,9 @@
 //! A plan to test with: a canary on a rule with a fleet behind it and one alarm.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::{
     plan::{
@@ -137,6 +140,7 @@ pub fn sample_plan() -> Plan {
             steps: steps.collect(),
         }],
         on_failure: OnFailure::RollBack,
+        locks: BTreeSet::new(),
         max_parallel: None,
         roll_back_for: Duration::from_hours(1),
         on_interrupt: OnInterrupt::Hold,

@@ -103,6 +103,28 @@ fn a_second_run_on_the_same_rule_is_told_who_holds_it() {
     Ended::wait(first).expect(0);
 }
 
+/// Plans of two teams that touch nothing in common but an environment.
+#[test]
+fn of_plans_that_share_a_lock_one_runs_at_a_time() {
+    let world = World::new("shared");
+    let plan = |name: &str, pause: &str| {
+        world.own_plan(&format!(
+            "tidegate: 1\nname: {name}\nlocks: [prod-eu]\nsteps: [{{ pause: {pause} }}]\n"
+        ))
+    };
+    let first = world.start(&["run", &plan("shop", "1h")]);
+    world.wait_for("step-started");
+    let status = world.run(&["status"]);
+    assert!(status.told.contains("prod-eu, held by this run"), "{}", status.told);
+    let second = world.run(&["run", &plan("search", "1s")]);
+    let talk = &second.expect(6).talk;
+    assert!(talk.contains("lock prod-eu belongs to run shop-"), "{talk}");
+    world.run(&["abort"]).expect(4);
+    Ended::wait(first).expect(4);
+    let third = world.run(&["run", &plan("search", "1s")]);
+    assert!(!third.expect(0).told.contains("held by this run"), "{}", third.told);
+}
+
 #[test]
 fn a_weight_changed_by_hand_is_drift_and_is_not_overwritten() {
     let world = World::new("drift");

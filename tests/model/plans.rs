@@ -1,6 +1,9 @@
 //! Small plans that still have every feature the core decides about.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tidegate::plan::{
     AlarmsGate, Alias, AlreadyInAlarm, Approvers, BusTarget, Component, ComponentName, EventSource,
@@ -98,6 +101,7 @@ fn plan(names: &[&str], gates: &[&str], components: Vec<Component>) -> Plan {
         on_failure: OnFailure::RollBack,
         on_interrupt: OnInterrupt::Hold,
         max_parallel: None,
+        locks: BTreeSet::new(),
         roll_back_for: seconds(3600),
     }
 }

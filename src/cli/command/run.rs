@@ -1,6 +1,7 @@
 //! `tidegate run`: settle, lock, journal, drive, tell. And the part that `resume` and its kin share: taking a run over.
 
 use std::{
+    collections::BTreeSet,
     hash::{BuildHasher, Hasher, RandomState},
     sync::Arc,
     time::Duration,
@@ -61,7 +62,7 @@ pub(super) async fn run(
             Ok(settled) => Ok((wiring, acting_as, settled)),
             // What another run has half done speaks against this one in many ways, and that run is the reason.
             Err(Unsettled { objections, bindings }) => {
-                let rival = at_work(&wiring, &bindings).await;
+                let rival = at_work(&wiring, &plan, &bindings).await;
                 Err(rival.unwrap_or_else(|| refused(&plan, &objections, output)))
             }
         }
@@ -74,7 +75,7 @@ pub(super) async fn run(
     }
     let now = wiring.clock.now();
     let run = id.unwrap_or_else(|| RunId::new(&plan.name, now, 0));
-    let hold = claim(&wiring, &run, &settled.bindings).await?;
+    let hold = claim(&wiring, &run, &settled.plan, &settled.bindings).await?;
     let plan = settled.plan;
     let attempts = attempts::earlier(&plan, &wiring.store, output).await?;
     let marks = marks::take(&wiring, (&run, now), &settled.bindings, global, output);
@@ -143,11 +144,12 @@ fn chance() -> u16 {
 async fn claim(
     wiring: &Wiring,
     run: &RunId,
+    plan: &Plan,
     bindings: &Bindings,
 ) -> Result<Box<dyn Hold>, Failure> {
     let claim = Claim {
         run: run.clone(),
-        resources: bindings.resources(),
+        resources: resources(plan, bindings),
         holder: holder(&settings::user()),
         at: wiring.clock.now(),
     };
@@ -157,9 +159,15 @@ async fn claim(
     }
 }
 
+/// All that a run owns while it lasts: what it may change, and what its plan shares by name with others.
+fn resources(plan: &Plan, bindings: &Bindings) -> BTreeSet<String> {
+    let shared = plan.locks.iter().map(|lock| format!("lock {lock}"));
+    bindings.resources().into_iter().chain(shared).collect()
+}
+
 /// Another run that owns something of this plan, whichever folder it is in.
-async fn at_work(wiring: &Wiring, bindings: &Bindings) -> Option<Failure> {
-    let resources = bindings.resources();
+async fn at_work(wiring: &Wiring, plan: &Plan, bindings: &Bindings) -> Option<Failure> {
+    let resources = resources(plan, bindings);
     let held = wiring.locks.held().await.unwrap_or_default();
     match held.into_iter().find(|held| resources.contains(&held.info.resource)) {
         Some(held) => Some(owned(wiring, journal::Error::Owned(Box::new(held))).await),
@@ -220,7 +228,7 @@ pub(super) async fn take_over(
         None => {}
     }
     let (run, bindings) = (&found.run, &found.state.bindings);
-    let hold = claim(&wiring, run, bindings).await?;
+    let hold = claim(&wiring, run, &found.plan, bindings).await?;
     let since = found.journal.first().map_or_else(|| wiring.clock.now(), |first| first.at);
     let marks = marks::take(&wiring, (run, since), bindings, global, output);
     let marks = unless_interrupted(&mut signals, MARKING, marks).await?;

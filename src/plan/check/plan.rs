@@ -1,6 +1,6 @@
 //! The plan as a whole: its head, its parts in the order in which they refer to each other, its components.
 
-use std::num::NonZeroU32;
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 use super::{
     aliases,
@@ -20,7 +20,7 @@ use crate::plan::{
     graph,
     lint::{self, Declared},
     model::{Component, Plan, Step},
-    names::{ComponentName, PlanName, StepId},
+    names::{ComponentName, LockName, PlanName, StepId},
     on_failure::{OnFailure, OnInterrupt},
     plan_form::{ComponentChoice, ComponentForm, PlanChoice, PlanForm},
     problem::Problem,
@@ -64,6 +64,7 @@ pub(in crate::plan) fn check(
     let names = keys(&form.components);
     let drafts = graph::in_order(drafts, &names, problems);
     let roll_back_for = positive(&form.roll_back_for, ROLL_BACK_FOR, problems);
+    let locks = locks(form, problems);
     let max_parallel = max_parallel(form, drafts.len(), problems);
     if problems.iter().any(Problem::is_error) {
         return None;
@@ -79,12 +80,28 @@ pub(in crate::plan) fn check(
         gates: gates.into_iter().map(|(name, (gate, _))| (name, gate)).collect(),
         components: drafts.into_iter().map(numbered).collect(),
         max_parallel,
+        locks,
         on_failure: form.on_failure.value_or(OnFailure::RollBack),
         on_interrupt: form.on_interrupt.value_or(OnInterrupt::Hold),
         roll_back_for,
     };
     plan.digest = digest(&plan);
     Some(plan)
+}
+
+fn locks(form: &PlanForm, problems: &mut Vec<Problem>) -> BTreeSet<LockName> {
+    let mut locks = BTreeSet::new();
+    for name in form.locks.given().into_iter().flat_map(|given| &given.value) {
+        check_name(name, problems);
+        if !locks.insert(LockName::new(name.value.as_str())) {
+            problems.push(
+                Problem::warning("lint::lock-twice", format!("`{}` is named twice", name.value))
+                    .at(name.span, "the same again")
+                    .help("remove one of them"),
+            );
+        }
+    }
+    locks
 }
 
 fn max_parallel(
