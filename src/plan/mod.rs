@@ -3,6 +3,7 @@
 mod calendar;
 mod check;
 mod code_digest;
+mod components;
 mod conduct;
 mod defaults;
 mod delegated;
@@ -65,6 +66,7 @@ mod yaml;
 
 pub use calendar::*;
 pub use code_digest::CodeDigest;
+pub use components::{Components, Edit};
 pub use conduct::*;
 pub use defaults::PATIENCE;
 pub use delegated::*;

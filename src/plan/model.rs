@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     code_digest::CodeDigest,
+    components::Components,
     gate::Gate,
     names::{ComponentName, FleetName, GateName, PlanName, RouteName, Side, StepId},
     on_failure::{OnFailure, OnInterrupt},
@@ -36,7 +37,7 @@ pub struct Plan {
     pub fleets: BTreeMap<FleetName, Fleet>,
     pub gates: BTreeMap<GateName, Gate>,
     /// In an order in which every component follows all it needs.
-    pub components: Vec<Component>,
+    pub components: Components,
     /// How many of them may be under way at once; without it, as many as their needs allow.
     pub max_parallel: Option<NonZeroU32>,
     pub on_failure: OnFailure,
@@ -52,8 +53,8 @@ impl Plan {
     }
 
     pub fn step(&self, id: &StepId) -> Option<(&Component, &Step)> {
-        let own = self.components.iter().filter(|component| id.is_of(&component.name));
-        own.flat_map(|c| c.steps.iter().map(move |s| (c, s))).find(|(_, step)| step.id == *id)
+        let component = self.components.of_step(id)?;
+        Some((component, component.steps.iter().find(|step| step.id == *id)?))
     }
 
     /// Everywhere that anything of it is, where it is itself included.

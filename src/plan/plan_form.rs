@@ -167,7 +167,7 @@ impl PlanForm {
                 Slot::of(plan.roll_back_for)
             },
         };
-        match plan.components.as_slice() {
+        match &*plan.components {
             [only] if only.name.as_str() == ONLY && only.needs.is_empty() => {
                 form.steps = steps(only);
             }

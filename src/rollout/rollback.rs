@@ -235,7 +235,7 @@ fn component_of<'a>(plan: &'a Plan, steps: &[StepId]) -> Option<&'a Component> {
 fn needs(plan: &Plan, dependant: &Component, component: &Component) -> bool {
     dependant.needs.iter().any(|name| {
         *name == component.name
-            || plan.components.iter().any(|c| c.name == *name && needs(plan, c, component))
+            || plan.components.named(name).is_some_and(|c| needs(plan, c, component))
     })
 }
 

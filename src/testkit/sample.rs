@@ -135,7 +135,8 @@ pub fn sample_plan() -> Plan {
             name: component.clone(),
             needs: Vec::new(),
             steps: steps.collect(),
-        }],
+        }]
+        .into(),
         on_failure: OnFailure::RollBack,
         max_parallel: None,
         roll_back_for: Duration::from_hours(1),
