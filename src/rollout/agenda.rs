@@ -120,3 +120,96 @@ impl Agenda {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fmt::Write};
+
+    use super::*;
+    use crate::{
+        plan::{GateName, Side, SourceFile, read, units::Percent},
+        rollout::{Outcome, Reading, Timestamp},
+    };
+
+    const MANY: usize = 60;
+
+    /// So many components, each with a route, a fleet and a gate of its own; the second needs the first.
+    fn plan(most: &str) -> Plan {
+        let mut text = format!("tidegate: 1\nname: many\n{most}");
+        for (key, what) in [
+            ("routes", "web#: { alb: { load-balancer: lb#, port: 80, pair: [b#, g#] } }"),
+            ("fleets", "app#: { autoscaling: { pair: [b#, g#] }, behind: web# }"),
+            ("gates", "errors#: { alarms: { names: [alarm#] } }"),
+            (
+                "components",
+                "c#: { steps: [{ scale: { fleet: app#, side: candidate, to: { same-as: stable } } }, \
+                 { shift: { route: web#, candidate: 100%, bake: 1m, gates: [errors#] } }], needs: [] }",
+            ),
+        ] {
+            writeln!(text, "{key}:").unwrap();
+            for at in 0..MANY {
+                let needs = if at == 1 { "needs: [c0]" } else { "needs: []" };
+                let what = what.replace('#', &at.to_string()).replace("needs: []", needs);
+                writeln!(text, "  {what}").unwrap();
+            }
+        }
+        let read = read(&SourceFile::new("many.yaml", text), &BTreeMap::new());
+        read.unwrap_or_else(|problems| panic!("{problems:?}")).plan
+    }
+
+    fn asked(plan: &Plan, event: &Event) -> Vec<usize> {
+        let mut agenda = Agenda::of_none();
+        agenda.note(plan, event);
+        agenda.0.into_iter().collect()
+    }
+
+    fn answer(check: Check) -> Event {
+        Event::Read { check, reading: Reading::new(Outcome::Pass, Timestamp::default(), "test") }
+    }
+
+    #[test]
+    fn of_many_components_an_event_has_only_those_asked_that_it_concerns() {
+        let plan = plan("");
+        let (route, at_least) = (RouteName::new("web7"), Percent::HUNDRED);
+        let side = Side::Candidate;
+        let step = StepId::new("c7/2-shift");
+        let (app, web) = (
+            Target::Fleet { fleet: crate::plan::FleetName::new("app7"), side },
+            Target::Route(route.clone()),
+        );
+        for event in [
+            Event::StepStarted { step: step.clone(), deadline: None },
+            Event::StepCleared { step: step.clone() },
+            Event::StepDone { step: step.clone() },
+            Event::BakeStarted { step, until: Timestamp::default() },
+            Event::CallReturned { target: app },
+            Event::CallReturned { target: web.clone() },
+            answer(Check::Gate(GateName::new("errors7"))),
+            answer(Check::Healthy { route: route.clone(), side, at_least }),
+            answer(Check::BaselineHealthy { route: route.clone(), at_least }),
+            answer(Check::Served { route: route.clone() }),
+            answer(Check::Drained { route: route.clone(), side }),
+            answer(Check::Requests { route, since: Timestamp::default(), at_least: 1 }),
+            answer(Check::Stands(web)),
+        ] {
+            assert_eq!(asked(&plan, &event), [7], "{event:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_waits_for_a_component_or_for_room_is_asked_when_it_is_done() {
+        let done = |step: &str| Event::StepDone { step: StepId::new(step) };
+        let free = plan("");
+        assert_eq!(asked(&free, &done("c0/1-scale")), [0], "it has more to do");
+        assert_eq!(asked(&free, &done("c0/2-shift")), [0, 1]);
+        let held = plan("max-parallel: 3\n");
+        assert_eq!(asked(&held, &done("c7/1-scale")), [7]);
+        assert_eq!(asked(&held, &done("c7/2-shift")).len(), MANY);
+    }
+
+    #[test]
+    fn what_concerns_the_whole_run_has_all_asked() {
+        let by = crate::rollout::Actor("test".into());
+        assert_eq!(asked(&plan(""), &Event::Resumed { by }).len(), MANY);
+    }
+}
