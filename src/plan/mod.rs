@@ -62,6 +62,7 @@ mod strategy_form;
 mod tree;
 pub mod units;
 mod unpublished;
+mod whole;
 mod yaml;
 
 pub use calendar::*;
@@ -95,3 +96,4 @@ pub use route_kind::{Route, RouteKind, RouteTraits};
 pub use schema::schema;
 pub use source::read_document;
 pub use span::{MAX_BYTES, Position, SourceFile, Span};
+pub use whole::Plan;

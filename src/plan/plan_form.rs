@@ -9,7 +9,7 @@ use super::{
     fleet_form::FleetForm,
     form::{Definitions, Form, List, Named, Slot, unplaced},
     gate_form::GateForm,
-    model::{Component, Plan},
+    model::Component,
     on_failure::{OnFailure, OnInterrupt},
     place::Place,
     place_form::AwsForm,
@@ -20,6 +20,7 @@ use super::{
     step_form::StepForm,
     strategy_form::StrategyForm,
     tree::Node,
+    whole::Plan,
 };
 
 record! {
