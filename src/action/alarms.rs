@@ -378,7 +378,7 @@ mod tests {
     #[test]
     fn a_bake_that_the_plan_is_warned_of_is_not_told_of_again() {
         let mut plan = sample_plan();
-        for step in plan.components.iter_mut().flat_map(|component| &mut component.steps) {
+        for step in plan.components.edit().iter_mut().flat_map(|component| &mut component.steps) {
             if let Verb::Shift { bake, .. } = &mut step.verb {
                 *bake = SHORTEST_ALARM.saturating_sub(Duration::from_secs(1));
             }

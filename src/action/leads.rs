@@ -185,7 +185,7 @@ mod tests {
     fn resizing(side: Side, to: u32) -> Plan {
         let mut plan = sample_plan();
         let fleet = FleetName::new("app");
-        plan.components[0].steps.push(Step {
+        plan.components.edit()[0].steps.push(Step {
             id: StepId::new("main/9-scale"),
             verb: Verb::Scale { fleet, side, to: Size::Instances(to) },
             timeout: Some(Duration::from_mins(10)),
@@ -196,7 +196,7 @@ mod tests {
     /// The sample plan without the step that scales its candidate out.
     fn moving_only() -> Plan {
         let mut plan = sample_plan();
-        plan.components[0].steps.retain(|step| !matches!(step.verb, Verb::Scale { .. }));
+        plan.components.edit()[0].steps.retain(|step| !matches!(step.verb, Verb::Scale { .. }));
         plan
     }
 
@@ -240,7 +240,7 @@ mod tests {
     async fn a_fleet_behind_no_route_has_users_too() {
         let through = "other-rules: [{ at: 0s, side: stable, through: internal }]";
         let mut plan = resizing(Side::Stable, 0);
-        plan.components[0].steps.retain(|step| step.id == StepId::new("main/9-scale"));
+        plan.components.edit()[0].steps.retain(|step| step.id == StepId::new("main/9-scale"));
         let scenario: Scenario = serde_saphyr::from_str(through).unwrap();
         let world = World::for_plan(&plan, &scenario, Arc::new(Timestamp::default));
         for fleet in plan.fleets.values_mut() {

@@ -410,7 +410,7 @@ mod tests {
         let refused = ["route web: no target of its baseline group fresh is healthy"];
         assert_eq!(objections(&plan, NOBODY).await, refused);
         assert_eq!(objections(&plan, "{}").await, [""; 0]);
-        plan.components.clear();
+        plan.components.edit().clear();
         assert_eq!(objections(&plan, NOBODY).await, [""; 0], "it shifts nothing");
     }
 
@@ -444,7 +444,7 @@ mod tests {
         let told = "route web: green stands in none of its rules, where nobody checks its health; the run attaches \
                     it with weight 0 first";
         assert!(settled.warnings.contains(&told.to_owned()), "{:?}", settled.warnings);
-        plan.components.clear();
+        plan.components.edit().clear();
         let bare = super::tests::settled(&plan, DETACHED).await.unwrap();
         assert!(bare.bindings.attaches.is_empty(), "it moves nothing");
     }
@@ -454,7 +454,7 @@ mod tests {
         let unchecked = "sides: { candidate: { checked: false } }";
         let mut plan = sample_plan();
         plan.fleets.clear();
-        plan.components[0].steps.retain(|step| !matches!(step.verb, Verb::Scale { .. }));
+        plan.components.edit()[0].steps.retain(|step| !matches!(step.verb, Verb::Scale { .. }));
         let settled = settled(&plan, unchecked).await.unwrap();
         let told = "route web: the health checks of target group green are switched off, so its targets count as \
                     healthy by being registered";
@@ -466,7 +466,7 @@ mod tests {
         let mut plan = sample_plan();
         let route = RouteName::new("web");
         let header = Some(Header { name: "x-canary".into(), value: "1".into() });
-        plan.components[0].steps[2].verb = Verb::TestRoute { route, header };
+        plan.components.edit()[0].steps[2].verb = Verb::TestRoute { route, header };
         let oidc = "no-test-route: it signs users in by OIDC";
         let refused = objections(&plan, oidc).await;
         assert_eq!(refused.len(), 1, "{refused:?}");

@@ -292,10 +292,12 @@ mod tests {
             "{told}"
         );
         let mut plan = sample_plan();
-        let crate::plan::Verb::Scale { to, .. } = &mut plan.components[0].steps[0].verb else {
+        let mut components = plan.components.edit();
+        let crate::plan::Verb::Scale { to, .. } = &mut components[0].steps[0].verb else {
             panic!()
         };
         *to = Size::Instances(2);
+        drop(components);
         settled(&plan, empty).await;
     }
 

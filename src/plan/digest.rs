@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use super::{model::Plan, render::expand_to_yaml};
+use super::{render::expand_to_yaml, whole::Plan};
 
 /// SHA-256 over the plan, in hexadecimal. The plan's own digest field plays no part.
 pub(super) fn digest(plan: &Plan) -> String {

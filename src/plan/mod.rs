@@ -3,6 +3,7 @@
 mod calendar;
 mod check;
 mod code_digest;
+mod components;
 mod conduct;
 mod defaults;
 mod delegated;
@@ -61,10 +62,12 @@ mod strategy_form;
 mod tree;
 pub mod units;
 mod unpublished;
+mod whole;
 mod yaml;
 
 pub use calendar::*;
 pub use code_digest::CodeDigest;
+pub use components::{Components, Edit};
 pub use conduct::*;
 pub use defaults::PATIENCE;
 pub use delegated::*;
@@ -93,3 +96,4 @@ pub use route_kind::{Route, RouteKind, RouteTraits};
 pub use schema::schema;
 pub use source::read_document;
 pub use span::{MAX_BYTES, Position, SourceFile, Span};
+pub use whole::Plan;

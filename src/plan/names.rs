@@ -115,9 +115,9 @@ impl StepId {
         Self::new(format!("{component}/{ordinal}-{verb}"))
     }
 
-    pub(super) fn is_of(&self, component: &ComponentName) -> bool {
-        let rest = self.as_str().strip_prefix(component.as_str());
-        rest.is_some_and(|rest| rest.starts_with('/'))
+    /// The name of the component whose step it is.
+    pub(super) fn component(&self) -> Option<&str> {
+        self.as_str().rsplit_once('/').map(|(component, _)| component)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     fleet_form::FleetForm,
     form::{Definitions, Form, List, Named, Slot, unplaced},
     gate_form::GateForm,
-    model::{Component, Plan},
+    model::Component,
     on_failure::{OnFailure, OnInterrupt},
     place::Place,
     place_form::AwsForm,
@@ -20,6 +20,7 @@ use super::{
     step_form::StepForm,
     strategy_form::StrategyForm,
     tree::Node,
+    whole::Plan,
 };
 
 record! {
@@ -175,7 +176,7 @@ impl PlanForm {
                 Slot::of(plan.roll_back_for)
             },
         };
-        match plan.components.as_slice() {
+        match &*plan.components {
             [only] if only.name.as_str() == ONLY && only.needs.is_empty() => {
                 form.steps = steps(only);
             }

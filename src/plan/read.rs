@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::{
     check::check,
     form::Form,
-    model::Plan,
     params,
     plan_form::PlanForm,
     problem::{Problem, Problems},
     source::parse,
     span::SourceFile,
+    whole::Plan,
 };
 
 /// A plan that can run, with what is doubtful about it.

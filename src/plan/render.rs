@@ -2,7 +2,7 @@
 //! as the same plan; what `plan --expand` prints and what the digest is taken over are this one text. What stands in it
 //! is the business of the forms, and how it is set of their declarations: here it gets air between its parts.
 
-use super::{form::Form, model::Plan, plan_form::PlanForm, yaml::Layout};
+use super::{form::Form, plan_form::PlanForm, whole::Plan, yaml::Layout};
 use crate::printable;
 
 /// The plan as YAML that can be saved, edited and run: parameters filled in, strategies as steps, defaults spelled

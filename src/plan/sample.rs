@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    model::Plan,
     problem::Problems,
     read::{Checked, read},
     span::SourceFile,
+    whole::Plan,
 };
 
 pub(super) const CANARY: &str = include_str!("../../plans/canary-alb.yaml");

@@ -26,7 +26,7 @@ pub(super) fn later(seconds: u64) -> Timestamp {
 pub(super) fn plan_with_approval() -> Plan {
     let mut plan = sample_plan();
     let main = ComponentName::new("main");
-    if let Some(component) = plan.components.first_mut() {
+    if let Some(component) = plan.components.edit().first_mut() {
         let message = "all of production next".to_owned();
         let expires = Some(Duration::from_hours(2));
         let approvers = Approvers::default();
@@ -43,7 +43,7 @@ pub(super) fn plan_of_two() -> Plan {
     let name = ComponentName::new("api");
     let verb = Verb::Pause { duration: None };
     let step = Step { id: StepId::of(&name, 1, "pause"), verb, timeout: None };
-    plan.components.push(Component { name, needs: Vec::new(), steps: vec![step] });
+    plan.components.edit().push(Component { name, needs: Vec::new(), steps: vec![step] });
     plan
 }
 

@@ -103,7 +103,7 @@ mod tests {
             approvers: Approvers { from: from.iter().map(|p| (*p).to_owned()).collect(), quorum },
         };
         let id = StepId::of(&ComponentName::new("main"), 1, "approve");
-        plan.components[0].steps = vec![Step { id, verb, timeout: None }];
+        plan.components.edit()[0].steps = vec![Step { id, verb, timeout: None }];
         let mut state = State::default();
         let started = Event::RunStarted {
             plan: plan.name.clone(),

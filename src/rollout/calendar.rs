@@ -104,8 +104,8 @@ mod tests {
             place: Place::default(),
         };
         plan.gates.insert(name.clone(), gate);
-        plan.components[0].steps.drain(..2);
-        for step in &mut plan.components[0].steps {
+        plan.components.edit()[0].steps.drain(..2);
+        for step in &mut plan.components.edit()[0].steps {
             if let Verb::Shift { gates, .. } = &mut step.verb {
                 gates.push(name.clone());
             }

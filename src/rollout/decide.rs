@@ -11,18 +11,19 @@
 //!
 //! `handle` answers the input first and then lets consequences follow (`advance`) until nothing more happens by itself.
 
-use std::time::Duration;
+use std::{cell::OnceCell, time::Duration};
 
 use super::{
     Actor, CallProblem, Cause, Command, Ending, Event, Input, Made, Mode, Progress, Purpose,
     Refusal, Stage, State, StepState, Target, Timestamp,
+    agenda::Agenda,
     answer::answered,
     approvals_of, calendar, command,
     failing::{called_problem, fail},
     observe,
     replace::{self, Next},
     rollback,
-    step::{is_complete, next_steps, target_of},
+    step::{has_room, is_complete, next_step, target_of},
     stopping::stopped,
     waiting, watch,
 };
@@ -37,11 +38,12 @@ pub fn handle(
     input: &Input,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
-    Ok(followed(plan, state, react(plan, state, input, now)?, now))
+    Ok(followed(plan, state, react(plan, state, input, now)?, Agenda::of_all(plan), now))
 }
 
-/// The same where [`handle`] has just said that nothing follows from this state at this moment: then an input that brings
-/// no news leads to nothing either. Of many answers in one moment most are such.
+/// The same where nothing follows from this state at this moment, as of one that all events of [`handle`] have led to, or
+/// in which it has found none: then an input that brings no news leads to nothing either, and one that does only to what
+/// follows for those whom it concerns. Of many answers in one moment most are such.
 pub fn handle_at_rest(
     plan: &Plan,
     state: &State,
@@ -49,22 +51,33 @@ pub fn handle_at_rest(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     let events = react(plan, state, input, now)?;
-    Ok(if events.is_empty() { events } else { followed(plan, state, events, now) })
+    if events.is_empty() {
+        return Ok(events);
+    }
+    Ok(followed(plan, state, events, Agenda::of_none(), now))
 }
 
-/// With what follows from these events by itself.
-fn followed(plan: &Plan, state: &State, mut events: Vec<Event>, now: Timestamp) -> Vec<Event> {
+/// With what follows from these events by itself, and for those on the agenda from the state as it is.
+fn followed(
+    plan: &Plan,
+    state: &State,
+    mut events: Vec<Event>,
+    mut agenda: Agenda,
+    now: Timestamp,
+) -> Vec<Event> {
     let mut next = state.clone();
     for event in &events {
         next.apply(event, now);
+        agenda.note(plan, event);
     }
     loop {
-        let consequences = advance(plan, &next, now);
+        let consequences = advance(plan, &next, &mut agenda, now);
         if consequences.is_empty() {
             return events;
         }
         for event in consequences {
             next.apply(&event, now);
+            agenda.note(plan, &event);
             events.push(event);
         }
     }
@@ -169,7 +182,7 @@ fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
 // ---- what happens by itself
 
 /// The next events that follow from the state and the time alone.
-fn advance(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+fn advance(plan: &Plan, state: &State, agenda: &mut Agenda, now: Timestamp) -> Vec<Event> {
     if state.interrupted.is_some() {
         return replace::hold_all(plan, state);
     }
@@ -178,32 +191,40 @@ fn advance(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
         // A run that stops deciding lets nothing go on by itself.
         Mode::Held(_) => replace::hold_all(plan, state),
         Mode::RollingBack { since, .. } => rollback::advance(plan, state, *since, now),
-        Mode::Forward => forward(plan, state, now),
+        Mode::Forward => forward(plan, state, agenda, now),
     }
 }
 
-fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
+fn forward(plan: &Plan, state: &State, agenda: &mut Agenda, now: Timestamp) -> Vec<Event> {
     let stopped = stopped(plan, state, now);
     if !stopped.is_empty() {
         return stopped;
     }
-    for (_, step) in next_steps(plan, state) {
-        let events = match state.steps.get(&step.id) {
-            None if state.paused.is_some() => Vec::new(),
-            None => begin(plan, state, step, now),
-            Some(StepState { stage: Stage::Failed(cause), .. }) => {
-                vec![consequence(plan, step, cause)]
-            }
-            Some(active) => proceed(plan, state, step, active, now),
-        };
+    let room = OnceCell::new();
+    let has_room = || *room.get_or_init(|| has_room(plan, state));
+    while let Some(component) = agenda.first(plan) {
+        let step = next_step(plan, state, component, has_room);
+        let events = step.map_or_else(Vec::new, |step| follow(plan, state, step, now));
         if !events.is_empty() {
             return events;
         }
+        agenda.strike_first();
     }
-    if plan.components.iter().all(|component| is_complete(state, component)) {
+    // The last component is done last, mostly.
+    if plan.components.iter().rev().all(|component| is_complete(state, component)) {
         return vec![Event::RunEnded { ending: Ending::Promoted }];
     }
     Vec::new()
+}
+
+/// What follows for the step that a component is at, or would start.
+fn follow(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Vec<Event> {
+    match state.steps.get(&step.id) {
+        None if state.paused.is_some() => Vec::new(),
+        None => begin(plan, state, step, now),
+        Some(StepState { stage: Stage::Failed(cause), .. }) => vec![consequence(plan, step, cause)],
+        Some(active) => proceed(plan, state, step, active, now),
+    }
 }
 
 /// A step starts once its windows are open; its time begins to run then.

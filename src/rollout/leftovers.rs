@@ -10,8 +10,10 @@ use crate::plan::{Aim, Component, FleetName, Plan, Side, scaling_away};
 #[must_use]
 pub(super) fn replacing_leftovers(plan: Plan, bindings: &Bindings) -> Plan {
     bindings.leftovers.iter().fold(plan, |mut plan, fleet| {
-        let first = plan.components.iter_mut().find(|component| scales(component, fleet));
-        if let Some(component) = first {
+        let first = plan.components.iter().position(|component| scales(component, fleet));
+        if let Some(at) = first
+            && let Some(component) = plan.components.edit().get_mut(at)
+        {
             let away = scaling_away(&component.name, fleet);
             // Whatever was inserted before goes first.
             if component.steps.iter().all(|step| step.id != away.id) {

@@ -1,6 +1,7 @@
 //! The decisions. Facts go in, facts come out: no clock, no IO, no async. Start reading at `decide.rs`.
 
 mod actor;
+mod agenda;
 mod answer;
 mod approval;
 mod attempts;

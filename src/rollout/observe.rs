@@ -9,7 +9,7 @@ use super::{
     rollback,
     seen::{Seen, invisible},
     seen_software,
-    step::{active_steps, reference_of, target_of},
+    step::{active_steps_on, reference_of, target_of},
     watch,
 };
 use crate::plan::{Extent, Plan, Step, units::Percent};
@@ -26,7 +26,8 @@ pub(super) fn observed(
         Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => Vec::new(),
         Mode::RollingBack { .. } => rollback::observed(state, target, live, now),
         Mode::Forward => {
-            let wanting = active_steps(plan, state).find(|(_, step, _)| wants(step, target));
+            let wanting =
+                active_steps_on(plan, state, target).find(|(_, step, _)| wants(step, target));
             let Some((_, step, active)) = wanting else {
                 return match pending_hold(state, target) {
                     Some(change) => holding(state, change, target, live, now),
@@ -78,7 +79,7 @@ pub(super) fn learned(
     let problem = CallProblem { kind: ProblemKind::Final, message };
     let cause = Cause::CallFailed { target: target.clone(), problem };
     // Of a run that goes back no step fails any more.
-    let mut steps = active_steps(plan, state).filter(|_| state.mode == Mode::Forward);
+    let mut steps = active_steps_on(plan, state, target).filter(|_| state.mode == Mode::Forward);
     let step = steps.find(|(_, step, _)| wants(step, target));
     step.map_or_else(Vec::new, |(_, step, _)| fail(&step.id, cause))
 }
@@ -113,7 +114,8 @@ pub(super) fn vanished(plan: &Plan, state: &State, target: &Target, words: &str)
         Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => Vec::new(),
         Mode::RollingBack { .. } => rollback::vanished(state, target, words),
         Mode::Forward => {
-            let wanting = active_steps(plan, state).find(|(_, step, _)| wants(step, target));
+            let wanting =
+                active_steps_on(plan, state, target).find(|(_, step, _)| wants(step, target));
             wanting.map_or_else(Vec::new, |(_, step, _)| {
                 fail(&step.id, Cause::Vanished { words: words.to_owned() })
             })

@@ -3,7 +3,7 @@
 //! then shrink what was grown. Components are taken back after those that need them. What cannot be put right is named
 //! and left to a person; nothing is forgotten, and nothing of somebody else's is overwritten.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Bindings, Change, Check, Doubt, Ending, Event, Named, Outcome, Picture, Poll, Progress,
@@ -15,7 +15,7 @@ use super::{
     watch::{self, Watched},
 };
 use crate::plan::{
-    Component, Plan, RouteName, Side, StepId,
+    Component, FleetName, Plan, RouteName, Side, StepId,
     units::{Weight, format_duration},
 };
 
@@ -101,11 +101,13 @@ pub(super) fn patience(plan: &Plan, state: &State) -> Duration {
 
 fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Timestamp) -> Turn {
     let Some(component) = component_of(plan, &trail.steps) else { return Turn::Now };
-    let waits_for_dependants = state.trails.iter().any(|(other, trail)| {
-        !is_settled(state, other)
-            && component_of(plan, &trail.steps).is_some_and(|c| needs(plan, c, component))
-    });
-    if waits_for_dependants {
+    let waits_for_dependants = || {
+        state.trails.iter().any(|(other, trail)| {
+            !is_settled(state, other)
+                && component_of(plan, &trail.steps).is_some_and(|c| needs(plan, c, component))
+        })
+    };
+    if !plan.components.needing(&component.name).is_empty() && waits_for_dependants() {
         return Turn::Later(None);
     }
     match target {
@@ -128,33 +130,28 @@ fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Times
 /// Traffic moves back once what was taken from the stable side is there again. For what only makes it quicker, users do not
 /// stay with a version that has failed; but a call that may still take it away comes back first.
 fn route_turn(plan: &Plan, state: &State, route: &RouteName, since: Timestamp) -> Turn {
-    let behind = |target: &Target| match target {
-        Target::Fleet { fleet, .. } => plan.fleets.get(fleet).is_some_and(|fleet| {
-            let is_calling = || {
-                let change = state.changes.get(target);
-                change.is_some_and(|change| change.progress == Progress::Calling)
-            };
-            fleet.behind.as_ref() == Some(route)
-                && (fleet.kind.is_needed_to_serve() || is_calling())
-        }),
-        Target::Route(_)
-        | Target::Software(_)
-        | Target::TestRoute(_)
-        | Target::Candidate(_)
-        | Target::OldVersions(_)
-        | Target::Replay(_) => false,
+    let counts = |(fleet, target): &(&FleetName, Target)| {
+        let is_calling = || {
+            let change = state.changes.get(target);
+            change.is_some_and(|change| change.progress == Progress::Calling)
+        };
+        plan.fleets.get(*fleet).is_some_and(|fleet| fleet.kind.is_needed_to_serve()) || is_calling()
     };
-    let growing = |(target, trail): (&Target, &Trail)| {
-        behind(target) && grows(state, target, trail) && !is_settled(state, target)
+    let behind = |side| {
+        let targets = plan.fleets_behind(route).map(move |fleet| {
+            let target = Target::Fleet { fleet: fleet.clone(), side };
+            (fleet, target)
+        });
+        let counting = targets.filter(counts);
+        counting.filter_map(|(_, target)| Some((state.trails.get(&target)?, target)))
     };
-    if state.trails.iter().any(growing) {
+    let growing = |(trail, target): (&Trail, Target)| {
+        grows(state, &target, trail) && !is_settled(state, &target)
+    };
+    if behind(Side::Stable).chain(behind(Side::Candidate)).any(growing) {
         return Turn::Later(None);
     }
-    let was_shrunk = state.trails.iter().any(|(target, trail)| {
-        behind(target)
-            && matches!(target, Target::Fleet { side: Side::Stable, .. })
-            && was_shrunk(trail)
-    });
+    let was_shrunk = behind(Side::Stable).any(|(trail, _)| was_shrunk(trail));
     let at_least = watch::enough(plan, route, Side::Stable);
     let check = Check::Healthy { route: route.clone(), side: Side::Stable, at_least };
     if was_shrunk && watch::outcome(state, &check, since) != Some(Outcome::Pass) {
@@ -235,7 +232,7 @@ fn component_of<'a>(plan: &'a Plan, steps: &[StepId]) -> Option<&'a Component> {
 fn needs(plan: &Plan, dependant: &Component, component: &Component) -> bool {
     dependant.needs.iter().any(|name| {
         *name == component.name
-            || plan.components.iter().any(|c| c.name == *name && needs(plan, c, component))
+            || plan.components.named(name).is_some_and(|c| needs(plan, c, component))
     })
 }
 
@@ -387,9 +384,9 @@ pub(super) fn watched(plan: &Plan, state: &State, since: Timestamp) -> Vec<Watch
             (Turn::Now | Turn::Later(_) | Turn::Never(_), Some(_) | None) => None,
         }
     });
-    let mut all: Vec<Watched> = Vec::new();
+    let (mut all, mut seen): (Vec<Watched>, BTreeSet<Check>) = (Vec::new(), BTreeSet::new());
     for (check, step) in checks {
-        if all.iter().any(|watched| watched.check == check) {
+        if !seen.insert(check.clone()) {
             continue;
         }
         let settled = check.drained().and_then(|(r, side)| watch::settled_at(plan, state, r, side));

@@ -11,7 +11,9 @@ pub fn settled(plan: &Plan, bindings: &Bindings) -> Plan {
     let mut settled = replacing_leftovers(plan.clone(), bindings);
     for route in &bindings.attaches {
         let first = plan.components.iter().position(|component| concerns(plan, component, route));
-        if let Some(component) = first.and_then(|at| settled.components.get_mut(at)) {
+        if let Some(at) = first
+            && let Some(component) = settled.components.edit().get_mut(at)
+        {
             component.steps.insert(0, attaching(&component.name, route));
         }
     }

@@ -34,6 +34,8 @@ pub struct State {
     pub restores: Map<Target, Restore>,
     /// The last answer to each check that was worth keeping.
     pub readings: Map<Check, Reading>,
+    /// Checks of which something was read last, or counted, that may stop a step.
+    pub suspects: Shared<BTreeSet<Check>>,
     /// What has to be counted of the gates that did not always pass.
     pub tallies: Map<GateName, Tally>,
     /// Alarms of each gate that were in `ALARM` before the run started.
@@ -205,6 +207,29 @@ impl State {
             self.note_served(route, reading);
         }
         self.readings.insert(check.clone(), reading.clone());
+        self.suspect(check, reading);
+    }
+
+    /// Notes whether what is known of a check may stop a step.
+    fn suspect(&mut self, check: &Check, reading: &Reading) {
+        let is_suspect = reading.gone.is_some()
+            || match check {
+                Check::Gate(gate) => self.tallies.get(gate).is_some_and(Tally::may_stop),
+                Check::Served { route } => self.unserved.contains_key(route),
+                Check::Healthy { .. }
+                | Check::BaselineHealthy { .. }
+                | Check::Drained { .. }
+                | Check::Requests { .. }
+                | Check::Stands(_) => false,
+            };
+        if is_suspect == self.suspects.contains(check) {
+            return;
+        }
+        if is_suspect {
+            self.suspects.insert(check.clone());
+        } else {
+            self.suspects.remove(check);
+        }
     }
 
     /// Time in which nothing could move, because the run was paused or nobody ran it, burns no deadline.
@@ -402,6 +427,7 @@ impl State {
             self.mode = Mode::Forward;
             self.steps.retain(|_, step| step.stage == Stage::Done);
             self.readings.clear();
+            self.suspects.clear();
             self.tallies.clear();
             self.unserved.clear();
             self.foreign.clear();

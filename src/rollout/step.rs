@@ -44,22 +44,56 @@ pub(super) fn next_steps<'a>(
 ) -> impl Iterator<Item = (&'a Component, &'a Step)> {
     let has_room = has_room(plan, state);
     plan.components.iter().filter_map(move |component| {
-        let needed = |name: &ComponentName| plan.components.iter().find(|c| c.name == *name);
-        if !component.needs.iter().filter_map(needed).all(|needed| is_complete(state, needed)) {
-            return None;
-        }
-        let started = started(component, state);
-        if started == 0 && !has_room {
-            return None;
-        }
-        let latest = started.checked_sub(1).and_then(|at| component.steps.get(at));
-        let at = latest.filter(|step| !is_done(state, step));
-        Some((component, at.or_else(|| component.steps.get(started))?))
+        Some((component, next_step(plan, state, component, || has_room)?))
     })
 }
 
+/// The same of one component; whether another component may begin is asked only where that matters.
+pub(super) fn next_step<'a>(
+    plan: &Plan,
+    state: &State,
+    component: &'a Component,
+    has_room: impl FnOnce() -> bool,
+) -> Option<&'a Step> {
+    let needed = |name: &ComponentName| plan.components.named(name);
+    if !component.needs.iter().filter_map(needed).all(|needed| is_complete(state, needed)) {
+        return None;
+    }
+    let started = started(component, state);
+    if started == 0 && !has_room() {
+        return None;
+    }
+    let latest = started.checked_sub(1).and_then(|at| component.steps.get(at));
+    let at = latest.filter(|step| !is_done(state, step));
+    at.or_else(|| component.steps.get(started))
+}
+
+/// Those of the components under way that may have to do with a target, with their steps under way.
+pub(super) fn active_steps_on<'a>(
+    plan: &'a Plan,
+    state: &'a State,
+    target: &Target,
+) -> impl Iterator<Item = (&'a Component, &'a Step, &'a StepState)> {
+    let components = on_target(plan, target).iter().filter_map(|at| plan.components.get(*at));
+    components.filter_map(|component| {
+        active_step(component, state).map(|(step, active)| (component, step, active))
+    })
+}
+
+/// The components that have a step which reads or changes a target, by their places.
+pub(super) fn on_target<'a>(plan: &'a Plan, target: &Target) -> &'a [usize] {
+    match target {
+        Target::Fleet { fleet, .. } | Target::Software(fleet) => plan.components.on_fleet(fleet),
+        Target::Route(route)
+        | Target::TestRoute(route)
+        | Target::Candidate(route)
+        | Target::OldVersions(route)
+        | Target::Replay(route) => plan.components.on_route(route),
+    }
+}
+
 /// Whether another component may begin.
-fn has_room(plan: &Plan, state: &State) -> bool {
+pub(super) fn has_room(plan: &Plan, state: &State) -> bool {
     let is_under_way =
         |component: &&Component| started(component, state) > 0 && !is_complete(state, component);
     plan.max_parallel.is_none_or(|most| {

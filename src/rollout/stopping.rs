@@ -11,26 +11,27 @@ pub(super) fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> 
     let has_failed = |component| {
         latest(component, state).is_some_and(|(_, step)| matches!(step.stage, Stage::Failed(_)))
     };
-    if !may_stop(state) || plan.components.iter().any(has_failed) {
+    // Mostly nothing was read that could stop a step, and nobody need go through all that is watched.
+    let stops = |watched: &watch::Watched| cause(plan, state, watched, now);
+    let is_stopped = |check| {
+        watch::forward_on(plan, state, check, now).is_some_and(|watched| stops(&watched).is_some())
+    };
+    if !state.suspects.iter().any(is_stopped) || plan.components.iter().any(has_failed) {
         return Vec::new();
     }
-    let stops = watch::forward(plan, state, now).into_iter().find_map(|watched| {
-        let cause = match &watched.check {
-            Check::Gate(gate) => gate_stops(plan, state, gate, watched.covering, now),
-            Check::Served { route } => nobody_serves(state, route, now),
-            Check::Healthy { .. } | Check::BaselineHealthy { .. } => is_gone(state, &watched),
-            Check::Drained { .. } | Check::Requests { .. } | Check::Stands(_) => None,
-        };
-        Some(fail(&watched.step, cause?))
-    });
-    stops.unwrap_or_default()
+    // Of several the first in the order of what is watched.
+    let mut watched = watch::forward(plan, state, now).into_iter();
+    watched.find_map(|watched| Some(fail(&watched.step, stops(&watched)?))).unwrap_or_default()
 }
 
-/// Whether anything was read that could stop a step; mostly nothing was, and nobody need go through all that is watched.
-fn may_stop(state: &State) -> bool {
-    state.tallies.values().any(|tally| tally.total > 0 || tally.unknown_since.is_some())
-        || !state.unserved.is_empty()
-        || state.readings.values().any(|reading| reading.gone.is_some())
+/// Why what was read stops a step, if it does.
+fn cause(plan: &Plan, state: &State, watched: &watch::Watched, now: Timestamp) -> Option<Cause> {
+    match &watched.check {
+        Check::Gate(gate) => gate_stops(plan, state, gate, watched.covering, now),
+        Check::Served { route } => nobody_serves(state, route, now),
+        Check::Healthy { .. } | Check::BaselineHealthy { .. } => is_gone(state, watched),
+        Check::Drained { .. } | Check::Requests { .. } | Check::Stands(_) => None,
+    }
 }
 
 fn because(state: &State, check: &Check) -> String {

@@ -38,6 +38,11 @@ impl Tally {
         self.unknown_since = None;
     }
 
+    /// Whether it has come to anything that may stop a step.
+    pub(super) fn may_stop(&self) -> bool {
+        self.total > 0 || self.unknown_since.is_some()
+    }
+
     /// Whether the gate has failed more often than is tolerated.
     pub fn is_beyond(&self, tolerance: &Tolerance) -> bool {
         self.consecutive > tolerance.consecutive || self.total > tolerance.total
@@ -77,7 +82,7 @@ mod tests {
         fn with(tolerance: Tolerance) -> Self {
             let mut plan = sample_plan();
             plan.gates.get_mut("errors").unwrap().tolerance = tolerance;
-            plan.components[0].steps.drain(..2);
+            plan.components.edit()[0].steps.drain(..2);
             let mut story = Self { plan, state: State::default(), events: Vec::new() };
             let started = Event::RunStarted {
                 plan: story.plan.name.clone(),

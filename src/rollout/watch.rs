@@ -5,12 +5,16 @@
 //! Whoever asks what suffices reads all of it: which checks there are, how often they are asked and from when they count
 //! belong together, and a rule that is not seen beside the others is easily broken.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Armed, Check, Outcome, Picture, Poll, Split, Stage, State, StepState, Subject, Target,
     TestRoute, Timestamp, change,
-    step::{active_step, active_steps, target_of},
+    step::{active_step, active_steps, on_target, target_of},
 };
 use crate::plan::{
     Aim, Clears, Component, Ends, GateKind, GateName, Plan, RouteName, Side, Step, StepId, Until,
@@ -101,12 +105,10 @@ fn each(
         let failed_at = state.tallies.get(gate).and_then(|tally| tally.failed_at);
         failed_at.map_or(from, |at| from.max(at.plus(Duration::from_millis(1))))
     };
-    // Whoever reads a gate is told by the plan alone, which spares looking for all the others in the state.
-    let guarded = only.and_then(Check::gate).map(|gate| guarded_by(plan, gate));
-    let is_guarded = |id: &StepId| guarded.as_ref().is_none_or(|ids| ids.contains(&id));
-    let components = plan.components.iter().filter(|component| {
-        guarded.is_none() || component.steps.iter().any(|step| is_guarded(&step.id))
-    });
+    // Whoever may wait for a check is told by the plan alone, which spares looking for all the others in the state.
+    let asking = only.map(|check| asking(plan, check));
+    let places = asking.unwrap_or_else(|| (0..plan.components.len()).collect());
+    let components = places.into_iter().filter_map(|place| plan.components.get(place));
     for (step, active) in components.filter_map(|component| active_step(component, state)) {
         let gates = gates_of(plan, step, only).cloned().map(Check::Gate);
         // No step waits for these two beside its gates, so there is nothing to look through.
@@ -130,14 +132,9 @@ fn each(
             });
         }
     }
-    let is_watched = |target: &Target, armed: &Armed| match (only, target) {
-        (None, _) => true,
-        (Some(Check::Served { route }), Target::Route(of)) => of == route,
-        (Some(only), _) => only.gate().is_some() && is_guarded(&armed.step),
-    };
-    for (target, armed) in state.armed.iter().filter(|(target, armed)| is_watched(target, armed)) {
+    for (target, armed) in armed_for(plan, state, only) {
         let Some((component, step)) = plan.step(&armed.step) else { continue };
-        if let Target::Route(route) = target
+        if let Target::Route(route) = &*target
             && let check = (Check::Served { route: route.clone() })
             && is_asked(&check)
             && has_users(state, route)
@@ -163,10 +160,66 @@ fn each(
     }
 }
 
-/// The steps that a gate stands before.
-fn guarded_by<'a>(plan: &'a Plan, gate: &GateName) -> Vec<&'a StepId> {
-    let guarded = plan.steps().filter(|(_, step)| step.conduct().gates.contains(gate));
-    guarded.map(|(_, step)| &step.id).collect()
+/// The components whose steps may wait for a check, by their places in the plan.
+fn asking(plan: &Plan, check: &Check) -> Vec<usize> {
+    match check {
+        Check::Gate(gate) => plan.components.guarded_by(gate).to_vec(),
+        Check::Healthy { route, .. }
+        | Check::BaselineHealthy { route, .. }
+        | Check::Requests { route, .. } => plan.components.on_route(route).to_vec(),
+        Check::Drained { route, .. } => {
+            let behind = plan.fleets_behind(route);
+            let places = behind.flat_map(|fleet| plan.components.on_fleet(fleet)).copied();
+            places.collect::<BTreeSet<_>>().into_iter().collect()
+        }
+        Check::Stands(target) => on_target(plan, target).to_vec(),
+        // Only what is armed is asked for it.
+        Check::Served { .. } => Vec::new(),
+    }
+}
+
+/// What is armed, or as much of it as may wait for one check.
+fn armed_for<'a>(
+    plan: &Plan,
+    state: &'a State,
+    only: Option<&Check>,
+) -> Vec<(Cow<'a, Target>, &'a Armed)> {
+    match only {
+        None => state.armed.iter().map(|(target, armed)| (Cow::Borrowed(target), armed)).collect(),
+        Some(Check::Gate(gate)) => armed_before(plan, state, gate),
+        Some(Check::Served { route }) => {
+            let target = Target::Route(route.clone());
+            let armed = state.armed.get(&target);
+            armed.map(|armed| (Cow::Owned(target), armed)).into_iter().collect()
+        }
+        Some(
+            Check::Healthy { .. }
+            | Check::BaselineHealthy { .. }
+            | Check::Drained { .. }
+            | Check::Requests { .. }
+            | Check::Stands(_),
+        ) => Vec::new(),
+    }
+}
+
+/// What is armed by a step that a gate stands before: a step arms its own target, and none else.
+fn armed_before<'a>(
+    plan: &Plan,
+    state: &'a State,
+    gate: &GateName,
+) -> Vec<(Cow<'a, Target>, &'a Armed)> {
+    let places = plan.components.guarded_by(gate).iter();
+    let steps = places.filter_map(|place| plan.components.get(*place)).flat_map(|c| &c.steps);
+    let guarded: BTreeMap<&StepId, &Step> = steps
+        .filter(|step| step.conduct().gates.contains(gate))
+        .map(|step| (&step.id, step))
+        .collect();
+    let targets: BTreeSet<Target> = guarded.values().filter_map(|step| target_of(step)).collect();
+    let armed = targets.into_iter().filter_map(|target| {
+        let armed = state.armed.get(&target)?;
+        guarded.contains_key(&armed.step).then_some((Cow::Owned(target), armed))
+    });
+    armed.collect()
 }
 
 /// Whether users are sent to the candidate of a route, as far as is known.
@@ -190,19 +243,14 @@ fn has_users(state: &State, route: &RouteName) -> bool {
 
 /// Whether users meet what a gate guards: a candidate with traffic, or a replacement that has begun.
 fn is_exposed(plan: &Plan, state: &State, gate: &GateName) -> bool {
-    state.armed.iter().any(|(target, armed)| {
-        let guards =
-            plan.step(&armed.step).is_some_and(|(_, step)| step.conduct().gates.contains(gate));
-        guards
-            && match target {
-                Target::Route(route) => has_users(state, route),
-                Target::Software(_) => true,
-                Target::Fleet { .. }
-                | Target::TestRoute(_)
-                | Target::Candidate(_)
-                | Target::OldVersions(_)
-                | Target::Replay(_) => false,
-            }
+    armed_before(plan, state, gate).iter().any(|(target, _)| match &**target {
+        Target::Route(route) => has_users(state, route),
+        Target::Software(_) => true,
+        Target::Fleet { .. }
+        | Target::TestRoute(_)
+        | Target::Candidate(_)
+        | Target::OldVersions(_)
+        | Target::Replay(_) => false,
     })
 }
 
@@ -382,7 +430,9 @@ pub(super) fn must_drain(plan: &Plan, state: &State, step: &Step, active: &StepS
 
 /// The share of healthy targets that counts as enough on a side: what the plan waits for there, or all of them.
 pub(super) fn enough(plan: &Plan, route: &RouteName, side: Side) -> Percent {
-    let waits = plan.steps().filter_map(|(_, step)| match step.conduct().ends {
+    let places = plan.components.on_route(route).iter();
+    let steps = places.filter_map(|place| plan.components.get(*place)).flat_map(|c| &c.steps);
+    let waits = steps.filter_map(|step| match step.conduct().ends {
         Ends::WhenAllPass { until: Some(Until::Healthy { route: r, side: s, at_least }) }
             if r == route && *s == side =>
         {

@@ -66,7 +66,7 @@ struct Loop<'a> {
     calls: BTreeSet<Target>,
     /// What has happened and is not taken in yet: it came while the journal was waited for.
     inputs: VecDeque<Input>,
-    /// The moment at which nothing followed from the state by itself; none since it has changed.
+    /// The moment at which nothing follows from the state by itself, if that is known.
     rests_at: Option<Timestamp>,
     /// Until when calls under way are waited for, once interrupted.
     grace: Option<Timestamp>,
@@ -364,6 +364,17 @@ impl Loop<'_> {
         Ok(())
     }
 
+    /// Events that were decided at a moment, after which nothing follows by itself if they happen at that moment.
+    async fn append_decided(&mut self, events: Vec<Event>, now: Timestamp) -> Result<(), Error> {
+        let mut at_once = true;
+        for event in events {
+            self.append(event).await?;
+            at_once &= self.state.at == now;
+        }
+        self.rests_at = at_once.then_some(now);
+        Ok(())
+    }
+
     /// A note that cannot be written is missed by nobody but whoever looks, and is not waited for.
     fn note_looks(&mut self) {
         if self.noting.as_ref().is_some_and(|noting| !noting.is_finished()) {
@@ -422,7 +433,7 @@ impl Loop<'_> {
                 return Ok(());
             }
             if !is_last_call || self.take_in_requests().await? == 0 {
-                return self.append_all(events).await;
+                return self.append_decided(events, now).await;
             }
         }
     }

@@ -138,7 +138,8 @@ pub fn sample_plan() -> Plan {
             name: component.clone(),
             needs: Vec::new(),
             steps: steps.collect(),
-        }],
+        }]
+        .into(),
         on_failure: OnFailure::RollBack,
         locks: BTreeSet::new(),
         max_parallel: None,

@@ -13,7 +13,7 @@ use tidegate::{
     rollout::{
         Actor, Call, CallProblem, Check, Command, Ending, Event, Input, Jump, Made, Mode, Outcome,
         Outstanding, Picture, Poll, ProblemKind, Reading, Shared, Signal, State, Subject, Target,
-        Timestamp, Vote, awaits_person, handle, outstanding,
+        Timestamp, Vote, awaits_person, handle, handle_at_rest, outstanding,
     },
 };
 
@@ -261,9 +261,15 @@ impl Search<'_> {
         label: &str,
     ) -> Result<bool, String> {
         self.transitions += 1;
-        let Ok(events) = handle(self.plan, &self.told(before), input, now) else {
+        let told = self.told(before);
+        let Ok(events) = handle(self.plan, &told, input, now) else {
             return Ok(false);
         };
+        if !self.asks_enough(&told, input, now, &events) {
+            let broken = "at rest, not all that an event concerns is asked";
+            let id = self.remember(parent, &format!("{label} -> {events:?}"));
+            return Err(self.story(id, broken));
+        }
         node.now = now;
         let mut found = false;
         let mut cut = node.clone();
@@ -283,6 +289,12 @@ impl Search<'_> {
             }
         }
         Ok(found | self.visit(parent, cut, label))
+    }
+
+    /// Where nothing follows by itself, only those are asked whom an event concerns; that comes to the same.
+    fn asks_enough(&self, state: &State, input: &Input, now: Timestamp, events: &[Event]) -> bool {
+        let rests = handle(self.plan, state, &Input::Tick, now).is_ok_and(|next| next.is_empty());
+        !rests || handle_at_rest(self.plan, state, input, now).as_deref() == Ok(events)
     }
 
     /// The state as the core is made to see it.

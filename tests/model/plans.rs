@@ -97,7 +97,7 @@ fn plan(names: &[&str], gates: &[&str], components: Vec<Component>) -> Plan {
         routes: names.iter().map(|n| route(n)).collect(),
         fleets: names.iter().map(|n| fleet(n, n)).collect(),
         gates: gates.iter().map(|n| gate(n)).collect::<BTreeMap<_, _>>(),
-        components,
+        components: components.into(),
         on_failure: OnFailure::RollBack,
         on_interrupt: OnInterrupt::Hold,
         max_parallel: None,
@@ -330,9 +330,9 @@ fn by_mappings(source: &EventSource, shifts: Vec<Verb>) -> Plan {
 pub(crate) fn publishing() -> Plan {
     let mut plan = by_alias();
     let publish = Verb::Publish { route: RouteName::new("web"), code: None };
-    let shifts = plan.components.remove(0).steps.into_iter().map(|step| step.verb);
+    let shifts = plan.components.edit().remove(0).steps.into_iter().map(|step| step.verb);
     plan.components =
-        vec![component("main", &[], std::iter::once(publish).chain(shifts).collect())];
+        vec![component("main", &[], std::iter::once(publish).chain(shifts).collect())].into();
     for route in plan.routes.values_mut() {
         route.sides = Sides::Made { stable: None };
     }
@@ -347,7 +347,7 @@ pub(crate) fn warmed() -> Plan {
     let first = [publish.verb.clone(), scale("web", Side::Candidate, Size::SameAs(Side::Stable))];
     let last = [scale("web", Side::Stable, Size::Instances(0)), prune.verb.clone()];
     let steps = first.into_iter().chain(shifts).chain(last).collect();
-    plan.components = vec![component("main", &[], steps)];
+    plan.components = vec![component("main", &[], steps)].into();
     let (name, mut fleet) = fleet("web", "web");
     (fleet.kind, fleet.sides) = (FleetKind::Lambda, Sides::Made { stable: None });
     plan.fleets.insert(name, fleet);

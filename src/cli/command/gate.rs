@@ -116,7 +116,7 @@ pub(super) async fn settled(
     output: &Output,
 ) -> Result<Settled, Failure> {
     let gates = std::collections::BTreeMap::new();
-    let bare = Plan { gates, components: Vec::new(), ..plan.clone() };
+    let bare = Plan { gates, components: Vec::new().into(), ..plan.clone() };
     preflight(&bare, reads).await.map_err(|objections| {
         for objection in &objections {
             output.advise("refused", &objection.problem, Some(&objection.hint));

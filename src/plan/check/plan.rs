@@ -19,7 +19,7 @@ use crate::plan::{
     form::{List, Named, check_name},
     graph,
     lint::{self, Declared},
-    model::{Component, Plan, Step},
+    model::{Component, Step},
     names::{ComponentName, LockName, PlanName, StepId},
     on_failure::{OnFailure, OnInterrupt},
     plan_form::{ComponentChoice, ComponentForm, PlanChoice, PlanForm},
@@ -27,6 +27,7 @@ use crate::plan::{
     span::{Span, Spanned},
     step_form::StepForm,
     strategy_form::StrategyForm,
+    whole::Plan,
 };
 
 /// The plan, if nothing was wrong in it. `root` is where the file begins.
