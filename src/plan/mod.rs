@@ -1,5 +1,6 @@
 //! The language: bytes in, a validated [`Plan`] or every problem at once out. No IO and no clock.
 
+mod attached;
 mod calendar;
 mod check;
 mod code_digest;
@@ -63,6 +64,7 @@ pub mod units;
 mod unpublished;
 mod yaml;
 
+pub use attached::{MOST_OF_FILE, MOST_OF_FILES, files_named};
 pub use calendar::*;
 pub use code_digest::CodeDigest;
 pub use conduct::*;

@@ -12,6 +12,7 @@
 
 mod abort_elsewhere;
 mod architecture;
+mod attached;
 #[cfg(feature = "aws")]
 mod aws_config;
 mod circles;
