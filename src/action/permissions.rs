@@ -29,6 +29,7 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
             Aim::Capacity { fleet, .. } if is_provisioned(plan, fleet) => actions.extend([
                 Operation::DeleteProvisionedConcurrencyConfig,
                 Operation::GetProvisionedConcurrencyConfig,
+                Operation::ListAliases,
                 Operation::ListProvisionedConcurrencyConfigs,
                 Operation::PutProvisionedConcurrencyConfig,
             ]),

@@ -18,7 +18,7 @@ pub(super) fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> 
         let cause = match &watched.check {
             Check::Gate(gate) => gate_stops(plan, state, gate, watched.covering, now),
             Check::Served { route } => nobody_serves(state, route, now),
-            Check::Healthy { .. } | Check::BaselineHealthy { .. } => is_gone(state, &watched),
+            Check::Healthy { .. } | Check::BaselineHealthy { .. } => is_in_vain(state, &watched),
             Check::Drained { .. } | Check::Requests { .. } | Check::Stands(_) => None,
         };
         Some(fail(&watched.step, cause?))
@@ -30,7 +30,7 @@ pub(super) fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> 
 fn may_stop(state: &State) -> bool {
     state.tallies.values().any(|tally| tally.total > 0 || tally.unknown_since.is_some())
         || !state.unserved.is_empty()
-        || state.readings.values().any(|reading| reading.gone.is_some())
+        || state.readings.values().any(|it| it.gone.is_some() || it.given_up.is_some())
 }
 
 fn because(state: &State, check: &Check) -> String {
@@ -65,8 +65,9 @@ fn nobody_serves(state: &State, route: &RouteName, now: Timestamp) -> Option<Cau
         .then(|| Cause::Unserved { route: route.clone(), because: because(state, &check) })
 }
 
-/// Waiting brings nothing back that was deleted.
-fn is_gone(state: &State, watched: &watch::Watched) -> Option<Cause> {
+/// Waiting brings nothing back that was deleted, and nothing about that AWS has given up.
+fn is_in_vain(state: &State, watched: &watch::Watched) -> Option<Cause> {
     let reading = state.readings.get(&watched.check).filter(|r| r.at >= watched.since)?;
-    reading.gone.clone().map(|words| Cause::Vanished { words })
+    let gone = reading.gone.clone().map(|words| Cause::Vanished { words });
+    gone.or_else(|| reading.given_up.clone().map(|words| Cause::GivenUp { words }))
 }
