@@ -67,10 +67,11 @@ async fn check_others(
     reads: &Reads,
     notes: &mut Notes,
 ) {
-    let (stable, ready) = (&bound.stable, configs.get(&bound.stable).copied().unwrap_or_default());
-    let Some((left, alias)) = left(plan, name, ready).zip(bound.alias.as_deref()) else { return };
+    let stable = &bound.stable;
+    let warm = configs.get(stable).copied().unwrap_or_default();
+    let Some((left, alias)) = left(plan, name, warm).zip(bound.alias.as_deref()) else { return };
     let loses =
-        format!("version {stable}, which keeps {left} of its {ready} provisioned executions");
+        format!("version {stable}, which keeps {left} of its {warm} provisioned executions");
     match reads.aliases.all(alias).await {
         Ok(aliases) => {
             let own = names_of_alias(alias).map_or(alias, |it| it.1);

@@ -3,18 +3,15 @@
 
 use async_trait::async_trait;
 
-use super::{route_place::Place, world::World};
+use super::{home::QUEUE, route_place::Place, world::World};
 use crate::{
     cloud::{
         Error, FunctionVersion, Mapping, MappingState, Mappings, MappingsStanding, Operation,
         VersionState,
     },
     plan::{EventSource, Member, units::Weight},
-    rollout::Split,
+    rollout::{MappingPlace, Split},
 };
-
-/// What all simulated mappings read.
-const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:simulated";
 
 #[async_trait]
 impl Mappings for World {
@@ -24,8 +21,13 @@ impl Mappings for World {
             let place = Place::Mappings(at.clone());
             let found = landscape.rules.values().find(|rule| rule.place == place);
             let found = found.ok_or_else(|| Error::Absent { what: at.to_string() })?;
-            let (resource, split) = (found.forward.resource.clone(), found.forward.split.clone());
-            Ok(MappingsStanding { resource, mappings: mappings(at, &split), others: vec![], split })
+            let split = found.forward.split.clone();
+            // Whether messages are brought back is told apart.
+            let place = MappingPlace::of(&found.forward.resource).map(|it| it.redriving(None));
+            let resource = place.map_or_else(String::new, |place| place.written());
+            let (mappings, others) = (mappings(at, &split), Vec::new());
+            let redrive = self.home().redriving(at);
+            Ok(MappingsStanding { resource, mappings, others, split, redrive })
         })
     }
 

@@ -37,6 +37,7 @@ mod provisioning;
 mod pruning;
 mod push;
 mod queues;
+mod redriving;
 mod retention;
 mod retry;
 mod rough;
