@@ -7,9 +7,9 @@ use super::{
     standing::Standing,
 };
 use crate::{
-    cloud::{Error, Mapping, MappingState, MappingsStanding, Reads, VersionState},
+    cloud::{Error, Mapping, MappingState, MappingsStanding, Reads, Redriving, VersionState},
     plan::{EventSource, Member, Route, RouteName, units::Weight},
-    rollout::{Nature, RouteService},
+    rollout::{MappingPlace, Nature, Redriven, RouteService},
 };
 
 const LISTED: &str =
@@ -51,7 +51,9 @@ pub(super) async fn find_mappings(
         }
     }
     notes.warnings.extend(warnings(&found).into_iter().map(|told| format!("route {name}: {told}")));
-    let MappingsStanding { resource, split, .. } = found;
+    let candidate = route.sides.candidate().map_or("", Member::as_str);
+    let resource = redriven(name, (&found, candidate), notes)?;
+    let split = found.split;
     is_ready.then(|| Standing {
         resource,
         others: Vec::new(),
@@ -62,6 +64,38 @@ pub(super) async fn find_mappings(
         written: None,
         uploaded: None,
     })
+}
+
+/// Where the mappings are and, where the plan asks for it and it can be, from where messages are brought back. `None` where it
+/// cannot be, which has been told.
+fn redriven(
+    name: &RouteName,
+    (found, candidate): (&MappingsStanding, &str),
+    notes: &mut Notes,
+) -> Option<String> {
+    match &found.redrive {
+        Redriving::Held => {}
+        Redriving::From(dead_letters) => {
+            let from = Redriven { dead_letters, candidate };
+            let place = MappingPlace::of(&found.resource)?;
+            return Some(place.redriving(Some(from)).written());
+        }
+        Redriving::Occupied { dead_letters, messages } => notes.warnings.push(format!(
+            "route {name}: there are {messages} messages in {dead_letters} already, and AWS moves all or none: what the candidate \
+             fails is left among them if this run goes back; by hand, after a look: `aws sqs start-message-move-task --source-arn \
+             {dead_letters}`"
+        )),
+        Redriving::Nowhere => {
+            notes.objections.push(Objection::new(
+                format!(
+                    "route {name}: what it reads has no dead-letter queue that messages could be brought back from"
+                ),
+                "give the queue a redrive policy, or remove `redrive`; a stream keeps its records, whoever failed them",
+            ));
+            return None;
+        }
+    }
+    Some(found.resource.clone())
 }
 
 fn of(name: &RouteName, Objection { problem, hint }: Objection) -> Objection {
@@ -213,7 +247,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        plan::{Place, RouteKind, Sides},
+        plan::{Place, Redrive, RouteKind, Sides},
         rollout::Split,
     };
 
@@ -237,7 +271,7 @@ mod tests {
 
     fn found(mappings: Vec<Mapping>, others: Vec<Mapping>) -> MappingsStanding {
         let (resource, split) = (String::new(), Split::default());
-        MappingsStanding { resource, mappings, others, split }
+        MappingsStanding { resource, mappings, others, split, redrive: Redriving::Held }
     }
 
     fn problems(at: &EventSource, found: &MappingsStanding) -> Vec<String> {
@@ -259,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_mapping_is_handed_over_from_who_reads_to_who_does_not() {
-        let at = EventSource::HandOver { mapping: "m".into(), drain: None };
+        let at = EventSource::HandOver { mapping: "m".into(), drain: None, redrive: Redrive::Hold };
         let told = |mapping, others| problems(&at, &found(vec![mapping], others));
         let reads = |function| mapping("m", function, MappingState::Enabled);
         assert_eq!(told(reads("orders:1"), vec![]), [""; 0]);
@@ -277,7 +311,8 @@ mod tests {
     #[test]
     fn two_mappings_share_one_queue_by_the_plans_concurrency() {
         let concurrency = Weight::new(20).unwrap();
-        let at = EventSource::SideBySide { stable: "s".into(), candidate: "c".into(), concurrency };
+        let (stable, candidate, redrive) = ("s".into(), "c".into(), Redrive::Hold);
+        let at = EventSource::SideBySide { stable, candidate, concurrency, redrive };
         let told = |stable, candidate| problems(&at, &found(vec![stable, candidate], vec![]));
         let stable = || mapping("s", "orders:1", MappingState::Enabled);
         let candidate = || mapping("c", "orders:2", disabled());

@@ -6,7 +6,8 @@ use super::alarms::queues;
 use crate::{
     cloud::{Operation, operations_of},
     plan::{
-        Aim, Ends, FleetKind, FleetName, Gate, GateKind, How, Plan, QueueGate, Replace, Route, Step,
+        Aim, Ends, FleetKind, FleetName, Gate, GateKind, How, Plan, QueueGate, Redrive, Replace,
+        Route, RouteKind, Step,
     },
 };
 
@@ -24,11 +25,13 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     if plan.fleets.values().any(|fleet| fleet.kind == FleetKind::AutoScaling) {
         actions.insert(Operation::DescribeAutoScalingGroups);
     }
+    to_bring_back(plan, &mut actions);
     for (_, step) in plan.steps() {
         match step.conduct().aim {
             Aim::Capacity { fleet, .. } if is_provisioned(plan, fleet) => actions.extend([
                 Operation::DeleteProvisionedConcurrencyConfig,
                 Operation::GetProvisionedConcurrencyConfig,
+                Operation::ListAliases,
                 Operation::ListProvisionedConcurrencyConfigs,
                 Operation::PutProvisionedConcurrencyConfig,
             ]),
@@ -101,6 +104,23 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
     }
     to_read_gates(plan, &mut actions);
     in_words(actions)
+}
+
+/// SQS moves messages in the name of whoever asks for it.
+fn to_bring_back(plan: &Plan, actions: &mut BTreeSet<Operation>) {
+    let brings_back = |route: &Route| match &route.kind {
+        RouteKind::EventSource(source) => source.redrive() == Redrive::BringBack,
+        _ => false,
+    };
+    if plan.routes.values().any(brings_back) {
+        actions.extend([
+            Operation::DeleteMessageBatch,
+            Operation::ListMessageMoveTasks,
+            Operation::ReceiveMessage,
+            Operation::SendMessage,
+            Operation::StartMessageMoveTask,
+        ]);
+    }
 }
 
 fn is_provisioned(plan: &Plan, fleet: &FleetName) -> bool {

@@ -3,7 +3,7 @@
 //! would have been slow, or an alias that AWS would not have split.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::objection::{Notes, Objection, Settled};
 use crate::{
@@ -52,7 +52,66 @@ pub(super) async fn settle_provisioned(
         check_snapshots(name, &route, reads, notes).await;
         check_room(name, (&route, &configs), wanted, reads, notes).await;
     }
+    let moved: BTreeSet<&str> =
+        settled.bindings.routes.values().map(|route| route.resource.as_str()).collect();
+    check_others(plan, (name, &bound), (&configs, &moved), reads, notes).await;
     settled.bindings.fleets.insert(name.clone(), bound);
+}
+
+/// An alias that the run does not move goes on leading to the old version, whose requests have to wait for executions to begin
+/// once those that were kept ready are given up. They are served all the same, so it is told and not refused.
+async fn check_others(
+    plan: &Plan,
+    (name, bound): (&FleetName, &FleetBound),
+    (configs, moved): (&Configs, &BTreeSet<&str>),
+    reads: &Reads,
+    notes: &mut Notes,
+) {
+    let stable = &bound.stable;
+    let warm = configs.get(stable).copied().unwrap_or_default();
+    let Some((left, alias)) = left(plan, name, warm).zip(bound.alias.as_deref()) else { return };
+    let loses =
+        format!("version {stable}, which keeps {left} of its {warm} provisioned executions");
+    match reads.aliases.all(alias).await {
+        Ok(aliases) => {
+            let own = names_of_alias(alias).map_or(alias, |it| it.1);
+            let function = alias.strip_suffix(own).unwrap_or(alias);
+            let is_moved = |other: &str| moved.contains(format!("{function}{other}").as_str());
+            let others = aliases.iter().filter(|(other, versions)| {
+                versions.contains(stable) && !is_moved(other) && other.as_str() != own
+            });
+            let others: Vec<&str> = others.map(|(other, _)| other.as_str()).collect();
+            if let [first, rest @ ..] = others.as_slice() {
+                let (them, lead) = if rest.is_empty() {
+                    (format!("alias {first}"), "leads")
+                } else {
+                    (format!("aliases {}", others.join(", ")), "lead")
+                };
+                notes.warnings.push(format!(
+                    "fleet {name}: {them} {lead} to {loses} when this run is done; what is sent there is served, more slowly at \
+                     first"
+                ));
+            }
+        }
+        Err(error) => notes.warnings.push(format!(
+            "fleet {name}: cannot tell whether other aliases lead to {loses} when this run is done: {error}"
+        )),
+    }
+}
+
+/// How many executions of the old version steps of the plan leave ready, if that is fewer than there are.
+fn left(plan: &Plan, name: &FleetName, ready: u32) -> Option<u32> {
+    let sizes = plan.steps().filter_map(|(_, step)| match step.conduct().aim {
+        Aim::Capacity { fleet, side: Side::Stable, to } if fleet == name => Some(to),
+        _ => None,
+    });
+    let asked = sizes.filter_map(|size| match size {
+        Size::Instances(number) => Some(number),
+        Size::Bounds { desired, .. } => Some(desired),
+        // What the candidate has by then is not known yet.
+        Size::SameAs(_) | Size::Share { .. } => None,
+    });
+    asked.min().filter(|left| *left < ready)
 }
 
 /// The most that steps of the plan ask for on the candidate, if they ask for any.

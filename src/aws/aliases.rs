@@ -2,7 +2,7 @@
 //! is a compare-and-set, so what somebody else changes between our reading and our writing is never overwritten.
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html>
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use aws_sdk_lambda::{
@@ -134,6 +134,11 @@ impl Aliases for Lambda {
         let name = function.rsplit(':').next().unwrap_or(function);
         let what = format!("version {version} of function {name}");
         Ok(self::version(self.configuration((function, Some(version.as_str())), &what).await?))
+    }
+
+    async fn all(&self, alias: &str) -> Result<BTreeMap<String, BTreeSet<Member>>, Error> {
+        let (function, _) = parts(alias)?;
+        self.aliases_of(function).await
     }
 }
 

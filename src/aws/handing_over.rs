@@ -23,7 +23,7 @@ use super::{
 use crate::{
     cloud::{Error, MappingState, Operation, Queues, SetWeights},
     plan::{Member, Queue, units::Weight},
-    rollout::{MappingPlace, Picture, Split},
+    rollout::{MappingPlace, Picture, Redriven, Split},
 };
 
 /// How long a mapping may take from one state to the next, which AWS promises nothing about; it is a minute at most times.
@@ -37,7 +37,7 @@ const LONGEST: Duration = Duration::from_mins(15);
     clippy::disallowed_methods,
     reason = "paces real requests; a simulation has no adapters and never gets here"
 )]
-async fn pause() {
+pub(super) async fn pause() {
     tokio::time::sleep(ASK_EVERY).await;
 }
 
@@ -133,6 +133,7 @@ impl EventSources {
     async fn hand_over(
         &self,
         (arn, drain): (&str, Option<Duration>),
+        redriven: Option<Redriven<'_>>,
         expected: &Split,
         to: &Split,
     ) -> Result<(), Error> {
@@ -152,12 +153,15 @@ impl EventSources {
             live = self.disable(arn).await?;
         }
         self.drained(&live, drain).await?;
-        self.enable(arn, |call| call.function_name(reader.as_str())).await
+        let brought = self.bring_back(redriven, to).await;
+        self.enable(arn, |call| call.function_name(reader.as_str())).await?;
+        self.brought_back(brought).await
     }
 
     async fn share_out(
         &self,
         (stable, candidate): (&str, &str),
+        redriven: Option<Redriven<'_>>,
         expected: &Split,
         to: &Split,
     ) -> Result<(), Error> {
@@ -166,7 +170,11 @@ impl EventSources {
             return Ok(());
         }
         check(&split, expected, to)?;
+        let mut brought = Ok(None);
         for arn in [candidate, stable] {
+            if arn == stable {
+                brought = self.bring_back(redriven, to).await;
+            }
             let member = Member::new(MappingPlace::uuid(arn));
             match (split.weight(&member), to.weight(&member)) {
                 (live, wanted) if live == wanted => {}
@@ -177,7 +185,30 @@ impl EventSources {
                 }
             }
         }
-        Ok(())
+        self.brought_back(brought).await
+    }
+
+    /// Going back, what the candidate has failed begins to come back once it reads no more, and before the stable side reads
+    /// again: whoever takes over where nobody reads does it again, which moves what is left.
+    async fn bring_back<'a>(
+        &self,
+        redriven: Option<Redriven<'a>>,
+        to: &Split,
+    ) -> Result<Option<&'a str>, Error> {
+        let goes_back =
+            |from: &Redriven<'_>| to.weight(&Member::new(from.candidate)) == Weight::ZERO;
+        let Some(Redriven { dead_letters, .. }) = redriven.filter(goes_back) else {
+            return Ok(None);
+        };
+        self.queues.bring_back(dead_letters).await.map(|()| Some(dead_letters))
+    }
+
+    /// Users do not wait for it: it is followed when the stable side reads, and what went wrong is told then.
+    async fn brought_back(&self, begun: Result<Option<&str>, Error>) -> Result<(), Error> {
+        match begun? {
+            Some(dead_letters) => self.queues.brought_back(dead_letters).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -192,7 +223,7 @@ fn check(live: &Split, expected: &Split, to: &Split) -> Result<(), Error> {
 }
 
 /// The queue that a mapping reads, where it can be asked about: one of another account cannot by its name.
-fn queue(live: &Live) -> Option<Queue> {
+pub(super) fn queue(live: &Live) -> Option<Queue> {
     let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
     let is_ours = account(&live.arn) == account(&live.mapping.source);
     let name = live.mapping.source.rsplit(':').next()?;
@@ -203,11 +234,11 @@ fn queue(live: &Live) -> Option<Queue> {
 impl SetWeights for EventSources {
     async fn set_weights(&self, place: &str, expected: &Split, to: &Split) -> Result<(), Error> {
         match at(place)? {
-            MappingPlace::HandOver { arn, drain } => {
-                self.hand_over((arn, drain), expected, to).await
+            MappingPlace::HandOver { arn, drain, redriven } => {
+                self.hand_over((arn, drain), redriven, expected, to).await
             }
-            MappingPlace::SideBySide { stable, candidate } => {
-                self.share_out((stable, candidate), expected, to).await
+            MappingPlace::SideBySide { stable, candidate, redriven } => {
+                self.share_out((stable, candidate), redriven, expected, to).await
             }
         }
     }

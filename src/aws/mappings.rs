@@ -10,10 +10,10 @@ use super::{aliases::version, error::classed, lambda::Lambda, news::SimpleQueues
 use crate::{
     cloud::{
         Error, FunctionVersion, Mapping, MappingState, Mappings, MappingsStanding, Operation,
-        Weights,
+        Redriving, Weights,
     },
     plan::{
-        EventSource, Member,
+        EventSource, Member, Redrive,
         units::{Scale, Weight},
     },
     rollout::{MappingPlace, Split},
@@ -164,9 +164,11 @@ pub(super) fn shared(mappings: [&Live; 2]) -> Split {
 impl Mappings for EventSources {
     async fn find(&self, at: &EventSource) -> Result<MappingsStanding, Error> {
         let (found, split, resource) = match at {
-            EventSource::HandOver { mapping, drain } => {
+            EventSource::HandOver { mapping, drain, .. } => {
                 let live = self.mapping(mapping).await?;
-                let place = MappingPlace::HandOver { arn: &live.arn, drain: *drain }.written();
+                let place =
+                    MappingPlace::HandOver { arn: &live.arn, drain: *drain, redriven: None };
+                let place = place.written();
                 let split = handed(&live);
                 (vec![live], split, place)
             }
@@ -174,11 +176,19 @@ impl Mappings for EventSources {
                 let (stable, candidate) =
                     (self.mapping(stable).await?, self.mapping(candidate).await?);
                 let split = shared([&stable, &candidate]);
-                let place =
-                    MappingPlace::SideBySide { stable: &stable.arn, candidate: &candidate.arn };
+                let place = MappingPlace::SideBySide {
+                    stable: &stable.arn,
+                    candidate: &candidate.arn,
+                    redriven: None,
+                };
                 let place = place.written();
                 (vec![stable, candidate], split, place)
             }
+        };
+        let redrive = match (at.redrive(), found.first()) {
+            (Redrive::Hold, _) => Redriving::Held,
+            (Redrive::BringBack, None) => Redriving::Nowhere,
+            (Redrive::BringBack, Some(first)) => self.redriving(first).await?,
         };
         let mappings: Vec<Mapping> = found.into_iter().map(|live| live.mapping).collect();
         let others = match mappings.first() {
@@ -192,6 +202,7 @@ impl Mappings for EventSources {
             others: others.filter(is_other).collect(),
             mappings,
             split,
+            redrive,
         })
     }
 
@@ -210,7 +221,7 @@ impl Weights for EventSources {
     async fn split(&self, place: &str) -> Result<Split, Error> {
         match at(place)? {
             MappingPlace::HandOver { arn, .. } => Ok(handed(&self.mapping(arn).await?)),
-            MappingPlace::SideBySide { stable, candidate } => {
+            MappingPlace::SideBySide { stable, candidate, .. } => {
                 Ok(shared([&self.mapping(stable).await?, &self.mapping(candidate).await?]))
             }
         }

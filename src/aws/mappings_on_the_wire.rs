@@ -13,34 +13,40 @@ use tokio::time::Instant;
 use super::wire::{Answered, Sent, Wire};
 use crate::{
     cloud::{Error, MappingState, Mappings, Mark, Marks, Owned, SetMarks, SetWeights, Weights},
-    plan::{EventSource, Member, units::Weight},
+    plan::{EventSource, Member, Redrive, units::Weight},
     rollout::{MappingPlace, RouteService, Split, Timestamp},
 };
 
-const QUEUE: &str = "arn:aws:sqs:eu-west-1:1:orders";
-const STREAM: &str = "arn:aws:kinesis:eu-west-1:1:stream/clicks";
+pub(super) const QUEUE: &str = "arn:aws:sqs:eu-west-1:1:orders";
+pub(super) const STREAM: &str = "arn:aws:kinesis:eu-west-1:1:stream/clicks";
 
-fn arn(uuid: &str) -> String {
+pub(super) fn arn(uuid: &str) -> String {
     format!("arn:aws:lambda:eu-west-1:1:event-source-mapping:{uuid}")
 }
 
-fn split(sides: &[(&str, u16)]) -> Split {
+pub(super) fn split(sides: &[(&str, u16)]) -> Split {
     let weight = |weight| Weight::new(weight).unwrap();
     Split(sides.iter().map(|(side, share)| (Member::new(*side), weight(*share))).collect())
 }
 
 /// Lambda and the queue, as far as a hand-over asks.
-struct Aws {
+pub(super) struct Aws {
     mappings: BTreeMap<String, Value>,
     /// How often each is to be looked at until it is at rest.
     passing: BTreeMap<String, u8>,
     /// Messages that somebody has of the queue, at each question one fewer.
     hidden: u32,
+    /// How many dead letters there are, where the queue says where they go.
+    dead: Option<u32>,
+    /// Of moving them back.
+    pub(super) tasks: Vec<Value>,
+    /// What becomes of a task at the second look; nothing starts where it is refused.
+    pub(super) task_ends: Result<&'static str, &'static str>,
     /// Whether enabling comes to nothing.
     stays_disabled: bool,
 }
 
-fn mapping(uuid: &str, source: &str, function: &str, state: &str) -> Value {
+pub(super) fn mapping(uuid: &str, source: &str, function: &str, state: &str) -> Value {
     json!({
         "UUID": uuid,
         "EventSourceArn": source,
@@ -52,13 +58,26 @@ fn mapping(uuid: &str, source: &str, function: &str, state: &str) -> Value {
 }
 
 impl Aws {
-    fn of(mappings: impl IntoIterator<Item = Value>) -> Self {
+    pub(super) fn of(mappings: impl IntoIterator<Item = Value>) -> Self {
         let named = |it: Value| (it["UUID"].as_str().unwrap().to_owned(), it);
         let mappings = mappings.into_iter().map(named).collect();
-        Self { mappings, passing: BTreeMap::new(), hidden: 0, stays_disabled: false }
+        Self {
+            mappings,
+            passing: BTreeMap::new(),
+            hidden: 0,
+            dead: None,
+            tasks: Vec::new(),
+            task_ends: Ok("COMPLETED"),
+            stays_disabled: false,
+        }
     }
 
-    fn wire(self) -> Wire {
+    /// So many dead letters; without any number, nobody says where they go.
+    pub(super) fn keeping(self, dead: Option<u32>) -> Self {
+        Self { dead, ..self }
+    }
+
+    pub(super) fn wire(self) -> Wire {
         let aws = Arc::new(Mutex::new(self));
         Wire::new(move |sent| aws.lock().unwrap().answer(sent))
     }
@@ -77,15 +96,46 @@ impl Aws {
         if sent.uri.contains("/configuration") {
             return fine(&json!({ "State": "Active", "Timeout": 60 }));
         }
+        let asked: Value = serde_json::from_slice(&sent.body).unwrap_or_default();
         if sent.operation == "GetQueueUrl" {
-            return fine(&json!({ "QueueUrl": "https://sqs.eu-west-1.amazonaws.com/1/orders" }));
+            let url = format!(
+                "https://sqs.eu-west-1.amazonaws.com/1/{}",
+                asked["QueueName"].as_str().unwrap()
+            );
+            return fine(&json!({ "QueueUrl": url }));
         }
         if sent.operation == "GetQueueAttributes" {
+            if asked["QueueUrl"].as_str().unwrap().ends_with("-dead") {
+                let dead = self.dead.unwrap().to_string();
+                return fine(&json!({ "Attributes": {
+                    "ApproximateNumberOfMessages": dead, "ApproximateNumberOfMessagesNotVisible": "0",
+                } }));
+            }
             let hidden = self.hidden.to_string();
             self.hidden = self.hidden.saturating_sub(1);
+            let policy = json!({ "deadLetterTargetArn": format!("{QUEUE}-dead") }).to_string();
             return fine(&json!({ "Attributes": {
                 "ApproximateNumberOfMessages": "5", "ApproximateNumberOfMessagesNotVisible": hidden,
+                "RedrivePolicy": self.dead.map(|_| policy).unwrap_or_default(),
             } }));
+        }
+        if sent.operation == "ListMessageMoveTasks" {
+            let answer = fine(&json!({ "Results": self.tasks }));
+            for task in self.tasks.iter_mut().filter(|task| task["Status"] == "RUNNING") {
+                task["Status"] = self.task_ends.unwrap_or_default().into();
+                task["FailureReason"] = "CouldNotDetermineMessageSource".into();
+            }
+            return answer;
+        }
+        if sent.operation == "StartMessageMoveTask" {
+            return match self.task_ends {
+                Err(kind) => refused(403, kind),
+                Ok(_) => {
+                    let started = 1_000 + self.tasks.len();
+                    self.tasks.push(json!({ "Status": "RUNNING", "StartedTimestamp": started }));
+                    fine(&json!({ "TaskHandle": "h" }))
+                }
+            };
         }
         if sent.uri.contains("EventSourceArn=") {
             let all: Vec<&Value> = self.mappings.values().collect();
@@ -133,14 +183,15 @@ fn written(wire: &Wire) -> Vec<(String, Value)> {
 }
 
 fn handed(drain: Option<Duration>) -> String {
-    MappingPlace::HandOver { arn: &arn("m"), drain }.written()
+    MappingPlace::HandOver { arn: &arn("m"), drain, redriven: None }.written()
 }
 
 fn shared() -> String {
-    MappingPlace::SideBySide { stable: &arn("s"), candidate: &arn("c") }.written()
+    let (stable, candidate) = (arn("s"), arn("c"));
+    MappingPlace::SideBySide { stable: &stable, candidate: &candidate, redriven: None }.written()
 }
 
-fn sharing(stable: (&str, u16), candidate: (&str, u16)) -> Aws {
+pub(super) fn sharing(stable: (&str, u16), candidate: (&str, u16)) -> Aws {
     let of = |uuid, function, (state, most): (&str, u16)| {
         let mut mapping = mapping(uuid, QUEUE, function, state);
         if most > 0 {
@@ -253,7 +304,7 @@ async fn a_mapping_is_found_with_what_it_reads_and_who_else_does() {
     own["LastProcessingResult"] = "PROBLEM: Function call failed".into();
     own["FilterCriteria"] = json!({ "Filters": [{ "Pattern": "b" }, { "Pattern": "a" }] });
     let wire = Aws::of([own, mapping("o", STREAM, "audit", "Disabled")]).wire();
-    let at = EventSource::HandOver { mapping: "m".into(), drain: None };
+    let at = EventSource::HandOver { mapping: "m".into(), drain: None, redrive: Redrive::Hold };
     let found = wire.services.sources.find(&at).await.unwrap();
     assert_eq!(found.resource, arn("m"));
     let [own] = &found.mappings[..] else { panic!("{found:?}") };
@@ -262,7 +313,7 @@ async fn a_mapping_is_found_with_what_it_reads_and_who_else_does() {
     assert_eq!(own.problem.as_deref(), Some("PROBLEM: Function call failed"));
     let [other] = &found.others[..] else { panic!("{found:?}") };
     assert_eq!(other.state, MappingState::Disabled("USER_INITIATED".into()));
-    let none = EventSource::HandOver { mapping: "x".into(), drain: None };
+    let none = EventSource::HandOver { mapping: "x".into(), drain: None, redrive: Redrive::Hold };
     let absent = wire.services.sources.find(&none).await.unwrap_err().to_string();
     assert_eq!(absent, "event source mapping x does not exist");
 }

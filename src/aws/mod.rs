@@ -61,6 +61,9 @@ mod provisioned;
 #[cfg(test)]
 mod provisioned_on_the_wire;
 mod records;
+mod redriving;
+#[cfg(test)]
+mod redriving_on_the_wire;
 mod releases;
 mod renewal;
 mod replays;

@@ -29,7 +29,7 @@ const MESSAGES_A_CALL: i32 = 10;
 /// The Simple Queue Service.
 #[derive(Debug)]
 pub(super) struct SimpleQueues {
-    client: Client,
+    pub(super) client: Client,
     /// The URLs of queues that are known by name.
     urls: Mutex<BTreeMap<Queue, String>>,
 }
@@ -77,7 +77,7 @@ impl SimpleQueues {
     }
 }
 
-fn named(queue: &Queue) -> String {
+pub(super) fn named(queue: &Queue) -> String {
     format!("queue {queue}")
 }
 

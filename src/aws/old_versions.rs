@@ -2,7 +2,7 @@
 //! without a version would delete the function, so a version is a number here before it is sent.
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html>
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_lambda::operation::{delete_function::DeleteFunctionError, get_policy::GetPolicyError};
@@ -27,15 +27,20 @@ impl Lambda {
         }
     }
 
-    /// The versions that aliases lead to, whatever they give them.
-    async fn led_to(&self, function: &str) -> Result<BTreeSet<Member>, Error> {
+    /// Aliases by name, each with the versions that it leads to, whatever it gives them.
+    pub(super) async fn aliases_of(
+        &self,
+        function: &str,
+    ) -> Result<BTreeMap<String, BTreeSet<Member>>, Error> {
         let mut pages = self.client.list_aliases().function_name(function).into_paginator().send();
-        let mut used = BTreeSet::new();
+        let mut all = BTreeMap::<String, BTreeSet<Member>>::new();
         loop {
             self.pace.turn().await;
-            let Some(page) = pages.next().await else { return Ok(used) };
+            let Some(page) = pages.next().await else { return Ok(all) };
             let page = page.map_err(classed(Operation::ListAliases, function))?;
             for alias in page.aliases.unwrap_or_default() {
+                // Whoever has no name is nobody's own, and leads somewhere all the same.
+                let used = all.entry(alias.name.unwrap_or_default()).or_default();
                 used.extend(alias.function_version.map(Member::new));
                 let others = alias.routing_config.and_then(|it| it.additional_version_weights);
                 used.extend(others.unwrap_or_default().into_keys().map(Member::new));
@@ -81,7 +86,8 @@ impl OldVersions for Lambda {
     async fn unused(&self, alias: &str, kept: &Kept) -> Result<BTreeSet<Member>, Error> {
         let (function, _) = parts(alias)?;
         let published = self.published(function).await?;
-        let mut used = self.led_to(function).await?;
+        let aliases = self.aliases_of(function).await?;
+        let mut used: BTreeSet<Member> = aliases.into_values().flatten().collect();
         // The others are asked only where a version would go.
         if superseded(published.clone(), &used, kept).is_empty() {
             return Ok(BTreeSet::new());

@@ -2,7 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one place that opens users' files")]
 
 use std::{
-    fs::File,
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
     io::{self, Read},
     path::Path,
 };
@@ -10,7 +11,7 @@ use std::{
 use anyhow::Context;
 
 use super::exit::{Exit, Failure};
-use crate::runner::Hangup;
+use crate::{plan, runner::Hangup};
 
 /// Whether whoever started this process had SIGHUP ignored. Only Linux tells; elsewhere it ends a run in good order.
 pub(super) fn at_hangup() -> Hangup {
@@ -50,4 +51,41 @@ fn bounded(path: &Path) -> io::Result<Vec<u8>> {
         File::open(path)?.take(ENOUGH).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
+}
+
+/// The files that a plan names, from the folder in which it stands; from where one works, for a plan on standard input. What
+/// is wrong with one is for the language to tell, at the key that names it.
+pub(super) async fn beside(
+    plan: &Path,
+    names: BTreeSet<String>,
+) -> Result<BTreeMap<String, Result<String, String>>, Failure> {
+    let folder = plan.parent().unwrap_or(Path::new("")).to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        // A little more than any plan may have, so that the language finds what is too much.
+        let mut left = 2 * plan::MOST_OF_FILES;
+        let read = names.into_iter().map(|name| {
+            let text = text_of(&folder.join(&name), left);
+            left = left.saturating_sub(text.as_ref().map_or(0, String::len));
+            (name, text.map_err(|error| error.to_string()))
+        });
+        read.collect()
+    });
+    read.await.context("cannot read the files of the plan").map_err(Failure::from)
+}
+
+/// Pipes and devices are no files: whoever opens one may wait for ever.
+fn text_of(path: &Path, left: usize) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    if left == 0 {
+        return Err(io::Error::other("there are too many files before it"));
+    }
+    let (mut bytes, most) = (Vec::new(), plan::MOST_OF_FILE as u64 + 1);
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    // The end may stand within a character; then it is too large anyway.
+    if bytes.len() > plan::MOST_OF_FILE {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }

@@ -1,6 +1,8 @@
 //! Aliases of Lambda functions, as far as they are more than weights: where one is found, and how the versions stand
 //! that it can lead to.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 
 use super::{Error, Operation};
@@ -57,6 +59,9 @@ pub trait Aliases: Send + Sync {
     /// A version of the function whose alias has this ARN, or [`UNPUBLISHED`], which is pending while an upload takes
     /// effect. `Absent` when it was not published, or deleted.
     async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error>;
+
+    /// All aliases of the function whose alias has this ARN, by name, each with the versions that it leads to.
+    async fn all(&self, alias: &str) -> Result<BTreeMap<String, BTreeSet<Member>>, Error>;
 }
 
 /// A deployment of `CodeDeploy` that moves the weights of an alias.

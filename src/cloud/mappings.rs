@@ -19,6 +19,20 @@ pub struct MappingsStanding {
     /// Others that read what the first of them does.
     pub others: Vec<Mapping>,
     pub split: Split,
+    pub redrive: Redriving,
+}
+
+/// Whether messages can be brought back, going back, that the candidate has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redriving {
+    /// Nobody has asked for it.
+    Held,
+    /// They go to the dead-letter queue of this ARN, which is empty.
+    From(String),
+    /// There are so many in it, which are somebody else's and would be moved with them.
+    Occupied { dead_letters: String, messages: u32 },
+    /// What is read has no dead-letter queue, or none that can be asked about.
+    Nowhere,
 }
 
 /// One event source mapping.
@@ -55,7 +69,8 @@ pub enum MappingState {
 
 #[async_trait]
 pub trait Mappings: Send + Sync {
-    /// Finds the mappings that a plan names. `Absent` when there is none of them.
+    /// Finds the mappings that a plan names, and where dead letters go where it asks for them to be brought back. `Absent` when
+    /// there is none of them.
     async fn find(&self, at: &EventSource) -> Result<MappingsStanding, Error>;
 
     /// The function that a side of such a route stands for. `Absent` when there is none.

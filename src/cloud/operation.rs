@@ -186,6 +186,9 @@ operations! {
         GetQueueAttributes Reads,
         ReceiveMessage Reads,
         DeleteMessageBatch => "DeleteMessage" Writes,
+        ListMessageMoveTasks Reads,
+        StartMessageMoveTask Writes,
+        SendMessage Writes,
     }
     "sts" {
         GetCallerIdentity Reads,
@@ -209,6 +212,7 @@ impl Operation {
             Self::RegisterApplicationRevision,
             Self::RunInstances,
             Self::AssumeRole,
+            Self::SendMessage,
         ];
         !by_others.contains(&self)
     }

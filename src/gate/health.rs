@@ -107,7 +107,8 @@ pub fn judge_version(
         Some(why) => {
             let because =
                 format!("{known}, {needed} needed: AWS has failed to provision more ({why})");
-            Reading::new(Outcome::Fail, at, because)
+            let reading = Reading::new(Outcome::Fail, at, because.clone());
+            Reading { given_up: Some(because), ..reading }
         }
     }
 }

@@ -181,6 +181,23 @@ fn a_run_is_created_once_and_counts_from_its_first_event() {
 }
 
 #[test]
+fn files_of_a_plan_are_kept_once_with_its_run() {
+    on_each(&async |journal| {
+        journal.create(&run(1), "tidegate: 1\n").await.unwrap();
+        assert_eq!(journal.attached(&run(1)).await.unwrap(), BTreeMap::new());
+        journal.attach(&run(1), &BTreeMap::new()).await.unwrap();
+        let files = BTreeMap::from([("events/a.json", "{ \"id\": 7 }\n"), ("../b.json", "{}")]);
+        journal.attach(&run(1), &files).await.unwrap();
+        assert!(matches!(journal.attach(&run(1), &files).await, Err(Error::RunExists(_))));
+        let kept = journal.attached(&run(1)).await.unwrap();
+        let kept: BTreeMap<_, _> = kept.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(kept, files);
+        journal.append(&envelope(&run(1), 1, started("ann"))).await.unwrap();
+        assert_eq!(journal.load(&run(1)).await.unwrap().len(), 1, "they are no events");
+    });
+}
+
+#[test]
 fn an_inbox_keeps_its_order_until_discarded() {
     on_each(&async |journal| {
         assert!(matches!(journal.put(&run(1), "x", &json!(1)).await, Err(Error::NoSuchRun(_))));

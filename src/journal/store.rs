@@ -1,7 +1,7 @@
-//! Runs, kept in objects: `runs/<run>/plan.yaml` and `runs/<run>/events/000001.json`. An event's name is its place, and
+//! Runs, kept in objects: `runs/<run>/plan.yaml` (beside it `files.json`, if the plan names files) and `runs/<run>/events/000001.json`. An event's name is its place, and
 //! creating it only if absent is the fence. Written once for every store; `inbox.rs` and `looks.rs` have what lies beside.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Created, Envelope, Error, Objects, RunId, Seq,
@@ -53,6 +53,10 @@ fn plan_of(run: &RunId) -> String {
     format!("{}/plan.yaml", folder(run))
 }
 
+fn files_of(run: &RunId) -> String {
+    format!("{}/files.json", folder(run))
+}
+
 impl Store {
     pub fn new(objects: impl Objects + 'static) -> Self {
         Self { objects: Arc::new(objects) }
@@ -74,6 +78,29 @@ impl Store {
         }
         self.must_exist(run).await?;
         Err(Error::PlanLost { run: run.clone(), file: self.objects.place(&key) })
+    }
+
+    /// Keeps the files that the plan of a run names with it, ahead of its first event, so that whoever takes the run over needs no
+    /// others.
+    pub async fn attach(&self, run: &RunId, files: &BTreeMap<&str, &str>) -> Result<(), Error> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let text = serde_json::json!(files).to_string();
+        match self.objects.put_absent(&files_of(run), &text).await? {
+            Created::Now => Ok(()),
+            Created::ExistsAlready => Err(Error::RunExists(run.clone())),
+        }
+    }
+
+    /// The files that were kept with the plan, by the names that it gives them; none where it names none, or they are lost.
+    pub async fn attached(&self, run: &RunId) -> Result<BTreeMap<String, String>, Error> {
+        let key = files_of(run);
+        let Some(text) = self.objects.get(&key).await? else { return Ok(BTreeMap::new()) };
+        serde_json::from_str(&text).map_err(|error| Error::Corrupt {
+            file: self.objects.place(&key),
+            problem: error.to_string(),
+        })
     }
 
     /// Appends an event; when this returns `Ok`, it is durable. `Fenced` unless its place is exactly the next one.

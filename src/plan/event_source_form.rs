@@ -4,7 +4,11 @@
 use std::time::Duration;
 
 use super::{
-    form::Slot, record::record, route::EventSource, route_kind::Route, scalar::Whole,
+    form::Slot,
+    record::record,
+    route::{EventSource, Redrive},
+    route_kind::Route,
+    scalar::{Whole, words},
     sides_form::SideKeys,
 };
 
@@ -28,6 +32,9 @@ record! {
         "drain" drain: Optional Duration,
         /// How long batches may still be with a side after it was taken away; `30s` unless told.
         "settle" settle: Optional Duration,
+        /// What becomes of messages of a queue that came among its dead letters, when a run goes back: `hold` leaves them there, as
+        /// it is unless told; `bring-back` moves them back to the queue once the candidate reads no more, if there were none when the run began.
+        "redrive" redrive: Optional Redrive,
     }
 }
 
@@ -35,13 +42,20 @@ impl EventSourceForm {
     pub(super) fn of(source: &EventSource, route: &Route) -> Self {
         let SideKeys { stable, candidate, pair: _, group: _ } = SideKeys::of(&route.sides);
         let (mapping, concurrency, drain) = match source {
-            EventSource::HandOver { mapping, drain } => {
+            EventSource::HandOver { mapping, drain, .. } => {
                 (Slot::of(mapping.clone()), Slot::Absent, Slot::of_some(*drain))
             }
             EventSource::SideBySide { concurrency, .. } => {
                 (Slot::Absent, Slot::of(Whole(u32::from(concurrency.get()))), Slot::Absent)
             }
         };
-        Self { mapping, concurrency, stable, candidate, drain, settle: Slot::of(route.settle) }
+        let (settle, redrive) = (Slot::of(route.settle), source.redrive());
+        // Plans from before there was a choice are written as ever.
+        let redrive = Slot::of_some((redrive != Redrive::default()).then_some(redrive));
+        Self { mapping, concurrency, stable, candidate, drain, settle, redrive }
     }
+}
+
+words! {
+    Redrive, "what becomes of dead letters" { "hold" => Redrive::Hold, "bring-back" => Redrive::BringBack }
 }

@@ -26,11 +26,14 @@ record! {
 
 record! {
     /// One event, and what is right for an answer.
-    EventForm, "an event" {
+    EventForm, "an event", choice "`payload` or `file`" "plan::unknown-field" as EventChoice {
         /// What it is called when it is told of; its number unless told.
         "name" name: Optional String,
         /// The event, a mapping of any shape; no place for a secret.
-        "payload" payload: Required Payload,
+        "payload" payload: Choice as Payload Payload,
+        /// In its place, a file that holds the event as JSON, by its path from the plan's folder. It is read with the plan and kept with
+        /// each run.
+        "file" file: Choice as File String,
         /// Unless told, any answer is right with which the function does not fail.
         "expect" expect: Optional ExpectForm,
     }
@@ -65,6 +68,7 @@ impl EventForm {
         Self {
             name: Slot::of_some(name.clone()),
             payload: Slot::of(Payload(payload.clone())),
+            file: Slot::Absent,
             expect: Slot::of_some(told.then(|| ExpectForm::of(expect))),
         }
     }

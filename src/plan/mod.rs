@@ -1,5 +1,6 @@
 //! The language: bytes in, a validated [`Plan`] or every problem at once out. No IO and no clock.
 
+mod attached;
 mod calendar;
 mod check;
 mod code_digest;
@@ -65,6 +66,7 @@ mod unpublished;
 mod whole;
 mod yaml;
 
+pub use attached::{MOST_OF_FILE, MOST_OF_FILES, files_named};
 pub use calendar::*;
 pub use code_digest::CodeDigest;
 pub use components::{Components, Edit};

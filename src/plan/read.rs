@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    attached,
     check::check,
     form::Form,
     params,
@@ -45,7 +46,9 @@ fn plan(
     let mut root = parse(source, problems)?;
     params::fill_in(&mut root, params, problems);
     let before = problems.len();
-    let plan = PlanForm::read(&root, problems).and_then(|form| check(&form, root.span, problems));
+    let files = attached::take_in(&mut root, source, problems);
+    let plan =
+        PlanForm::read(&root, problems).and_then(|form| check(&form, root.span, files, problems));
     for problem in problems.iter_mut().skip(before) {
         params::mention(source, problem);
     }

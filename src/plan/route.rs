@@ -62,9 +62,20 @@ pub enum EventSource {
         mapping: String,
         /// How long a batch may last; `None` for as long as the function may run.
         drain: Option<Duration>,
+        redrive: Redrive,
     },
     /// Two mappings of one queue, by their UUIDs, which share so many batches at once.
-    SideBySide { stable: String, candidate: String, concurrency: Weight },
+    SideBySide { stable: String, candidate: String, concurrency: Weight, redrive: Redrive },
+}
+
+/// What becomes of messages of a queue that the candidate has failed once too often, when a run goes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Redrive {
+    /// They stay among the dead letters, for a person to look at.
+    #[default]
+    Hold,
+    /// They come back to their queue, where the stable side finds them.
+    BringBack,
 }
 
 impl EventSource {
@@ -73,6 +84,12 @@ impl EventSource {
         match self {
             Self::HandOver { mapping, .. } => vec![mapping],
             Self::SideBySide { stable, candidate, .. } => vec![stable, candidate],
+        }
+    }
+
+    pub const fn redrive(&self) -> Redrive {
+        match self {
+            Self::HandOver { redrive, .. } | Self::SideBySide { redrive, .. } => *redrive,
         }
     }
 

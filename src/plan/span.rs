@@ -1,6 +1,6 @@
 //! A plan's text and the places in it, which everything that reads, judges or quotes a plan points at.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// No honest plan comes near this.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -38,13 +38,15 @@ impl<T> Spanned<T> {
     }
 }
 
-/// The text of a plan and the name to quote it under. Cheap to clone.
+/// The text of a plan and the name to quote it under, with the files that belong to it. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SourceFile {
     name: Arc<str>,
     /// What is not UTF-8 stands as replacement characters, all of them at or after `fault`.
     text: Arc<str>,
     fault: Option<Fault>,
+    /// By the names that the plan gives them; of those that could not be read, why.
+    files: Arc<BTreeMap<String, Result<String, String>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,25 @@ impl SourceFile {
             });
             (String::from_utf8_lossy(bytes), fault)
         };
-        Self { name: name.into(), text: text.into(), fault }
+        Self { name: name.into(), text: text.into(), fault, files: Arc::default() }
+    }
+
+    /// The same with the files that it names, as they were read.
+    #[must_use]
+    pub fn with(self, files: BTreeMap<String, Result<String, String>>) -> Self {
+        Self { files: Arc::new(files), ..self }
+    }
+
+    /// The files that could be read, which a journal keeps with the text.
+    pub fn files(&self) -> BTreeMap<&str, &str> {
+        self.files
+            .iter()
+            .filter_map(|(name, text)| Some((name.as_str(), text.as_deref().ok()?)))
+            .collect()
+    }
+
+    pub(super) fn file(&self, name: &str) -> Option<Result<&str, &str>> {
+        self.files.get(name).map(|text| text.as_deref().map_err(String::as_str))
     }
 
     pub fn name(&self) -> &str {

@@ -41,6 +41,7 @@ pub(super) fn answered(
         last.outcome != reading.outcome
             || (last.at < watched.since && !matches!(check, Check::Served { .. }))
             || last.gone != reading.gone
+            || last.given_up != reading.given_up
             || has_other_words(&watched, last, reading)
             || is_last_word(plan, state, &watched, last, reading)
             || attempts::has_moved(&last.carried, &reading.carried)

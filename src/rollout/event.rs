@@ -256,6 +256,10 @@ pub enum Cause {
         /// In AWS's words where there are any.
         words: String,
     },
+    /// What a step waits for will not come about.
+    GivenUp {
+        words: String,
+    },
     /// Users are sent to a candidate behind which nobody is healthy.
     Unserved {
         route: RouteName,

@@ -62,7 +62,7 @@ pub use effect::*;
 pub use event::*;
 pub use input::*;
 pub use map::Map;
-pub use mapping_place::MappingPlace;
+pub use mapping_place::{MappingPlace, Redriven};
 pub use moment::*;
 pub use outstanding::outstanding;
 pub use past::*;

@@ -129,6 +129,9 @@ pub struct Reading {
     /// What was asked about and is not there any more: asking again will not bring it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<String>,
+    /// Why waiting longer brings nothing, though all that was asked about is there: AWS has given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<String>,
 }
 
 /// Why what an alarm says does not count, or did not.
@@ -159,6 +162,7 @@ impl Reading {
             recovered: BTreeMap::new(),
             carried: Vec::new(),
             gone: None,
+            given_up: None,
         }
     }
 

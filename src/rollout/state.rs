@@ -213,6 +213,7 @@ impl State {
     /// Notes whether what is known of a check may stop a step.
     fn suspect(&mut self, check: &Check, reading: &Reading) {
         let is_suspect = reading.gone.is_some()
+            || reading.given_up.is_some()
             || match check {
                 Check::Gate(gate) => self.tallies.get(gate).is_some_and(Tally::may_stop),
                 Check::Served { route } => self.unserved.contains_key(route),

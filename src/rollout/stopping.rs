@@ -29,7 +29,7 @@ fn cause(plan: &Plan, state: &State, watched: &watch::Watched, now: Timestamp) -
     match &watched.check {
         Check::Gate(gate) => gate_stops(plan, state, gate, watched.covering, now),
         Check::Served { route } => nobody_serves(state, route, now),
-        Check::Healthy { .. } | Check::BaselineHealthy { .. } => is_gone(state, watched),
+        Check::Healthy { .. } | Check::BaselineHealthy { .. } => is_in_vain(state, watched),
         Check::Drained { .. } | Check::Requests { .. } | Check::Stands(_) => None,
     }
 }
@@ -66,8 +66,9 @@ fn nobody_serves(state: &State, route: &RouteName, now: Timestamp) -> Option<Cau
         .then(|| Cause::Unserved { route: route.clone(), because: because(state, &check) })
 }
 
-/// Waiting brings nothing back that was deleted.
-fn is_gone(state: &State, watched: &watch::Watched) -> Option<Cause> {
+/// Waiting brings nothing back that was deleted, and nothing about that AWS has given up.
+fn is_in_vain(state: &State, watched: &watch::Watched) -> Option<Cause> {
     let reading = state.readings.get(&watched.check).filter(|r| r.at >= watched.since)?;
-    reading.gone.clone().map(|words| Cause::Vanished { words })
+    let gone = reading.gone.clone().map(|words| Cause::Vanished { words });
+    gone.or_else(|| reading.given_up.clone().map(|words| Cause::GivenUp { words }))
 }

@@ -85,6 +85,7 @@ impl fmt::Display for Cause {
             Self::Vanished { words } => {
                 write!(f, "what the run needs is not there any more: {words}")
             }
+            Self::GivenUp { words } => write!(f, "AWS has given up what is waited for: {words}"),
             Self::Unserved { route, because } => {
                 write!(f, "nobody serves the users that {route} sends to the candidate: {because}")
             }

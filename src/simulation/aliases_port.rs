@@ -1,6 +1,8 @@
 //! The port onto simulated aliases. A version stands for a group of targets, like any other side, so that traffic, alarms
 //! and scripts see it as they see everything else.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 
 use super::{hindrance::Hindrance, release::UPLOADED, route_place::Place, world::World};
@@ -42,6 +44,18 @@ impl Aliases for World {
                 group.ok_or_else(|| Error::Absent { what: format!("version {version}") })?;
             let published = landscape.function(group.side, group.healthy() > 0);
             Ok(FunctionVersion { snapshots, ..published })
+        })
+    }
+
+    async fn all(&self, alias: &str) -> Result<BTreeMap<String, BTreeSet<Member>>, Error> {
+        self.request(Operation::ListAliases, |landscape, _| {
+            let mut sides = landscape.routes.values();
+            let sides = sides.find(|(resources, _)| resources.iter().any(|it| it == alias));
+            let stable = sides.map(|(_, sides)| sides.stable.clone());
+            let stable: BTreeSet<Member> = stable.into_iter().collect();
+            let others = landscape.scenario.concurrency.other_aliases.iter().cloned();
+            let own = alias.rsplit(':').next().unwrap_or(alias).to_owned();
+            Ok(others.chain([own]).map(|name| (name, stable.clone())).collect())
         })
     }
 }

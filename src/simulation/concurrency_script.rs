@@ -12,6 +12,8 @@ pub struct ConcurrencyScript {
     pub reserved: Option<u32>,
     /// What is provisioned for each alias itself, if anything is.
     pub on_alias: Option<u32>,
+    /// Other aliases that lead to the version which serves.
+    pub other_aliases: Vec<String>,
     /// Whether versions begin from a snapshot (`SnapStart`).
     pub snapshots: bool,
 }
@@ -19,6 +21,12 @@ pub struct ConcurrencyScript {
 impl Default for ConcurrencyScript {
     /// As a new account's: no function reserves anything.
     fn default() -> Self {
-        Self { unreserved: 1_000, reserved: None, on_alias: None, snapshots: false }
+        Self {
+            unreserved: 1_000,
+            reserved: None,
+            on_alias: None,
+            other_aliases: Vec::new(),
+            snapshots: false,
+        }
     }
 }

@@ -74,7 +74,7 @@ impl Landscape {
             violations: Vec::new(),
             losing: BTreeSet::new(),
         };
-        let home = Home::of(plan);
+        let home = Home::of(plan, scenario);
         for (name, route) in &plan.routes {
             landscape.add_route(&home, name, route);
         }
@@ -95,7 +95,7 @@ impl Landscape {
     }
 
     fn add_route(&mut self, home: &Home, name: &RouteName, route: &Route) {
-        let places = places_of(home, &route.kind);
+        let places = places_of(home, &route.kind, &route.sides);
         let sides = behind(&route.kind, &route.sides);
         let mut split = Split::default();
         if let Some(baseline) = &route.baseline {

@@ -2,28 +2,57 @@
 
 use std::time::Duration;
 
+use super::{
+    queue_script::{DEAD, Named},
+    scenario::Scenario,
+};
 use crate::{
-    cloud::TargetGroup,
+    cloud::{Redriving, TargetGroup},
     plan::{
-        Alias, BusTarget, EventSource, Family, ListenerRule, Member, Plan, RecordSet, RouteKind,
-        Stage,
+        Alias, BusTarget, EventSource, Family, ListenerRule, Member, Plan, RecordSet, Redrive,
+        RouteKind, Stage,
     },
-    rollout::{BusPlace, MappingPlace, StagePlace},
+    rollout::{BusPlace, MappingPlace, Redriven, StagePlace},
     testkit::draw,
 };
+
+/// What all simulated mappings read.
+pub(super) const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:simulated";
+const QUEUE_NAME: &str = "simulated";
 
 /// The account and region a plan is simulated in.
 #[derive(Clone, Debug)]
 pub(super) struct Home {
     pub(super) account: String,
     pub(super) region: String,
+    /// How the dead letters stand when the run begins, of the queue that all mappings read.
+    dead_letters: Redriving,
 }
 
 impl Home {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &Plan, scenario: &Scenario) -> Self {
+        let dead_letters = match scenario.queues.named(QUEUE_NAME) {
+            Some(Named::Queue(script)) if script.redrive => {
+                let dead_letters = format!("{QUEUE}{DEAD}");
+                match script.dead_letters {
+                    0 => Redriving::From(dead_letters),
+                    messages => Redriving::Occupied { dead_letters, messages },
+                }
+            }
+            Some(_) | None => Redriving::Nowhere,
+        };
         Self {
             account: plan.aws.account.clone().unwrap_or_else(|| "000000000000".into()),
             region: plan.aws.region.clone().unwrap_or_else(|| "us-east-1".into()),
+            dead_letters,
+        }
+    }
+
+    /// Whether messages can be brought back.
+    pub(super) fn redriving(&self, at: &EventSource) -> Redriving {
+        match at.redrive() {
+            Redrive::Hold => Redriving::Held,
+            Redrive::BringBack => self.dead_letters.clone(),
         }
     }
 
@@ -53,17 +82,23 @@ impl Home {
         BusPlace::written(&BusPlace::rule_arn(&self.region, &self.account, at), &at.id)
     }
 
-    pub(super) fn mappings(&self, at: &EventSource) -> String {
+    pub(super) fn mappings(&self, at: &EventSource, candidate: Option<&Member>) -> String {
+        let (redriving, candidate) = (self.redriving(at), candidate.map_or("", Member::as_str));
+        let redriven = match &redriving {
+            Redriving::From(dead_letters) => Some(Redriven { dead_letters, candidate }),
+            Redriving::Held | Redriving::Occupied { .. } | Redriving::Nowhere => None,
+        };
         let arn = |uuid: &str| {
             format!("arn:aws:lambda:{}:{}:event-source-mapping:{uuid}", self.region, self.account)
         };
         match at {
-            EventSource::HandOver { mapping, drain } => {
-                MappingPlace::HandOver { arn: &arn(mapping), drain: *drain }.written()
+            EventSource::HandOver { mapping, drain, .. } => {
+                MappingPlace::HandOver { arn: &arn(mapping), drain: *drain, redriven }.written()
             }
             EventSource::SideBySide { stable, candidate, .. } => {
                 let (stable, candidate) = (arn(stable), arn(candidate));
-                MappingPlace::SideBySide { stable: &stable, candidate: &candidate }.written()
+                MappingPlace::SideBySide { stable: &stable, candidate: &candidate, redriven }
+                    .written()
             }
         }
     }

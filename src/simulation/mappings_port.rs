@@ -3,15 +3,14 @@
 
 use async_trait::async_trait;
 
-use super::{hindrance::Hindrance, landscape::Landscape, route_place::Place, world::World};
+use super::{
+    hindrance::Hindrance, home::QUEUE, landscape::Landscape, route_place::Place, world::World,
+};
 use crate::{
     cloud::{Error, FunctionVersion, Mapping, MappingState, Mappings, MappingsStanding, Operation},
     plan::{EventSource, Member, units::Weight},
-    rollout::Split,
+    rollout::{MappingPlace, Split},
 };
-
-/// What all simulated mappings read.
-const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:simulated";
 
 #[async_trait]
 impl Mappings for World {
@@ -21,21 +20,25 @@ impl Mappings for World {
             let place = Place::Mappings(at.clone());
             let found = landscape.rules.values().find(|rule| rule.place == place);
             let found = found.ok_or_else(|| Error::Absent { what: at.to_string() })?;
-            let (resource, split) = (found.forward.resource.clone(), found.forward.split.clone());
+            let split = found.forward.split.clone();
+            let candidate = landscape.candidate_at(&found.forward.resource);
+            // Whether messages are brought back is told apart.
+            let place = MappingPlace::of(&found.forward.resource).map(|it| it.redriving(None));
+            let resource = place.map_or_else(String::new, |place| place.written());
             let mut mappings = mappings(at, &split);
-            let others =
-                mappings.first().filter(|_| landscape.is_hindered(Hindrance::SecondMapping));
-            let candidate = landscape.candidate_at(&resource).map(ToString::to_string);
-            let others = others.zip(candidate).map(|(mapping, function)| Mapping {
+            let is_second = landscape.is_hindered(Hindrance::SecondMapping);
+            let second = mappings.first().zip(candidate).filter(|_| is_second);
+            let second = second.map(|(mapping, function)| Mapping {
                 uuid: "second".to_owned(),
-                function,
+                function: function.to_string(),
                 ..mapping.clone()
             });
-            let others = others.into_iter().collect();
+            let others = second.into_iter().collect();
             if let Some(first) = mappings.first_mut() {
                 hinder(landscape, first);
             }
-            Ok(MappingsStanding { resource, mappings, others, split })
+            let redrive = self.home().redriving(at);
+            Ok(MappingsStanding { resource, mappings, others, split, redrive })
         })
     }
 

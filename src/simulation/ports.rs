@@ -26,7 +26,7 @@ use crate::{
         Records, ResizeGroups, SetTestRoutes, SetWeights, TargetGroup, Transition, Weights,
     },
     plan::{Header, ListenerRule, Member, Proxy, RecordSet, Side, units::Weight},
-    rollout::{Capacity, Split, TestRoute, Timestamp, Version},
+    rollout::{Capacity, MappingPlace, Split, TestRoute, Timestamp, Version},
     testkit::draw,
 };
 
@@ -227,6 +227,12 @@ impl SetWeights for World {
             if writing == Operation::ChangeResourceRecordSets {
                 self.calls().count(Operation::GetChange.name());
             }
+        }
+        let redriven = MappingPlace::of(place).and_then(|place| place.redriven());
+        let goes_back =
+            redriven.is_some_and(|from| to.weight(&Member::new(from.candidate)) == Weight::ZERO);
+        if goes_back && matches!(effect, Ok(Effect::Changed)) {
+            self.calls().count(Operation::StartMessageMoveTask.name());
         }
         effect.map(|_| ())
     }

@@ -9,7 +9,7 @@ use super::phrases::{Moment, Rate, duration, optional_duration};
 use crate::rollout::Timestamp;
 
 /// How a simulated queue is named to which another's dead letters go.
-const DEAD: &str = "-dead";
+pub(super) const DEAD: &str = "-dead";
 
 /// A queue. The default is one that is being emptied as fast as it is filled.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -7,7 +7,7 @@ use super::{home::Home, standing::Standing};
 use crate::{
     cloud::Operation,
     plan::{
-        Alias, BusTarget, Deployed, EventSource, Family, ListenerRule, Member, RecordSet,
+        Alias, BusTarget, Deployed, EventSource, Family, ListenerRule, Member, RecordSet, Redrive,
         RouteKind, Sides, Stage, units::Scale,
     },
     rollout::RouteService,
@@ -124,7 +124,7 @@ fn is_rule(resource: &str) -> bool {
 }
 
 /// All places of a route, by what AWS calls them.
-pub(super) fn places_of(home: &Home, kind: &RouteKind) -> Vec<(String, Place)> {
+pub(super) fn places_of(home: &Home, kind: &RouteKind, sides: &Sides) -> Vec<(String, Place)> {
     let on = |family, rules: &[ListenerRule]| {
         let place = |rule: &ListenerRule| (home.rule_arn(family, rule), Place::Rule(rule.clone()));
         rules.iter().map(place).collect()
@@ -136,7 +136,10 @@ pub(super) fn places_of(home: &Home, kind: &RouteKind) -> Vec<(String, Place)> {
         RouteKind::Lambda(at) => vec![(home.alias_arn(at), Place::Alias(at.clone()))],
         RouteKind::ApiGateway(at) => vec![(home.stage(at), Place::Stage(at.clone()))],
         RouteKind::EventBus(at) => vec![(home.target(at), Place::Target(at.clone()))],
-        RouteKind::EventSource(at) => vec![(home.mappings(at), Place::Mappings(at.clone()))],
+        RouteKind::EventSource(at) => {
+            let resource = home.mappings(at, sides.candidate());
+            vec![(resource, Place::Mappings(at.clone()))]
+        }
     }
 }
 
@@ -203,7 +206,11 @@ pub(super) fn other_place(kind: &RouteKind, beside: &str, number: usize) -> (Str
             (format!("{start}#{}", other.id), Place::Target(other))
         }
         RouteKind::EventSource(_) => {
-            let other = EventSource::HandOver { mapping: format!("other-{number}"), drain: None };
+            let other = EventSource::HandOver {
+                mapping: format!("other-{number}"),
+                drain: None,
+                redrive: Redrive::Hold,
+            };
             let (start, _) = beside.rsplit_once(':').unwrap_or((beside, ""));
             (format!("{start}:other-{number}"), Place::Mappings(other))
         }

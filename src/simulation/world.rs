@@ -40,7 +40,12 @@ impl World {
     /// The cloud a plan names, as it is when the run begins: now.
     pub fn for_plan(plan: &Plan, scenario: &Scenario, now: Now) -> Self {
         let landscape = Mutex::new(Landscape::for_plan(plan, scenario, now()));
-        Self(Arc::new(Shared { landscape, home: Home::of(plan), calls: Calls::default(), now }))
+        Self(Arc::new(Shared {
+            landscape,
+            home: Home::of(plan, scenario),
+            calls: Calls::default(),
+            now,
+        }))
     }
 
     /// The tally of requests by AWS operation.
@@ -84,6 +89,10 @@ impl World {
     ) -> T {
         self.0.calls.count(operation.name());
         self.look(look)
+    }
+
+    pub(super) fn home(&self) -> &Home {
+        &self.0.home
     }
 
     pub(super) fn region(&self) -> &str {

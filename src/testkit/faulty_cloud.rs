@@ -253,6 +253,10 @@ impl Aliases for Faulty<dyn Aliases> {
         let call = self.port.version(alias, version);
         self.faults.apply(Operation::GetFunctionConfiguration, alias, call).await
     }
+
+    async fn all(&self, alias: &str) -> Result<BTreeMap<String, BTreeSet<Member>>, Error> {
+        self.faults.apply(Operation::ListAliases, alias, self.port.all(alias)).await
+    }
 }
 
 #[async_trait]

@@ -135,7 +135,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 37] = [
+pub(crate) const STORIES: [Story; 38] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -384,6 +384,13 @@ pub(crate) const STORIES: [Story; 37] = [
         ..ORDINARY
     },
     Story {
+        operations: &["sqs.ListMessageMoveTasks", "sqs.StartMessageMoveTask"],
+        kind: Kind::Seeded("event-driven"),
+        plan: handed_and_redriven,
+        meanwhile: Meanwhile::AlarmGoesOff("errors"),
+        ..ORDINARY
+    },
+    Story {
         operations: &["lambda.GetEventSourceMapping"],
         thrown: Thrown::UnderWay,
         kind: Kind::Seeded("event-driven"),
@@ -568,6 +575,10 @@ fn beside_a_deployment(world: &World) -> String {
 
 fn handed_over(world: &World) -> String {
     mappings::handed(world, "3s", "")
+}
+
+fn handed_and_redriven(world: &World) -> String {
+    mappings::handed(world, "5m", "redrive: bring-back,")
 }
 
 fn by_stage(world: &World) -> String {

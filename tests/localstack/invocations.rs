@@ -60,3 +60,28 @@ fn a_version_is_tried_by_events_before_it_gets_any_traffic() {
         assert_eq!(alias(&world), ("1".to_owned(), Vec::new()));
     }
 }
+
+/// The run's journal has a copy of the file that its plan names.
+#[test]
+fn a_run_is_resumed_without_the_file_that_its_plan_names() {
+    let world = World::of_kind("lambda", "filed");
+    let good = publish(&world, &json!({ "statusCode": 200, "body": "{\"ok\": true}" }));
+    let inline = plan(&world, &good);
+    let named = world.plan_text(&inline, |text| {
+        let text = text.replace("payload: { path: /health }", "file: events/health.json");
+        text.replace("  - shift:", "  - approve: { message: go }\n  - probe: smoke\n  - shift:")
+    });
+    let events = std::path::Path::new(&named).with_file_name("events");
+    let missing = world.run(&["run", &named]).expect(2).talk.clone();
+    assert!(missing.contains("events/health.json"), "{missing}");
+    std::fs::create_dir(&events).unwrap();
+    std::fs::write(events.join("health.json"), "{ \"path\": \"/health\" }").unwrap();
+    world.run(&["run", &named, "--no-wait"]).expect(7);
+    std::fs::remove_dir_all(&events).unwrap();
+    std::fs::remove_file(&named).unwrap();
+    world.run(&["approve"]);
+    let told = &world.run(&["resume"]).expect(0).told.clone();
+    let words = format!("filed:{good} answers as expected to 1 of 1 events");
+    assert!(told.matches(&words).count() >= 1, "{told}");
+    assert_eq!(alias(&world), ("1".to_owned(), vec![(good, 0.1)]));
+}

@@ -205,6 +205,62 @@ fn a_hand_over_that_is_killed_while_nobody_reads_can_be_taken_back() {
     once_each(&load.settle());
 }
 
+/// How many messages are among the dead letters of a world.
+fn dead_letters(world: &World) -> u32 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = aws_sdk_sqs::Client::new(&runtime.block_on(aws_config::from_env().load()));
+    let url = world.seeded["dead_letter_queue"].as_str().unwrap();
+    let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
+    let call = client.get_queue_attributes().queue_url(url).attribute_names(name.clone());
+    let told = runtime.block_on(call.send()).unwrap();
+    told.attributes().unwrap()[&name].parse().unwrap()
+}
+
+/// What is failed once is given up when it would be received again.
+fn hasten(world: &World) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = aws_sdk_sqs::Client::new(&runtime.block_on(aws_config::from_env().load()));
+    let url = world.seeded["queue"].as_str().unwrap();
+    let name = aws_sdk_sqs::types::QueueAttributeName::RedrivePolicy;
+    let dead = format!("arn:aws:sqs:eu-west-1:000000000000:{}-dead", world.prefix);
+    let policy = serde_json::json!({ "deadLetterTargetArn": dead, "maxReceiveCount": "1" });
+    let call = client.set_queue_attributes().queue_url(url).attributes(name, policy.to_string());
+    runtime.block_on(call.send()).unwrap();
+}
+
+/// Version 3 fails every event. What it has failed is handled once the old version reads again.
+#[test]
+fn what_the_new_version_has_failed_is_handled_by_the_old_one_after_going_back() {
+    let world = World::of_kind("event-driven", "mapredrive");
+    world.release(&["--error-rate", "1"]);
+    hasten(&world);
+    let before = world.described();
+    let plan = handed(&world, "10m", "redrive: bring-back,");
+    let plan = world.plan_text(&plan, |text| text.replace("mapredrive:2", "mapredrive:3"));
+    let load = Load::events("mapredrive", 3);
+    let run = world.start(&["run", &plan]);
+    world.wait_for("bake-started");
+    let start = Instant::now();
+    while dead_letters(&world) < 5 {
+        assert!(start.elapsed() < Duration::from_mins(4), "nothing is given up");
+        thread::sleep(Duration::from_millis(500));
+    }
+    let given_up = dead_letters(&world);
+    world.set_alarm("errors", StateValue::Alarm);
+    let ended = Ended::wait(run);
+    println!("{given_up} dead letters, then {}", ended.expect(4).told);
+    assert_eq!(world.described(), before);
+    assert_eq!(dead_letters(&world), 0);
+    let handled = load.settle();
+    once_each(&handled);
+    assert!(!handled.by_version.contains_key("3"), "{handled:?}");
+    // What lies there before a run is somebody else's.
+    crate::queues::Queues::new().send(&world, "dead_letter_queue");
+    let warned = world.run(&["plan", &plan]);
+    let told = format!("{}{}", warned.told, warned.talk);
+    assert!(told.contains("start-message-move-task --source-arn"), "{told}");
+}
+
 #[test]
 fn two_mappings_share_a_queue_and_the_new_one_has_it_in_the_end() {
     let world = World::of_kind("event-driven", "mapshare");

@@ -53,6 +53,12 @@ impl Function {
         self.runtime.block_on(call.send()).unwrap();
     }
 
+    /// Another alias.
+    fn lead(&self, alias: &str, version: &str) {
+        let call = self.client.create_alias().function_name(&self.name).name(alias);
+        self.runtime.block_on(call.function_version(version).send()).unwrap();
+    }
+
     fn reserve(&self, executions: i32) {
         let call = self.client.put_function_concurrency().function_name(&self.name);
         let call = call.reserved_concurrent_executions(executions);
@@ -98,8 +104,12 @@ fn a_new_version_is_warm_before_users_come_and_the_old_one_gives_its_executions_
     let world = World::of_kind("lambda", "warmgood");
     warm(&world);
     let function = Function::of(&world);
+    function.lead("beta", "1");
     let previewed = world.run(&["plan", &plan(&world, LIKEWISE, "4s")]);
     let told = &previewed.expect(0).told;
+    let said = format!("{told}{}", previewed.talk);
+    let words = "alias beta leads to version 1, which keeps 0 of its 3 provisioned executions";
+    assert!(said.contains(words), "{said}");
     assert!(told.contains("lambda:PutProvisionedConcurrencyConfig"), "{told}");
     let run = world.start(&["run", &plan(&world, LIKEWISE, "4s")]);
     world.wait_for("bake-started");
@@ -139,6 +149,7 @@ fn a_version_that_never_gets_warm_gets_no_users_and_awss_reason_is_told() {
     let ended = world.run(&["run", &plan(&world, LIKEWISE, "1s")]);
     let told = &ended.expect(4).told;
     assert!(told.contains("FUNCTION_ERROR_INIT_FAILURE"), "{told}");
+    assert!(told.contains("AWS has given up what is waited for"), "{told}");
     assert_eq!(function.provisioned(), these(&[("1", 3)]));
     assert_eq!(crate::aliases::alias(&world), ("1".to_owned(), Vec::new()));
 }

@@ -8,19 +8,19 @@ use crate::{
 };
 
 /// The queues of a world whose function handles events.
-struct Queues {
+pub(crate) struct Queues {
     client: Client,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Queues {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let settings = runtime.block_on(aws_config::from_env().load());
         Self { client: Client::new(&settings), runtime }
     }
 
-    fn send(&self, world: &World, queue: &str) {
+    pub(crate) fn send(&self, world: &World, queue: &str) {
         let url = world.seeded[queue].as_str().unwrap();
         let call = self.client.send_message().queue_url(url).message_body("an order");
         self.runtime.block_on(call.send()).unwrap();

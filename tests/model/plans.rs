@@ -9,8 +9,9 @@ use tidegate::plan::{
     AlarmsGate, Alias, AlreadyInAlarm, Approvers, BusTarget, Component, ComponentName, EventSource,
     Extent, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData,
     Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, PastMoment,
-    Patience, Place, Plan, PlanName, Protected, RecordSet, RecordType, Refresh, Replace, Replay,
-    Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance, Until, Verb,
+    Patience, Place, Plan, PlanName, Protected, RecordSet, RecordType, Redrive, Refresh, Replace,
+    Replay, Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance,
+    Until, Verb,
     units::{Percent, Weight},
 };
 
@@ -299,7 +300,11 @@ pub(crate) fn by_alias() -> Plan {
 
 /// A mapping that is handed from one function to another: nobody reads in between.
 pub(crate) fn handed_over() -> Plan {
-    let source = EventSource::HandOver { mapping: "mapping".to_owned(), drain: None };
+    let source = EventSource::HandOver {
+        mapping: "mapping".to_owned(),
+        drain: None,
+        redrive: Redrive::Hold,
+    };
     let shifts = vec![shift("web", 100, 30, &["errors"])];
     by_mappings(&source, shifts)
 }
@@ -308,7 +313,7 @@ pub(crate) fn handed_over() -> Plan {
 pub(crate) fn side_by_side() -> Plan {
     let (stable, candidate) = ("web-blue".to_owned(), "web-green".to_owned());
     let concurrency = Weight::new(20).unwrap();
-    let source = EventSource::SideBySide { stable, candidate, concurrency };
+    let source = EventSource::SideBySide { stable, candidate, concurrency, redrive: Redrive::Hold };
     let shifts = vec![
         shift("web", 10, 30, &["errors"]),
         shift("web", 50, 30, &["errors"]),

@@ -12,6 +12,7 @@
 
 mod abort_elsewhere;
 mod architecture;
+mod attached;
 #[cfg(feature = "aws")]
 mod aws_config;
 mod circles;
@@ -36,6 +37,7 @@ mod provisioning;
 mod pruning;
 mod push;
 mod queues;
+mod redriving;
 mod refusals;
 mod retention;
 mod retry;

@@ -122,6 +122,17 @@ fn a_version_that_never_gets_warm_gets_no_users_and_says_why() {
     assert_eq!(rest(&end.state), "RolledBack", "{}", end.story());
     assert_eq!(meant(&end), ["candidate 4 provisioned", "candidate 0 provisioned"]);
     assert!(end.story().contains("FUNCTION_ERROR_INIT_FAILURE"), "{}", end.story());
+    let failed = end.journal.iter().find_map(|envelope| match &envelope.event {
+        Event::StepFailed { cause, .. } => Some((envelope.at, cause.to_string())),
+        _ => None,
+    });
+    let asked = end.journal.iter().find_map(|envelope| match &envelope.event {
+        Event::ChangeIntended { target: Target::Fleet { .. }, .. } => Some(envelope.at),
+        _ => None,
+    });
+    let ((failed, cause), asked) = failed.zip(asked).unwrap();
+    assert!(cause.starts_with("AWS has given up what is waited for: 0 of 4"), "{cause}");
+    assert!(failed.since(asked).as_secs() < 30, "nobody waits for what AWS has given up: {cause}");
 }
 
 fn told(text: &str, scenario_text: &str, faults: &Faults) -> (Vec<String>, Vec<String>) {
@@ -172,10 +183,36 @@ fn what_cannot_be_asked_is_told_and_stops_nothing_and_a_stable_side_of_none_give
         told(&without, "{}", &denied(Operation::ListProvisionedConcurrencyConfigs));
     assert_eq!(refused, [""; 0]);
     assert!(warned.iter().any(|it| it.contains("has provisioned concurrency")), "{warned:?}");
+    let (refused, warned) = told(PLAN, "{}", &denied(Operation::ListAliases));
+    assert_eq!(refused, [""; 0]);
+    assert!(warned.iter().any(|it| it.contains("whether other aliases lead to")), "{warned:?}");
     let none = "sides: { stable: { instances: 0 } }";
     let (refused, warned) = told(PLAN, none, &Faults::none());
     assert_eq!(refused, [""; 0]);
     assert!(warned.iter().any(|it| it.contains("so the candidate gets none either")), "{warned:?}");
+}
+
+#[test]
+fn another_alias_that_loses_what_is_kept_ready_is_told() {
+    let words = |scenario: &str, text: &str| {
+        let (refused, warned) = told(text, scenario, &Faults::none());
+        assert_eq!(refused, [""; 0]);
+        warned.into_iter().find(|it| it.contains("provisioned executions when"))
+    };
+    assert_eq!(words("{}", PLAN), None);
+    let beta = "concurrency: { other-aliases: [beta] }";
+    let expected = "fleet warm: alias beta leads to version 6, which keeps 0 of its 4 provisioned executions when this run is \
+                    done; what is sent there is served, more slowly at first";
+    assert_eq!(words(beta, PLAN).as_deref(), Some(expected));
+    let two = words("concurrency: { other-aliases: [beta, gamma] }", PLAN).unwrap();
+    assert!(two.contains("aliases beta, gamma lead to version 6"), "{two}");
+    let kept = PLAN.replace("side: stable, to: 0", "side: stable, to: 4");
+    assert_eq!(words(beta, &kept), None, "it loses nothing");
+    let both = PLAN.replace("  requests:", "  others: { lambda: { function: orders, alias: beta, candidate: published } }\n  requests:");
+    let both = format!(
+        "{both}  - publish: others\n  - shift: {{ route: others, candidate: 100%, bake: 5m, gates: [errors] }}\n"
+    );
+    assert_eq!(words(beta, &both), None, "the run moves it too");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A plan file and the values for its parameters.
+/// A plan file with the files that it names, and the values for its parameters.
 pub(super) async fn open(
     file: &PlanFile,
 ) -> Result<(SourceFile, BTreeMap<String, String>), Failure> {
@@ -62,7 +62,8 @@ pub(super) async fn open(
     let name = file.plan.display().to_string();
     let source = SourceFile::new(name, &bytes);
     let params = settings::params(&file.params, &plan::declared(&source));
-    Ok((source, params))
+    let files = files::beside(&file.plan, plan::files_named(&source, &params)).await?;
+    Ok((source.with(files), params))
 }
 
 /// Reads a plan that is meant to be run; its warnings are told, its problems end the command.

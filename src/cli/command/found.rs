@@ -170,7 +170,9 @@ impl Found {
             Failure::usage(format!("run {run} has not begun"), "start it again with `tidegate run`")
         })?;
         let text = store.plan(&run).await.map_err(|error| by_hand(error.into(), &journal))?;
-        let plan = journaled_plan(&run, &text, &params, &digest)
+        let attached = store.attached(&run).await;
+        let attached = attached.map_err(|error| by_hand(error.into(), &journal))?;
+        let plan = journaled_plan(&run, (&text, attached), &params, &digest)
             .map_err(|failure| by_hand(failure, &journal))?;
         let state = State::fold(journal.iter().map(|envelope| (&envelope.event, envelope.at)));
         let plan = settled(&plan, &state.bindings);
@@ -281,11 +283,12 @@ pub(super) fn none_in(folder: &Path) -> String {
 /// Reads the plan of a run as it was journaled.
 fn journaled_plan(
     run: &RunId,
-    text: &str,
+    (text, files): (&str, BTreeMap<String, String>),
     params: &BTreeMap<String, String>,
     digest: &str,
 ) -> Result<Plan, Failure> {
-    let source = SourceFile::new(format!("the plan of run {run}"), text);
+    let files = files.into_iter().map(|(name, text)| (name, Ok(text))).collect();
+    let source = SourceFile::new(format!("the plan of run {run}"), text).with(files);
     let plan = crate::plan::read(&source, params).map_err(|p| check::invalid(&p))?.plan;
     if plan.digest == digest {
         return Ok(plan);

@@ -80,7 +80,11 @@ pub(super) async fn run(
     let attempts = attempts::earlier(&plan, &wiring.store, output).await?;
     let marks = marks::take(&wiring, (&run, now), &settled.bindings, global, output);
     let marks = unless_interrupted(&mut signals, MARKING, marks).await?;
-    if let Err(error) = wiring.store.create(&run, source.text()).await {
+    let kept = async {
+        wiring.store.create(&run, source.text()).await?;
+        wiring.store.attach(&run, &source.files()).await
+    };
+    if let Err(error) = kept.await {
         marks::release(marks, output).await;
         return Err(error.into());
     }

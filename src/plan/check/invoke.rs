@@ -8,12 +8,12 @@ use crate::plan::{
     form::Slot,
     gate::{Gate, GateKind},
     invoke::{Expected, InvokeGate, SyntheticEvent},
-    invoke_form::{EventForm, ExpectForm, InvokeForm},
+    invoke_form::{EventChoice, EventForm, ExpectForm, InvokeForm},
     names::{GateName, RouteName},
     problem::Problem,
     route_kind::Route,
     scalar::{Payload, Whole},
-    span::Span,
+    span::{Span, Spanned},
 };
 
 const LONGEST_FUNCTION: Duration = Duration::from_mins(15);
@@ -54,7 +54,7 @@ pub(super) fn invoke(
         );
         return None;
     }
-    let read = events.value.iter().map(|form| event(&form.value, timeout, problems));
+    let read = events.value.iter().map(|form| event(&form.value, timeout, scope, problems));
     let events: Option<Vec<SyntheticEvent>> = read.collect::<Vec<_>>().into_iter().collect();
     Some(InvokeGate { route: route?, events: events?, timeout })
 }
@@ -62,13 +62,17 @@ pub(super) fn invoke(
 fn event(
     form: &EventForm,
     timeout: Duration,
+    scope: &Scope,
     problems: &mut Vec<Problem>,
 ) -> Option<SyntheticEvent> {
     let expect = form
         .expect
         .given()
         .map_or_else(Expected::default, |form| expected(&form.value, timeout, problems));
-    let Payload(payload) = form.payload.value()?;
+    let payload = match form.chosen()? {
+        EventChoice::Payload(Spanned { value: Payload(payload), .. }) => payload.clone(),
+        EventChoice::File(file) => scope.event(&file.value)?,
+    };
     Some(SyntheticEvent { name: form.name.value(), payload, expect })
 }
 

@@ -54,6 +54,8 @@ pub(super) fn declared<N: Ord, F: Form, T>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use crate::plan::{
         check::{check, lost::made},
         form::{Form, Slot},
@@ -72,7 +74,7 @@ mod tests {
         let root = parse(&source, &mut problems).unwrap();
         let mut form = PlanForm::read(&root, &mut problems).unwrap();
         lose(&mut form);
-        let plan = check(&form, root.span, &mut problems);
+        let plan = check(&form, root.span, BTreeMap::new(), &mut problems);
         problems.retain(Problem::is_error);
         assert_eq!(plan.is_none(), !problems.is_empty());
         let errors = problems.iter().map(|problem| {

@@ -7,7 +7,7 @@ use crate::plan::{
     form::Slot,
     place::Place,
     problem::Problem,
-    route::{EventSource, Sides},
+    route::{EventSource, Redrive, Sides},
     route_kind::{Route, RouteKind},
     scalar::Whole,
     span::Spanned,
@@ -36,12 +36,13 @@ pub(super) fn event_source(
     } else {
         names.check(*span, problems)
     };
+    let redrive = form.redrive.value_or(Redrive::default());
     let source = match chosen {
         EventSourceChoice::Mapping(uuid) => {
             let mapping = mapping(uuid, problems)?;
             let given = form.drain.given();
             let drain = given.map(|given| positive(&form.drain, given.value, problems));
-            EventSource::HandOver { mapping, drain }
+            EventSource::HandOver { mapping, drain, redrive }
         }
         EventSourceChoice::Concurrency(most) => {
             if let Some(given) = form.drain.given() {
@@ -58,7 +59,7 @@ pub(super) fn event_source(
             let concurrency = u16::try_from(most).ok().and_then(Weight::new)?;
             let Some(Sides::Fixed { stable, candidate }) = &sides else { return None };
             let (stable, candidate) = (stable.to_string(), candidate.to_string());
-            EventSource::SideBySide { stable, candidate, concurrency }
+            EventSource::SideBySide { stable, candidate, concurrency, redrive }
         }
     };
     Some(Route {
@@ -103,7 +104,7 @@ fn is_function(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::plan::{
-        EventSource, RouteKind,
+        EventSource, Redrive, RouteKind, expand_to_yaml,
         sample::{codes, drawn, read_with},
     };
 
@@ -127,6 +128,24 @@ mod tests {
     }
 
     #[test]
+    fn dead_letters_are_held_unless_they_are_to_be_brought_back() {
+        let read = |redrive: &str| {
+            let text = plan(&handed(&format!("stable: f, candidate: f:2, {redrive}")), "100%");
+            let read = read_with(&text, &[]).unwrap_or_else(|e| panic!("{}", drawn(&e))).plan;
+            let RouteKind::EventSource(source) = &read.routes["a"].kind else { panic!("{read:?}") };
+            let redrive = source.redrive();
+            assert_eq!(crate::plan::sample::plan(&expand_to_yaml(&read)), read);
+            (redrive, read.digest)
+        };
+        assert_eq!(read(""), read("redrive: hold,"), "plans are as they were");
+        assert_eq!(read("").0, Redrive::Hold);
+        assert_eq!(read("redrive: bring-back,").0, Redrive::BringBack);
+        assert_ne!(read("redrive: bring-back,").1, read("").1);
+        let wrong = plan(&handed("stable: f, candidate: f:2, redrive: never"), "100%");
+        assert_eq!(codes(&wrong), ["plan::unknown-word"]);
+    }
+
+    #[test]
     fn a_mapping_is_handed_from_one_function_to_another() {
         let route = |keys: &str| {
             let text = plan(&handed(keys), "100%");
@@ -137,7 +156,8 @@ mod tests {
         assert_eq!(names, ["orders:live", "next-orders"]);
         let slow = route("stable: a, candidate: b, drain: 2m").kind;
         let drain = Some(std::time::Duration::from_mins(2));
-        let expected = EventSource::HandOver { mapping: ONE.to_owned(), drain };
+        let expected =
+            EventSource::HandOver { mapping: ONE.to_owned(), drain, redrive: Redrive::Hold };
         assert_eq!(slow, RouteKind::EventSource(expected));
     }
 

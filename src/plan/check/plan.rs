@@ -14,6 +14,7 @@ use super::{
     shares, steps, strategy, targets, test_route, traffic,
 };
 use crate::plan::{
+    attached::Attached,
     defaults::{ONLY, ROLL_BACK_FOR},
     digest::digest,
     form::{List, Named, check_name},
@@ -30,17 +31,18 @@ use crate::plan::{
     whole::Plan,
 };
 
-/// The plan, if nothing was wrong in it. `root` is where the file begins.
+/// The plan, if nothing was wrong in it. `root` is where the file begins, `files` what stood in those that it names.
 pub(in crate::plan) fn check(
     form: &PlanForm,
     root: Span,
+    files: Attached,
     problems: &mut Vec<Problem>,
 ) -> Option<Plan> {
     if let Some(name) = form.name.given() {
         check_name(name, problems);
     }
     let aws = places::place(&form.aws, problems);
-    let scope = Scope::of(form);
+    let scope = Scope::of(form, files);
     let mut routes = routes::routes(&form.routes, problems);
     let mut fleets = targets::fleets(&form.fleets, &scope, &routes, problems);
     aliases::without_fleets(&fleets, &routes, problems);

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde_json::{Map, Value};
+
 use crate::plan::{
+    attached::Attached,
     form::{List, Named, Slot},
     names::{FleetName, GateName, RouteName},
     plan_form::PlanForm,
@@ -19,6 +22,7 @@ pub(super) struct Scope {
     aliases: Vec<String>,
     fleets: Vec<String>,
     gates: Vec<String>,
+    files: Attached,
 }
 
 /// The names of a mapping.
@@ -37,13 +41,19 @@ fn aliases(routes: &Slot<Named<RouteForm>>) -> Vec<String> {
 }
 
 impl Scope {
-    pub(super) fn of(form: &PlanForm) -> Self {
+    pub(super) fn of(form: &PlanForm, files: Attached) -> Self {
         Self {
             routes: keys(&form.routes),
             aliases: aliases(&form.routes),
             fleets: keys(&form.fleets),
             gates: keys(&form.gates),
+            files,
         }
+    }
+
+    /// The event in a file that the plan names; `None` where that has been told to be none.
+    pub(super) fn event(&self, file: &str) -> Option<Map<String, Value>> {
+        self.files.get(file).cloned()
     }
 
     /// The metrics that stand for requests and errors on a route, unless a plan names others.
