@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Events a second. Each is handled by a process of its own, and there are worlds beside this one.
-const RATE: u32 = 6;
+const RATE: u32 = 4;
 
 fn function(world: &World) -> String {
     world.seeded["function"].as_str().unwrap().to_owned()

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Events a second. Each is handled by a process of its own, and there are worlds beside this one.
-const RATE: u32 = 8;
+const RATE: u32 = 5;
 /// A thousand a minute.
 const THOUSAND: u32 = 17;
 
