@@ -11,6 +11,7 @@ mod concurrency_script;
 mod forward_rule;
 mod from_plan;
 mod functions_port;
+mod hindered;
 mod hindrance;
 mod home;
 mod installation;

@@ -84,6 +84,8 @@ const KINDS: &[(&str, &str, Shown)] = &[
     ("DescribeAlarms", "an alarm that does not exist", Planted("canary-alb", "missing-alarms: all", "does not exist")),
     ("GetMetricData", "a metric, dimension or period without figures", Row("holds the traffic where it is")),
     ("GetQueueAttributes", "no redrive policy where a gate counts dead letters", Planted("event-driven", "queues: { all: { redrive: false } }", "has no redrive policy")),
+    ("StartMessageMoveTask", "a task under way", By("whoever_takes_over_while_nobody_reads_starts_no_second_task")),
+    ("StartMessageMoveTask", "messages that came from no queue", Row("where there are messages already, which stay")),
     ("ReceiveMessage", "no rule that fills the queue", Row("a gate is slower, not wrong")),
     ("ReceiveMessage", "somebody else who empties it", Row("a gate is slower, not wrong")),
     ("PutProvisionedConcurrencyConfig", "more than the function has reserved", Planted("serverless-provisioned", "concurrency: { reserved: 7 }", "has reserved 7")),
@@ -122,6 +124,7 @@ const KINDS: &[(&str, &str, Shown)] = &[
 /// What the last column refuses beside what would make its call fail.
 #[rustfmt::skip]
 const REFUSED_TOO: &[(&str, &str, Shown)] = &[
+    ("StartMessageMoveTask", "refuses `redrive: bring-back` where there is none", By("where_dead_letters_go_and_whether_there_are_any_is_told_beforehand")),
     ("GetAlias", "one that serves `$LATEST`", Planted("serverless-canary", "[serves-unpublished]", "serves $LATEST, whose requests AWS does not split")),
     ("GetFunctionConfiguration", "a version that is not active is refused", Planted("serverless-canary", "[function-updating]", "is not active (Creating)")),
     ("GetEventSourceMapping", "on its way from one state to another", Planted("stream-handover", "[mapping-updating]", "is Updating")),
