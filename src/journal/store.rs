@@ -1,5 +1,6 @@
-//! Runs, kept in objects: `runs/<run>/plan.yaml` (beside it `files.json`, if the plan names files) and `runs/<run>/events/000001.json`. An event's name is its place, and
-//! creating it only if absent is the fence. Written once for every store; `inbox.rs` and `looks.rs` have what lies beside.
+//! Runs, kept in objects: `runs/<run>/plan.yaml` (beside it `files.json`, if the plan names files) and
+//! `runs/<run>/events/000001.json`. An event's name is its place, and creating it only if absent is the fence. Written once
+//! for every store; `inbox.rs` and `looks.rs` have what lies beside.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -101,12 +101,13 @@ class Publishing:
             # In this order, so that nothing is handled between the last look and the answer.
             is_quiet = not sum(self._in_queue("orders"))
             handled = self._handled()
-            missing = set(self._sent) - {each for each, _ in handled}
-            is_all = len(missing) <= sum(self._in_queue("dead"))
+            # What is handled over and over is no progress.
+            known = {each for each, _ in handled}
+            is_all = len(set(self._sent) - known) <= sum(self._in_queue("dead"))
             if (is_all and is_quiet) or time.monotonic() >= ends:
                 return handled
-            if len(handled) > most:
-                ends, most = time.monotonic() + settle, len(handled)
+            if len(known) > most:
+                ends, most = time.monotonic() + settle, len(known)
             time.sleep(LOOK_SECONDS)
 
     def _in_queue(self, part: str) -> tuple[int, int]:
