@@ -42,7 +42,7 @@ fn leftovers_of_an_earlier_try_are_refused_and_replaced_when_the_plan_says_so() 
     let told = "2 of 2 instances of leftover-green run version 1, the group says 2";
     assert!(refused.expect(3).talk.contains(told), "{}", refused.talk);
     assert_eq!(world.snapshot(), before, "nothing was touched");
-    let load = Load::start(&world.prefix, 80);
+    let load = Load::start(&world.prefix, 40);
     let ended = world.run(&["run", &plan(&world, ", leftovers: replace")]);
     assert!(ended.expect(0).told.contains("serves     app: leftover-green"), "{}", ended.told);
     let seen = load.stop();

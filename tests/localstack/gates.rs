@@ -48,7 +48,7 @@ fn a_share_that_sticky_clients_keep_small_is_said() {
         )
     });
     // Four of five requests come from clients whom the stable side has given a cookie before the shift.
-    let load = Load::returning(&world.prefix, 150, 0.8);
+    let load = Load::returning(&world.prefix, 80, 0.8);
     let run = world.start(&["run", &plan]);
     world.wait_for("warning: its share is");
     world.run(&["abort", "--reason", "the share is off"]).expect(4);

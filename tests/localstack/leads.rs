@@ -40,7 +40,7 @@ fn a_group_that_another_rule_leads_to_is_not_scaled_away() {
     world.release(&["--version", "2"]);
     world.leave_the_rest_to_stable("/api/*");
     let before = world.described();
-    let loads = [Load::start("leadsa", 40), Load::asking_for("/api/x", "leadsa", 40)];
+    let loads = [Load::start("leadsa", 30), Load::asking_for("/api/x", "leadsa", 30)];
     let plan = plan(&world, "priority: 10, ");
     let refused = world.run(&["run", &plan]);
     let words =
@@ -64,7 +64,7 @@ fn a_group_that_another_rule_leads_to_is_not_scaled_away() {
 fn a_rule_that_is_added_under_way_keeps_the_old_side_until_it_is_gone() {
     let world = World::new("leadsb");
     world.release(&["--version", "2"]);
-    let loads = [Load::start("leadsb", 40), Load::asking_for("/old", "leadsb", 40)];
+    let loads = [Load::start("leadsb", 30), Load::asking_for("/old", "leadsb", 30)];
     let run = world.start(&["run", &plan(&world, "priority: 10, ")]);
     world.wait_for("bake-started");
     let added = world.add_rule(5, "/old", "blue");
@@ -87,7 +87,7 @@ fn a_candidate_in_no_rule_is_attached_and_detached_again() {
     world.release(&["--version", "2"]);
     world.detach_the_candidate();
     let before = world.described();
-    let load = Load::start("leadsc", 60);
+    let load = Load::start("leadsc", 30);
     let plan = plan(&world, "");
     let told = world.run(&["plan", &plan]);
     let words = "leadsc-green stands in none of its rules";
@@ -119,7 +119,7 @@ fn a_side_that_another_record_leads_to_is_not_scaled_away() {
     let record = record.resource_records(answer).build().unwrap();
     awaited(async { write(&route53().await, zone, vec![record]).await });
     let before = world.described();
-    let loads = [Load::start("leadse", 40), Load::resolving(old, "leadse", 40)];
+    let loads = [Load::start("leadse", 30), Load::resolving(old, "leadse", 30)];
     let plan = by_dns(&world);
     let refused = world.run(&["run", &plan]);
     let talk = refused.expect(3).talk.replace('\n', " ");
@@ -142,7 +142,7 @@ fn records_that_somebody_changes_are_drift_and_no_user_is_lost() {
     let world = World::of_kind("route53", "leadsf");
     let zone = world.seeded["zone"].as_str().unwrap();
     let before = world.described();
-    let load = Load::start("leadsf", 60);
+    let load = Load::start("leadsf", 30);
     let run = world.start(&["run", &by_dns(&world), "--param", "bake=60s"]);
     world.wait_for("bake-started");
     awaited(async {

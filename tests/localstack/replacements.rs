@@ -43,7 +43,7 @@ fn patient(world: &World, plan: &str) -> String {
 fn a_rolling_refresh_and_its_roll_back_lose_no_request() {
     let world = World::of_kind("rolling", "rollgood");
     let before = world.described();
-    let load = Load::start(&world.prefix, 80);
+    let load = Load::start(&world.prefix, 40);
     let plan = rolling(&world, "[50%]", 2);
     let told = world.run(&["run", &plan]).expect(0).told.clone();
     assert!(told.contains("asked to hold where it is"), "it is held at its checkpoint: {told}");
@@ -60,7 +60,7 @@ fn a_rolling_refresh_and_its_roll_back_lose_no_request() {
 fn a_refresh_to_a_bad_version_is_taken_back() {
     let world = World::of_kind("rolling", "rollbad");
     let before = world.described();
-    let load = Load::start(&world.prefix, 120);
+    let load = Load::start(&world.prefix, 50);
     let plan = patient(&world, &rolling(&world, "[50%]", 3));
     world.run(&["run", &plan]).expect(4).tripped("rollbad-5xx");
     assert_eq!(world.described(), before);
@@ -111,7 +111,7 @@ fn an_in_place_deployment_is_promoted_and_one_that_fails_is_followed_back() {
 fn a_deployment_that_serves_errors_is_stopped_and_the_earlier_revision_comes_back() {
     let world = World::of_kind("codedeploy", "deploybad");
     let before = world.described();
-    let load = Load::start(&world.prefix, 120);
+    let load = Load::start(&world.prefix, 50);
     let plan = deploying(&world, "codedeploy-in-place.yaml", "in-place", "5xx", "errors.zip");
     world.run(&["run", &patient(&world, &plan)]).expect(4).tripped("deploybad-5xx");
     assert_eq!(world.described(), before);
@@ -135,7 +135,7 @@ fn a_blue_green_deployment_waits_for_its_probe_and_can_be_taken_back() {
 fn a_blue_green_deployment_of_a_bad_revision_goes_back_when_its_alarm_goes_off() {
     let world = World::of_kind("codedeploy", "deploybgbad");
     let before = world.deployed("blue-green");
-    let load = Load::start("deploybgbad-bg", 120);
+    let load = Load::start("deploybgbad-bg", 50);
     let plan =
         deploying(&world, "codedeploy-blue-green.yaml", "blue-green", "bg-5xx", "errors.zip");
     world.run(&["run", &patient(&world, &plan)]).expect(4).tripped("deploybgbad-bg-5xx");

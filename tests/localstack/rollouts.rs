@@ -130,7 +130,7 @@ fn a_weight_changed_by_hand_is_drift_and_is_not_overwritten() {
     let world = World::new("drift");
     world.release(&["--version", "2"]);
     let before = world.described();
-    let load = Load::start("drift", 60);
+    let load = Load::start("drift", 40);
     let run = world.start(&CANARY);
     world.wait_for("bake-started");
     world.set_weights(700, 300);

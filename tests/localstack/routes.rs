@@ -47,7 +47,7 @@ fn records_go_back_when_an_alarm_goes_off() {
     let world = World::of_kind("route53", "dnsbad");
     world.misbehave("green", 0.1);
     let before = world.described();
-    let load = Load::start(&world.prefix, 100);
+    let load = Load::start(&world.prefix, 50);
     world.run(&["run", &by_dns(&world), "--param", PATIENT]).expect(4).tripped("dnsbad-5xx");
     assert_eq!(world.described(), before);
     let seen = load.stop();
@@ -71,7 +71,7 @@ fn connections_are_moved_without_losing_one_and_can_be_taken_back() {
     let world = World::of_kind("nlb", "nlbgood");
     world.release(&["--version", "2"]);
     let before = world.described();
-    let load = Load::start(&world.prefix, 80);
+    let load = Load::start(&world.prefix, 40);
     world.run(&["run", &by_connections(&world)]).expect(0);
     assert_ne!(world.described(), before);
     world.run(&["rollback"]).expect(4);
@@ -86,7 +86,7 @@ fn connections_go_back_when_an_alarm_goes_off() {
     let world = World::of_kind("nlb", "nlbbad");
     world.release(&["--error-rate", "0.1"]);
     let before = world.described();
-    let load = Load::start(&world.prefix, 100);
+    let load = Load::start(&world.prefix, 50);
     let run = ["run", &by_connections(&world), "--param", PATIENT];
     world.run(&run).expect(4).tripped("nlbbad-errors");
     assert_eq!(world.described(), before);

@@ -13,7 +13,7 @@ const BAKE: &str = "bake=30s";
 fn a_healthy_canary_and_a_blue_green_switch_lose_no_request() {
     let world = World::new("nolossa");
     world.release(&["--version", "2"]);
-    let load = Load::start(&world.prefix, 180);
+    let load = Load::start(&world.prefix, 60);
     world.run(&["run", "plans/canary-alb.yaml", "--param", BAKE]).expect(0);
     let seen = load.stop_after(2);
     println!("canary: {} requests, {:?}", seen.requests, seen.versions());
@@ -21,7 +21,7 @@ fn a_healthy_canary_and_a_blue_green_switch_lose_no_request() {
 
     let world = World::new("nolossb");
     world.release(&["--version", "2"]);
-    let load = Load::start(&world.prefix, 180);
+    let load = Load::start(&world.prefix, 60);
     world.run(&["run", "plans/blue-green-alb.yaml", "--param", BAKE]).expect(0);
     // A candidate that looks healthy is taken back all the same.
     world.run(&["rollback", "--reason", "not today"]).expect(4);
@@ -47,7 +47,7 @@ fn the_share_at_the_targets_is_the_weight_that_was_set() {
     });
     world.run(&["run", &plan, "--no-wait"]).expect(7);
     assert_eq!(world.split().to_string(), "shares-blue 750, shares-green 250");
-    let seen = Load::start(&world.prefix, 120).stop_after(60);
+    let seen = Load::start(&world.prefix, 60).stop_after(60);
     let versions = seen.versions();
     let (candidate, all) = (versions["2"] as f64, versions.values().sum::<u64>() as f64);
     let bound = Z * (0.25 * 0.75 / all).sqrt();

@@ -12,7 +12,6 @@ import time
 from typing import Any
 
 from localstack.http import Request, Response, Router
-from localstack.services.cloudwatch.models import cloudwatch_stores
 from localstack.services.plugins import SERVICE_PLUGINS, ServiceState
 from localstack.services.stores import AccountRegionBundle
 from localstack.state import StateVisitor
@@ -28,7 +27,7 @@ from tidegate_localstack.emulated import (
     instances,
     mapping_states,
 )
-from tidegate_localstack.process import faults, seeding
+from tidegate_localstack.process import faults, retirement, seeding
 
 PREFIX = "/_tidegate"
 
@@ -93,35 +92,10 @@ def _behaviour(request: Request) -> Response:
     return Response(json.dumps({"changed": changed}), mimetype="application/json")
 
 
-def _retire(request: Request) -> Response:
-    """Let a world rest that nobody will look at any more.
-
-    Its instances would be checked, its alarms judged and its queues read as long as LocalStack
-    runs. A hundred such worlds take a processor for themselves, and those that are looked at then
-    wait for it.
-    """
-    prefix = request.get_json(force=True)["prefix"]
-    retired = []
-    with engine.LOCK:
-        for backend in engine.backends(autoscaling_backends):
-            for group in backend.autoscaling_groups.values():
-                if f"{group.name}-".startswith(f"{prefix}-"):
-                    group.min_size = group.desired_capacity = 0
-                    group.suspended_processes = []
-                    retired.append(group.name)
-        for regions in list(cloudwatch_stores.values()):
-            for store in list(regions.values()):
-                for arn, alarm in list(store.alarms.items()):
-                    if alarm.alarm["AlarmName"].startswith(f"{prefix}-"):
-                        del store.alarms[arn]
-        retired += mapping_states.retire(prefix)
-    return Response(json.dumps({"retired": retired}), mimetype="application/json")
-
-
 def add_routes(router: Router[Any]) -> None:
     """Add the routes below /_tidegate."""
     router.add(f"{PREFIX}/reset", endpoint=_reset, methods=["POST"])
     router.add(f"{PREFIX}/behaviour", endpoint=_behaviour, methods=["POST"])
-    router.add(f"{PREFIX}/retire", endpoint=_retire, methods=["POST"])
     faults.install(router, PREFIX)
+    retirement.add_routes(router, PREFIX)
     seeding.add_routes(router, PREFIX)

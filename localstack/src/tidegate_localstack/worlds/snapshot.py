@@ -17,14 +17,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate_localstack.worlds import snapshot_events
+from tidegate_localstack.worlds.lists import Lists
 from tidegate_localstack.worlds.world import Clients
 
 
 class Snapshot:
-    """Describes the resources whose name is a prefix, or begins with it and a hyphen."""
+    """Describes the resources whose name is a prefix, or begins with it and a hyphen, once."""
 
     def __init__(self, clients: Clients, prefix: str | None) -> None:
         self._aws, self._prefix = clients, prefix
+        self._lists = Lists(clients)
 
     def _ours(self, name: str) -> bool:
         return self._prefix is None or f"{name}-".startswith(f"{self._prefix}-")
@@ -39,34 +41,30 @@ class Snapshot:
             "targets": dict(self._targets()),
             "aliases": dict(self._aliases()),
             "services": dict(self._services()),
-            "event_source_mappings": dict(snapshot_events.mappings(self._aws, self._ours)),
-            "bus_rules": dict(snapshot_events.bus_rules(self._aws, self._ours)),
-            "stages": dict(snapshot_events.stages(self._aws, self._ours)),
+            "event_source_mappings": dict(snapshot_events.mappings(self._lists, self._ours)),
+            "bus_rules": dict(snapshot_events.bus_rules(self._lists, self._ours)),
+            "stages": dict(snapshot_events.stages(self._lists, self._ours)),
             "marks": dict(self._marks()),
         }
 
-    def _pages(self, service: str, operation: str, key: str, **options: Any) -> Iterator[Any]:
-        pages = getattr(self._aws, service).get_paginator(operation).paginate(**options)
-        return (item for page in pages for item in page[key])
-
     def _rules(self) -> Iterator[tuple[str, Any]]:
         """By load balancer, port and priority."""
-        for balancer in self._pages("elbv2", "describe_load_balancers", "LoadBalancers"):
+        for balancer in self._lists.of("elbv2", "describe_load_balancers", "LoadBalancers"):
             if not self._ours(balancer["LoadBalancerName"]):
                 continue
             at = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
-            for listener in self._pages("elbv2", "describe_listeners", "Listeners", **at):
+            for listener in self._lists.of("elbv2", "describe_listeners", "Listeners", **at):
                 where = f"{balancer['LoadBalancerName']}:{listener['Port']}"
                 yield f"{where} default", [_action(a) for a in listener["DefaultActions"]]
-                rules = self._aws.elbv2.describe_rules(ListenerArn=listener["ListenerArn"])
-                for rule in rules["Rules"]:
+                of = {"ListenerArn": listener["ListenerArn"]}
+                for rule in self._lists.of("elbv2", "describe_rules", "Rules", **of):
                     if not rule["IsDefault"]:
                         actions = [_action(action) for action in rule["Actions"]]
                         kept = {"conditions": rule["Conditions"], "actions": actions}
                         yield f"{where} {rule['Priority']}", kept
 
     def _groups(self) -> Iterator[tuple[str, Any]]:
-        for group in self._pages(
+        for group in self._lists.of(
             "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"
         ):
             if self._ours(group["AutoScalingGroupName"]):
@@ -87,11 +85,11 @@ class Snapshot:
 
     def _records(self) -> Iterator[tuple[str, Any]]:
         """By name, type and set identifier; what makes up a zone itself is left out."""
-        for zone in self._pages("route53", "list_hosted_zones", "HostedZones"):
+        for zone in self._lists.of("route53", "list_hosted_zones", "HostedZones"):
             if self._prefix is not None and not zone["Name"].startswith(f"{self._prefix}."):
                 continue
             in_zone = {"HostedZoneId": zone["Id"]}
-            for record in self._pages(
+            for record in self._lists.of(
                 "route53", "list_resource_record_sets", "ResourceRecordSets", **in_zone
             ):
                 if record["Type"] not in ("NS", "SOA"):
@@ -100,11 +98,11 @@ class Snapshot:
 
     def _deployment_groups(self) -> Iterator[tuple[str, Any]]:
         codedeploy = self._aws.codedeploy
-        for application in self._pages("codedeploy", "list_applications", "applications"):
+        for application in self._lists.of("codedeploy", "list_applications", "applications"):
             if not self._ours(application):
                 continue
             of = {"applicationName": application}
-            for name in self._pages(
+            for name in self._lists.of(
                 "codedeploy", "list_deployment_groups", "deploymentGroups", **of
             ):
                 info = codedeploy.get_deployment_group(**of, deploymentGroupName=name)[
@@ -130,12 +128,12 @@ class Snapshot:
         for arn in self._listeners_and_rules():
             described = self._aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"]
             yield arn, [tag["Key"] for found in described for tag in found["Tags"]]
-        for group in self._pages(
+        for group in self._lists.of(
             "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"
         ):
             if self._ours(group["AutoScalingGroupName"]):
                 yield group["AutoScalingGroupName"], [tag["Key"] for tag in group["Tags"]]
-        for zone in self._pages("route53", "list_hosted_zones", "HostedZones"):
+        for zone in self._lists.of("route53", "list_hosted_zones", "HostedZones"):
             if self._prefix is None or zone["Name"].startswith(f"{self._prefix}."):
                 name = zone["Id"].rpartition("/")[2]
                 found = self._aws.route53.list_tags_for_resource(
@@ -145,29 +143,30 @@ class Snapshot:
         for group, arn in self._deployment_group_arns():
             found = self._aws.codedeploy.list_tags_for_resource(ResourceArn=arn)
             yield group, [tag["Key"] for tag in found["Tags"]]
-        for stage, arn in snapshot_events.stage_arns(self._aws, self._ours):
+        for stage, arn in snapshot_events.stage_arns(self._lists, self._ours):
             yield stage, list(self._aws.apigateway.get_tags(resourceArn=arn)["tags"])
-        for rule, arn in snapshot_events.rule_arns(self._aws, self._ours):
+        for rule, arn in snapshot_events.rule_arns(self._lists, self._ours):
             found = self._aws.events.list_tags_for_resource(ResourceARN=arn)
             yield rule, [tag["Key"] for tag in found["Tags"]]
-        yield from snapshot_events.mapping_tags(self._aws, self._ours)
+        yield from snapshot_events.mapping_tags(self._lists, self._ours)
 
     def _listeners_and_rules(self) -> Iterator[str]:
-        for balancer in self._pages("elbv2", "describe_load_balancers", "LoadBalancers"):
+        for balancer in self._lists.of("elbv2", "describe_load_balancers", "LoadBalancers"):
             if self._ours(balancer["LoadBalancerName"]):
                 at = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
-                for listener in self._pages("elbv2", "describe_listeners", "Listeners", **at):
+                for listener in self._lists.of("elbv2", "describe_listeners", "Listeners", **at):
                     yield listener["ListenerArn"]
-                    rules = self._aws.elbv2.describe_rules(ListenerArn=listener["ListenerArn"])
-                    yield from (r["RuleArn"] for r in rules["Rules"] if not r["IsDefault"])
+                    of = {"ListenerArn": listener["ListenerArn"]}
+                    rules = self._lists.of("elbv2", "describe_rules", "Rules", **of)
+                    yield from (rule["RuleArn"] for rule in rules if not rule["IsDefault"])
 
     def _deployment_group_arns(self) -> Iterator[tuple[str, str]]:
         codedeploy = self._aws.codedeploy
         account = self._aws.sts.get_caller_identity()["Account"]
         beginning = f"arn:aws:codedeploy:{codedeploy.meta.region_name}:{account}:deploymentgroup"
-        for application in self._pages("codedeploy", "list_applications", "applications"):
+        for application in self._lists.of("codedeploy", "list_applications", "applications"):
             if self._ours(application):
-                for name in self._pages(
+                for name in self._lists.of(
                     "codedeploy",
                     "list_deployment_groups",
                     "deploymentGroups",
@@ -178,7 +177,7 @@ class Snapshot:
 
     def _targets(self) -> Iterator[tuple[str, int]]:
         """How many targets each group has, those on their way out not counted."""
-        for group in self._pages("elbv2", "describe_target_groups", "TargetGroups"):
+        for group in self._lists.of("elbv2", "describe_target_groups", "TargetGroups"):
             if self._ours(group["TargetGroupName"]):
                 answer = self._aws.elbv2.describe_target_health(
                     TargetGroupArn=group["TargetGroupArn"]
@@ -188,10 +187,10 @@ class Snapshot:
 
     def _aliases(self) -> Iterator[tuple[str, Any]]:
         """Where the aliases of Lambda functions lead."""
-        for function in self._pages("lambda", "list_functions", "Functions"):
+        for function in self._lists.of("lambda", "list_functions", "Functions"):
             name = function["FunctionName"]
             if self._ours(name):
-                for alias in self._pages("lambda", "list_aliases", "Aliases", FunctionName=name):
+                for alias in self._lists.of("lambda", "list_aliases", "Aliases", FunctionName=name):
                     routing = alias.get("RoutingConfig") or {}
                     weights = routing.get("AdditionalVersionWeights") or {}
                     kept = {"version": alias["FunctionVersion"], "weights": weights}
@@ -199,8 +198,8 @@ class Snapshot:
 
     def _services(self) -> Iterator[tuple[str, Any]]:
         """What the services of ECS run, and how often."""
-        for cluster in self._pages("ecs", "list_clusters", "clusterArns"):
-            for arn in self._pages("ecs", "list_services", "serviceArns", cluster=cluster):
+        for cluster in self._lists.of("ecs", "list_clusters", "clusterArns"):
+            for arn in self._lists.of("ecs", "list_services", "serviceArns", cluster=cluster):
                 name = arn.rpartition("/")[2]
                 if self._ours(name):
                     found = self._aws.ecs.describe_services(cluster=cluster, services=[arn])
