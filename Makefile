@@ -50,7 +50,7 @@ faults: ## every operation of AWS going wrong on the wire, in ways that are samp
 	scripts/with-localstack scripts/rust-tests localstack --show-output faults::
 
 sweep: export TIDEGATE_SWEEP = all
-sweep: faults ## every fault at every operation, where `make test` takes a sample
+sweep: suite model faults ## every fault and crash everywhere, where `make test` takes a sample
 
 core: ## the quick inner loop: no AWS SDK, nothing that needs one
 	@cargo test --quiet --no-default-features --lib --test suite --test model

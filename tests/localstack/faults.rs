@@ -4,18 +4,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::SystemTime,
 };
 
 use tidegate::cloud::Operation;
 
 use crate::{
     fault_stories::{Kind, Meanwhile, STORIES, Story, Thrown},
+    sampled::Sampled,
     world::{Ended, World},
 };
 
@@ -62,38 +61,6 @@ impl Worlds {
     fn give_back(&self, kind: Kind, known: Known) {
         self.free.lock().unwrap().entry(kind).or_default().push(known);
     }
-}
-
-/// Which kinds are met at which operation. All of them take up to half an hour, so they are `make sweep`'s; in between
-/// every operation meets one of them, each kind strikes a fifth of the operations, and five seeds make up all.
-#[derive(Clone, Copy)]
-enum Sampled {
-    All,
-    By { seed: usize },
-}
-
-impl Sampled {
-    fn takes(self, operation: usize, kind: usize) -> bool {
-        match self {
-            Self::All => true,
-            Self::By { seed } => (operation + seed) % KINDS.len() == kind,
-        }
-    }
-}
-
-/// As `TIDEGATE_SWEEP` says: `all`, or the seed of a sample.
-fn sampled() -> Sampled {
-    let seed = match env::var("TIDEGATE_SWEEP").as_deref() {
-        Ok("all") => return Sampled::All,
-        Ok(seed) => seed.parse().expect("TIDEGATE_SWEEP is `all` or a number"),
-        Err(_) => now_in_seconds() % KINDS.len(),
-    };
-    println!("one of {} faults at each operation, TIDEGATE_SWEEP={seed}", KINDS.len());
-    Sampled::By { seed }
-}
-
-fn now_in_seconds() -> usize {
-    usize::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
 }
 
 /// One run with one fault, and whether its end is told truly.
@@ -157,7 +124,8 @@ fn is_asked_for(operation: &str) -> bool {
 
 #[test]
 fn whatever_goes_wrong_at_whatever_operation_the_end_is_told_truly() {
-    let sampled = sampled();
+    // All of them take up to half an hour: every operation meets one, and each strikes a fifth of the operations.
+    let sampled = Sampled::one_of(KINDS.len(), "faults at each operation");
     let runs: Vec<(&Story, &str, (&str, &str))> = STORIES
         .iter()
         .flat_map(|story| story.operations.iter().map(move |name| (story, *name)))
@@ -165,7 +133,7 @@ fn whatever_goes_wrong_at_whatever_operation_the_end_is_told_truly() {
         .filter(|(_, (_, name))| is_asked_for(name))
         .flat_map(|(at, (story, name))| {
             let kinds = KINDS.iter().enumerate();
-            let taken = kinds.filter(move |(kind, _)| sampled.takes(at, *kind));
+            let taken = kinds.filter(move |(kind, _)| sampled.takes(at + KINDS.len() - kind));
             taken.map(move |(_, kind)| (story, name, *kind))
         })
         .collect();

@@ -36,6 +36,8 @@ mod replacements;
 mod rest;
 mod rollouts;
 mod routes;
+#[path = "../shared/sampled.rs"]
+mod sampled;
 mod shifts;
 mod signals;
 mod stages;

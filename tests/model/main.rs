@@ -15,6 +15,8 @@
 mod explore;
 mod invariants;
 mod plans;
+#[path = "../shared/sampled.rs"]
+mod sampled;
 mod world;
 
 use explore::{Budget, Rules, explore};

@@ -42,6 +42,8 @@ mod refusals;
 mod retention;
 mod retry;
 mod rough;
+#[path = "../shared/sampled.rs"]
+mod sampled;
 mod scenarios;
 mod shapes;
 mod stage;

@@ -1,5 +1,5 @@
 //! Whatever goes wrong, once, anywhere: every call a run makes fails in turn in every way, but for those that only repeat
-//! what was just asked, and the runner dies after every event. Each story must end promoted or rolled back with the world
+//! what was just asked, and the runner dies after every event (all of them in `make sweep`, a sample otherwise). Each story must end promoted or rolled back with the world
 //! as it was, or say what it could not do.
 
 use std::{
@@ -18,6 +18,7 @@ use tidegate::{
 };
 
 use crate::{
+    sampled::Sampled,
     stage::{End, plans, play, read_plan, read_scenario, repository, rest},
     taken_up_again::is_changing,
 };
@@ -47,7 +48,7 @@ fn bad_candidate() -> Scenario {
     read_scenario(&repository().join("plans/scenarios/candidate-errors.yaml"))
 }
 
-/// The calls to be swept, as their numbers: of each operation between two changes the first two and the last. A bake asks
+/// The calls that may be swept, as their numbers: of each operation between two changes the first two and the last. A bake asks
 /// the same a hundred times, with nothing between that a fault could meet otherwise.
 fn telling(calls: &[Call]) -> Vec<u64> {
     let mut alike: BTreeMap<_, Vec<u64>> = BTreeMap::new();
@@ -63,7 +64,7 @@ fn telling(calls: &[Call]) -> Vec<u64> {
     alike.into_values().flat_map(ends).collect()
 }
 
-fn sweep_calls(plan: &Plan, scenario: &Scenario, name: &str) -> usize {
+fn sweep_calls(plan: &Plan, scenario: &Scenario, name: &str, sampled: Sampled) -> usize {
     let made = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&made);
     let clean = play(
@@ -78,8 +79,9 @@ fn sweep_calls(plan: &Plan, scenario: &Scenario, name: &str) -> usize {
     judge(&clean, name);
     let calls = telling(&made.lock().unwrap());
     let mut stories = 0;
-    for nth in calls {
-        for fault in FAULTS {
+    for (at, nth) in calls.into_iter().enumerate() {
+        let kinds = FAULTS.into_iter().enumerate();
+        for (_, fault) in kinds.filter(|(kind, _)| sampled.takes(at + FAULTS.len() - kind)) {
             let end = play(plan, scenario, &Faults::nth(nth, fault), None);
             let what = format!("{name}, call {nth} of {}: {fault:?}", clean.calls);
             judge(&end, &what);
@@ -94,6 +96,7 @@ fn sweep_calls(plan: &Plan, scenario: &Scenario, name: &str) -> usize {
 
 #[test]
 fn a_fault_at_any_call_leaves_the_world_as_the_run_says() {
+    let sampled = Sampled::one_of(FAULTS.len(), "faults at each call");
     let stories = AtomicUsize::new(0);
     // Thousands of stories: each plan is swept on a thread of its own.
     std::thread::scope(|scope| {
@@ -101,8 +104,9 @@ fn a_fault_at_any_call_leaves_the_world_as_the_run_says() {
             let stories = &stories;
             scope.spawn(move || {
                 let (plan, name) = (read_plan(&path), path.display().to_string());
-                let healthy = sweep_calls(&plan, &Scenario::default(), &name);
-                let bad = sweep_calls(&plan, &bad_candidate(), &format!("{name}, bad candidate"));
+                let healthy = sweep_calls(&plan, &Scenario::default(), &name, sampled);
+                let name = format!("{name}, bad candidate");
+                let bad = sweep_calls(&plan, &bad_candidate(), &name, sampled);
                 stories.fetch_add(healthy + bad, Ordering::Relaxed);
             });
         }
@@ -112,12 +116,13 @@ fn a_fault_at_any_call_leaves_the_world_as_the_run_says() {
 
 #[test]
 fn a_crash_between_any_two_events_ends_as_without_it() {
+    let sampled = Sampled::one_of(3, "moments of each run");
     let mut stories = 0;
     for path in plans() {
         let plan = read_plan(&path);
         for scenario in [Scenario::default(), bad_candidate()] {
             let clean = play(&plan, &scenario, &Faults::none(), None);
-            for events in 0..clean.journal.len() {
+            for events in (0..clean.journal.len()).filter(|events| sampled.takes(*events)) {
                 let end = play(&plan, &scenario, &Faults::none(), Some(events));
                 let what = format!("{}, crash after {events} events", path.display());
                 judge(&end, &what);
@@ -167,7 +172,8 @@ fn a_candidate_that_has_to_be_attached_is_detached_again_whatever_goes_wrong() {
     let mut bad = bad_candidate();
     bad.sides.candidate.attached = false;
     let canary = read_plan(&repository().join("plans/canary-alb.yaml"));
-    let mut stories = sweep_calls(&canary, &detached, "detached canary");
+    let sampled = Sampled::one_of(FAULTS.len(), "faults at each call");
+    let mut stories = sweep_calls(&canary, &detached, "detached canary", sampled);
     for name in ["plans/canary-alb.yaml", "plans/blue-green-alb.yaml"] {
         let plan = read_plan(&repository().join(name));
         for scenario in [&detached, &bad] {
