@@ -1,8 +1,9 @@
 //! What preflight settles about a route that is the stage of a REST API: which deployment it serves, by which variables,
-//! and whether it has a canary that a run would take away from somebody.
+//! where those lead to, and whether it has a canary that a run would take away from somebody.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/canary-release.html>
 
 use super::{
+    integrations::follow_variables,
     objection::{Notes, Objection},
     standing::Standing,
 };
@@ -36,7 +37,9 @@ pub(super) async fn find_stage(
         );
         notes.objections.push(absent(name, &error, hint));
     }
-    let StageStanding { resource, split, .. } = found;
+    let StageStanding { resource, split, serves, .. } = found;
+    let candidate = serves.overridden(candidate.as_str(), &at.overrides);
+    follow_variables(name, (&resource, &candidate), reads, notes).await;
     Some(Standing {
         resource,
         others: Vec::new(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::wire::{Answered, Wire};
 use crate::{
-    cloud::{Error, Mark, Marks, Owned, SetMarks, SetWeights, Stages, Weights},
+    cloud::{Error, Integration, Mark, Marks, Owned, SetMarks, SetWeights, Stages, Weights},
     plan::{Deployed, Member, Stage, StageCache, units::Weight},
     rollout::{RouteService, Split, Timestamp},
 };
@@ -154,6 +154,48 @@ async fn what_is_not_there_is_told_by_what_it_is() {
     let wire = failing("TooManyRequestsException", 429, "Rate exceeded");
     let throttled = wire.services.api_gateway.split(ARN).await.unwrap_err();
     assert!(matches!(&throttled, Error::Throttled { .. }), "{throttled:?}");
+}
+
+#[tokio::test]
+async fn the_functions_that_variables_lead_to_are_told_by_method_page_by_page() {
+    let function = "arn:aws:lambda:eu-west-1:111122223333:function:orders:${stageVariables.alias}";
+    let uri = |function: &str| {
+        let path = "lambda:path/2015-03-31/functions";
+        format!("arn:aws:apigateway:eu-west-1:{path}/{function}/invocations")
+    };
+    let method = |uri: &str| json!({ "methodIntegration": { "type": "AWS_PROXY", "uri": uri } });
+    let first = json!({ "position": "p2", "item": [
+        { "id": "r1", "path": "/" },
+        { "id": "r2", "path": "/orders", "resourceMethods": {
+            "POST": method(&uri(function)),
+            "GET": method(&uri(function)),
+            "PUT": method(&uri("arn:aws:lambda:eu-west-1:111122223333:function:orders:live")),
+            "DELETE": method("https://${stageVariables.host}/orders"),
+            "OPTIONS": {},
+        } },
+    ] });
+    let by_role = json!({ "methodIntegration": { "uri": uri("${stageVariables.alias}"), "credentials": "arn:role" } });
+    let second = json!({ "item": [
+        { "id": "r3", "path": "/by-role", "resourceMethods": { "ANY": by_role } },
+    ] });
+    let wire = Wire::new(move |request| {
+        let body = if request.uri.contains("position=p2") { &second } else { &first };
+        Answered { status: 200, headers: Vec::new(), body: body.to_string().into() }
+    });
+    let found = wire.services.api_gateway.integrations(ARN).await.unwrap();
+    let told = |(method, path, function, role): (&str, &str, &str, Option<&str>)| Integration {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        function: function.to_owned(),
+        role: role.map(str::to_owned),
+    };
+    let expected = [
+        ("ANY", "/by-role", "${stageVariables.alias}", Some("arn:role")),
+        ("GET", "/orders", function, None),
+        ("POST", "/orders", function, None),
+    ];
+    assert_eq!(found, expected.map(told));
+    assert!(wire.sent().iter().all(|sent| sent.uri.contains("embed=methods")), "{:?}", wire.sent());
 }
 
 #[tokio::test]

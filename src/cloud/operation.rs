@@ -74,6 +74,7 @@ operations! {
     "apigateway" {
         GetStage => "GET" Reads,
         GetApiDeployment = "GetDeployment" => "GET" Reads,
+        GetApiResources = "GetResources" => "GET" Reads,
         UpdateStage => "PATCH" Writes,
         GetStageTags = "GetTags" => "GET" Reads,
         TagStage = "TagResource" => "PUT" Writes,

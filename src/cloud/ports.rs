@@ -13,7 +13,7 @@ use super::{
     AlarmNews, AliasDeployments, Aliases, Buses, ByService, Error, Installations, Lead, Mappings,
     Marks, Metrics, Names, OldVersions, OwnTest, Places, ProvisionedConcurrency, Provisioning,
     Pruning, Publishing, Queues, Releases, Replacing, Replaying, Replays, SetMarks, SetWeights,
-    Spot, Stages, Weights,
+    Spot, Stages, Takers, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -424,6 +424,7 @@ pub struct Reads {
     pub provisioned: Arc<dyn ProvisionedConcurrency>,
     pub stages: Arc<dyn Stages>,
     pub buses: Arc<dyn Buses>,
+    pub takers: Arc<dyn Takers>,
     pub replays: Arc<dyn Replays>,
     pub mappings: Arc<dyn Mappings>,
     pub groups: Arc<dyn Groups>,

@@ -62,6 +62,7 @@ impl World {
                 provisioned: world.clone(),
                 stages: world.clone(),
                 buses: world.clone(),
+                takers: world.clone(),
                 replays: world.clone(),
                 mappings: world.clone(),
                 groups: world.clone(),

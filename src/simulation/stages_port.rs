@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::{hindrance::Hindrance, route_place::Place, world::World};
 use crate::{
-    cloud::{Error, Operation, StageStanding, Stages},
+    cloud::{Error, Integration, Operation, StageStanding, Stages},
     plan::{Deployed, Member, Stage, units::Weight},
 };
 
@@ -40,6 +40,22 @@ impl Stages for World {
                 .find(|(member, group)| is_it(member) && group.healthy() > 0);
             let absent = || Error::Absent { what: format!("deployment {id}") };
             found.map(|_| ()).ok_or_else(absent)
+        })
+    }
+
+    async fn integrations(&self, place: &str) -> Result<Vec<Integration>, Error> {
+        self.request(Operation::GetApiResources, |landscape, _| {
+            let found = landscape.rules.values().find(|rule| rule.forward.resource == place);
+            let Some(Place::Stage(at)) = found.map(|rule| &rule.place) else {
+                return Err(Error::Absent { what: format!("the API of {place}") });
+            };
+            let function = |variable: &String| Integration {
+                method: "GET".to_owned(),
+                path: format!("/{variable}"),
+                function: self.home().behind_stage(variable),
+                role: None,
+            };
+            Ok(at.overrides.keys().map(function).collect())
         })
     }
 }

@@ -17,12 +17,12 @@ use crate::{
         Alarm, AlarmNews, Alarms, AliasDeployment, AliasDeployments, AliasStanding, Aliases,
         Answer, ArchiveStanding, Automation, Buses, Caller, Checkers, Cloud, Dns, Error, Forward,
         FunctionVersion, Functions, Group, Groups, Health, Http, Identity, Installation,
-        Installations, Invoked, Kept, Lead, LoadBalancers, Mappings, MappingsStanding, Mark, Marks,
-        Metrics, News, Offers, OldVersions, Operation, OwnTest, Owned, Pace, Provisioned,
-        ProvisionedConcurrency, Provisioning, Pruning, Publishing, Query, QueueStanding, Queues,
-        Reads, Records, Releases, Replacer, Replacing, Replaying, Replays, ResizeGroups, Room,
-        Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages, Taker, TargetGroup,
-        TargetStanding, Transition, Weights,
+        Installations, Integration, Invoked, Kept, Lead, LoadBalancers, Mappings, MappingsStanding,
+        Mark, Marks, Metrics, News, Offers, OldVersions, Operation, OwnTest, Owned, Pace,
+        Provisioned, ProvisionedConcurrency, Provisioning, Pruning, Publishing, Query,
+        QueueStanding, Queues, Reads, Records, Releases, Replacer, Replacing, Replaying, Replays,
+        ResizeGroups, Room, Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages,
+        Taker, Takers, TargetGroup, TargetStanding, Transition, Weights,
     },
     plan::{
         Alias, BusTarget, CodeDigest, EventSource, FunctionName, Header, How, ListenerRule, Member,
@@ -74,6 +74,7 @@ impl Faults {
             provisioned: self.wrap(&reads.provisioned),
             stages: self.wrap(&reads.stages),
             buses: self.wrap(&reads.buses),
+            takers: self.wrap(&reads.takers),
             replays: self.wrap(&reads.replays),
             mappings: self.wrap(&reads.mappings),
             groups: self.wrap(&reads.groups),
@@ -303,14 +304,17 @@ impl Buses for Faulty<dyn Buses> {
         self.faults.apply(Operation::DescribeRule, "a target", call).await
     }
 
-    async fn taker(&self, place: &str, side: &Member) -> Result<Taker, Error> {
-        let call = self.port.taker(place, side);
-        self.faults.apply(Operation::GetFunctionPolicy, side.as_str(), call).await
-    }
-
     async fn leads(&self, place: &str, side: &Member) -> Result<Vec<Lead>, Error> {
         let call = self.port.leads(place, side);
         self.faults.apply(Operation::ListRuleNamesByTarget, side.as_str(), call).await
+    }
+}
+
+#[async_trait]
+impl Takers for Faulty<dyn Takers> {
+    async fn taker(&self, from: &str, arn: &Member) -> Result<Taker, Error> {
+        let call = self.port.taker(from, arn);
+        self.faults.apply(Operation::GetFunctionPolicy, arn.as_str(), call).await
     }
 }
 
@@ -360,6 +364,11 @@ impl Stages for Faulty<dyn Stages> {
     async fn deployment(&self, place: &str, side: &Member) -> Result<(), Error> {
         let call = self.port.deployment(place, side);
         self.faults.apply(Operation::GetApiDeployment, place, call).await
+    }
+
+    async fn integrations(&self, place: &str) -> Result<Vec<Integration>, Error> {
+        let call = self.port.integrations(place);
+        self.faults.apply(Operation::GetApiResources, place, call).await
     }
 }
 

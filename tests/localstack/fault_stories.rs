@@ -361,6 +361,7 @@ pub(crate) const STORIES: [Story; 38] = [
     },
     Story {
         operations: &[
+            "apigateway.GetResources",
             "apigateway.GetTags",
             "apigateway.TagResource",
             "apigateway.UntagResource",

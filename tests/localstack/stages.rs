@@ -183,3 +183,45 @@ fn what_cannot_be_split_or_is_somebody_elses_is_known_beforehand() {
     let plan = plan_of(&world, &candidate, "variables: { alias: next }", "2s");
     world.run(&["plan", &plan]).expect(0);
 }
+
+#[test]
+fn what_the_variables_of_a_stage_lead_to_is_known_beforehand() {
+    let world = World::of_kind("api", "stageled");
+    let (candidate, api) = (deployed(&world), api(&world));
+    let (runtime, client) = functions();
+    let refused = |alias: &str, code: i32| {
+        let plan = plan_of(&world, &candidate, &format!("variables: {{ alias: {alias} }}"), "2s");
+        let ended = world.run(&["plan", &plan]);
+        ended.expect(code).talk.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    refused("next", 0);
+    let name = &world.prefix;
+    let nowhere = refused("nowhere", 3);
+    let absent = format!(":function:{name}:nowhere does not exist, and would answer GET /");
+    assert!(nowhere.contains(&absent), "{nowhere}");
+    let taken = client.remove_permission().function_name(name).qualifier("next");
+    runtime.block_on(taken.statement_id("api").send()).unwrap();
+    let closed = refused("next", 3);
+    let problem = format!(
+        "call lambda:InvokeFunction on arn:aws:lambda:us-east-1:000000000000:function:{name}:next"
+    );
+    assert!(closed.contains(&problem), "{closed}");
+    let source = format!("arn:aws:execute-api:us-east-1:000000000000:{api}/*/GET/");
+    let hint = format!(
+        "aws lambda add-permission --function-name {name} --qualifier next --statement-id api-{api} --action \
+         lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn {source}`"
+    );
+    assert!(closed.contains(&hint), "{closed}");
+    // As the hint says.
+    let given = client.add_permission().function_name(name).qualifier("next");
+    let given = given.statement_id(format!("api-{api}")).action("lambda:InvokeFunction");
+    let given = given.principal("apigateway.amazonaws.com").source_arn(source);
+    runtime.block_on(given.send()).unwrap();
+    refused("next", 0);
+}
+
+fn functions() -> (tokio::runtime::Runtime, aws_sdk_lambda::Client) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = aws_sdk_lambda::Client::new(&runtime.block_on(aws_config::from_env().load()));
+    (runtime, client)
+}
