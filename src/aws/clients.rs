@@ -59,6 +59,7 @@ pub async fn connect(
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
     let news = services.queues.clone();
     let (marking, publishing) = (services.tags(), services.lambda.clone());
+    let new_deployments = services.api_gateway.clone();
     let (pruning, provisioning) = (services.lambda.clone(), services.lambda.clone());
     let replaying = services.events.clone();
     let reads = services.reads()?;
@@ -70,6 +71,7 @@ pub async fn connect(
         refreshing,
         deploying,
         publishing,
+        new_deployments,
         pruning,
         provisioning,
         replaying,

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use super::wire::{Answered, Wire};
 use crate::{
-    cloud::{Error, Integration, Mark, Marks, Owned, SetMarks, SetWeights, Stages, Weights},
+    cloud::{
+        Error, Integration, Mark, Marks, NewDeployments, Owned, SetMarks, SetWeights, Stages,
+        Weights,
+    },
     plan::{Deployed, Member, Stage, StageCache, units::Weight},
     rollout::{RouteService, Split, Timestamp},
 };
@@ -196,6 +199,34 @@ async fn the_functions_that_variables_lead_to_are_told_by_method_page_by_page() 
     ];
     assert_eq!(found, expected.map(told));
     assert!(wire.sent().iter().all(|sent| sent.uri.contains("embed=methods")), "{:?}", wire.sent());
+}
+
+#[tokio::test]
+async fn a_deployment_is_made_once_and_found_by_what_was_written_on_it() {
+    let there = |description: &'static str| {
+        Wire::new(move |request| {
+            let page = json!({ "position": "p2", "item": [{ "id": "d1" }] });
+            let last = json!({ "item": [{ "id": "d2", "description": description }] });
+            let body = match (request.body.is_empty(), request.uri.contains("position=p2")) {
+                (true, false) => page,
+                (true, true) => last,
+                (false, _) => json!({ "id": "d3" }),
+            };
+            let status = if request.body.is_empty() { 200 } else { 201 };
+            Answered { status, headers: Vec::new(), body: body.to_string().into() }
+        })
+    };
+    let made = there("tidegate shop-1");
+    let gateway = &made.services.api_gateway;
+    assert_eq!(gateway.deploy(ARN, "tidegate shop-1").await, Ok(Member::new("d2")));
+    assert!(made.sent().iter().all(|sent| sent.body.is_empty()), "{:?}", made.sent());
+    let new = there("somebody's");
+    let gateway = &new.services.api_gateway;
+    assert_eq!(gateway.made(ARN, "tidegate shop-1").await, Ok(None));
+    assert_eq!(gateway.deploy(ARN, "tidegate shop-1").await, Ok(Member::new("d3")));
+    let sent = new.sent();
+    let written: Value = serde_json::from_slice(&sent.last().unwrap().body).unwrap();
+    assert_eq!(written, json!({ "description": "tidegate shop-1" }), "and no stage");
 }
 
 #[tokio::test]

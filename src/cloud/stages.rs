@@ -46,4 +46,14 @@ pub trait Stages: Send + Sync {
     /// The methods of the API of this place whose function depends on stage variables, as the API is now: what an older
     /// deployment was made of nobody tells.
     async fn integrations(&self, place: &str) -> Result<Vec<Integration>, Error>;
+
+    /// The deployment of the API of this place that was made with this description, by its id.
+    async fn made(&self, place: &str, description: &str) -> Result<Option<Member>, Error>;
+}
+
+#[async_trait]
+pub trait NewDeployments: Send + Sync {
+    /// Makes a deployment of the API of this place as it is now, for no stage; its id. One that has this description already
+    /// is that one.
+    async fn deploy(&self, place: &str, description: &str) -> Result<Member, Error>;
 }

@@ -84,6 +84,7 @@ impl World {
             test_routes: world.clone(),
             sizes: world.clone(),
             publishing: world.clone(),
+            new_deployments: world.clone(),
             pruning: world.clone(),
             provisioning: world.clone(),
             replaying: world.clone(),

@@ -135,7 +135,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 38] = [
+pub(crate) const STORIES: [Story; 39] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -372,6 +372,12 @@ pub(crate) const STORIES: [Story; 38] = [
         ..ORDINARY
     },
     Story {
+        operations: &["apigateway.CreateDeployment", "apigateway.GetDeployments"],
+        kind: Kind::Seeded("api"),
+        plan: stage_published,
+        ..ORDINARY
+    },
+    Story {
         operations: &["apigateway.GetDeployment", "apigateway.GetStage"],
         thrown: Thrown::UnderWay,
         kind: Kind::Seeded("api"),
@@ -584,6 +590,10 @@ fn handed_and_redriven(world: &World) -> String {
 
 fn by_stage(world: &World) -> String {
     stages::plan(world, "3s")
+}
+
+fn stage_published(world: &World) -> String {
+    stages::publishing(world, "3s")
 }
 
 fn replayed(world: &World) -> String {

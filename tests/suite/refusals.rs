@@ -112,6 +112,8 @@ const KINDS: &[(&str, &str, Shown)] = &[
     ("PutTargets", "where the candidate does not let EventBridge in", Planted("event-bus", "[not-let-in]", "no resource policy lets EventBridge")),
     ("StartReplay", "ten replays under way in the account", Row("time and number: not asked")),
     ("StartReplay", "a time that the archive has not kept", Row("time and number: not asked")),
+    ("GetDeployments", "no such API", Row("a run asks when it makes a deployment")),
+    ("CreateDeployment (API Gateway)", "a method without an integration", Row("methods and integrations: not asked")),
     ("UpdateStage", "that does not let API Gateway in", Planted("serverless-api", "[not-let-in]", "no resource policy lets API Gateway call lambda:InvokeFunction")),
     ("Invoke", "a function that fails or outlasts its gate", Row("What the function will say: not asked")),
     ("AddTags", "fifty tags", Row("a failure is a warning")),
