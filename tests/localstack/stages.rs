@@ -211,10 +211,10 @@ fn what_the_variables_of_a_stage_lead_to_is_known_beforehand() {
     runtime.block_on(taken.statement_id("api").send()).unwrap();
     let closed = refused("next", 3);
     let problem = format!(
-        "call lambda:InvokeFunction on arn:aws:lambda:us-east-1:000000000000:function:{name}:next"
+        "call lambda:InvokeFunction on arn:aws:lambda:eu-west-1:000000000000:function:{name}:next"
     );
     assert!(closed.contains(&problem), "{closed}");
-    let source = format!("arn:aws:execute-api:us-east-1:000000000000:{api}/*/GET/");
+    let source = format!("arn:aws:execute-api:eu-west-1:000000000000:{api}/*/GET/");
     let hint = format!(
         "aws lambda add-permission --function-name {name} --qualifier next --statement-id api-{api} --action \
          lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn {source}`"
