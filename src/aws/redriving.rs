@@ -13,7 +13,10 @@ use super::{
     mappings::{EventSources, Live},
     news::SimpleQueues,
 };
-use crate::cloud::{Error, Operation, QueueStanding, Queues, Redriving};
+use crate::{
+    cloud::{Error, Operation, QueueStanding, Queues, Redriving},
+    plan::Queue,
+};
 
 /// How long a run follows a task; a queue moves some hundred messages a second.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -90,7 +93,20 @@ impl SimpleQueues {
             pause().await;
         }
         self.bring_back(dead_letters).await?;
-        self.followed(dead_letters).await
+        self.followed(dead_letters).await?;
+        self.told_of_the_rest(dead_letters).await
+    }
+
+    /// How many are dead letters after all, which is somebody's to see to. Where that cannot be asked, everything was moved.
+    async fn told_of_the_rest(&self, dead_letters: &str) -> Result<(), Error> {
+        let name = dead_letters.rsplit(':').next().unwrap_or(dead_letters);
+        match self.standing(&Queue::new(name)).await.map(QueueStanding::all) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(left) => {
+                let messages = if left == 1 { "message is" } else { "messages are" };
+                Err(by_hand(dead_letters, &format!("is done, and {left} {messages} left there")))
+            }
+        }
     }
 
     async fn followed(&self, dead_letters: &str) -> Result<(), Error> {
