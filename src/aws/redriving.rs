@@ -13,10 +13,7 @@ use super::{
     mappings::{EventSources, Live},
     news::SimpleQueues,
 };
-use crate::{
-    cloud::{Error, Operation, QueueStanding, Queues, Redriving},
-    plan::Queue,
-};
+use crate::cloud::{Error, Operation, QueueStanding, Queues, Redriving};
 
 /// How long a run follows a task; a queue moves some hundred messages a second.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -93,20 +90,7 @@ impl SimpleQueues {
             pause().await;
         }
         self.bring_back(dead_letters).await?;
-        self.followed(dead_letters).await?;
-        self.told_of_the_rest(dead_letters).await
-    }
-
-    /// How many are dead letters after all, which is somebody's to see to. Where that cannot be asked, everything was moved.
-    async fn told_of_the_rest(&self, dead_letters: &str) -> Result<(), Error> {
-        let name = dead_letters.rsplit(':').next().unwrap_or(dead_letters);
-        match self.standing(&Queue::new(name)).await.map(QueueStanding::all) {
-            Ok(0) | Err(_) => Ok(()),
-            Ok(left) => {
-                let messages = if left == 1 { "message is" } else { "messages are" };
-                Err(by_hand(dead_letters, &format!("is done, and {left} {messages} left there")))
-            }
-        }
+        self.followed(dead_letters).await
     }
 
     async fn followed(&self, dead_letters: &str) -> Result<(), Error> {

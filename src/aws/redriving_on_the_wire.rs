@@ -107,17 +107,6 @@ async fn users_do_not_wait_for_messages_that_do_not_come_back_and_it_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_among_the_dead_letters_in_the_end_is_counted() {
-    for (left, words) in [(3, "and 3 messages are left there"), (1, "and 1 message is left there")]
-    {
-        let wire = handed("Enabled", "orders:2").keeping(Some(left)).wire();
-        let told = back(&wire).await.unwrap_err().to_string();
-        assert!(told.contains(words), "{told}");
-        assert!(story(&wire).contains(&"m true".to_owned()), "the stable side reads");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn of_two_mappings_the_candidates_is_off_before_anything_is_moved() {
     let aws = sharing(("Enabled", 10), ("Enabled", 10)).keeping(Some(0));
     let wire = aws.wire();
