@@ -61,3 +61,21 @@ def test_a_policy_is_of_one_version_alone(aws: Aws) -> None:
     for without in ({"Qualifier": "1"}, {}):
         with pytest.raises(ClientError, match="does not exist"):
             client.get_policy(FunctionName="allowed", **without)
+
+
+def test_a_statement_is_taken_out_of_one_policy_alone(aws: Aws) -> None:
+    client = published(aws, "closed", 2)
+    for version in ("1", "2"):
+        client.add_permission(
+            FunctionName="closed",
+            Qualifier=version,
+            StatementId="gateway",
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+        )
+    client.remove_permission(FunctionName="closed", Qualifier="2", StatementId="gateway")
+    with pytest.raises(ClientError, match="does not exist"):
+        client.get_policy(FunctionName="closed", Qualifier="2")
+    assert "gateway" in client.get_policy(FunctionName="closed", Qualifier="1")["Policy"]
+    with pytest.raises(ClientError, match="is not found in resource policy"):
+        client.remove_permission(FunctionName="closed", Qualifier="2", StatementId="gateway")

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cloud::{AliasDeployment, FunctionVersion, Places, Reads, UNPUBLISHED, VersionState},
     plan::{Aim, Alias, CodeDigest, Member, Plan, Route, RouteName, Sides},
-    rollout::{Found, Nature, Picture, RouteService, Split, Target},
+    rollout::{Found, Nature, Picture, Release, RouteService, Split, Target},
 };
 
 pub(super) async fn find_alias(
@@ -56,7 +56,11 @@ pub(super) async fn find_alias(
         }
     }
     notes.objections.extend(objections(name, candidate, &versions));
-    let uploaded = if is_made(route) { Some(uploaded(name, at, &versions, notes)?) } else { None };
+    let uploaded = if is_made(route) {
+        Some(Release::Uploaded { code: uploaded(name, at, &versions, notes)? })
+    } else {
+        None
+    };
     let (resource, split) = (found.resource, found.split);
     Some(Standing {
         resource,

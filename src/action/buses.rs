@@ -5,11 +5,11 @@
 
 use super::{
     objection::{Notes, Objection},
-    resource_policy::lets_in,
     standing::Standing,
+    takers::{CalledBy, check_taker},
 };
 use crate::{
-    cloud::{DISABLED, Error, Reads, Taker, TargetStanding, VersionState},
+    cloud::{DISABLED, Error, Reads, TargetStanding},
     plan::{BusTarget, Member, Route, RouteName},
     rollout::{Nature, RouteService, Split},
 };
@@ -36,8 +36,8 @@ pub(super) async fn find_target(
         return None;
     }
     let candidate = route.sides.candidate()?;
-    match reads.buses.taker(&found.resource, candidate).await {
-        Ok(taker) => check_taker(name, candidate, &taker, &found, notes),
+    match reads.takers.taker(&found.resource, candidate).await {
+        Ok(taker) => check_taker(name, candidate, &taker, &by_rule(&found), notes),
         Err(error) => notes.objections.push(Objection::error(&format!("route {name}"), &error)),
     }
     let TargetStanding { resource, split, written, .. } = found;
@@ -53,6 +53,21 @@ pub(super) async fn find_target(
     })
 }
 
+/// EventBridge, as whoever takes the events knows it.
+fn by_rule(found: &TargetStanding) -> CalledBy<'_> {
+    CalledBy {
+        service: "events.amazonaws.com",
+        name: "EventBridge",
+        what: format!("rule {}", found.rule_arn),
+        source: found.rule_arn.clone(),
+        let_in: found.rule_arn.clone(),
+        statement: "events".to_owned(),
+        role: found.role.as_deref(),
+        unasked: "its events are lost without a word: watch the rule's FailedInvocations, or give the target a dead-letter \
+                  queue",
+    }
+}
+
 fn unfound(name: &RouteName, at: &BusTarget, error: &Error) -> Objection {
     let objection = Objection::error(&format!("route {name}"), error);
     if matches!(error, Error::Absent { .. }) {
@@ -64,80 +79,6 @@ fn unfound(name: &RouteName, at: &BusTarget, error: &Error) -> Objection {
         Objection { hint, ..objection }
     } else {
         objection
-    }
-}
-
-/// Whether what is to take the events is there and lets EventBridge in, as far as anybody can say.
-fn check_taker(
-    name: &RouteName,
-    candidate: &Member,
-    taker: &Taker,
-    found: &TargetStanding,
-    notes: &mut Notes,
-) {
-    let (policy, action) = match taker {
-        Taker::Function { version, policy } => {
-            let why = match version.reason.as_str() {
-                "" => String::new(),
-                reason => format!(" ({reason})"),
-            };
-            match version.state {
-                VersionState::Active => {}
-                VersionState::Pending | VersionState::Inactive => {
-                    notes.objections.push(Objection::new(
-                        format!("route {name}: function {candidate} is not active{why}"),
-                        "invoke it once, or wait until AWS has made it ready",
-                    ));
-                }
-                VersionState::Failed => notes.objections.push(Objection::new(
-                    format!("route {name}: function {candidate} has failed{why}"),
-                    "name a version that AWS can run",
-                )),
-            }
-            (policy, "lambda:InvokeFunction")
-        }
-        Taker::Queue { policy } => (policy, "sqs:SendMessage"),
-        Taker::Unasked => {
-            notes.warnings.push(format!(
-                "route {name}: nobody was asked whether {candidate} exists and lets EventBridge in; where it does not, its \
-                 events are lost without a word: watch the rule's FailedInvocations, or give the target a dead-letter queue"
-            ));
-            return;
-        }
-    };
-    if policy.as_ref().is_some_and(|policy| lets_in(policy, action, &found.rule_arn)) {
-        return;
-    }
-    let problem = format!(
-        "route {name}: no resource policy lets EventBridge call {action} on {candidate} for rule {}",
-        found.rule_arn
-    );
-    match &found.role {
-        // By its role it may be let in without.
-        Some(role) => {
-            notes.warnings.push(format!("{problem}; whether role {role} may was not asked"));
-        }
-        None => {
-            notes.objections.push(Objection::new(problem, permit(candidate, &found.rule_arn)));
-        }
-    }
-}
-
-/// How EventBridge is let in.
-fn permit(candidate: &Member, rule_arn: &str) -> String {
-    let mut parts = candidate.as_str().split(':').skip(2);
-    match (parts.next(), parts.nth(3), parts.next()) {
-        (Some("lambda"), Some(function), qualifier) => {
-            let qualifier = qualifier.map(|it| format!(" --qualifier {it}")).unwrap_or_default();
-            format!(
-                "`aws lambda add-permission --function-name {function}{qualifier} --statement-id events --action \
-                 lambda:InvokeFunction --principal events.amazonaws.com --source-arn {rule_arn}`"
-            )
-        }
-        _ => format!(
-            "add a statement to its policy that lets the service events.amazonaws.com call sqs:SendMessage where \
-             aws:SourceArn is {rule_arn}"
-        ),
     }
 }
 
@@ -175,7 +116,7 @@ pub(super) fn bus_sides(
 mod tests {
     use super::*;
     use crate::{
-        cloud::{FunctionVersion, all_to},
+        cloud::{FunctionVersion, Taker, VersionState, all_to},
         plan::{Place, RouteKind, Sides},
     };
 
@@ -204,7 +145,7 @@ mod tests {
             Taker::Queue { .. } => "arn:aws:sqs:eu-west-1:111122223333:orders",
             Taker::Function { .. } | Taker::Unasked => NEW,
         };
-        check_taker(&name(), &Member::new(arn), taker, &standing(role), &mut notes);
+        check_taker(&name(), &Member::new(arn), taker, &by_rule(&standing(role)), &mut notes);
         notes
     }
 

@@ -7,8 +7,9 @@ use crate::{
     cloud::{Cloud, Error, Kept, Operation, Places, Reads, UNPUBLISHED, VersionState},
     plan::{Header, Member, Plan, RouteName},
     rollout::{
-        Bindings, Call, CallProblem, FleetBound, Flow, Made, Move, Picture, ProblemKind, Readiness,
-        Release, Replay, RouteBound, Software, Split, Target, TestRoute, replay_name,
+        Bindings, Call, CallProblem, FleetBound, Flow, Made, Making, Move, Picture, ProblemKind,
+        Readiness, Release, Replay, RouteBound, RouteService, Software, Split, Target, TestRoute,
+        replay_name,
     },
 };
 
@@ -44,7 +45,12 @@ pub async fn observe(
         Target::Candidate(name) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
             let mark = bindings.made_by.as_deref().ok_or_else(|| unbound(target))?;
-            release(reads, bound, mark).await.map(Picture::Release)
+            let found = if bound.service == RouteService::ApiGateway {
+                deployment(reads, bound, mark).await
+            } else {
+                release(reads, bound, mark).await
+            };
+            found.map(Picture::Release)
         }
         Target::OldVersions(name) => {
             let bound = bindings.routes.get(name).ok_or_else(|| unbound(target))?;
@@ -77,8 +83,12 @@ pub async fn call(
             Release::Uploaded { code } => {
                 cloud.publishing.publish(&bound.resource, code, mark).await.map(Some)
             }
+            Release::Undeployed => {
+                let id = cloud.new_deployments.deploy(&bound.resource, mark).await?;
+                Ok(Some(Made { member: bound.deployed(&id), making: Making::New }))
+            }
             // It is there, and becomes ready by itself.
-            Release::Version { .. } | Release::Published => Ok(None),
+            Release::Version { .. } | Release::Published | Release::Deployed { .. } => Ok(None),
         };
     }
     change(plan, cloud, bindings, call).await.map(|()| None)
@@ -188,6 +198,19 @@ async fn release(reads: &Reads, bound: &RouteBound, mark: &str) -> Result<Releas
         Err(error) => return Err(error),
     };
     Ok(Release::Version { number, readiness })
+}
+
+/// The deployment that a step makes. It is found by what the run wrote on it until its id is learned.
+async fn deployment(reads: &Reads, bound: &RouteBound, mark: &str) -> Result<Release, Error> {
+    let place = &bound.resource;
+    if let Some(side) = &bound.candidate {
+        reads.stages.deployment(place, side).await?;
+        return Ok(Release::Deployed { side: Some(side.clone()) });
+    }
+    Ok(match reads.stages.made(place, mark).await? {
+        Some(id) => Release::Deployed { side: Some(bound.deployed(&id)) },
+        None => Release::Undeployed,
+    })
 }
 
 async fn route(reads: &Reads, bound: &RouteBound) -> Result<Picture, Error> {

@@ -9,6 +9,7 @@ mod automation;
 mod buses;
 mod capacities;
 mod fleets;
+mod integrations;
 mod leads;
 mod live;
 mod mappings;
@@ -25,6 +26,7 @@ mod routes;
 mod sides;
 mod stages;
 mod standing;
+mod takers;
 mod versions;
 
 pub use live::*;

@@ -7,7 +7,7 @@ use crate::{
     cloud::{Operation, operations_of},
     plan::{
         Aim, Ends, FleetKind, FleetName, Gate, GateKind, How, Plan, QueueGate, Redrive, Replace,
-        Route, RouteKind, Step,
+        Route, RouteKind, RouteName, Step,
     },
 };
 
@@ -82,6 +82,9 @@ pub fn permissions(plan: &Plan) -> Vec<String> {
                 Operation::RegisterApplicationRevision,
                 Operation::StopDeployment,
             ]),
+            Aim::Release { route, .. } if is_stage(plan, route) => {
+                actions.extend([Operation::CreateApiDeployment, Operation::GetApiDeployments]);
+            }
             Aim::Release { .. } => {
                 actions.extend([Operation::ListVersionsByFunction, Operation::PublishVersion]);
             }
@@ -125,6 +128,10 @@ fn to_bring_back(plan: &Plan, actions: &mut BTreeSet<Operation>) {
 
 fn is_provisioned(plan: &Plan, fleet: &FleetName) -> bool {
     plan.fleets.get(fleet).is_some_and(|fleet| fleet.kind == FleetKind::Lambda)
+}
+
+fn is_stage(plan: &Plan, route: &RouteName) -> bool {
+    plan.routes.get(route).is_some_and(|route| matches!(route.kind, RouteKind::ApiGateway(_)))
 }
 
 /// As IAM has them, sorted.

@@ -263,6 +263,7 @@ mod tests {
             stable: Member::new("6"),
             candidate: Some(Member::new("7")),
             baseline: None,
+            variables: BTreeMap::new(),
             nature: Nature::ALIAS,
         }
     }

@@ -136,6 +136,7 @@ mod tests {
             stable: Member::new("arn:old"),
             candidate: Some(Member::new(NEW)),
             baseline: None,
+            variables: std::collections::BTreeMap::new(),
             nature: Nature::TARGET,
         };
         let mut found = ArchiveStanding {

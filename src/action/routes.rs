@@ -78,10 +78,12 @@ pub(super) async fn settle_routes(
                 }
             }
             settled.bindings.written.extend(written(&standing));
-            if let Some(found) = &standing.uploaded {
-                let other = published(plan, name).filter(|wanted| *wanted != found);
-                notes.objections.extend(other.map(|wanted| other_code(name, wanted, found)));
-                let picture = Picture::Release(Release::Uploaded { code: found.clone() });
+            if let Some(release) = &standing.uploaded {
+                if let Release::Uploaded { code } = release {
+                    let other = published(plan, name).filter(|wanted| *wanted != code);
+                    notes.objections.extend(other.map(|wanted| other_code(name, wanted, code)));
+                }
+                let picture = Picture::Release(release.clone());
                 settled.found.push(Found { target: Target::Candidate(name.clone()), picture });
             }
             let place = notes.place(&route.place);

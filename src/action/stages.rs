@@ -1,15 +1,16 @@
 //! What preflight settles about a route that is the stage of a REST API: which deployment it serves, by which variables,
-//! and whether it has a canary that a run would take away from somebody.
+//! where those lead to, and whether it has a canary that a run would take away from somebody.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/canary-release.html>
 
 use super::{
+    integrations::follow_variables,
     objection::{Notes, Objection},
     standing::Standing,
 };
 use crate::{
     cloud::{Error, Reads, StageStanding},
-    plan::{Deployed, Member, Route, RouteKind, RouteName, Stage},
-    rollout::{Nature, RouteService, Split},
+    plan::{Deployed, Member, Route, RouteKind, RouteName, Sides, Stage},
+    rollout::{Nature, Release, RouteService, Split},
 };
 
 pub(super) async fn find_stage(
@@ -27,8 +28,10 @@ pub(super) async fn find_stage(
         }
     };
     notes.objections.extend(canary(name, at, &found));
-    let candidate = route.sides.candidate()?;
-    if let Err(error) = reads.stages.deployment(&found.resource, candidate).await {
+    let is_made = matches!(route.sides, Sides::Made { .. });
+    if let Some(candidate) = route.sides.candidate()
+        && let Err(error) = reads.stages.deployment(&found.resource, candidate).await
+    {
         let hint = format!(
             "make it with `aws apigateway create-deployment --rest-api-id {}`, without a stage, and write the id that it \
              prints",
@@ -36,7 +39,11 @@ pub(super) async fn find_stage(
         );
         notes.objections.push(absent(name, &error, hint));
     }
-    let StageStanding { resource, split, .. } = found;
+    let StageStanding { resource, split, serves, .. } = found;
+    // What is made yet runs by the same variables.
+    let id = route.sides.candidate().map_or("", Member::as_str);
+    let candidate = serves.overridden(id, &at.overrides);
+    follow_variables(name, (&resource, &candidate), reads, notes).await;
     Some(Standing {
         resource,
         others: Vec::new(),
@@ -45,7 +52,7 @@ pub(super) async fn find_stage(
         nature: Nature::STAGE,
         rules: None,
         written: None,
-        uploaded: None,
+        uploaded: is_made.then_some(Release::Undeployed),
     })
 }
 
@@ -93,7 +100,6 @@ pub(super) fn stage_sides(
     // Of a canary has been told.
     let (Some(member), None) = (members.next(), members.next()) else { return None };
     let serves = Deployed::of(member);
-    let candidate = route.sides.candidate()?;
     let other = route.sides.stable().filter(|stable| stable.as_str() != serves.deployment);
     if let Some(stable) = other {
         notes.objections.push(Objection::new(
@@ -105,6 +111,10 @@ pub(super) fn stage_sides(
         ));
         return None;
     }
+    let Some(candidate) = route.sides.candidate() else {
+        // A step makes it.
+        return Some((serves.member(), None));
+    };
     let candidate = serves.overridden(candidate.as_str(), &at.overrides);
     if candidate == serves {
         notes.objections.push(Objection::new(
@@ -121,7 +131,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::plan::{Sides, StageCache, units::Weight};
+    use crate::plan::{StageCache, units::Weight};
 
     fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

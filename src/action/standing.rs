@@ -1,10 +1,12 @@
 //! Where the weights of a route were found and how they stood, whatever carries them: what the looking comes to, and
 //! what is settled from.
 
+use std::collections::BTreeMap;
+
 use crate::{
     cloud::{Forward, TargetGroup},
-    plan::{CodeDigest, Member, Place, Route},
-    rollout::{Nature, RouteBound, RouteService, Split},
+    plan::{Member, Place, Route, RouteKind, Sides},
+    rollout::{Nature, Release, RouteBound, RouteService, Split},
 };
 
 /// Where a route's weights stand, and how.
@@ -18,8 +20,8 @@ pub(super) struct Standing {
     pub(super) rules: Option<(Vec<Forward>, Vec<TargetGroup>)>,
     /// The records, or the target of a rule, as the AWS CLI takes them.
     pub(super) written: Option<String>,
-    /// What a candidate is to be published of, where a step does that.
-    pub(super) uploaded: Option<CodeDigest>,
+    /// What there is before a step makes the candidate, where one does.
+    pub(super) uploaded: Option<Release>,
 }
 
 impl Standing {
@@ -38,6 +40,10 @@ impl Standing {
             stable,
             candidate,
             baseline: route.baseline.clone(),
+            variables: match (&route.kind, &route.sides) {
+                (RouteKind::ApiGateway(at), Sides::Made { .. }) => at.overrides.clone(),
+                _ => BTreeMap::new(),
+            },
             nature: self.nature,
         }
     }

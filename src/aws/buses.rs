@@ -4,8 +4,6 @@
 //! moment between our reading and our writing is seen by the reading that follows.
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html>
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use aws_sdk_eventbridge::{
     Client,
@@ -14,23 +12,18 @@ use aws_sdk_eventbridge::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{aliases::parts, error::classed, lambda::Lambda, news::SimpleQueues, pace::Pace};
+use super::{error::classed, pace::Pace};
 use crate::{
-    cloud::{
-        Aliases, Buses, DISABLED, Error, Lead, Operation, SetWeights, Taker, TargetStanding,
-        UNPUBLISHED, Weights, all_to,
-    },
-    plan::{BusTarget, Member, Queue, units::Scale},
+    cloud::{Buses, DISABLED, Error, Lead, Operation, SetWeights, TargetStanding, Weights, all_to},
+    plan::{BusTarget, Member, units::Scale},
     rollout::{BusPlace, Split},
 };
 
-/// Amazon EventBridge, and those who know about what it sends events to.
+/// Amazon EventBridge.
 #[derive(Debug)]
 pub(super) struct EventBridge {
     pub(super) client: Client,
     pub(super) pace: Pace,
-    lambda: Arc<Lambda>,
-    queues: Arc<SimpleQueues>,
 }
 
 /// A target as AWS has it, with its rule.
@@ -59,8 +52,8 @@ pub(super) fn is_enabled(rule: &DescribeRuleOutput) -> bool {
 }
 
 impl EventBridge {
-    pub(super) fn new(client: Client, lambda: Arc<Lambda>, queues: Arc<SimpleQueues>) -> Self {
-        Self { client, pace: Pace::event_bridge(), lambda, queues }
+    pub(super) fn new(client: Client) -> Self {
+        Self { client, pace: Pace::event_bridge() }
     }
 
     pub(super) async fn rule(&self, bus: &str, rule: &str) -> Result<DescribeRuleOutput, Error> {
@@ -108,39 +101,11 @@ impl EventBridge {
             }
         }
     }
-
-    async fn function(&self, arn: &str) -> Result<Taker, Error> {
-        // `arn:partition:lambda:region:account:function:name`, and its version or alias where it names one.
-        let qualifier = arn.split(':').nth(7);
-        let place = match qualifier {
-            Some(_) => arn.to_owned(),
-            None => format!("{arn}:{UNPUBLISHED}"),
-        };
-        let version = Member::new(qualifier.unwrap_or(UNPUBLISHED));
-        let version = self.lambda.version(&place, &version).await?;
-        let (function, _) = parts(&place)?;
-        self.lambda.pace.turn().await;
-        let call = self.lambda.client.get_policy().function_name(function);
-        let answer = call.set_qualifier(qualifier.map(str::to_owned)).send().await;
-        let what = format!("the resource policy of function {arn}");
-        let policy = match answer.map_err(classed(Operation::GetFunctionPolicy, &what)) {
-            Ok(answer) => answer.policy.filter(|policy| !policy.is_empty()),
-            Err(Error::Absent { .. }) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(Taker::Function { version, policy })
-    }
 }
 
 /// Where the target is that a place names.
 fn at(place: &str) -> Result<BusPlace<'_>, Error> {
     BusPlace::of(place).ok_or_else(|| Error::Absent { what: format!("target {place}") })
-}
-
-/// Service, region and account of an ARN.
-fn whereabouts(arn: &str) -> Option<(&str, (&str, &str))> {
-    let mut parts = arn.split(':').skip(2);
-    Some((parts.next()?, (parts.next()?, parts.next()?)))
 }
 
 /// All of a target, for `aws events put-targets --targets`; nothing where it has more than is known here, or where it may
@@ -225,20 +190,6 @@ impl Buses for EventBridge {
             split: live.split(),
             written: written(&live.target),
         })
-    }
-
-    async fn taker(&self, place: &str, side: &Member) -> Result<Taker, Error> {
-        let (arn, home) = (side.as_str(), whereabouts(place).map(|(_, home)| home));
-        match whereabouts(arn) {
-            Some((_, there)) if Some(there) != home => Ok(Taker::Unasked),
-            Some(("lambda", _)) => self.function(arn).await,
-            Some(("sqs", _)) => {
-                let name = arn.rsplit(':').next().unwrap_or(arn);
-                let policy = self.queues.policy(&Queue::new(name)).await?;
-                Ok(Taker::Queue { policy })
-            }
-            Some(_) | None => Ok(Taker::Unasked),
-        }
     }
 
     async fn leads(&self, place: &str, side: &Member) -> Result<Vec<Lead>, Error> {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::wire::{Answered, Sent, Wire};
 use crate::{
     cloud::{
-        Buses, DISABLED, Error, Mark, Marks, Owned, SetMarks, SetWeights, Taker, Weights, all_to,
+        Buses, DISABLED, Error, Mark, Marks, Owned, SetMarks, SetWeights, Taker, Takers, Weights,
+        all_to,
     },
     plan::{BusTarget, Member},
     rollout::{RouteService, Timestamp},
@@ -149,7 +150,7 @@ async fn whatever_is_elsewhere_or_of_another_service_is_not_asked_about() {
         "arn:aws:lambda:us-east-1:111122223333:function:orders:7",
         "arn:aws:sqs:eu-west-1:444455556666:orders",
     ] {
-        let taker = wire.services.events.taker(PLACE, &Member::new(arn)).await;
+        let taker = wire.services.takers.taker(PLACE, &Member::new(arn)).await;
         assert_eq!(taker, Ok(Taker::Unasked), "{arn}");
     }
     assert_eq!(wire.sent().len(), 0);

@@ -30,6 +30,7 @@ use super::{
     route53::Route53,
     settings::Settings,
     stages::ApiGateway,
+    takers::LambdaAndQueues,
     tally::Tally,
 };
 use crate::cloud::{
@@ -58,6 +59,7 @@ pub async fn connect(
     let (refreshing, deploying) = (sizes.clone(), services.code_deploy.clone());
     let news = services.queues.clone();
     let (marking, publishing) = (services.tags(), services.lambda.clone());
+    let new_deployments = services.api_gateway.clone();
     let (pruning, provisioning) = (services.lambda.clone(), services.lambda.clone());
     let replaying = services.events.clone();
     let reads = services.reads()?;
@@ -69,6 +71,7 @@ pub async fn connect(
         refreshing,
         deploying,
         publishing,
+        new_deployments,
         pruning,
         provisioning,
         replaying,
@@ -202,6 +205,7 @@ pub(super) struct Services {
     pub(super) api_gateway: Arc<ApiGateway>,
     pub(super) events: Arc<EventBridge>,
     pub(super) sources: Arc<EventSources>,
+    pub(super) takers: Arc<LambdaAndQueues>,
     region: Option<String>,
     role: Option<String>,
 }
@@ -248,13 +252,14 @@ impl Services {
         let queues = Arc::new(SimpleQueues::new(queues));
         let lambda = Arc::new(Lambda::new(lambda));
         Self {
+            takers: Arc::new(LambdaAndQueues { lambda: lambda.clone(), queues: queues.clone() }),
             sources: Arc::new(EventSources { lambda: lambda.clone(), queues: queues.clone() }),
             load_balancing: Arc::new(ElasticLoadBalancing::new(load_balancing)),
             route53: Arc::new(Route53::new(route53)),
             auto_scaling: Arc::new(AutoScaling::new(auto_scaling, templates)),
             cloudwatch: Arc::new(CloudWatch::new(cloudwatch)),
             code_deploy: Arc::new(CodeDeploy::new(code_deploy)),
-            events: Arc::new(EventBridge::new(events, lambda.clone(), queues.clone())),
+            events: Arc::new(EventBridge::new(events)),
             queues,
             identity: Arc::new(SecurityTokens::new(identity)),
             lambda,
@@ -317,6 +322,7 @@ impl Services {
             provisioned: self.lambda.clone(),
             stages: self.api_gateway,
             buses: self.events.clone(),
+            takers: self.takers,
             replays: self.events,
             mappings: self.sources,
             groups: self.auto_scaling.clone(),

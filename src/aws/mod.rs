@@ -76,6 +76,7 @@ mod settings;
 mod stages;
 #[cfg(test)]
 mod stages_on_the_wire;
+mod takers;
 mod tally;
 mod test_route;
 #[cfg(test)]

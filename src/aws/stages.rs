@@ -14,12 +14,14 @@ use aws_sdk_apigateway::{
         get_stage::{GetStageError, GetStageOutput},
         update_stage::UpdateStageError,
     },
-    types::{Op, PatchOperation},
+    types::{Op, PatchOperation, Resource},
 };
 
 use super::{error::classed, pace::Pace};
 use crate::{
-    cloud::{Error, Operation, SetWeights, StageStanding, Stages, Weights},
+    cloud::{
+        Error, Integration, NewDeployments, Operation, SetWeights, StageStanding, Stages, Weights,
+    },
     plan::{
         Cached, Deployed, Member, Stage, StageCache,
         units::{Scale, Weight},
@@ -180,6 +182,32 @@ fn operation((path, value): Patch) -> PatchOperation {
     PatchOperation::builder().op(op).path(path).set_value(value).build()
 }
 
+/// The most resources or deployments of an API that are told at once.
+const MOST_AT_ONCE: i32 = 500;
+
+/// Those methods of a resource whose function depends on stage variables.
+fn integrations_of(resource: Resource) -> impl Iterator<Item = Integration> {
+    let path = resource.path.unwrap_or_default();
+    let methods = resource.resource_methods.into_iter().flatten();
+    methods.filter_map(move |(method, told)| {
+        let integration = told.method_integration?;
+        let function = called(&integration.uri?)?;
+        let role = integration.credentials.filter(|role| !role.is_empty());
+        Some(Integration { method, path: path.clone(), function, role })
+    })
+}
+
+/// The function in `arn:aws:apigateway:region:lambda:path/2015-03-31/functions/FUNCTION/invocations`, where variables have
+/// a part in it.
+/// <https://docs.aws.amazon.com/apigateway/latest/api/API_Integration.html>
+fn called(uri: &str) -> Option<String> {
+    let (service, path) = uri.split_once(":path/")?;
+    let (_, function) = path.split_once("/functions/")?;
+    let is_lambda = service.starts_with("arn:") && service.ends_with(":lambda");
+    let function = function.strip_suffix("/invocations").unwrap_or(function);
+    (is_lambda && function.contains("${stageVariables.")).then(|| function.to_owned())
+}
+
 /// Where the stage is that a place names.
 fn at(place: &str) -> Result<StagePlace<'_>, Error> {
     StagePlace::of(place).ok_or_else(|| Error::Absent { what: format!("stage {place}") })
@@ -223,6 +251,62 @@ impl Stages for ApiGateway {
                 classed(Operation::GetApiDeployment, &what)(error)
             }
         })
+    }
+
+    async fn integrations(&self, place: &str) -> Result<Vec<Integration>, Error> {
+        let place = at(place)?;
+        let (mut found, mut position) = (Vec::new(), None);
+        loop {
+            self.pace.turn().await;
+            let call = self.client.get_resources().rest_api_id(place.api).embed("methods");
+            let page = call.limit(MOST_AT_ONCE).set_position(position).send().await;
+            let what = format!("the resources of REST API {}", place.api);
+            let page = page.map_err(classed(Operation::GetApiResources, &what))?;
+            found.extend(page.items.unwrap_or_default().into_iter().flat_map(integrations_of));
+            position = page.position.filter(|position| !position.is_empty());
+            if position.is_none() {
+                found.sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn made(&self, place: &str, description: &str) -> Result<Option<Member>, Error> {
+        let place = at(place)?;
+        let mut position = None;
+        loop {
+            self.pace.turn().await;
+            let call = self.client.get_deployments().rest_api_id(place.api).limit(MOST_AT_ONCE);
+            let page = call.set_position(position).send().await;
+            let what = format!("the deployments of REST API {}", place.api);
+            let page = page.map_err(classed(Operation::GetApiDeployments, &what))?;
+            let mut all = page.items.unwrap_or_default().into_iter();
+            let ours = all.find(|it| it.description.as_deref() == Some(description));
+            if let Some(id) = ours.and_then(|it| it.id).filter(|id| !id.is_empty()) {
+                return Ok(Some(Member::new(id)));
+            }
+            position = page.position.filter(|position| !position.is_empty());
+            if position.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl NewDeployments for ApiGateway {
+    /// AWS makes as many deployments as it is asked for, so it is asked for this one before.
+    async fn deploy(&self, place: &str, description: &str) -> Result<Member, Error> {
+        if let Some(made) = self.made(place, description).await? {
+            return Ok(made);
+        }
+        let StagePlace { api, .. } = at(place)?;
+        self.pace.turn().await;
+        let call = self.client.create_deployment().rest_api_id(api).description(description);
+        let what = format!("a deployment of REST API {api}");
+        let made = call.send().await.map_err(classed(Operation::CreateApiDeployment, &what))?;
+        let unnamed = || Error::Absent { what: format!("the id of {what}") };
+        made.id.filter(|id| !id.is_empty()).map(Member::new).ok_or_else(unnamed)
     }
 }
 

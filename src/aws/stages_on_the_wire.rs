@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use super::wire::{Answered, Wire};
 use crate::{
-    cloud::{Error, Mark, Marks, Owned, SetMarks, SetWeights, Stages, Weights},
+    cloud::{
+        Error, Integration, Mark, Marks, NewDeployments, Owned, SetMarks, SetWeights, Stages,
+        Weights,
+    },
     plan::{Deployed, Member, Stage, StageCache, units::Weight},
     rollout::{RouteService, Split, Timestamp},
 };
@@ -154,6 +157,76 @@ async fn what_is_not_there_is_told_by_what_it_is() {
     let wire = failing("TooManyRequestsException", 429, "Rate exceeded");
     let throttled = wire.services.api_gateway.split(ARN).await.unwrap_err();
     assert!(matches!(&throttled, Error::Throttled { .. }), "{throttled:?}");
+}
+
+#[tokio::test]
+async fn the_functions_that_variables_lead_to_are_told_by_method_page_by_page() {
+    let function = "arn:aws:lambda:eu-west-1:111122223333:function:orders:${stageVariables.alias}";
+    let uri = |function: &str| {
+        let path = "lambda:path/2015-03-31/functions";
+        format!("arn:aws:apigateway:eu-west-1:{path}/{function}/invocations")
+    };
+    let method = |uri: &str| json!({ "methodIntegration": { "type": "AWS_PROXY", "uri": uri } });
+    let first = json!({ "position": "p2", "item": [
+        { "id": "r1", "path": "/" },
+        { "id": "r2", "path": "/orders", "resourceMethods": {
+            "POST": method(&uri(function)),
+            "GET": method(&uri(function)),
+            "PUT": method(&uri("arn:aws:lambda:eu-west-1:111122223333:function:orders:live")),
+            "DELETE": method("https://${stageVariables.host}/orders"),
+            "OPTIONS": {},
+        } },
+    ] });
+    let by_role = json!({ "methodIntegration": { "uri": uri("${stageVariables.alias}"), "credentials": "arn:role" } });
+    let second = json!({ "item": [
+        { "id": "r3", "path": "/by-role", "resourceMethods": { "ANY": by_role } },
+    ] });
+    let wire = Wire::new(move |request| {
+        let body = if request.uri.contains("position=p2") { &second } else { &first };
+        Answered { status: 200, headers: Vec::new(), body: body.to_string().into() }
+    });
+    let found = wire.services.api_gateway.integrations(ARN).await.unwrap();
+    let told = |(method, path, function, role): (&str, &str, &str, Option<&str>)| Integration {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        function: function.to_owned(),
+        role: role.map(str::to_owned),
+    };
+    let expected = [
+        ("ANY", "/by-role", "${stageVariables.alias}", Some("arn:role")),
+        ("GET", "/orders", function, None),
+        ("POST", "/orders", function, None),
+    ];
+    assert_eq!(found, expected.map(told));
+    assert!(wire.sent().iter().all(|sent| sent.uri.contains("embed=methods")), "{:?}", wire.sent());
+}
+
+#[tokio::test]
+async fn a_deployment_is_made_once_and_found_by_what_was_written_on_it() {
+    let there = |description: &'static str| {
+        Wire::new(move |request| {
+            let page = json!({ "position": "p2", "item": [{ "id": "d1" }] });
+            let last = json!({ "item": [{ "id": "d2", "description": description }] });
+            let body = match (request.body.is_empty(), request.uri.contains("position=p2")) {
+                (true, false) => page,
+                (true, true) => last,
+                (false, _) => json!({ "id": "d3" }),
+            };
+            let status = if request.body.is_empty() { 200 } else { 201 };
+            Answered { status, headers: Vec::new(), body: body.to_string().into() }
+        })
+    };
+    let made = there("tidegate shop-1");
+    let gateway = &made.services.api_gateway;
+    assert_eq!(gateway.deploy(ARN, "tidegate shop-1").await, Ok(Member::new("d2")));
+    assert!(made.sent().iter().all(|sent| sent.body.is_empty()), "{:?}", made.sent());
+    let new = there("somebody's");
+    let gateway = &new.services.api_gateway;
+    assert_eq!(gateway.made(ARN, "tidegate shop-1").await, Ok(None));
+    assert_eq!(gateway.deploy(ARN, "tidegate shop-1").await, Ok(Member::new("d3")));
+    let sent = new.sent();
+    let written: Value = serde_json::from_slice(&sent.last().unwrap().body).unwrap();
+    assert_eq!(written, json!({ "description": "tidegate shop-1" }), "and no stage");
 }
 
 #[tokio::test]

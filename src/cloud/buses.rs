@@ -1,9 +1,9 @@
-//! Targets of the rules of event buses, as far as they are more than weights: where one is found, and what is known of
-//! whatever takes the events. A target's side is the ARN that it names.
+//! Targets of the rules of event buses, as far as they are more than weights: where one is found, and what else leads there.
+//! A target's side is the ARN that it names.
 
 use async_trait::async_trait;
 
-use super::{Error, FunctionVersion, Lead};
+use super::{Error, Lead};
 use crate::{
     plan::{BusTarget, Member, units::Scale},
     rollout::Split,
@@ -34,27 +34,10 @@ pub fn all_to(arn: &str) -> Split {
     Split([(Member::new(arn), Scale::Whole.largest())].into())
 }
 
-/// What is known of whatever takes events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taker {
-    Function {
-        version: FunctionVersion,
-        /// The resource policy of the function, or of its version or alias: JSON. `None` when there is none.
-        policy: Option<String>,
-    },
-    /// With its resource policy.
-    Queue { policy: Option<String> },
-    /// Nobody here can ask about it: of another service, region or account.
-    Unasked,
-}
-
 #[async_trait]
 pub trait Buses: Send + Sync {
     /// Finds the target a plan names. `Absent` when there is no such bus, rule or target.
     async fn find(&self, at: &BusTarget) -> Result<TargetStanding, Error>;
-
-    /// What is known of a side of the target at this place. `Absent` when it does not exist.
-    async fn taker(&self, place: &str, side: &Member) -> Result<Taker, Error>;
 
     /// All targets on the bus of this place that name the ARN of a side and whose rules are enabled, this one included.
     async fn leads(&self, place: &str, side: &Member) -> Result<Vec<Lead>, Error>;

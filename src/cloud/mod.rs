@@ -25,6 +25,7 @@ mod replays;
 mod routes;
 mod software;
 mod stages;
+mod takers;
 mod weights;
 
 pub use aliases::*;
@@ -51,4 +52,5 @@ pub use replays::*;
 pub use routes::*;
 pub use software::*;
 pub use stages::*;
+pub use takers::*;
 pub use weights::*;

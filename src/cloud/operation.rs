@@ -74,6 +74,9 @@ operations! {
     "apigateway" {
         GetStage => "GET" Reads,
         GetApiDeployment = "GetDeployment" => "GET" Reads,
+        GetApiDeployments = "GetDeployments" => "GET" Reads,
+        CreateApiDeployment = "CreateDeployment" => "POST" Writes,
+        GetApiResources = "GetResources" => "GET" Reads,
         UpdateStage => "PATCH" Writes,
         GetStageTags = "GetTags" => "GET" Reads,
         TagStage = "TagResource" => "PUT" Writes,

@@ -11,9 +11,9 @@ use async_trait::async_trait;
 
 use super::{
     AlarmNews, AliasDeployments, Aliases, Buses, ByService, Error, Installations, Lead, Mappings,
-    Marks, Metrics, Names, OldVersions, OwnTest, Places, ProvisionedConcurrency, Provisioning,
-    Pruning, Publishing, Queues, Releases, Replacing, Replaying, Replays, SetMarks, SetWeights,
-    Spot, Stages, Weights,
+    Marks, Metrics, Names, NewDeployments, OldVersions, OwnTest, Places, ProvisionedConcurrency,
+    Provisioning, Pruning, Publishing, Queues, Releases, Replacing, Replaying, Replays, SetMarks,
+    SetWeights, Spot, Stages, Takers, Weights,
 };
 use crate::{
     plan::{FunctionName, Header, ListenerRule, Member, Proxy, RecordSet},
@@ -424,6 +424,7 @@ pub struct Reads {
     pub provisioned: Arc<dyn ProvisionedConcurrency>,
     pub stages: Arc<dyn Stages>,
     pub buses: Arc<dyn Buses>,
+    pub takers: Arc<dyn Takers>,
     pub replays: Arc<dyn Replays>,
     pub mappings: Arc<dyn Mappings>,
     pub groups: Arc<dyn Groups>,
@@ -479,6 +480,8 @@ pub struct Cloud {
     pub refreshing: Arc<dyn Replacing>,
     pub deploying: Arc<dyn Replacing>,
     pub publishing: Arc<dyn Publishing>,
+    /// Of APIs.
+    pub new_deployments: Arc<dyn NewDeployments>,
     pub pruning: Arc<dyn Pruning>,
     pub provisioning: Arc<dyn Provisioning>,
     pub replaying: Arc<dyn Replaying>,

@@ -73,7 +73,12 @@ const LAMBDA: RouteOperations = RouteOperations {
 
 const API_GATEWAY: RouteOperations = RouteOperations {
     looking: &[Operation::GetStage, Operation::GetApiDeployment],
-    doubting: &[],
+    // What its variables lead to.
+    doubting: &[
+        Operation::GetApiResources,
+        Operation::GetFunctionConfiguration,
+        Operation::GetFunctionPolicy,
+    ],
     moving: &[Operation::UpdateStage],
     marking: &[Operation::GetStageTags, Operation::TagStage, Operation::UntagStage],
 };

@@ -22,6 +22,19 @@ pub struct StageStanding {
     pub split: Split,
 }
 
+/// A method of an API that is answered by a function which stage variables name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integration {
+    /// As in `GET`.
+    pub method: String,
+    /// As in `/orders/{id}`.
+    pub path: String,
+    /// The function as AWS has it: its ARN or name, with `${stageVariables.alias}` where a variable's value belongs.
+    pub function: String,
+    /// The ARN of the role by which it is called, where it has one.
+    pub role: Option<String>,
+}
+
 #[async_trait]
 pub trait Stages: Send + Sync {
     /// Finds the stage a plan names. `Absent` when there is none, or no such API.
@@ -29,4 +42,18 @@ pub trait Stages: Send + Sync {
 
     /// Looks for the deployment of a side of the stage at this place. `Absent` when there is none.
     async fn deployment(&self, place: &str, side: &Member) -> Result<(), Error>;
+
+    /// The methods of the API of this place whose function depends on stage variables, as the API is now: what an older
+    /// deployment was made of nobody tells.
+    async fn integrations(&self, place: &str) -> Result<Vec<Integration>, Error>;
+
+    /// The deployment of the API of this place that was made with this description, by its id.
+    async fn made(&self, place: &str, description: &str) -> Result<Option<Member>, Error>;
+}
+
+#[async_trait]
+pub trait NewDeployments: Send + Sync {
+    /// Makes a deployment of the API of this place as it is now, for no stage; its id. One that has this description already
+    /// is that one.
+    async fn deploy(&self, place: &str, description: &str) -> Result<Member, Error>;
 }

@@ -201,7 +201,7 @@ async fn serving(
         }
         RouteService::EventBridge => {
             let member = standing(bound, side)?;
-            judge_taker(member, &reads.buses.taker(&bound.resource, member).await?, at)
+            judge_taker(member, &reads.takers.taker(&bound.resource, member).await?, at)
         }
         RouteService::EventSource => {
             let member = standing(bound, side)?;

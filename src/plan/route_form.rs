@@ -15,7 +15,7 @@ use super::{
     route_values::{NewVersion, Priority, Published, Serving},
     scalar::{Whole, words},
     sides_form::SideKeys,
-    stage_values::{Deployment, Variables},
+    stage_values::{Deployment, TO_BE, Variables},
 };
 
 record! {
@@ -189,7 +189,7 @@ record! {
         /// The deployment that serves today. `stage`, which is meant unless told, is whatever the stage serves when the run
         /// starts.
         "stable" stable: Optional Deployment,
-        /// The id of the new deployment.
+        /// The id of the new deployment, or `published` where a step `publish` makes one of the API as it is then.
         "candidate" candidate: Required String,
         /// Stage variables of the candidate, in place of or beside those of the stage. They become the stage's when it has
         /// all the traffic, and go when it is taken back. Not for secrets.
@@ -388,13 +388,17 @@ impl AliasForm {
 impl StageForm {
     fn of(Stage { api, name, overrides, cache }: &Stage, route: &Route) -> Self {
         let named = |stable: &Member| Deployment::Named(stable.clone());
-        let stable = route.sides.stable().map_or(Deployment::Serving, named);
+        let (stable, candidate) = match &route.sides {
+            Sides::Made { stable } => (stable.as_ref(), Some(TO_BE.to_owned())),
+            sides => (sides.stable(), sides.candidate().map(ToString::to_string)),
+        };
+        let stable = stable.map_or(Deployment::Serving, named);
         let variables = (!overrides.is_empty()).then(|| Variables(overrides.clone()));
         Self {
             api: Slot::of(api.clone()),
             stage: Slot::of(name.clone()),
             stable: Slot::of(stable),
-            candidate: Slot::of_some(route.sides.candidate().map(ToString::to_string)),
+            candidate: Slot::of_some(candidate),
             variables: Slot::of_some(variables),
             use_stage_cache: match cache {
                 StageCache::Apart => Slot::Absent,

@@ -20,6 +20,9 @@ pub(super) fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
+/// Said of a candidate that a step makes. No id of AWS's is so long.
+pub(super) const TO_BE: &str = "published";
+
 /// The deployment that serves today.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Deployment {

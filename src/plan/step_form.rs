@@ -28,7 +28,7 @@ record! {
         "probe" probe: Choice as Probe Short<String, ProbeForm>,
         /// Moves traffic between the sides of a route.
         "shift" shift: Choice as Shift ShiftForm,
-        /// Publishes a version of a function, which becomes its route's candidate: the route's name, or `{ route, … }`.
+        /// Publishes a version of a function, or makes a deployment of an API, which becomes its route's candidate: the route's name, or `{ route, … }`.
         "publish" publish: Choice as Publish Short<String, PublishForm>,
         /// Deletes older published versions of a function.
         "prune" prune: Choice as Prune PruneForm,
@@ -133,11 +133,13 @@ record! {
 
 record! {
     /// Publishes a version of the code and configuration that are uploaded, and waits until AWS has made it ready. It is
-    /// the route's candidate from then on. Where nothing has changed since the last version, that one is.
+    /// the route's candidate from then on. Where nothing has changed since the last version, that one is. Of an API a deployment
+    /// is made, as its methods are then.
     PublishForm, "a publish step" {
-        /// The route, of kind `lambda` and with `candidate: published`, by name.
+        /// The route, of kind `lambda` or `api-gateway` and with `candidate: published`, by name.
         "route" route: Required String,
-        /// The SHA-256 of the uploaded package, in base64 as AWS tells it: what else may have been uploaded is refused.
+        /// The SHA-256 of the uploaded package, in base64 as AWS tells it: what else may have been uploaded is refused. Not for
+        /// an API.
         "code-sha256" code: Optional String,
         /// How long this may take; `10m` unless told.
         "timeout" timeout: Optional Duration,

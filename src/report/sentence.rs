@@ -12,8 +12,8 @@ use crate::{
     plan::{ComponentName, Ends, Member, OnFailure, Plan, RouteName, Side, StepId},
     rollout::{
         Actor, Bindings, Cause, Check, Ending, Event, Excused, ExcusedUntil, Found, Making,
-        Outcome, Picture, Progress, Purpose, Reading, State, Target, TestRoute, Timestamp,
-        approvals_of, target_of,
+        Outcome, Picture, Progress, Purpose, Reading, RouteService, State, Target, TestRoute,
+        Timestamp, approvals_of, target_of,
     },
 };
 
@@ -269,7 +269,10 @@ impl Teller<'_> {
     }
 
     fn learned(&self, route: &RouteName, member: &Member, making: Making) -> Sentence {
+        let bound = self.before.bindings.routes.get(route);
+        let is_stage = bound.is_some_and(|bound| bound.service == RouteService::ApiGateway);
         let text = match making {
+            Making::New if is_stage => format!("candidate of {route}: deployment {member} is made"),
             Making::New => format!("candidate of {route}: version {member} is published"),
             Making::Unchanged => format!(
                 "candidate of {route}: nothing has changed since version {member} was published, which it is"

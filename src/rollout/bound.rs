@@ -14,8 +14,8 @@ use super::{
     stage_place::owned,
 };
 use crate::plan::{
-    Aim, FleetKind, FleetName, GateName, Header, Member, OF_TARGET_GROUPS, OF_VERSIONS, Place,
-    Plan, Published, RouteName, Side,
+    Aim, Deployed, FleetKind, FleetName, GateName, Header, Member, OF_TARGET_GROUPS, OF_VERSIONS,
+    Place, Plan, Published, RouteName, Side,
     units::{Paired, Percent, Scale, Weight},
 };
 
@@ -168,6 +168,9 @@ pub struct RouteBound {
     /// What accompanies the candidate, with as much traffic, to be compared with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Member>,
+    /// The stage variables of the candidate's own, where the run makes its deployment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
     pub nature: Nature,
 }
 
@@ -348,6 +351,11 @@ impl RouteBound {
     /// All that are given a share of the traffic by a run.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         std::iter::once(&self.stable).chain(&self.candidate).chain(&self.baseline)
+    }
+
+    /// A deployment of this id on the candidate's side of a stage: by the variables of what serves, and its own.
+    pub fn deployed(&self, id: &Member) -> Member {
+        Deployed::of(&self.stable).overridden(id.as_str(), &self.variables).member()
     }
 
     /// What the baseline weighs beside so much of the traffic on the candidate.

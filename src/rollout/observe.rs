@@ -3,7 +3,7 @@
 
 use super::{
     CallProblem, Cause, Change, Check, Event, Made, Making, Mode, Outcome, Picture, ProblemKind,
-    Progress, Purpose, Reading, Release, Stage, State, StepState, Target, Timestamp,
+    Progress, Purpose, Reading, Stage, State, StepState, Target, Timestamp,
     change::{self, progressed},
     failing::{called_problem, fail},
     rollback,
@@ -34,8 +34,10 @@ pub(super) fn observed(
                     None => Vec::new(),
                 };
             };
-            if let Picture::Release(Release::Version { number, .. }) = live {
-                let made = Made { member: number.clone(), making: Making::New };
+            if let Picture::Release(release) = live
+                && let Some(member) = release.made()
+            {
+                let made = Made { member: member.clone(), making: Making::New };
                 let news = learned(plan, state, target, &made);
                 if !news.is_empty() {
                     return news;

@@ -1,5 +1,6 @@
-//! A candidate that a run makes by itself: it publishes a version of what is uploaded. What AWS will call that is not known
-//! before, so a change is from the code to a version of it that stands ready, by whatever name; the name is learned.
+//! A candidate that a run makes by itself: it publishes a version of what is uploaded, or makes a deployment of an API. What
+//! AWS will call that is not known before, so a change is from the code to a version of it that stands ready, or from no
+//! deployment to one, by whatever name; the name is learned.
 //! It is found again, whoever asks, by what the run has written on it.
 
 use std::fmt;
@@ -20,6 +21,14 @@ pub enum Release {
         number: Member,
         #[serde(flatten)]
         readiness: Readiness,
+    },
+    /// Of an API the run has made no deployment.
+    Undeployed,
+    /// It has made this one, with the variables that it runs by; without a name, what is wanted: one, whatever it is called.
+    /// Whatever a deployment is, it is ready.
+    Deployed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        side: Option<Member>,
     },
 }
 
@@ -59,6 +68,9 @@ impl fmt::Display for Release {
         match self {
             Self::Uploaded { code } => write!(f, "uploaded code {code}"),
             Self::Published => f.write_str("a version"),
+            Self::Undeployed => f.write_str("no deployment of its own"),
+            Self::Deployed { side: None } => f.write_str("a deployment"),
+            Self::Deployed { side: Some(side) } => write!(f, "deployment {side}"),
             Self::Version { number, readiness } => {
                 write!(f, "version {number}")?;
                 match readiness {
@@ -72,11 +84,12 @@ impl fmt::Display for Release {
 }
 
 impl Release {
-    /// The version there is.
-    pub fn number(&self) -> Option<&Member> {
+    /// The version or deployment there is.
+    pub fn made(&self) -> Option<&Member> {
         match self {
-            Self::Uploaded { .. } | Self::Published => None,
+            Self::Uploaded { .. } | Self::Published | Self::Undeployed => None,
             Self::Version { number, .. } => Some(number),
+            Self::Deployed { side } => side.as_ref(),
         }
     }
 
@@ -85,17 +98,49 @@ impl Release {
         match (self, live) {
             (Self::Uploaded { code }, Self::Uploaded { code: live }) => code == live,
             (Self::Version { number, .. }, Self::Version { number: live, .. }) => number == live,
+            (Self::Deployed { side: Some(ours) }, Self::Deployed { side: Some(live) }) => {
+                ours == live
+            }
             (Self::Uploaded { .. } | Self::Published, Self::Version { .. })
-            | (Self::Published, Self::Published) => true,
-            (Self::Published | Self::Version { .. }, Self::Uploaded { .. })
-            | (Self::Uploaded { .. } | Self::Version { .. }, Self::Published) => false,
+            | (Self::Undeployed | Self::Deployed { side: None }, Self::Deployed { .. })
+            | (Self::Published, Self::Published)
+            | (Self::Undeployed, Self::Undeployed) => true,
+            (
+                Self::Published | Self::Version { .. } | Self::Undeployed | Self::Deployed { .. },
+                Self::Uploaded { .. },
+            )
+            | (
+                Self::Uploaded { .. }
+                | Self::Version { .. }
+                | Self::Undeployed
+                | Self::Deployed { .. },
+                Self::Published,
+            )
+            | (Self::Undeployed | Self::Deployed { .. }, Self::Version { .. })
+            | (
+                Self::Uploaded { .. }
+                | Self::Published
+                | Self::Version { .. }
+                | Self::Deployed { side: Some(_) },
+                Self::Deployed { .. },
+            )
+            | (
+                Self::Uploaded { .. }
+                | Self::Published
+                | Self::Version { .. }
+                | Self::Deployed { .. },
+                Self::Undeployed,
+            ) => false,
         }
     }
 
     /// What is wanted of it, given what there is.
     pub(super) fn wanted(&self) -> Self {
         match self {
-            Self::Version { readiness: Readiness::Ready, .. } => self.clone(),
+            Self::Version { readiness: Readiness::Ready, .. } | Self::Deployed { .. } => {
+                self.clone()
+            }
+            Self::Undeployed => Self::Deployed { side: None },
             Self::Version {
                 readiness: Readiness::Pending { .. } | Readiness::Failed { .. },
                 ..

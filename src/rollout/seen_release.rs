@@ -1,4 +1,4 @@
-//! What a reading of a candidate says about a version that was asked for. It becomes ready by itself, and the name that
+//! What a reading of a candidate says about a version, or a deployment, that was asked for. It becomes ready by itself, and the name that
 //! AWS gave it does not matter: there is one.
 
 use super::{
@@ -12,17 +12,20 @@ pub(super) fn seen(change: &Change, live: &Release, now: Timestamp) -> Seen {
         return Seen::Nothing;
     }
     match live {
-        Release::Version { readiness: Readiness::Ready, .. } => Seen::Done,
+        Release::Version { readiness: Readiness::Ready, .. }
+        | Release::Deployed { side: Some(_) } => Seen::Done,
         Release::Version { readiness: Readiness::Pending { .. }, .. } => Seen::Progress,
         Release::Version { number, readiness: Readiness::Failed { reason } } => {
             let message = format!("version {number} has failed: {reason}");
             Seen::Failed(CallProblem { kind: ProblemKind::Final, message })
         }
-        Release::Published => Seen::Nothing,
-        Release::Uploaded { .. } if change.before != Picture::Release(live.clone()) => {
+        Release::Published | Release::Deployed { side: None } => Seen::Nothing,
+        Release::Uploaded { .. } | Release::Undeployed
+            if change.before != Picture::Release(live.clone()) =>
+        {
             Seen::Foreign
         }
-        Release::Uploaded { .. } => match &change.progress {
+        Release::Uploaded { .. } | Release::Undeployed => match &change.progress {
             Progress::Confirming { since } if now.since(*since) >= CONFIRM_PATIENCE => {
                 Seen::Invisible
             }

@@ -17,6 +17,9 @@ pub(super) fn told(state: &State, check: &Check) -> String {
 fn published(state: &State, route: &RouteName) -> String {
     match state.known.get(&Target::Candidate(route.clone())) {
         Some(Picture::Release(live @ Release::Version { .. })) => format!("{live} to be ready"),
+        Some(Picture::Release(Release::Undeployed | Release::Deployed { .. })) => {
+            "the deployment to be made".to_owned()
+        }
         _ => "the version to be published".to_owned(),
     }
 }

@@ -1,12 +1,12 @@
 //! The port onto simulated targets of rules. What takes the events stands for a group of targets, like any other side, so
-//! that traffic, alarms and scripts see it as they see everything else; every one lets EventBridge in.
+//! that traffic, alarms and scripts see it as they see everything else.
 
 use async_trait::async_trait;
 use serde_json::json;
 
 use super::{hindrance::Hindrance, route_place::Place, world::World};
 use crate::{
-    cloud::{Buses, DISABLED, Error, Lead, Operation, Taker, TargetStanding, all_to},
+    cloud::{Buses, DISABLED, Error, Lead, Operation, TargetStanding, all_to},
     plan::{BusTarget, Member},
     rollout::BusPlace,
 };
@@ -36,27 +36,6 @@ impl Buses for World {
                 written,
                 split,
             })
-        })
-    }
-
-    async fn taker(&self, _place: &str, side: &Member) -> Result<Taker, Error> {
-        let policy =
-            json!({ "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "*" }] });
-        let service = side.as_str().split(':').nth(2);
-        let asked = match service {
-            Some("lambda") => Operation::GetFunctionConfiguration,
-            Some("sqs") => Operation::GetQueueAttributes,
-            Some(_) | None => return Ok(Taker::Unasked),
-        };
-        self.request(asked, |landscape, _| {
-            let group = landscape.target_groups.get(side);
-            let group = group.ok_or_else(|| Error::Absent { what: side.to_string() })?;
-            let policy = (!landscape.is_hindered(Hindrance::NotLetIn)).then(|| policy.to_string());
-            if asked == Operation::GetQueueAttributes {
-                return Ok(Taker::Queue { policy });
-            }
-            let version = landscape.function(group.side, group.healthy() > 0);
-            Ok(Taker::Function { version, policy })
         })
     }
 

@@ -41,7 +41,7 @@ pub enum Hindrance {
     RuleDisabled,
     /// By a service of AWS.
     RuleManaged,
-    /// The candidate's resource policy does not let `EventBridge` in.
+    /// The resource policy of the candidate's function does not let `EventBridge` or `API Gateway` in.
     NotLetIn,
     ArchiveOfOtherBus,
     ReplayRuleDisabled,

@@ -18,6 +18,9 @@ use crate::{
 
 /// What all simulated mappings read.
 pub(super) const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:simulated";
+/// How the functions of simulated APIs are called.
+pub(super) const BEHIND_STAGES: &str = ":function:behind-the-stage:";
+
 const QUEUE_NAME: &str = "simulated";
 
 /// The account and region a plan is simulated in.
@@ -76,6 +79,12 @@ impl Home {
 
     pub(super) fn stage(&self, at: &Stage) -> String {
         StagePlace::written("aws", &self.region, at)
+    }
+
+    /// A function behind a stage, whose alias one of its variables tells.
+    pub(super) fn behind_stage(&self, variable: &str) -> String {
+        let (region, account) = (&self.region, &self.account);
+        format!("arn:aws:lambda:{region}:{account}{BEHIND_STAGES}${{stageVariables.{variable}}}")
     }
 
     pub(super) fn target(&self, at: &BusTarget) -> String {

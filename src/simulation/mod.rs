@@ -47,6 +47,7 @@ mod stages_port;
 mod standing;
 mod stream_script;
 mod streams_port;
+mod takers_port;
 mod target_group;
 mod traffic;
 mod violation;

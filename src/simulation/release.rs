@@ -1,4 +1,4 @@
-//! A simulated version that is not published yet. Its targets are there from the beginning, as everything that a plan moves
+//! A simulated version, or deployment, that is not published yet. Its targets are there from the beginning, as everything that a plan moves
 //! is; until it is published nobody is told of them.
 
 use crate::{plan::Member, rollout::Making};

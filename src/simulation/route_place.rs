@@ -159,10 +159,12 @@ pub(super) fn behind(kind: &RouteKind, sides: &Sides) -> Standing {
 /// The stage serves some deployment or the one that the plan names, and each variable that its canary is to override has
 /// another value there.
 fn deployed(at: &Stage, sides: &Sides) -> Standing {
-    let candidate = sides.candidate().map_or("", |candidate| candidate.as_str());
-    let stable = match sides.stable() {
-        Some(stable) => stable.to_string(),
-        None => format!("{candidate}before"),
+    // One that is to be made gets its name from AWS.
+    let candidate = sides.candidate().map_or("d2", Member::as_str);
+    let stable = match (sides.stable(), sides.candidate()) {
+        (Some(stable), _) => stable.to_string(),
+        (None, Some(candidate)) => format!("{candidate}before"),
+        (None, None) => "d1".to_owned(),
     };
     let variables = at.overrides.keys().map(|name| (name.clone(), "before".to_owned()));
     let stable = Deployed::new(&stable, variables.collect());

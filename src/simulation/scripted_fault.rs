@@ -16,8 +16,9 @@ impl ScriptedFault {
         Self { script, seen: 0 }
     }
 
+    /// Of one name there may be operations of several services.
     fn counts(&self, operation: Operation, has_come: impl Fn(Moment) -> bool) -> bool {
-        self.script.operation.is_none_or(|meant| meant == operation)
+        self.script.operation.is_none_or(|meant| meant.name() == operation.name())
             && self.script.from.is_none_or(&has_come)
             && !self.script.to.is_some_and(has_come)
     }

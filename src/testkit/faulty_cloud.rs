@@ -1,39 +1,28 @@
 //! A cloud with faults around every port. One wrapper type carries all of them; what goes wrong is decided in
-//! `faults.rs`.
+//! `faults.rs`. The ports of functions, APIs and buses are in `faulty_serverless.rs`.
 //!
 //! Its length is that of the ports: each has its lines here, all alike, and nothing is decided in any of them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use super::{Fault, Faults};
 use crate::{
     cloud::{
-        Alarm, AlarmNews, Alarms, AliasDeployment, AliasDeployments, AliasStanding, Aliases,
-        Answer, ArchiveStanding, Automation, Buses, Caller, Checkers, Cloud, Dns, Error, Forward,
-        FunctionVersion, Functions, Group, Groups, Health, Http, Identity, Installation,
-        Installations, Invoked, Kept, Lead, LoadBalancers, Mappings, MappingsStanding, Mark, Marks,
-        Metrics, News, Offers, OldVersions, Operation, OwnTest, Owned, Pace, Provisioned,
-        ProvisionedConcurrency, Provisioning, Pruning, Publishing, Query, QueueStanding, Queues,
-        Reads, Records, Releases, Replacer, Replacing, Replaying, Replays, ResizeGroups, Room,
-        Series, SetMarks, SetTestRoutes, SetWeights, StageStanding, Stages, Taker, TargetGroup,
-        TargetStanding, Transition, Weights,
+        Alarm, AlarmNews, Alarms, Answer, Automation, Caller, Checkers, Cloud, Dns, Error, Forward,
+        Functions, Group, Groups, Health, Http, Identity, Installation, Installations, Invoked,
+        Lead, LoadBalancers, Mark, Marks, Metrics, News, Offers, Operation, OwnTest, Owned, Pace,
+        Query, QueueStanding, Queues, Reads, Records, Replacer, Replacing, ResizeGroups, Series,
+        SetMarks, SetTestRoutes, SetWeights, TargetGroup, Transition, Weights,
     },
-    plan::{
-        Alias, BusTarget, CodeDigest, EventSource, FunctionName, Header, How, ListenerRule, Member,
-        Proxy, Queue, RecordSet, Stage,
-    },
-    rollout::{Capacity, Made, Move, Replay, ReplayBound, Split, TestRoute, Timestamp, Version},
+    plan::{FunctionName, Header, How, ListenerRule, Member, Proxy, Queue, RecordSet},
+    rollout::{Capacity, Move, Split, TestRoute, Timestamp, Version},
 };
 
-struct Faulty<Port: ?Sized> {
-    port: Arc<Port>,
-    faults: Faults,
+pub(super) struct Faulty<Port: ?Sized> {
+    pub(super) port: Arc<Port>,
+    pub(super) faults: Faults,
 }
 
 impl Faults {
@@ -50,6 +39,7 @@ impl Faults {
             refreshing: self.wrap_service(Replacer::Refreshes, &cloud.refreshing),
             deploying: self.wrap_service(Replacer::Deployments, &cloud.deploying),
             publishing: self.wrap(&cloud.publishing),
+            new_deployments: self.wrap(&cloud.new_deployments),
             pruning: self.wrap(&cloud.pruning),
             provisioning: self.wrap(&cloud.provisioning),
             replaying: self.wrap(&cloud.replaying),
@@ -74,6 +64,7 @@ impl Faults {
             provisioned: self.wrap(&reads.provisioned),
             stages: self.wrap(&reads.stages),
             buses: self.wrap(&reads.buses),
+            takers: self.wrap(&reads.takers),
             replays: self.wrap(&reads.replays),
             mappings: self.wrap(&reads.mappings),
             groups: self.wrap(&reads.groups),
@@ -244,139 +235,6 @@ impl SetWeights for FaultyWeights<dyn SetWeights> {
 }
 
 #[async_trait]
-impl Aliases for Faulty<dyn Aliases> {
-    async fn find(&self, at: &Alias) -> Result<AliasStanding, Error> {
-        self.faults.apply(Operation::GetAlias, &at.to_string(), self.port.find(at)).await
-    }
-
-    async fn version(&self, alias: &str, version: &Member) -> Result<FunctionVersion, Error> {
-        let call = self.port.version(alias, version);
-        self.faults.apply(Operation::GetFunctionConfiguration, alias, call).await
-    }
-
-    async fn all(&self, alias: &str) -> Result<BTreeMap<String, BTreeSet<Member>>, Error> {
-        self.faults.apply(Operation::ListAliases, alias, self.port.all(alias)).await
-    }
-}
-
-#[async_trait]
-impl AliasDeployments for Faulty<dyn AliasDeployments> {
-    async fn moving(&self, alias: &Alias) -> Result<Vec<AliasDeployment>, Error> {
-        let call = self.port.moving(alias);
-        self.faults.apply(Operation::ListDeployments, &alias.to_string(), call).await
-    }
-}
-
-#[async_trait]
-impl Releases for Faulty<dyn Releases> {
-    async fn made(&self, alias: &str, description: &str) -> Result<Option<Member>, Error> {
-        let call = self.port.made(alias, description);
-        self.faults.apply(Operation::ListVersionsByFunction, alias, call).await
-    }
-}
-
-#[async_trait]
-impl Publishing for Faulty<dyn Publishing> {
-    async fn publish(
-        &self,
-        alias: &str,
-        code: &CodeDigest,
-        description: &str,
-    ) -> Result<Made, Error> {
-        let call = self.port.publish(alias, code, description);
-        self.faults.apply(Operation::PublishVersion, alias, call).await
-    }
-}
-
-#[async_trait]
-impl OldVersions for Faulty<dyn OldVersions> {
-    async fn unused(&self, alias: &str, kept: &Kept) -> Result<BTreeSet<Member>, Error> {
-        let call = self.port.unused(alias, kept);
-        self.faults.apply(Operation::ListAliases, alias, call).await
-    }
-}
-
-#[async_trait]
-impl Buses for Faulty<dyn Buses> {
-    async fn find(&self, at: &BusTarget) -> Result<TargetStanding, Error> {
-        let call = self.port.find(at);
-        self.faults.apply(Operation::DescribeRule, "a target", call).await
-    }
-
-    async fn taker(&self, place: &str, side: &Member) -> Result<Taker, Error> {
-        let call = self.port.taker(place, side);
-        self.faults.apply(Operation::GetFunctionPolicy, side.as_str(), call).await
-    }
-
-    async fn leads(&self, place: &str, side: &Member) -> Result<Vec<Lead>, Error> {
-        let call = self.port.leads(place, side);
-        self.faults.apply(Operation::ListRuleNamesByTarget, side.as_str(), call).await
-    }
-}
-
-#[async_trait]
-impl Pruning for Faulty<dyn Pruning> {
-    async fn delete(&self, alias: &str, versions: &BTreeSet<Member>) -> Result<(), Error> {
-        let call = self.port.delete(alias, versions);
-        self.faults.apply(Operation::DeleteFunction, alias, call).await
-    }
-}
-
-#[async_trait]
-impl Replays for Faulty<dyn Replays> {
-    async fn find(&self, archive: &str, bus: &str, rule: &str) -> Result<ArchiveStanding, Error> {
-        let call = self.port.find(archive, bus, rule);
-        self.faults.apply(Operation::DescribeArchive, archive, call).await
-    }
-
-    async fn replay(&self, name: &str) -> Result<Replay, Error> {
-        self.faults.apply(Operation::DescribeReplay, name, self.port.replay(name)).await
-    }
-}
-
-#[async_trait]
-impl Replaying for Faulty<dyn Replaying> {
-    async fn start(
-        &self,
-        name: &str,
-        bound: &ReplayBound,
-        window: (Timestamp, Timestamp),
-    ) -> Result<(), Error> {
-        let call = self.port.start(name, bound, window);
-        self.faults.apply(Operation::StartReplay, name, call).await
-    }
-
-    async fn cancel(&self, name: &str) -> Result<(), Error> {
-        self.faults.apply(Operation::CancelReplay, name, self.port.cancel(name)).await
-    }
-}
-
-#[async_trait]
-impl Stages for Faulty<dyn Stages> {
-    async fn find(&self, at: &Stage) -> Result<StageStanding, Error> {
-        self.faults.apply(Operation::GetStage, &at.to_string(), self.port.find(at)).await
-    }
-
-    async fn deployment(&self, place: &str, side: &Member) -> Result<(), Error> {
-        let call = self.port.deployment(place, side);
-        self.faults.apply(Operation::GetApiDeployment, place, call).await
-    }
-}
-
-#[async_trait]
-impl Mappings for Faulty<dyn Mappings> {
-    async fn find(&self, at: &EventSource) -> Result<MappingsStanding, Error> {
-        let call = self.port.find(at);
-        self.faults.apply(Operation::GetEventSourceMapping, &at.to_string(), call).await
-    }
-
-    async fn function(&self, place: &str, side: &Member) -> Result<FunctionVersion, Error> {
-        let call = self.port.function(place, side);
-        self.faults.apply(Operation::GetFunctionConfiguration, place, call).await
-    }
-}
-
-#[async_trait]
 impl Dns for Faulty<dyn Dns> {
     async fn find(&self, at: &RecordSet) -> Result<Records, Error> {
         let call = self.port.find(at);
@@ -432,35 +290,6 @@ impl ResizeGroups for Faulty<dyn ResizeGroups> {
     async fn resize(&self, name: &Member, to: Capacity) -> Result<(), Error> {
         let call = self.port.resize(name, to);
         self.faults.apply(Operation::UpdateAutoScalingGroup, name.as_str(), call).await
-    }
-}
-
-#[async_trait]
-impl ProvisionedConcurrency for Faulty<dyn ProvisionedConcurrency> {
-    async fn provisioned(&self, alias: &str, version: &Member) -> Result<Provisioned, Error> {
-        let call = self.port.provisioned(alias, version);
-        self.faults.apply(Operation::GetProvisionedConcurrencyConfig, alias, call).await
-    }
-
-    async fn all_provisioned(&self, alias: &str) -> Result<BTreeMap<Member, u32>, Error> {
-        let call = self.port.all_provisioned(alias);
-        self.faults.apply(Operation::ListProvisionedConcurrencyConfigs, alias, call).await
-    }
-
-    async fn room(&self, alias: &str) -> Result<Room, Error> {
-        self.faults.apply(Operation::GetLambdaSettings, alias, self.port.room(alias)).await
-    }
-}
-
-#[async_trait]
-impl Provisioning for Faulty<dyn Provisioning> {
-    async fn provision(&self, alias: &str, version: &Member, executions: u32) -> Result<(), Error> {
-        let call = self.port.provision(alias, version, executions);
-        let operation = match executions {
-            0 => Operation::DeleteProvisionedConcurrencyConfig,
-            _ => Operation::PutProvisionedConcurrencyConfig,
-        };
-        self.faults.apply(operation, alias, call).await
     }
 }
 

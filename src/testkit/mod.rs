@@ -3,6 +3,7 @@
 mod chance;
 mod faults;
 mod faulty_cloud;
+mod faulty_serverless;
 mod sample;
 
 pub use chance::*;

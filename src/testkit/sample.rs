@@ -29,6 +29,7 @@ pub fn rule_bound(resource: &str, stable: &str, candidate: &str) -> RouteBound {
         stable: Member::new(stable),
         candidate: Some(Member::new(candidate)),
         baseline: None,
+        variables: BTreeMap::new(),
         nature: Nature::LOAD_BALANCER,
     }
 }

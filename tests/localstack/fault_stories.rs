@@ -135,7 +135,7 @@ const ORDINARY: Story = Story {
 };
 
 /// Those that take longest first, so that the others fit beside them.
-pub(crate) const STORIES: [Story; 38] = [
+pub(crate) const STORIES: [Story; 39] = [
     Story {
         operations: &["cloudwatch.GetMetricData"],
         plan: measured,
@@ -361,6 +361,7 @@ pub(crate) const STORIES: [Story; 38] = [
     },
     Story {
         operations: &[
+            "apigateway.GetResources",
             "apigateway.GetTags",
             "apigateway.TagResource",
             "apigateway.UntagResource",
@@ -368,6 +369,12 @@ pub(crate) const STORIES: [Story; 38] = [
         ],
         kind: Kind::Seeded("api"),
         plan: by_stage,
+        ..ORDINARY
+    },
+    Story {
+        operations: &["apigateway.CreateDeployment", "apigateway.GetDeployments"],
+        kind: Kind::Seeded("api"),
+        plan: stage_published,
         ..ORDINARY
     },
     Story {
@@ -583,6 +590,10 @@ fn handed_and_redriven(world: &World) -> String {
 
 fn by_stage(world: &World) -> String {
     stages::plan(world, "3s")
+}
+
+fn stage_published(world: &World) -> String {
+    stages::publishing(world, "3s")
 }
 
 fn replayed(world: &World) -> String {

@@ -1,6 +1,8 @@
 //! The stage of a REST API: its canary gets requests, becomes the stage with its variables, and is taken back to exactly
 //! what was. The API's method is answered by the alias of a function that a stage variable names.
 
+use std::{thread, time::Duration};
+
 use aws_sdk_apigateway::{
     Client,
     types::{Op, PatchOperation},
@@ -17,6 +19,12 @@ use crate::{
 pub(crate) fn plan(world: &World, bake: &str) -> String {
     let candidate = deployed(world);
     plan_of(world, &candidate, "variables: { alias: next, debug: on }", bake)
+}
+
+/// The run makes the deployment.
+pub(crate) fn publishing(world: &World, bake: &str) -> String {
+    let plan = plan_of(world, "published", "variables: { alias: next }", bake);
+    world.plan_text(&plan, |text| text.replace("  - wait:", "  - publish: requests\n  - wait:"))
 }
 
 fn plan_of(world: &World, candidate: &str, more: &str, bake: &str) -> String {
@@ -182,4 +190,105 @@ fn what_cannot_be_split_or_is_somebody_elses_is_known_beforehand() {
     patch_by_hand(&world, "/canarySettings", None);
     let plan = plan_of(&world, &candidate, "variables: { alias: next }", "2s");
     world.run(&["plan", &plan]).expect(0);
+}
+
+#[test]
+fn what_the_variables_of_a_stage_lead_to_is_known_beforehand() {
+    let world = World::of_kind("api", "stageled");
+    let (candidate, api) = (deployed(&world), api(&world));
+    let (runtime, client) = functions();
+    let refused = |alias: &str, code: i32| {
+        let plan = plan_of(&world, &candidate, &format!("variables: {{ alias: {alias} }}"), "2s");
+        let ended = world.run(&["plan", &plan]);
+        ended.expect(code).talk.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    refused("next", 0);
+    let name = &world.prefix;
+    let nowhere = refused("nowhere", 3);
+    let absent = format!(":function:{name}:nowhere does not exist, and would answer GET /");
+    assert!(nowhere.contains(&absent), "{nowhere}");
+    let taken = client.remove_permission().function_name(name).qualifier("next");
+    runtime.block_on(taken.statement_id("api").send()).unwrap();
+    let closed = refused("next", 3);
+    let problem = format!(
+        "call lambda:InvokeFunction on arn:aws:lambda:eu-west-1:000000000000:function:{name}:next"
+    );
+    assert!(closed.contains(&problem), "{closed}");
+    let source = format!("arn:aws:execute-api:eu-west-1:000000000000:{api}/*/GET/");
+    let hint = format!(
+        "aws lambda add-permission --function-name {name} --qualifier next --statement-id api-{api} --action \
+         lambda:InvokeFunction --principal apigateway.amazonaws.com --source-arn {source}`"
+    );
+    assert!(closed.contains(&hint), "{closed}");
+    // As the hint says.
+    let given = client.add_permission().function_name(name).qualifier("next");
+    let given = given.statement_id(format!("api-{api}")).action("lambda:InvokeFunction");
+    let given = given.principal("apigateway.amazonaws.com").source_arn(source);
+    runtime.block_on(given.send()).unwrap();
+    refused("next", 0);
+}
+
+/// The descriptions of all deployments of the world's API, by id.
+fn deployments(world: &World) -> Vec<(String, Option<String>)> {
+    let (runtime, client) = client();
+    let all = runtime.block_on(client.get_deployments().rest_api_id(api(world)).send()).unwrap();
+    let told = |it: &aws_sdk_apigateway::types::Deployment| {
+        (it.id().unwrap().to_owned(), it.description().map(str::to_owned))
+    };
+    all.items().iter().map(told).collect()
+}
+
+#[test]
+fn a_deployment_that_the_run_makes_serves_in_the_end_and_stays_when_it_is_taken_back() {
+    let world = World::of_kind("api", "stagepub");
+    let before = world.described();
+    let there = deployments(&world);
+    let told = world.run(&["run", &publishing(&world, "1s")]).expect(0).told.clone();
+    let all = deployments(&world);
+    assert_eq!(all.len(), there.len() + 1, "{all:?}");
+    let (id, description) = all.into_iter().find(|made| !there.contains(made)).unwrap();
+    let description = description.unwrap();
+    assert!(description.starts_with("tidegate stagepub-"), "{description}");
+    assert!(told.contains(&format!("deployment {id} (alias=next) is made")), "{told}");
+    assert_eq!(stage(&world)["deployment"], Value::from(id));
+    world.run(&["rollback", "--reason", "customers complain"]).expect(4);
+    assert_eq!(world.described(), before);
+    assert_eq!(deployments(&world).len(), there.len() + 1, "it stays");
+}
+
+/// Killed when the deployment is there and its answer is not; when the call is on its way; and when its id is known.
+#[test]
+fn a_run_that_is_killed_while_it_deploys_makes_nothing_twice() {
+    let moments = [
+        ("after", Some(r#""kind": "delay", "times": 1, "delay_seconds": 4, "after": true"#)),
+        ("before", Some(r#""kind": "delay", "times": 1, "delay_seconds": 4"#)),
+        ("learned", None),
+    ];
+    thread::scope(|scope| {
+        for (name, fault) in moments {
+            scope.spawn(move || {
+                let world = World::of_kind("api", &format!("stagekill{name}"));
+                let there = deployments(&world).len();
+                if let Some(fault) = fault {
+                    world.fault("apigateway.CreateDeployment", fault);
+                }
+                let mut run = world.start(&["run", &publishing(&world, "2s")]);
+                world.wait_for(if fault.is_some() { "change-intended" } else { "learned" });
+                thread::sleep(Duration::from_secs(1));
+                run.kill().unwrap();
+                run.wait().unwrap();
+                // What was under way comes to its end at AWS, whoever waits for it.
+                thread::sleep(Duration::from_secs(4));
+                println!("killed {name}: {} deployments", deployments(&world).len() - there);
+                world.run(&["resume"]).expect(0);
+                assert_eq!(deployments(&world).len(), there + 1, "killed {name}");
+            });
+        }
+    });
+}
+
+fn functions() -> (tokio::runtime::Runtime, aws_sdk_lambda::Client) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = aws_sdk_lambda::Client::new(&runtime.block_on(aws_config::from_env().load()));
+    (runtime, client)
 }

@@ -17,7 +17,7 @@ use crate::plan::{
     names::{ComponentName, FleetName, GateName, RouteName, Side},
     problem::Problem,
     route::Sides,
-    route_kind::Route,
+    route_kind::{Route, RouteKind},
     span::{Span, Spanned},
     step_form::PublishForm,
 };
@@ -79,6 +79,14 @@ pub(super) fn check(
         let publishing: Vec<_> = steps().filter(|(_, step)| makes(step)).collect();
         match (&route.sides, publishing.as_slice()) {
             (Sides::Made { .. }, [(of, first), again @ ..]) => {
+                let is_stage = matches!(route.kind, RouteKind::ApiGateway(_));
+                if let (true, Verb::Publish { code: Some(_), .. }) = (is_stage, &first.verb) {
+                    problems.push(
+                        Problem::error("plan::code-sha256", format!("`{name}` publishes no code"))
+                            .at(first.span, "has `code-sha256`")
+                            .help("leave it out: a deployment is made of the API as it is then"),
+                    );
+                }
                 problems.extend(again.iter().map(|(_, step)| {
                     Problem::error("plan::publish", format!("`{name}` gets its candidate twice"))
                         .at(step.span, "the same again")
@@ -101,7 +109,7 @@ pub(super) fn check(
             (Sides::Made { .. }, []) if drafts.iter().all(|draft| !draft.gaps) => problems.push(
                 Problem::error("plan::publish", format!("no step publishes the candidate of `{name}`"))
                     .at(*span, "its candidate is to be published")
-                    .help(format!("add `- publish: {name}` ahead of the first shift, or name a version as `candidate`")),
+                    .help(format!("add `- publish: {name}` ahead of the first shift, or name a version or a deployment as `candidate`")),
             ),
             (Sides::Made { .. }, []) => {}
             (Sides::Fixed { .. } | Sides::Pair(_) | Sides::Single(_) | Sides::Serving { .. }, all) => {
@@ -109,7 +117,7 @@ pub(super) fn check(
                     Problem::error("plan::publish", format!("the candidate of `{name}` is named already"))
                         .at(step.span, "would publish another")
                         .at(*span, "has its candidate")
-                        .help("write `candidate: published` for a route of kind `lambda`, or remove this step")
+                        .help("write `candidate: published` for a route of kind `lambda` or `api-gateway`, or remove this step")
                 }));
             }
         }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::plan::{
     defaults::SETTLE,
+    names::Member,
     place::Place,
     problem::Problem,
     route::{Sides, Stage, StageCache},
     route_form::StageForm,
     route_kind::{Route, RouteKind},
     span::Spanned,
-    stage_values::{Deployment, Variables, deployment, is_id},
+    stage_values::{Deployment, TO_BE, Variables, deployment, is_id},
 };
 
 pub(super) fn api_gateway(form: &Spanned<StageForm>, problems: &mut Vec<Problem>) -> Option<Route> {
@@ -24,10 +25,13 @@ pub(super) fn api_gateway(form: &Spanned<StageForm>, problems: &mut Vec<Problem>
         named(name, ("stage", help), is_stage, problems)
     });
     let given = form.candidate.given()?;
-    let candidate = deployment(given, problems)?;
+    let is_made = given.value == TO_BE;
+    let candidate = if is_made { Member::new(TO_BE) } else { deployment(given, problems)? };
     let overrides = form.variables.given().map(|Spanned { value: Variables(all), .. }| all.clone());
     let overrides: BTreeMap<String, String> = overrides.unwrap_or_default();
     let sides = match form.stable.value_or(Deployment::Serving) {
+        Deployment::Serving if is_made => Sides::Made { stable: None },
+        Deployment::Named(stable) if is_made => Sides::Made { stable: Some(stable) },
         Deployment::Serving => Sides::Serving { candidate },
         // The same deployment with other variables is another side.
         Deployment::Named(stable) if stable == candidate && overrides.is_empty() => {
@@ -106,6 +110,14 @@ mod tests {
             matches!(&served.sides, Sides::Serving { candidate } if candidate.as_str() == "d2")
         );
         assert_eq!(route("candidate: d2, stable: stage"), served);
+        let made = |text: &str| {
+            let text =
+                plan(&format!("{STAGE}, {text}")).replace("steps: [", "steps: [{ publish: a }, ");
+            read_with(&text, &[]).unwrap().plan.routes["a"].sides.clone()
+        };
+        assert_eq!(made("candidate: published"), Sides::Made { stable: None });
+        let stable = Some(crate::plan::Member::new("d1"));
+        assert_eq!(made("candidate: published, stable: d1"), Sides::Made { stable });
         let fixed = route("candidate: d2, stable: d1").sides;
         assert_eq!(told(&fixed), ["d1", "d2"]);
         let own =

@@ -72,6 +72,22 @@ def get_policy(context: RequestContext, request: Any) -> dict[str, Any]:
     return {"Policy": json.dumps(document), "RevisionId": policy.revision}
 
 
+def remove_permission(context: RequestContext, request: Any) -> dict[str, Any]:
+    """Take a statement out of the policy of a function, or of one version or alias of it."""
+    asked = _asked(context, request)
+    policy = function_of(asked, asked.qualifier).policy
+    arn, sid = arn_of(asked, asked.qualifier), request.get("StatementId")
+    for each in policy.statements:
+        if each.get("Resource") == arn and each.get("Sid") == sid:
+            policy.statements.remove(each)
+            return {}
+    raise CommonServiceException(
+        "ResourceNotFoundException",
+        f"Statement {sid} is not found in resource policy.",
+        status_code=404,
+    )
+
+
 def delete_function(context: RequestContext, request: Any) -> Any:
     """Delete a function, or one version of it that no alias leads to."""
     asked = _asked(context, request)
@@ -98,5 +114,6 @@ OPERATIONS: dict[str, Handler] = {
     "GetPolicy": get_policy,
     "ListAliases": list_aliases,
     "ListVersionsByFunction": list_versions,
+    "RemovePermission": remove_permission,
     "DeleteFunction": delete_function,
 }

@@ -17,7 +17,7 @@ ALIASES = {"live": "1", "next": "2"}
 
 
 class ApiWorld(World):
-    """A REST API with one method, and a stage without a canary."""
+    """A REST API with one method, which either alias lets in, and a stage without a canary."""
 
     def seed(self) -> dict[str, Any]:
         """Create what is missing and describe the world."""
@@ -73,5 +73,15 @@ class ApiWorld(World):
             uri=f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}:"
             "${stageVariables.alias}/invocations",
         )
+        account = arn.split(":")[4]
+        for alias in ALIASES:
+            functions.add_permission(
+                FunctionName=self.prefix,
+                Qualifier=alias,
+                StatementId="api",
+                Action="lambda:InvokeFunction",
+                Principal="apigateway.amazonaws.com",
+                SourceArn=f"arn:aws:execute-api:{region}:{account}:{api}/*/GET/",
+            )
         gateway.create_deployment(restApiId=api, stageName=STAGE, variables={"alias": "live"})
         return str(api)
