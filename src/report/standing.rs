@@ -29,6 +29,8 @@ pub enum Standing {
     RollingBack,
     Promoted,
     RolledBack,
+    /// A part of it, and the rest is promoted.
+    PartlyRolledBack,
     NeedsAttention,
 }
 
@@ -68,6 +70,7 @@ impl Standing {
         match &state.mode {
             Mode::Ended(Ending::Promoted) => Self::Promoted,
             Mode::Ended(Ending::RolledBack) => Self::RolledBack,
+            Mode::Ended(Ending::PartlyRolledBack) => Self::PartlyRolledBack,
             Mode::Ended(Ending::NeedsAttention) => Self::NeedsAttention,
             Mode::NotStarted => Self::NotStarted,
             Mode::Held(Cause::Drift { .. } | Cause::NotAsAsked { .. }) => Self::Drift,
@@ -95,6 +98,7 @@ impl Standing {
             | Self::Interrupted
             | Self::Promoted
             | Self::RolledBack
+            | Self::PartlyRolledBack
             | Self::NeedsAttention => false,
         }
     }
@@ -102,7 +106,7 @@ impl Standing {
     pub(super) fn sign(self) -> Sign {
         match self {
             Self::Promoted => Sign::Good,
-            Self::RolledBack | Self::RollingBack => Sign::Back,
+            Self::RolledBack | Self::PartlyRolledBack | Self::RollingBack => Sign::Back,
             Self::NeedsAttention | Self::Drift | Self::Abandoned | Self::AbandonedRollingBack => {
                 Sign::Bad
             }
@@ -128,6 +132,7 @@ impl fmt::Display for Standing {
             Self::RollingBack => "ROLLING BACK",
             Self::Promoted => "PROMOTED",
             Self::RolledBack => "ROLLED BACK",
+            Self::PartlyRolledBack => "PARTLY ROLLED BACK",
             Self::NeedsAttention => "NEEDS ATTENTION",
         })
     }
@@ -136,6 +141,7 @@ impl fmt::Display for Standing {
 /// The steps under way that wait for somebody's approval.
 pub fn approvals_awaited(plan: &Plan, state: &State) -> Vec<StepId> {
     plan.steps()
+        .filter(|(component, _)| !state.reach.covers(&component.name))
         .filter(|(_, step)| matches!(step.conduct().ends, Ends::OnVotes(_)))
         .filter(|(_, step)| state.steps.get(&step.id).is_some_and(|s| s.stage.is_active()))
         .map(|(_, step)| step.id.clone())

@@ -7,11 +7,11 @@ use std::{
 
 use tidegate::plan::{
     AlarmsGate, Alias, AlreadyInAlarm, Approvers, BusTarget, Component, ComponentName, EventSource,
-    Extent, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData,
-    Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, PastMoment,
-    Patience, Place, Plan, PlanName, Protected, RecordSet, RecordType, Redrive, Refresh, Replace,
-    Replay, Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance,
-    Until, Verb,
+    Extent, FailureScope, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How,
+    InsufficientData, Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure,
+    OnInterrupt, Others, PastMoment, Patience, Place, Plan, PlanName, Protected, RecordSet,
+    RecordType, Redrive, Refresh, Replace, Replay, Route, RouteKind, RouteName, Side, Sides, Size,
+    Standby, Step, StepId, Tolerance, Until, Verb,
     units::{Percent, Weight},
 };
 
@@ -100,6 +100,8 @@ fn plan(names: &[&str], gates: &[&str], components: Vec<Component>) -> Plan {
         gates: gates.iter().map(|n| gate(n)).collect::<BTreeMap<_, _>>(),
         components: components.into(),
         on_failure: OnFailure::RollBack,
+        failure_scope: FailureScope::default(),
+        others: Others::default(),
         on_interrupt: OnInterrupt::Hold,
         max_parallel: None,
         locks: BTreeSet::new(),

@@ -22,7 +22,7 @@ use crate::plan::{
     lint::{self, Declared},
     model::{Component, Step},
     names::{ComponentName, LockName, PlanName, StepId},
-    on_failure::{OnFailure, OnInterrupt},
+    on_failure::{FailureScope, OnFailure, OnInterrupt, Others},
     plan_form::{ComponentChoice, ComponentForm, PlanChoice, PlanForm},
     problem::Problem,
     span::{Span, Spanned},
@@ -85,6 +85,8 @@ pub(in crate::plan) fn check(
         max_parallel,
         locks,
         on_failure: form.on_failure.value_or(OnFailure::RollBack),
+        failure_scope: form.failure_scope.value_or(FailureScope::default()),
+        others: form.others.value_or(Others::default()),
         on_interrupt: form.on_interrupt.value_or(OnInterrupt::Hold),
         roll_back_for,
     };
