@@ -39,5 +39,5 @@ pub use style::*;
 pub use timeline::*;
 pub use tree::ComponentStanding;
 pub use view::*;
-pub use words::{attempts_line, describe, evidence, figures};
+pub use words::{attempts_line, describe, evidence, figures, reach_of_failure};
 pub use wrap::*;

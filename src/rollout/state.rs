@@ -501,7 +501,7 @@ impl State {
     }
 
     /// Whether a target that was to be changed belongs to what goes back.
-    pub(super) fn has_back(&self, target: &Target) -> bool {
+    pub fn has_back(&self, target: &Target) -> bool {
         match &*self.reach {
             Reach::Nothing => return false,
             Reach::Everything => return true,

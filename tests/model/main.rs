@@ -18,7 +18,7 @@ mod plans;
 mod world;
 
 use explore::{Budget, Rules, explore};
-use tidegate::plan::OnFailure;
+use tidegate::plan::{FailureScope, OnFailure, Others};
 
 /// States over all plans below, printed so that a shrinking search space does not go unnoticed.
 fn run(name: &str, plan: &tidegate::plan::Plan, budget: Budget) -> usize {
@@ -181,6 +181,28 @@ fn components_wait_for_what_they_need_and_go_back_in_reverse() {
         Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, total: 1, ..Budget::default() };
     let states = run("two tiers", &plans::two_tiers(), budget);
     assert!(states > 20_000, "the search space has shrunk to {states} states");
+}
+
+/// Whatever fails of three components, what goes back is what the plan says, and the others stand still or are promoted.
+#[test]
+fn what_fails_takes_back_what_the_plan_says_and_nothing_else() {
+    let faults =
+        Budget { crashes: 1, gates: 2, calls: 1, aborts: 1, total: 1, ..Budget::default() };
+    let twice = Budget { gates: 2, pauses: 1, total: 2, ..Budget::default() };
+    let mut states = 0;
+    for scope in [FailureScope::Component, FailureScope::Dependents, FailureScope::All] {
+        for others in [Others::Hold, Others::GoOn] {
+            let plan = plans::three(scope, others);
+            let name = format!("three, {scope:?}, others {others:?}");
+            states += run(&format!("{name}, any fault"), &plan, faults);
+            states += run(&format!("{name}, two gates"), &plan, twice);
+        }
+    }
+    for others in [Others::Hold, Others::GoOn] {
+        let plan = plans::three_with_a_shared_gate(others);
+        states += run(&format!("three, a shared gate, others {others:?}"), &plan, faults);
+    }
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
 }
 
 #[test]

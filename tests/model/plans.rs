@@ -249,6 +249,35 @@ pub(crate) fn two_tiers() -> Plan {
     plan(&["store", "web"], &["store-errors", "web-errors"], components)
 }
 
+/// Three functions: the second needs the first, and the third nobody.
+pub(crate) fn three(failure_scope: FailureScope, others: Others) -> Plan {
+    let one = |route: &str| vec![shift(route, 100, 30, &[route])];
+    let components = vec![
+        component("a", &[], one("a")),
+        component("b", &["a"], one("b")),
+        component("c", &[], one("c")),
+    ];
+    let mut plan = plan(&["a", "b", "c"], &["a", "b", "c"], components);
+    plan.fleets.clear();
+    for (name, route) in &mut plan.routes {
+        let (function, name) = (name.to_string(), "live".to_owned());
+        route.kind = RouteKind::Lambda(Alias { function, name });
+    }
+    Plan { failure_scope, others, ..plan }
+}
+
+/// The same; the first and the third wait for one gate.
+pub(crate) fn three_with_a_shared_gate(others: Others) -> Plan {
+    let mut plan = three(FailureScope::Dependents, others);
+    for component in plan.components.edit().iter_mut().filter(|c| c.name.as_str() == "c") {
+        for step in &mut component.steps {
+            step.verb = shift("c", 100, 30, &["a"]);
+        }
+    }
+    plan.gates.remove(&GateName::new("c"));
+    plan
+}
+
 /// A route of two rules, which are written one after the other.
 pub(crate) fn two_rules() -> Plan {
     let steps = vec![

@@ -69,6 +69,7 @@ pub(in crate::plan) fn check(
     let roll_back_for = positive(&form.roll_back_for, ROLL_BACK_FOR, problems);
     let locks = locks(form, problems);
     let max_parallel = max_parallel(form, drafts.len(), problems);
+    reach(form, drafts.len(), problems);
     if problems.iter().any(Problem::is_error) {
         return None;
     }
@@ -124,6 +125,33 @@ fn max_parallel(
         );
     }
     NonZeroU32::new(given.value.0)
+}
+
+/// How far a failure reaches says nothing where nobody is left.
+fn reach(form: &PlanForm, components: usize, problems: &mut Vec<Problem>) {
+    let (scope, others) = (form.failure_scope.given(), form.others.given());
+    let mut told = |key: &str, span, why: &str, help: &str| {
+        problems.push(
+            Problem::warning("lint::failure-scope", format!("`{key}` decides nothing: {why}"))
+                .at(span, "decides nothing")
+                .help(help),
+        );
+    };
+    if components < 2 {
+        let (why, help) =
+            ("there is one component", "leave it out; what fails goes back as a whole");
+        if let Some(scope) = scope {
+            told("failure-scope", scope.span, why, help);
+        }
+        if let Some(others) = others {
+            told("others", others.span, why, help);
+        }
+    } else if let (Some(scope), Some(others)) = (scope, others)
+        && scope.value == FailureScope::All
+    {
+        let help = "leave it out, or write `failure-scope: dependents`";
+        told("others", others.span, "everything goes back", help);
+    }
 }
 
 /// What a component does, as it is written.
