@@ -539,6 +539,8 @@ mod tests {
 
             why        gate errors failed: checkout-5xx is in ALARM since 15:47:40Z
                        everything this run touched is as it was before
+            components ↩ main: taken back
+                         api: not begun
             gates      errors: fail at 15:47:42Z, checkout-5xx is in ALARM since 15:47:40Z
                          (alarms 1)
             traffic    web: 100% on blue (weight 999), 0% on green (weight 0), seen

@@ -61,7 +61,10 @@ fn beside_polls(
         return (forward_polls(plan, state, watched, now), wake);
     }
     watched.retain(|watched| watch::is_alarming(&watched.check));
-    let wake = watch::patience_ends(plan, state, &watched).filter(|at| *at > now).min();
+    // Which answers count changes when a bake's time is up, though nothing follows from that.
+    let bakes = active_steps(plan, state).filter_map(|(_, _, active)| active.stage.bakes_until());
+    let patience = watch::patience_ends(plan, state, &watched);
+    let wake = patience.chain(bakes).filter(|at| *at > now).min();
     (watched.into_iter().map(watch::Watched::poll).collect(), wake)
 }
 
