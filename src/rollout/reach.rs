@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Beside, Ending, Mode, Reach, Restore, Scope, State, Target,
-    step::{failed_step, is_complete, started, target_of},
+    step::{failed_step, has_touched, is_complete, started, target_of},
 };
 use crate::plan::{Component, ComponentName, FailureScope, FleetName, Others, Plan, RouteName};
 
@@ -78,7 +78,10 @@ pub(super) fn is_rest_over(plan: &Plan, state: &State) -> bool {
     // In this order whatever a component needs was looked at before it.
     plan.components.iter().all(|component| {
         let waits_in_vain = |need: &ComponentName| never.contains(need) || state.reach.covers(need);
-        if started(component, state) == 0 && component.needs.iter().any(waits_in_vain) {
+        if started(component, state) == 0
+            && component.needs.iter().any(waits_in_vain)
+            && !has_touched(component, state)
+        {
             never.insert(&component.name);
             return true;
         }

@@ -36,6 +36,13 @@ pub(super) fn failed_step<'a>(
     })
 }
 
+/// Whether a component has meant to change anything. One that was held on its way has no step any more when it is resumed, and
+/// is not to be left there though what it needs went back.
+pub(super) fn has_touched(component: &Component, state: &State) -> bool {
+    let mut targets = component.steps.iter().filter_map(target_of);
+    targets.any(|target| state.changes.contains_key(&target))
+}
+
 /// The step of a component that is under way; what goes back has none.
 pub(super) fn active_step<'a>(
     component: &'a Component,
@@ -83,7 +90,10 @@ pub(super) fn next_step<'a>(
     let needed = |name: &ComponentName| plan.components.named(name);
     let is_there =
         |needed: &Component| is_complete(state, needed) && !state.reach.covers(&needed.name);
-    if started == 0 && !component.needs.iter().filter_map(needed).all(is_there) {
+    if started == 0
+        && !component.needs.iter().filter_map(needed).all(is_there)
+        && !has_touched(component, state)
+    {
         return None;
     }
     if started == 0 && !has_room() {

@@ -682,7 +682,10 @@ impl Search<'_> {
             let next = Node { budget, ..node.clone() };
             fresh |= ask(self, next, Command::Rollback { reason: None })?;
         }
-        let is_over = matches!(node.state.mode, Mode::Ended(Ending::Promoted | Ending::RolledBack));
+        let is_over = matches!(
+            node.state.mode,
+            Mode::Ended(Ending::Promoted | Ending::RolledBack | Ending::PartlyRolledBack)
+        );
         if let Some(budget) = node.budget.spend(|b| &mut b.crashes)
             && !is_over
         {

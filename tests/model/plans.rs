@@ -249,33 +249,32 @@ pub(crate) fn two_tiers() -> Plan {
     plan(&["store", "web"], &["store-errors", "web-errors"], components)
 }
 
-/// Three functions: the second needs the first, and the third nobody.
-pub(crate) fn three(failure_scope: FailureScope, others: Others) -> Plan {
-    let one = |route: &str| vec![shift(route, 100, 30, &[route])];
+/// Three components: `b` needs `a`, and `c` nobody. One of them moves the alias of a function and has a gate; the others scale
+/// fleets that stand behind nothing, which is little to go through.
+pub(crate) fn three(guarded: &str, failure_scope: FailureScope, others: Others) -> Plan {
+    let work = |name: &str| {
+        if name == guarded {
+            vec![shift(name, 100, 0, &[name])]
+        } else {
+            vec![scale(name, Side::Candidate, Size::Instances(2))]
+        }
+    };
     let components = vec![
-        component("a", &[], one("a")),
-        component("b", &["a"], one("b")),
-        component("c", &[], one("c")),
+        component("a", &[], work("a")),
+        component("b", &["a"], work("b")),
+        component("c", &[], work("c")),
     ];
-    let mut plan = plan(&["a", "b", "c"], &["a", "b", "c"], components);
-    plan.fleets.clear();
+    let mut plan = plan(&["a", "b", "c"], &[guarded], components);
+    plan.routes.retain(|name, _| name.as_str() == guarded);
+    plan.fleets.retain(|name, _| name.as_str() != guarded);
     for (name, route) in &mut plan.routes {
         let (function, name) = (name.to_string(), "live".to_owned());
         route.kind = RouteKind::Lambda(Alias { function, name });
     }
-    Plan { failure_scope, others, ..plan }
-}
-
-/// The same; the first and the third wait for one gate.
-pub(crate) fn three_with_a_shared_gate(others: Others) -> Plan {
-    let mut plan = three(FailureScope::Dependents, others);
-    for component in plan.components.edit().iter_mut().filter(|c| c.name.as_str() == "c") {
-        for step in &mut component.steps {
-            step.verb = shift("c", 100, 30, &["a"]);
-        }
+    for fleet in plan.fleets.values_mut() {
+        fleet.behind = None;
     }
-    plan.gates.remove(&GateName::new("c"));
-    plan
+    Plan { failure_scope, others, ..plan }
 }
 
 /// A route of two rules, which are written one after the other.
