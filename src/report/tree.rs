@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{ComponentView, RunView, StepStanding, Style, style::Sign};
 use crate::{
-    plan::{Component, ComponentName, Plan},
+    plan::{Component, ComponentName, Plan, Step},
     rollout::{Beside, Mode, Restore, Scope, Stage, State},
 };
 
@@ -60,16 +60,16 @@ pub(super) fn component_standing(
     state: &State,
     component: &Component,
 ) -> ComponentStanding {
-    let stage = |step: &crate::plan::Step| state.steps.get(&step.id).map(|step| &step.stage);
-    let mut stages = component.steps.iter().filter_map(stage);
+    let reached = |step: &Step| state.steps.get(&step.id).map(|step| &step.stage);
+    let mut stages = component.steps.iter().filter_map(reached);
     let has_begun = stages.next().is_some();
     if state.reach.covers(&component.name) {
         return gone_back(state, component, has_begun);
     }
-    if component.steps.iter().any(|step| matches!(stage(step), Some(Stage::Failed(_)))) {
+    if component.steps.iter().any(|step| matches!(reached(step), Some(Stage::Failed(_)))) {
         return ComponentStanding::Failed;
     }
-    if component.steps.iter().all(|step| stage(step) == Some(&Stage::Done)) {
+    if component.steps.iter().all(|step| reached(step) == Some(&Stage::Done)) {
         return ComponentStanding::Promoted;
     }
     match (&state.mode, has_begun) {
