@@ -79,21 +79,20 @@ fn is_last_word(
     if last.because == reading.because || reading.outcome == Outcome::Pass {
         return false;
     }
-    let ends = match rolling_back {
-        Some(since) => Some(since.plus(rollback::patience(plan, state))),
-        None => {
-            let deadline = state.steps.get(&watched.step).and_then(|step| step.deadline);
-            let patience = match &watched.check {
-                Check::Gate(gate) => watch::patience_ends_of(plan, state, gate, watched.covering),
-                Check::Healthy { .. }
-                | Check::BaselineHealthy { .. }
-                | Check::Served { .. }
-                | Check::Drained { .. }
-                | Check::Requests { .. }
-                | Check::Stands(_) => None,
-            };
-            deadline.into_iter().chain(patience).min()
-        }
+    let ends = if let Some(since) = rolling_back {
+        Some(since.plus(rollback::patience(plan, state)))
+    } else {
+        let deadline = state.steps.get(&watched.step).and_then(|step| step.deadline);
+        let patience = match &watched.check {
+            Check::Gate(gate) => watch::patience_ends_of(plan, state, gate, watched.covering),
+            Check::Healthy { .. }
+            | Check::BaselineHealthy { .. }
+            | Check::Served { .. }
+            | Check::Drained { .. }
+            | Check::Requests { .. }
+            | Check::Stands(_) => None,
+        };
+        deadline.into_iter().chain(patience).min()
     };
     ends.is_some_and(|ends| reading.at.plus(watched.every * 2) >= ends)
 }
