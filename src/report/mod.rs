@@ -37,7 +37,6 @@ pub use run::{RunFold, traffic, traffic_in};
 pub use standing::*;
 pub use style::*;
 pub use timeline::*;
-pub use tree::ComponentStanding;
 pub use view::*;
 pub use words::{attempts_line, describe, evidence, figures, reach_of_failure};
 pub use wrap::*;

@@ -138,6 +138,51 @@ impl fmt::Display for Standing {
     }
 }
 
+/// The word for a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ComponentStanding {
+    /// It has not begun: it waits for those it needs, for room, or for the run to go on.
+    Waiting,
+    /// It has not begun and does not begin in this run any more, since the run has ended or what it needs went back.
+    NotBegun,
+    UnderWay,
+    /// It stands where it is until a person decides.
+    Held,
+    Failed,
+    Promoted,
+    GoingBack,
+    TakenBack,
+    NeedsAttention,
+}
+
+impl ComponentStanding {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waits",
+            Self::NotBegun => "not begun",
+            Self::UnderWay => "under way",
+            Self::Held => "held",
+            Self::Failed => "failed",
+            Self::Promoted => "promoted",
+            Self::GoingBack => "going back",
+            Self::TakenBack => "taken back",
+            Self::NeedsAttention => "needs attention",
+        }
+    }
+
+    pub(super) fn sign(self) -> Sign {
+        match self {
+            Self::Waiting | Self::NotBegun => Sign::None,
+            Self::UnderWay => Sign::Note,
+            Self::Held => Sign::Halt,
+            Self::Failed | Self::NeedsAttention => Sign::Bad,
+            Self::Promoted => Sign::Good,
+            Self::GoingBack | Self::TakenBack => Sign::Back,
+        }
+    }
+}
+
 /// The steps under way that wait for somebody's approval.
 pub fn approvals_awaited(plan: &Plan, state: &State) -> Vec<StepId> {
     plan.steps()

@@ -1,58 +1,11 @@
 //! Where each of several components stands, and how they hang together: a line each, below one that it needs. Which part of a
 //! run went back, which is promoted and which waits is what somebody asks first who has more than one.
 
-use serde::Serialize;
-
-use super::{ComponentView, RunView, StepStanding, Style, style::Sign};
+use super::{ComponentStanding, ComponentView, RunView, StepStanding, Style, style::Sign};
 use crate::{
     plan::{Component, ComponentName, Plan, Step},
     rollout::{Beside, Mode, Restore, Scope, Stage, State},
 };
-
-/// The word for a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ComponentStanding {
-    /// It has not begun: it waits for those it needs, for room, or for the run to go on.
-    Waiting,
-    /// It has not begun and does not begin in this run any more, since the run has ended or what it needs went back.
-    NotBegun,
-    UnderWay,
-    /// It stands where it is until a person decides.
-    Held,
-    Failed,
-    Promoted,
-    GoingBack,
-    TakenBack,
-    NeedsAttention,
-}
-
-impl ComponentStanding {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Waiting => "waits",
-            Self::NotBegun => "not begun",
-            Self::UnderWay => "under way",
-            Self::Held => "held",
-            Self::Failed => "failed",
-            Self::Promoted => "promoted",
-            Self::GoingBack => "going back",
-            Self::TakenBack => "taken back",
-            Self::NeedsAttention => "needs attention",
-        }
-    }
-
-    fn sign(self) -> Sign {
-        match self {
-            Self::Waiting | Self::NotBegun => Sign::None,
-            Self::UnderWay => Sign::Note,
-            Self::Held => Sign::Halt,
-            Self::Failed | Self::NeedsAttention => Sign::Bad,
-            Self::Promoted => Sign::Good,
-            Self::GoingBack | Self::TakenBack => Sign::Back,
-        }
-    }
-}
 
 /// Where a component stands, from the state and its plan alone.
 pub(super) fn component_standing(
