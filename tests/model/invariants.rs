@@ -78,7 +78,7 @@ fn scoped(plan: &Plan, node: &Node, scope: &Scope) -> Result<(), String> {
     let mut meant: BTreeSet<ComponentName> =
         plan.components.iter().filter(failed).map(|component| component.name.clone()).collect();
     if scope.failed.is_empty() {
-        meant = scope.components.clone();
+        meant.clone_from(&scope.components);
     } else if scope.failed.iter().cloned().collect::<BTreeSet<_>>() != meant {
         return Err(format!("{meant:?} have failed, and {:?} are told", scope.failed));
     }
@@ -171,7 +171,7 @@ fn intended(
             return Err(format!("invariant 4: {step} moves forward, and has gone back"));
         }
         (Purpose::Step(_), Mode::Forward | Mode::RollingBack { beside: Beside::Forward, .. }) => {
-            failures_count(plan, node)?
+            failures_count(plan, node)?;
         }
         (Purpose::Step(step), mode) => {
             return Err(format!("invariant 4: {step} moves forward in {mode:?}"));
