@@ -1,7 +1,10 @@
 //! Five services of which one fails, each in turn, for each scope of a failure: exactly what the plan says goes back, in
 //! reverse order of needs, and the others are left alone or promoted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use tidegate::{
     plan::{GateName, Plan, SourceFile, Tolerance},
@@ -20,7 +23,6 @@ const SERVICES: [(&str, &[&str]); 5] =
 const FAILS_AT: &str = "26m";
 
 fn plan(head: &str, gates_of_mail: &str) -> Plan {
-    use std::fmt::Write as _;
     let mut text = format!("tidegate: 1\nname: shop\n{head}routes:\n");
     for (name, _) in SERVICES {
         writeln!(
@@ -133,8 +135,8 @@ fn what_fails_goes_back_with_what_the_plan_says_and_the_others_are_untouched_or_
                 let end = play(&plan, &failing(&[failed]), &Faults::none(), None);
                 let (back, forward) = touched(&end);
                 let told = format!("{scope}, others {others}, {failed} fails");
-                table +=
-                    &format!("{told}: back {back:?}, forward {forward:?}, {}\n", rest_of(&end));
+                let ends = rest_of(&end);
+                writeln!(table, "{told}: back {back:?}, forward {forward:?}, {ends}").unwrap();
                 let story = || format!("{told}\n{}", end.story());
                 let meant = meant_to_go_back(scope, failed);
                 let all = names(SERVICES.iter().map(|(name, _)| *name));
@@ -188,7 +190,7 @@ fn what_is_held_is_resumed_to_its_end_or_rolled_back_as_a_whole() {
     assert_eq!(rest(&resumed.state), "PartlyRolledBack", "{}", resumed.story());
     assert_eq!(changed(&resumed), names(["data", "search", "mail"]), "{}", resumed.story());
     let back = Command::Rollback { reason: None };
-    let rolled = play_then(&plan, &scenario, &Faults::none(), &[back.clone()]);
+    let rolled = play_then(&plan, &scenario, &Faults::none(), std::slice::from_ref(&back));
     assert_eq!(rest(&rolled.state), "RolledBack", "{}", rolled.story());
     assert_eq!(rolled.changed(), [""; 0]);
     let later = play_then(&plan, &scenario, &Faults::none(), &[Command::Resume, back]);
