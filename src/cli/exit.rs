@@ -1,5 +1,5 @@
 //! The exit codes, which are part of the interface: pipelines branch on them. Above all 4 and 5 differ: after a 4
-//! everything is as it was, after a 5 a person is needed.
+//! all that was to go back is as it was, after a 5 a person is needed.
 
 use std::process::{ExitCode, Termination};
 
@@ -25,7 +25,8 @@ pub enum Exit {
     Usage = 2,
     /// Preflight refused; nothing was touched.
     Refused = 3,
-    /// Rolled back, completely: because a gate failed, or because somebody asked.
+    /// Rolled back, completely: because a gate failed, or because somebody asked. Of a run of which a part was to go back, that
+    /// part.
     RolledBack = 4,
     /// The roll-back failed or is incomplete: a person is needed.
     NeedsAttention = 5,
@@ -61,7 +62,7 @@ impl Exit {
     pub fn of(state: &State) -> Self {
         match (&state.mode, state.interrupted) {
             (Mode::Ended(Ending::Promoted), _) => Self::Success,
-            (Mode::Ended(Ending::RolledBack), _) => Self::RolledBack,
+            (Mode::Ended(Ending::RolledBack | Ending::PartlyRolledBack), _) => Self::RolledBack,
             (Mode::Ended(Ending::NeedsAttention), _) => Self::NeedsAttention,
             (Mode::Held(Cause::Drift { .. } | Cause::NotAsAsked { .. }), _) => Self::Drift,
             (_, Some(signal)) => Self::by(signal),

@@ -77,7 +77,7 @@ fn circle(waiting: &[DraftComponent]) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use crate::plan::{
-        expand_to_yaml,
+        FailureScope, Others, expand_to_yaml,
         sample::{HEAD, codes, codes_with, plan, read_with},
     };
 
@@ -95,6 +95,30 @@ mod tests {
         assert_eq!(read_with(&expand_to_yaml(&checked.plan), &[]).unwrap().plan, checked.plan);
         assert_eq!(codes(&text("0")), ["plan::out-of-range"]);
         assert!(codes(&text("3")).contains(&"lint::max-parallel"), "it holds nothing back");
+    }
+
+    #[test]
+    fn how_far_a_failure_reaches_is_read_and_written_back_where_it_is_not_as_ever() {
+        let text = |more: &str| {
+            format!("{HEAD}{more}components:\n  a: {{ {PAUSE} }}\n  b: {{ needs: [a], {PAUSE} }}\n")
+        };
+        let usual = plan(&text(""));
+        assert_eq!(plan(&text("failure-scope: dependents\nothers: hold\n")).digest, usual.digest);
+        assert!(!expand_to_yaml(&usual).contains("others"));
+        let checked = read_with(&text("failure-scope: component\nothers: go-on\n"), &[]).unwrap();
+        assert_eq!(
+            (checked.plan.failure_scope, checked.plan.others),
+            (FailureScope::Component, Others::GoOn)
+        );
+        assert_ne!(checked.plan.digest, usual.digest);
+        assert_eq!(read_with(&expand_to_yaml(&checked.plan), &[]).unwrap().plan, checked.plan);
+        let told =
+            |text: &str| codes(text).iter().filter(|code| **code == "lint::failure-scope").count();
+        assert_eq!(told(&text("failure-scope: component\nothers: go-on\n")), 0);
+        assert_eq!(told(&text("failure-scope: all\nothers: go-on\n")), 1, "nobody is left");
+        let alone = format!("{HEAD}failure-scope: component\nothers: go-on\n{PAUSE}\n");
+        assert_eq!(told(&alone), 2, "there is one component");
+        assert_eq!(codes(&text("failure-scope: some\n")).len(), 1);
     }
 
     #[test]

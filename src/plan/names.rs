@@ -116,7 +116,7 @@ impl StepId {
     }
 
     /// The name of the component whose step it is.
-    pub(super) fn component(&self) -> Option<&str> {
+    pub fn component(&self) -> Option<&str> {
         self.as_str().rsplit_once('/').map(|(component, _)| component)
     }
 }

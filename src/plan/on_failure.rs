@@ -18,3 +18,25 @@ pub enum OnInterrupt {
     Hold,
     RollBack,
 }
+
+/// What goes back where a failure is that of some of several components.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureScope {
+    /// What has failed, and nothing else.
+    Component,
+    /// What has failed and whatever needs it.
+    #[default]
+    Dependents,
+    All,
+}
+
+/// What becomes of the components that do not go back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Others {
+    /// They stand still where they are, and a person decides.
+    #[default]
+    Hold,
+    GoOn,
+}

@@ -10,7 +10,7 @@ use super::{
     form::{Definitions, Form, List, Named, Slot, unplaced},
     gate_form::GateForm,
     model::Component,
-    on_failure::{OnFailure, OnInterrupt},
+    on_failure::{FailureScope, OnFailure, OnInterrupt, Others},
     place::Place,
     place_form::AwsForm,
     problem::Problem,
@@ -54,6 +54,12 @@ record! {
         "locks" locks: Optional List<String>,
         /// When a step or gate fails: roll back (the default), or hold for a person to decide.
         "on-failure" on_failure: Optional OnFailure,
+        /// What goes back when one of several components fails: `component`, that one alone; `dependents` (the default), with
+        /// all that need it, directly or through others; `all`, the whole run. Whoever moves the same things goes with it.
+        "failure-scope" failure_scope: Optional FailureScope,
+        /// What becomes of the components that do not go back: hold, for a person to decide (the default), or go on to their
+        /// end.
+        "others" others: Optional Others,
         /// On Ctrl-C or SIGTERM: hold, to be resumed (the default), or roll back.
         "on-interrupt" on_interrupt: Optional OnInterrupt,
         /// How long a roll-back goes on against throttling and failures of AWS before a person is called; 1h unless told.
@@ -139,6 +145,18 @@ impl Form for ParamsForm {
 }
 
 words! {
+    FailureScope, "a part of the run" {
+        "component" => FailureScope::Component,
+        "dependents" => FailureScope::Dependents,
+        "all" => FailureScope::All,
+    }
+}
+
+words! {
+    Others, "a way to react" { "hold" => Others::Hold, "go-on" => Others::GoOn }
+}
+
+words! {
     OnInterrupt, "a way to react" { "hold" => OnInterrupt::Hold, "roll-back" => OnInterrupt::RollBack }
 }
 
@@ -168,6 +186,8 @@ impl PlanForm {
                 Slot::of(unplaced(plan.locks.iter().map(ToString::to_string)))
             },
             on_failure: Slot::of(plan.on_failure),
+            failure_scope: unless_usual(plan.failure_scope),
+            others: unless_usual(plan.others),
             on_interrupt: Slot::of(plan.on_interrupt),
             // A plan that leaves it out is still the plan it was before there was such a key, with the same digest.
             roll_back_for: if plan.roll_back_for == ROLL_BACK_FOR {
@@ -187,6 +207,11 @@ impl PlanForm {
         }
         form
     }
+}
+
+/// What is as ever is left out, so that plans from before there was such a key keep their digests.
+fn unless_usual<T: Default + PartialEq>(value: T) -> Slot<T> {
+    if value == T::default() { Slot::Absent } else { Slot::of(value) }
 }
 
 fn unless_empty<T>(named: Named<T>) -> Slot<Named<T>> {

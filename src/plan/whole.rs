@@ -13,7 +13,7 @@ use super::{
     gate::Gate,
     model::{Component, Fleet, Step, Verb},
     names::{FleetName, GateName, LockName, PlanName, RouteName, Side, StepId},
-    on_failure::{OnFailure, OnInterrupt},
+    on_failure::{FailureScope, OnFailure, OnInterrupt, Others},
     place::Place,
     route_kind::Route,
 };
@@ -36,6 +36,9 @@ pub struct Plan {
     /// What only one run of all plans has at a time, beside its routes and fleets.
     pub locks: BTreeSet<LockName>,
     pub on_failure: OnFailure,
+    /// What goes back where it does, and what becomes of the rest.
+    pub failure_scope: FailureScope,
+    pub others: Others,
     pub on_interrupt: OnInterrupt,
     /// How long a roll-back is kept up before a person is called.
     pub roll_back_for: Duration,

@@ -21,11 +21,13 @@ pub(super) struct Situation {
     pub approvals: Vec<StepId>,
     /// How many targets somebody else has changed.
     pub foreign: usize,
+    /// Whether a part of it goes back, or has.
+    pub part: bool,
 }
 
 /// The commands for a run that stands like this, the most likely one first.
 pub(super) fn next(run: &RunId, situation: &Situation) -> Vec<NextCommand> {
-    let Situation { standing, watch, approvals, foreign } = situation;
+    let Situation { standing, watch, approvals, foreign, part } = situation;
     let answer = |verb, more: &str, effect: &str| -> Vec<NextCommand> {
         let to = |step: &StepId| {
             let step = if approvals.len() > 1 { format!(" --step {step}") } else { String::new() };
@@ -43,7 +45,12 @@ pub(super) fn next(run: &RunId, situation: &Situation) -> Vec<NextCommand> {
     };
     let back_over = || over("rollback", "puts back also what somebody else has changed");
     match (standing, watch) {
+        (Standing::RollingBack, _) if *part => vec![abort()],
         (Standing::NotStarted | Standing::RolledBack | Standing::RollingBack, _) => Vec::new(),
+        (Standing::AbandonedRollingBack, _) if *part => {
+            let goes_on = "watches the gates again and goes on with what goes back";
+            vec![resume(goes_on), rollback()]
+        }
         (Standing::Abandoned, _) => {
             vec![resume("watches the gates again and goes on where it stopped"), rollback()]
         }
@@ -66,6 +73,9 @@ pub(super) fn next(run: &RunId, situation: &Situation) -> Vec<NextCommand> {
             approve.into_iter().chain(deny).chain(rest).collect()
         }
         (Standing::Paused, Watch::Somebody) => vec![resume("goes on"), abort()],
+        (Standing::Held, _) if *part => {
+            vec![resume("lets the others go on; what went back stays back"), rollback()]
+        }
         (Standing::Held, _) => vec![resume("takes the step again"), rollback()],
         (Standing::Drift, _) => {
             let back =
@@ -76,7 +86,11 @@ pub(super) fn next(run: &RunId, situation: &Situation) -> Vec<NextCommand> {
             resuming.chain([back]).chain(back_over()).collect()
         }
         (Standing::Interrupted, _) => vec![resume("goes on where it stopped"), rollback()],
-        (Standing::Promoted, _) => vec![rollback()],
+        (Standing::Promoted | Standing::PartlyRolledBack, _) => vec![rollback()],
+        (Standing::NeedsAttention, _) if *part => {
+            let again = resume("tries again what went back, once the problem is put right");
+            std::iter::once(again).chain([rollback()]).chain(back_over()).collect()
+        }
         (Standing::NeedsAttention, _) => {
             let again = command("rollback", run, "tries again, once the problem is put right");
             std::iter::once(again).chain(back_over()).collect()

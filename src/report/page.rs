@@ -6,6 +6,7 @@
 use super::{
     ComponentView, RouteView, RunView, SideView, Standing, StepStanding, StepView, Style,
     style::{Sign, Tone},
+    tree::tree,
     typed::typed,
     words::{clock, evidence, printable, span, target},
 };
@@ -16,6 +17,7 @@ pub fn ending(view: &RunView, style: Style) -> String {
     let mut page = Page::new(style);
     page.headline(view);
     page.section("why", &reasons(view));
+    page.section("components", &tree(view, style));
     page.facts(view);
     page.lines.extend(typed(view));
     page.finish()
@@ -30,6 +32,7 @@ pub fn status(view: &RunView, style: Style) -> String {
     }
     page.blank();
     page.section("why", &reasons(view));
+    page.section("components", &tree(view, style));
     page.section("gates", &gates(view));
     page.section("approved", &approvals(view));
     page.section("refused", &refusals(view));
@@ -536,6 +539,8 @@ mod tests {
 
             why        gate errors failed: checkout-5xx is in ALARM since 15:47:40Z
                        everything this run touched is as it was before
+            components ↩ main: taken back
+                         api: not begun
             gates      errors: fail at 15:47:42Z, checkout-5xx is in ALARM since 15:47:40Z
                          (alarms 1)
             traffic    web: 100% on blue (weight 999), 0% on green (weight 0), seen

@@ -14,16 +14,18 @@ use super::{
     next::{Situation, next},
     page::route_line,
     standing::approvals_awaited,
+    tree::component_standing,
     words::{self, describe, share},
 };
 use crate::{
     journal::{Envelope, Liveness, RunId},
     plan::{
-        Component, FleetName, GateName, Member, Plan, RouteName, Side, Step, StepId, units::Weight,
+        Component, ComponentName, FleetName, GateName, Member, Plan, RouteName, Side, Step, StepId,
+        units::Weight,
     },
     rollout::{
-        Actor, Bindings, Check, Ending, Event, FleetBound, Mode, Picture, Restore, RouteBound,
-        Split, Stage, State, Target, Timestamp, Voter, why,
+        Actor, Bindings, Check, Ending, Event, FleetBound, Mode, Picture, Reach, Restore,
+        RouteBound, Split, Stage, State, Target, Timestamp, Voter, why,
     },
 };
 
@@ -228,7 +230,7 @@ impl RunFold {
                 self.seen.insert(target.clone(), (seen.clone(), at));
             }
             Event::Held { cause } => self.cause = Some(cause.to_string()),
-            Event::RollbackStarted { cause } => {
+            Event::RollbackStarted { cause, .. } => {
                 self.ended = None;
                 // A hold that ends in a roll-back failed for the hold's reason; who asked comes second.
                 let cause = cause.to_string();
@@ -272,6 +274,7 @@ impl RunFold {
             | Event::Learned { .. }
             | Event::CallFailed { .. }
             | Event::RestoreStarted { .. }
+            | Event::WentBack
             | Event::Paused { .. }
             | Event::Interrupted { .. } => {}
         }
@@ -291,6 +294,7 @@ impl RunFold {
             watch,
             approvals: approvals_awaited(plan, state),
             foreign: state.foreign.len(),
+            part: matches!(*state.reach, Reach::Components(_)),
         };
         let end = self.ended.unwrap_or(now);
         // While nobody is there nothing goes on.
@@ -332,6 +336,9 @@ impl RunFold {
     fn components(&self, plan: &Plan, now: Timestamp) -> Vec<ComponentView> {
         let view = |component: &Component| ComponentView {
             name: component.name.clone(),
+            needs: component.needs.clone(),
+            standing: (plan.components.len() > 1)
+                .then(|| component_standing(plan, &self.state, component)),
             steps: component
                 .steps
                 .iter()
@@ -345,9 +352,7 @@ impl RunFold {
         let state = self.state.steps.get(&step.id);
         let bake = match state.map(|state| &state.stage) {
             // Going back, nothing bakes any more.
-            Some(Stage::Baking { until })
-                if !matches!(self.state.mode, Mode::RollingBack { .. } | Mode::Ended(_)) =>
-            {
+            Some(Stage::Baking { until }) if !self.has_stopped(step) => {
                 let total = self.bakes.get(&step.id).copied().unwrap_or_default();
                 let elapsed = total.saturating_sub(until.since(now));
                 Some(BakeView { until: *until, total, elapsed })
@@ -358,7 +363,7 @@ impl RunFold {
             id: step.id.clone(),
             place,
             what: describe(step),
-            state: self.step_standing(state.map(|state| &state.stage)),
+            state: self.step_standing(step, state.map(|state| &state.stage)),
             started: state.map(|state| state.started),
             ended: self.step_ends.get(&step.id).copied().filter(|_| state.is_some()),
             bake,
@@ -370,7 +375,14 @@ impl RunFold {
         }
     }
 
-    fn step_standing(&self, stage: Option<&Stage>) -> StepStanding {
+    /// Whether nothing of a step goes on any more, because the run is over or goes back with it.
+    fn has_stopped(&self, step: &Step) -> bool {
+        let component = step.id.component().map(ComponentName::new);
+        matches!(self.state.mode, Mode::Ended(_))
+            || component.is_some_and(|component| self.state.reach.covers(&component))
+    }
+
+    fn step_standing(&self, step: &Step, stage: Option<&Stage>) -> StepStanding {
         match stage {
             None => StepStanding::Pending,
             Some(Stage::Done) => StepStanding::Done,
@@ -378,9 +390,10 @@ impl RunFold {
             Some(Stage::Reverted) => StepStanding::Reverted,
             Some(Stage::NeedsAttention) => StepStanding::NeedsAttention,
             Some(Stage::Entered | Stage::Cleared | Stage::Changing | Stage::Baking { .. }) => {
-                match self.state.mode {
-                    Mode::RollingBack { .. } | Mode::Ended(_) => StepStanding::Stopped,
-                    Mode::NotStarted | Mode::Forward | Mode::Held(_) => StepStanding::Active,
+                if self.has_stopped(step) {
+                    StepStanding::Stopped
+                } else {
+                    StepStanding::Active
                 }
             }
         }

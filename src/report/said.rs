@@ -8,7 +8,7 @@ pub(super) fn cause_given(event: &Event) -> Option<Cause> {
     match event {
         Event::StepFailed { cause, .. }
         | Event::Held { cause }
-        | Event::RollbackStarted { cause } => Some(cause.clone()),
+        | Event::RollbackStarted { cause, .. } => Some(cause.clone()),
         Event::DriftFound { target, .. } => Some(Cause::Drift { target: target.clone() }),
         Event::CallFailed { target, problem, retry_at: None } => {
             Some(Cause::CallFailed { target: target.clone(), problem: problem.clone() })
@@ -35,6 +35,7 @@ pub(super) fn cause_given(event: &Event) -> Option<Cause> {
         | Event::Resumed { .. }
         | Event::CommandRefused { .. }
         | Event::Interrupted { .. }
+        | Event::WentBack
         | Event::RestoreStarted { .. }
         | Event::Restored { .. }
         | Event::Vanished { .. }

@@ -209,7 +209,7 @@ impl Story {
         Self::canary()
             .reads(160, Outcome::Fail, "checkout-5xx is in ALARM since 15:47:40Z")
             .at(160, Event::StepFailed { step: step(3, "shift"), cause: gate_failed() })
-            .at(160, Event::RollbackStarted { cause: gate_failed() })
+            .at(160, Event::RollbackStarted { cause: gate_failed(), scope: None })
     }
 
     pub(super) fn restores(self, at: u64, target: Target, [before, to]: [Picture; 2]) -> Self {

@@ -203,7 +203,8 @@ fn a_test_route_that_somebody_changed_and_no_command_makes_is_told_in_words() {
 
 #[test]
 fn a_roll_back_interrupted_long_ago_bakes_no_more_and_names_who_asked_once() {
-    let asked = || Event::RollbackStarted { cause: Cause::Asked { by: ann(), reason: None } };
+    let asked =
+        || Event::RollbackStarted { cause: Cause::Asked { by: ann(), reason: None }, scope: None };
     let interrupted = || Event::Interrupted { signal: Signal::SigInt };
     let days = 3 * 86_400;
     let story = Story::canary()

@@ -5,6 +5,7 @@ use super::{
     NextCommand, Offers, Sign, Standing, Watch,
     next::{Situation, next},
     standing::approvals_awaited,
+    tree::{part_goes_back, parted},
     words::{self, attempts_line, clock, evidence, figures, place, placed, printable, span},
 };
 use crate::{
@@ -12,8 +13,8 @@ use crate::{
     plan::{ComponentName, Ends, Member, OnFailure, Plan, RouteName, Side, StepId},
     rollout::{
         Actor, Bindings, Cause, Check, Ending, Event, Excused, ExcusedUntil, Found, Making,
-        Outcome, Picture, Progress, Purpose, Reading, RouteService, State, Target, TestRoute,
-        Timestamp, approvals_of, target_of,
+        Outcome, Picture, Progress, Purpose, Reach, Reading, RouteService, Scope, State, Target,
+        TestRoute, Timestamp, approvals_of, target_of,
     },
 };
 
@@ -125,9 +126,9 @@ impl Teller<'_> {
                 let standing = Standing::without_plan(self.after);
                 Sentence::new(Sign::Halt, text).with(self.to_type(standing))
             }
-            Event::RollbackStarted { cause } => {
-                let text = self.unless_said("rolling back everything this run changed", cause);
-                Sentence::new(Sign::Back, text)
+            Event::RollbackStarted { cause, scope } => self.goes_back(cause, scope.as_ref()),
+            Event::WentBack => {
+                Sentence::new(Sign::Back, "what was to go back has gone back; the others go on")
             }
             Event::Restored { target } => self.restored(target),
             Event::OverwriteAllowed { by, target, found } => {
@@ -139,19 +140,38 @@ impl Teller<'_> {
                 let text = format!("{} needs attention: {problem}", words::target(target));
                 self.on(target, Sign::Bad, text).with(vec![hint.clone()])
             }
-            Event::RunEnded { ending } => {
-                let took = span(self.at.since(self.started));
-                let (sign, text) = match ending {
-                    Ending::Promoted => (Sign::Good, format!("promoted after {took}")),
-                    Ending::RolledBack => (Sign::Back, format!("rolled back after {took}")),
-                    Ending::NeedsAttention => {
-                        let text = "the roll-back is incomplete and needs a person";
-                        (Sign::Bad, format!("ended after {took}: {text}"))
-                    }
-                };
-                Sentence::new(sign, text)
-            }
+            Event::RunEnded { ending } => self.ended(*ending),
         })
+    }
+
+    fn goes_back(&self, cause: &Cause, scope: Option<&Scope>) -> Sentence {
+        let Some(scope) = scope else {
+            let text = self.unless_said("rolling back everything this run changed", cause);
+            return Sentence::new(Sign::Back, text);
+        };
+        let (back, rest) = part_goes_back(self.plan, self.after, scope);
+        Sentence::new(Sign::Back, self.unless_said(&back, cause)).with(vec![rest])
+    }
+
+    fn ended(&self, ending: Ending) -> Sentence {
+        let took = span(self.at.since(self.started));
+        let (sign, text) = match ending {
+            Ending::Promoted => (Sign::Good, format!("promoted after {took}")),
+            Ending::RolledBack => (Sign::Back, format!("rolled back after {took}")),
+            Ending::PartlyRolledBack => {
+                let (back, rest) = parted(self.plan, self.after);
+                let back = format!("{} went back", back.join(", "));
+                (
+                    Sign::Back,
+                    format!("partly rolled back after {took}: {back}; {}", rest.join(", ")),
+                )
+            }
+            Ending::NeedsAttention => {
+                let text = "the roll-back is incomplete and needs a person";
+                (Sign::Bad, format!("ended after {took}: {text}"))
+            }
+        };
+        Sentence::new(sign, text)
     }
 
     fn found_different(&self, target: &Target, expected: &Picture, found: &Picture) -> Sentence {
@@ -413,7 +433,8 @@ impl Teller<'_> {
     fn to_type(&self, standing: Standing) -> Vec<String> {
         let approvals = approvals_awaited(self.plan, self.after);
         let (watch, foreign) = (Watch::Somebody, self.after.foreign.len());
-        let next = next(self.run, &Situation { standing, watch, approvals, foreign });
+        let part = matches!(*self.after.reach, Reach::Components(_));
+        let next = next(self.run, &Situation { standing, watch, approvals, foreign, part });
         typed(&self.offers.of(next))
     }
 

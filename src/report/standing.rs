@@ -29,6 +29,8 @@ pub enum Standing {
     RollingBack,
     Promoted,
     RolledBack,
+    /// A part of it, and the rest is promoted.
+    PartlyRolledBack,
     NeedsAttention,
 }
 
@@ -68,6 +70,7 @@ impl Standing {
         match &state.mode {
             Mode::Ended(Ending::Promoted) => Self::Promoted,
             Mode::Ended(Ending::RolledBack) => Self::RolledBack,
+            Mode::Ended(Ending::PartlyRolledBack) => Self::PartlyRolledBack,
             Mode::Ended(Ending::NeedsAttention) => Self::NeedsAttention,
             Mode::NotStarted => Self::NotStarted,
             Mode::Held(Cause::Drift { .. } | Cause::NotAsAsked { .. }) => Self::Drift,
@@ -95,6 +98,7 @@ impl Standing {
             | Self::Interrupted
             | Self::Promoted
             | Self::RolledBack
+            | Self::PartlyRolledBack
             | Self::NeedsAttention => false,
         }
     }
@@ -102,7 +106,7 @@ impl Standing {
     pub(super) fn sign(self) -> Sign {
         match self {
             Self::Promoted => Sign::Good,
-            Self::RolledBack | Self::RollingBack => Sign::Back,
+            Self::RolledBack | Self::PartlyRolledBack | Self::RollingBack => Sign::Back,
             Self::NeedsAttention | Self::Drift | Self::Abandoned | Self::AbandonedRollingBack => {
                 Sign::Bad
             }
@@ -128,14 +132,61 @@ impl fmt::Display for Standing {
             Self::RollingBack => "ROLLING BACK",
             Self::Promoted => "PROMOTED",
             Self::RolledBack => "ROLLED BACK",
+            Self::PartlyRolledBack => "PARTLY ROLLED BACK",
             Self::NeedsAttention => "NEEDS ATTENTION",
         })
+    }
+}
+
+/// The word for a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ComponentStanding {
+    /// It has not begun: it waits for those it needs, for room, or for the run to go on.
+    Waiting,
+    /// It has not begun and does not begin in this run any more, since the run has ended or what it needs went back.
+    NotBegun,
+    UnderWay,
+    /// It stands where it is until a person decides.
+    Held,
+    Failed,
+    Promoted,
+    GoingBack,
+    TakenBack,
+    NeedsAttention,
+}
+
+impl ComponentStanding {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waits",
+            Self::NotBegun => "not begun",
+            Self::UnderWay => "under way",
+            Self::Held => "held",
+            Self::Failed => "failed",
+            Self::Promoted => "promoted",
+            Self::GoingBack => "going back",
+            Self::TakenBack => "taken back",
+            Self::NeedsAttention => "needs attention",
+        }
+    }
+
+    pub(super) fn sign(self) -> Sign {
+        match self {
+            Self::Waiting | Self::NotBegun => Sign::None,
+            Self::UnderWay => Sign::Note,
+            Self::Held => Sign::Halt,
+            Self::Failed | Self::NeedsAttention => Sign::Bad,
+            Self::Promoted => Sign::Good,
+            Self::GoingBack | Self::TakenBack => Sign::Back,
+        }
     }
 }
 
 /// The steps under way that wait for somebody's approval.
 pub fn approvals_awaited(plan: &Plan, state: &State) -> Vec<StepId> {
     plan.steps()
+        .filter(|(component, _)| !state.reach.covers(&component.name))
         .filter(|(_, step)| matches!(step.conduct().ends, Ends::OnVotes(_)))
         .filter(|(_, step)| state.steps.get(&step.id).is_some_and(|s| s.stage.is_active()))
         .map(|(_, step)| step.id.clone())

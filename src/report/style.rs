@@ -54,7 +54,7 @@ pub enum Sign {
 }
 
 impl Sign {
-    fn glyph(self, signs: Signs) -> &'static str {
+    pub(super) fn glyph(self, signs: Signs) -> &'static str {
         let (unicode, ascii) = match self {
             Self::Good => ("✓", "+"),
             Self::Bad => ("✗", "x"),
@@ -96,6 +96,14 @@ pub(super) enum Tone {
 impl Style {
     pub(super) fn sign(self, sign: Sign) -> String {
         self.paint(sign.tone(), sign.glyph(self.signs))
+    }
+
+    /// What leads to the last branch of a tree, to another one, and past it.
+    pub(super) fn branches(self) -> (&'static str, &'static str, &'static str) {
+        match self.signs {
+            Signs::Unicode => ("└ ", "├ ", "│ "),
+            Signs::Ascii => ("` ", "+ ", "| "),
+        }
     }
 
     pub(super) fn paint(self, tone: Tone, text: &str) -> String {

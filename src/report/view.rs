@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use super::{AwsCommand, NextCommand, Offers, Standing};
+use super::{AwsCommand, ComponentStanding, NextCommand, Offers, Standing};
 use crate::{
     journal::{Held, Looks, RunId},
     plan::{
@@ -92,6 +92,12 @@ pub struct DriverView {
 #[serde(rename_all = "kebab-case")]
 pub struct ComponentView {
     pub name: ComponentName,
+    /// Those that it needs, where there are several components.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<ComponentName>,
+    /// Where it stands, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<ComponentStanding>,
     pub steps: Vec<StepView>,
 }
 

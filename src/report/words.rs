@@ -5,8 +5,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     plan::{
-        Component, Extent, FleetKind, GateName, How, Member, Plan, Replace, Size, Step, StepId,
-        Until, Verb, title,
+        Component, Extent, FailureScope, FleetKind, GateName, How, Member, OnFailure, Others, Plan,
+        Replace, Size, Step, StepId, Until, Verb, title,
         units::{Percent, format_duration},
     },
     rollout::{Attempts, Bindings, Picture, Reading, RouteBound, Split, Target, Timestamp},
@@ -87,6 +87,25 @@ fn size(to: Size) -> String {
 }
 
 /// A step with its place: `3/4 shift web to 5%`.
+/// In words, how far the failure of one of several components reaches.
+pub fn reach_of_failure(plan: &Plan) -> Option<String> {
+    let with = match plan.failure_scope {
+        FailureScope::Component => "what fails goes back alone",
+        FailureScope::Dependents => "what fails goes back, with whatever needs it",
+        FailureScope::All => "whatever fails, everything goes back",
+    };
+    let others = match (plan.failure_scope, plan.others) {
+        (FailureScope::All, _) => "",
+        (_, Others::Hold) => "; the others stand still for a person to decide",
+        (_, Others::GoOn) => "; the others go on",
+    };
+    let several = plan.components.len() > 1;
+    several.then(|| match plan.on_failure {
+        OnFailure::RollBack => format!("{with}{others}"),
+        OnFailure::Hold => "whatever fails, the whole run is held".to_owned(),
+    })
+}
+
 pub(super) fn placed(plan: &Plan, id: &StepId) -> String {
     let Some((component, step)) = plan.step(id) else { return id.to_string() };
     format!("{} {}", place(component, id), describe(step))

@@ -66,6 +66,7 @@ impl Agenda {
             | Event::Interrupted { .. }
             | Event::Held { .. }
             | Event::RollbackStarted { .. }
+            | Event::WentBack
             | Event::RestoreStarted { .. }
             | Event::Restored { .. }
             | Event::Vanished { .. }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Check, Event, Mode, Outcome, Reading, State, Timestamp, attempts, rollback, watch};
+use super::{
+    Beside, Check, Event, Mode, Outcome, Reading, State, Timestamp, attempts, rollback, watch,
+};
 use crate::plan::Plan;
 
 /// A check was answered. Answers nobody waits for are dropped; those that change nothing are not kept, but a gate's
@@ -15,17 +17,21 @@ pub(super) fn answered(
     reading: &Reading,
     now: Timestamp,
 ) -> Vec<Event> {
-    let rolling_back = match &state.mode {
-        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => return Vec::new(),
-        Mode::Forward => None,
-        Mode::RollingBack { since, .. } => Some(*since),
+    let forward = || watch::forward_on(plan, state, check, now);
+    let back = |since| {
+        let mut watched = rollback::watched(plan, state, since).into_iter();
+        watched.find(|watched| watched.check == *check)
     };
-    let watched = match rolling_back {
-        None => watch::forward_on(plan, state, check, now),
-        Some(since) => {
-            let mut watched = rollback::watched(plan, state, since).into_iter();
-            watched.find(|watched| watched.check == *check)
-        }
+    // What goes back has as long as a roll-back has, and all else as long as its step.
+    let (watched, since) = match &state.mode {
+        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => return Vec::new(),
+        Mode::Forward => (forward(), None),
+        Mode::RollingBack { since, beside, .. } => match (back(*since), beside) {
+            (Some(watched), _) => (Some(watched), Some(*since)),
+            (None, Beside::Nobody) => return Vec::new(),
+            (None, Beside::Held(_)) if !watch::is_alarming(check) => return Vec::new(),
+            (None, Beside::Held(_) | Beside::Forward) => (forward(), None),
+        },
     };
     let Some(watched) = watched else { return Vec::new() };
     let failed = reading.outcome == Outcome::Fail && matches!(check, Check::Gate(_));
@@ -43,7 +49,7 @@ pub(super) fn answered(
             || last.gone != reading.gone
             || last.given_up != reading.given_up
             || has_other_words(&watched, last, reading)
-            || is_last_word(plan, state, &watched, last, reading)
+            || is_last_word(plan, state, (&watched, since), last, reading)
             || attempts::has_moved(&last.carried, &reading.carried)
     }) || !reading.recovered.is_empty();
     if new || failed {
@@ -66,28 +72,27 @@ fn has_other_words(watched: &watch::Watched, last: &Reading, reading: &Reading) 
 fn is_last_word(
     plan: &Plan,
     state: &State,
-    watched: &watch::Watched,
+    (watched, rolling_back): (&watch::Watched, Option<Timestamp>),
     last: &Reading,
     reading: &Reading,
 ) -> bool {
     if last.because == reading.because || reading.outcome == Outcome::Pass {
         return false;
     }
-    let ends = match &state.mode {
-        Mode::RollingBack { since, .. } => Some(since.plus(rollback::patience(plan, state))),
-        Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_) => {
-            let deadline = state.steps.get(&watched.step).and_then(|step| step.deadline);
-            let patience = match &watched.check {
-                Check::Gate(gate) => watch::patience_ends_of(plan, state, gate, watched.covering),
-                Check::Healthy { .. }
-                | Check::BaselineHealthy { .. }
-                | Check::Served { .. }
-                | Check::Drained { .. }
-                | Check::Requests { .. }
-                | Check::Stands(_) => None,
-            };
-            deadline.into_iter().chain(patience).min()
-        }
+    let ends = if let Some(since) = rolling_back {
+        Some(since.plus(rollback::patience(plan, state)))
+    } else {
+        let deadline = state.steps.get(&watched.step).and_then(|step| step.deadline);
+        let patience = match &watched.check {
+            Check::Gate(gate) => watch::patience_ends_of(plan, state, gate, watched.covering),
+            Check::Healthy { .. }
+            | Check::BaselineHealthy { .. }
+            | Check::Served { .. }
+            | Check::Drained { .. }
+            | Check::Requests { .. }
+            | Check::Stands(_) => None,
+        };
+        deadline.into_iter().chain(patience).min()
     };
     ends.is_some_and(|ends| reading.at.plus(watched.every * 2) >= ends)
 }

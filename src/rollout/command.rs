@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Cause, Ending, Event, Mode, Picture, Refusal, State, Target, Vote, Voter, approval,
-    step::active_steps,
+    Actor, Beside, Cause, Ending, Event, Mode, Picture, Refusal, Scope, State, Target, Vote, Voter,
+    approval, reach, step::active_steps,
 };
 use crate::plan::{Ends, Plan, Step, StepId};
 
@@ -65,10 +65,9 @@ pub(super) fn obey(
     command: &Command,
 ) -> Result<Vec<Event>, Refusal> {
     let by = by.clone();
-    let asked = |reason: &Option<String>| {
-        vec![Event::RollbackStarted {
-            cause: Cause::Asked { by: by.clone(), reason: reason.clone() },
-        }]
+    let asked = |reason: &Option<String>, scope: Option<Scope>| {
+        let cause = Cause::Asked { by: by.clone(), reason: reason.clone() };
+        vec![Event::RollbackStarted { cause, scope }]
     };
     match (&state.mode, command) {
         (Mode::NotStarted, _) => Err(Refusal::NotStarted),
@@ -84,25 +83,35 @@ pub(super) fn obey(
         }
         (Mode::Forward | Mode::Held(_), Command::Overwrite) => Err(Refusal::NothingForeign),
         (
-            Mode::Forward | Mode::Held(_),
+            Mode::Forward
+            | Mode::Held(_)
+            | Mode::RollingBack { beside: Beside::Held(_) | Beside::Forward, .. },
             Command::Abort { reason } | Command::Rollback { reason },
         )
-        | (Mode::Ended(Ending::Promoted | Ending::NeedsAttention), Command::Rollback { reason }) => {
-            Ok(asked(reason))
-        }
+        | (
+            Mode::Ended(Ending::Promoted | Ending::PartlyRolledBack | Ending::NeedsAttention),
+            Command::Rollback { reason },
+        ) => Ok(asked(reason, None)),
         // What made the roll-back give up has been put right, so it goes on.
-        (Mode::Ended(Ending::NeedsAttention), Command::Resume) => Ok(asked(&None)),
+        (Mode::Ended(Ending::NeedsAttention), Command::Resume) => {
+            Ok(asked(&None, reach::once_more(state)))
+        }
         (Mode::Ended(ending), _) => Err(Refusal::Ended(*ending)),
-        (Mode::RollingBack { .. }, _) => Err(Refusal::RollingBack),
+        (Mode::RollingBack { beside: Beside::Nobody | Beside::Held(_), .. }, _)
+        | (Mode::RollingBack { beside: Beside::Forward, .. }, Command::Overwrite) => {
+            Err(Refusal::RollingBack)
+        }
         (Mode::Held(_), Command::Resume) => Ok(vec![Event::Resumed { by }]),
         (Mode::Held(_), Command::Approve(_) | Command::Deny(_) | Command::Pause) => {
             Err(Refusal::IsHeld)
         }
-        (Mode::Forward, Command::Pause) => match state.paused {
-            Some(_) => Err(Refusal::AlreadyPaused),
-            None => Ok(vec![Event::Paused { by }]),
-        },
-        (Mode::Forward, Command::Resume) => {
+        (Mode::Forward | Mode::RollingBack { beside: Beside::Forward, .. }, Command::Pause) => {
+            match state.paused {
+                Some(_) => Err(Refusal::AlreadyPaused),
+                None => Ok(vec![Event::Paused { by }]),
+            }
+        }
+        (Mode::Forward | Mode::RollingBack { beside: Beside::Forward, .. }, Command::Resume) => {
             let waiting =
                 waiting(plan, state, |ends| matches!(ends, Ends::OnTime(_) | Ends::OnWord));
             if state.paused.is_some() {
@@ -114,7 +123,10 @@ pub(super) fn obey(
                 Ok(done.chain([Event::Resumed { by }]).collect())
             }
         }
-        (Mode::Forward, Command::Approve(vote)) => {
+        (
+            Mode::Forward | Mode::RollingBack { beside: Beside::Forward, .. },
+            Command::Approve(vote),
+        ) => {
             approval::is_about(plan, vote)?;
             let step = asked_about(plan, state, vote)?;
             let voter = Voter { by, identity: vote.identity.clone() };
@@ -122,7 +134,10 @@ pub(super) fn obey(
             let (step, digest) = (step.id.clone(), plan.digest.clone());
             Ok(vec![Event::Approved { step, voter, reason: vote.reason.clone(), digest }])
         }
-        (Mode::Forward, Command::Deny(vote)) => {
+        (
+            Mode::Forward | Mode::RollingBack { beside: Beside::Forward, .. },
+            Command::Deny(vote),
+        ) => {
             approval::is_about(plan, vote)?;
             let step = asked_about(plan, state, vote)?.id.clone();
             let voter = Voter { by, identity: vote.identity.clone() };

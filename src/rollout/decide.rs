@@ -14,21 +14,22 @@
 use std::{cell::OnceCell, time::Duration};
 
 use super::{
-    Actor, CallProblem, Cause, Command, Ending, Event, Input, Made, Mode, Progress, Purpose,
+    Actor, Beside, CallProblem, Cause, Command, Event, Input, Made, Mode, Progress, Purpose, Reach,
     Refusal, Stage, State, StepState, Target, Timestamp,
     agenda::Agenda,
     answer::answered,
     approvals_of, calendar, command,
     failing::{called_problem, fail},
-    observe,
+    observe, reach,
     replace::{self, Next},
     rollback,
-    step::{has_room, is_complete, next_step, target_of},
-    stopping::stopped,
+    step::{failed_step, has_room, is_complete, next_step, target_of},
+    stopping::{is_its_own, stopped},
     waiting, watch,
 };
 use crate::plan::{
-    Aim, Clears, Conduct, Ends, OnFailure, OnInterrupt, Plan, Replace, RouteName, Step, TimeLimit,
+    Aim, Clears, Component, Conduct, Ends, OnFailure, OnInterrupt, Plan, Replace, RouteName, Step,
+    TimeLimit,
 };
 
 /// What follows from an input, as events; they hold once they are durable. An operator's command may be refused.
@@ -95,15 +96,14 @@ fn react(plan: &Plan, state: &State, input: &Input, now: Timestamp) -> Result<Ve
         Input::Called { target, result } => called(plan, state, (target, result), now),
         Input::Answered { check, reading } => answered(plan, state, check, reading, now),
         Input::Command { by, command } => command::obey(plan, state, by, command)?,
-        Input::Interrupted { signal } => match (&state.mode, plan.on_interrupt) {
-            (Mode::Forward, OnInterrupt::RollBack) => {
-                vec![Event::RollbackStarted { cause: Cause::Interrupted { signal: *signal } }]
+        Input::Interrupted { signal } => match plan.on_interrupt {
+            OnInterrupt::RollBack if reach::goes_on(&state.mode) => {
+                let cause = Cause::Interrupted { signal: *signal };
+                vec![Event::RollbackStarted { cause, scope: None }]
             }
-            (
-                Mode::NotStarted | Mode::Held(_) | Mode::RollingBack { .. } | Mode::Ended(_),
-                OnInterrupt::RollBack,
-            )
-            | (_, OnInterrupt::Hold) => vec![Event::Interrupted { signal: *signal }],
+            OnInterrupt::RollBack | OnInterrupt::Hold => {
+                vec![Event::Interrupted { signal: *signal }]
+            }
         },
     })
 }
@@ -155,9 +155,30 @@ fn called(
     }
 }
 
-/// A failed step takes the run where the plan says.
-fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
-    let policy = match (cause, step.conduct().ends) {
+/// Failed steps take the run where the plan says: back, with all that follows whoever failed, or to a stand.
+fn consequence(plan: &Plan, state: &State) -> Option<Event> {
+    let components = plan.components.iter();
+    let failed = components.filter_map(|component| {
+        let (step, cause) = failed_step(component, state)?;
+        Some((component, cause, policy(plan, step, cause)))
+    });
+    let mut failed: Vec<_> = failed.collect();
+    failed.sort_by_key(|(component, cause, _)| !is_its_own(plan, state, component, cause));
+    let back = failed.iter().filter(|(_, _, policy)| *policy == OnFailure::RollBack);
+    let back: Vec<&Component> = back.map(|(component, _, _)| *component).collect();
+    let (_, cause, _) =
+        failed.iter().find(|(_, _, policy)| back.is_empty() || *policy == OnFailure::RollBack)?;
+    let cause = (*cause).clone();
+    Some(if back.is_empty() {
+        Event::Held { cause }
+    } else {
+        Event::RollbackStarted { cause, scope: reach::scope(plan, state, &back) }
+    })
+}
+
+/// What the plan says about a failed step.
+fn policy(plan: &Plan, step: &Step, cause: &Cause) -> OnFailure {
+    match (cause, step.conduct().ends) {
         (Cause::ApprovalExpired { .. }, Ends::OnVotes(ballot)) => ballot.on_expiry,
         (Cause::GateUnknown { gate, .. }, _) => {
             let patience = plan.gates.get(gate).and_then(|gate| gate.tolerance.unknown);
@@ -171,11 +192,6 @@ fn consequence(plan: &Plan, step: &Step, cause: &Cause) -> Event {
         }
         // Every other cause, a new one too, is a failure as the plan means the word.
         _ => plan.on_failure,
-    };
-    let cause = cause.clone();
-    match policy {
-        OnFailure::RollBack => Event::RollbackStarted { cause },
-        OnFailure::Hold => Event::Held { cause },
     }
 }
 
@@ -190,9 +206,42 @@ fn advance(plan: &Plan, state: &State, agenda: &mut Agenda, now: Timestamp) -> V
         Mode::NotStarted | Mode::Ended(_) => Vec::new(),
         // A run that stops deciding lets nothing go on by itself.
         Mode::Held(_) => replace::hold_all(plan, state),
-        Mode::RollingBack { since, .. } => rollback::advance(plan, state, *since, now),
+        Mode::RollingBack { since, beside, .. } => back(plan, state, (agenda, beside), *since, now),
         Mode::Forward => forward(plan, state, agenda, now),
     }
+}
+
+/// A part of the run goes back, and the others stand still or go on; theirs are watched all the same.
+fn back(
+    plan: &Plan,
+    state: &State,
+    (agenda, beside): (&mut Agenda, &Beside),
+    since: Timestamp,
+    now: Timestamp,
+) -> Vec<Event> {
+    let others = match beside {
+        Beside::Nobody => Vec::new(),
+        Beside::Forward => stopped(plan, state, now),
+        Beside::Held(_) => {
+            let stopped = stopped(plan, state, now);
+            // Whoever is held already is not held once more.
+            let wider = consequence(plan, state)
+                .filter(|event| matches!(event, Event::RollbackStarted { .. }));
+            if stopped.is_empty() {
+                wider.into_iter().chain(replace::hold_all(plan, state)).collect()
+            } else {
+                stopped
+            }
+        }
+    };
+    if !others.is_empty() {
+        return others;
+    }
+    let events = rollback::advance(plan, state, beside, since, now);
+    if !events.is_empty() || *beside != Beside::Forward {
+        return events;
+    }
+    follow_all(plan, state, agenda, now)
 }
 
 fn forward(plan: &Plan, state: &State, agenda: &mut Agenda, now: Timestamp) -> Vec<Event> {
@@ -200,19 +249,33 @@ fn forward(plan: &Plan, state: &State, agenda: &mut Agenda, now: Timestamp) -> V
     if !stopped.is_empty() {
         return stopped;
     }
+    let events = follow_all(plan, state, agenda, now);
+    // The last component is done last, mostly.
+    let is_done =
+        |component| is_complete(state, component) || matches!(*state.reach, Reach::Components(_));
+    if events.is_empty()
+        && plan.components.iter().rev().all(is_done)
+        && reach::is_rest_over(plan, state)
+    {
+        return vec![Event::RunEnded { ending: reach::ending(state) }];
+    }
+    events
+}
+
+/// What follows for the components on the agenda.
+fn follow_all(plan: &Plan, state: &State, agenda: &mut Agenda, now: Timestamp) -> Vec<Event> {
     let room = OnceCell::new();
     let has_room = || *room.get_or_init(|| has_room(plan, state));
     while let Some(component) = agenda.first(plan) {
+        if failed_step(component, state).is_some() {
+            return consequence(plan, state).into_iter().collect();
+        }
         let step = next_step(plan, state, component, has_room);
         let events = step.map_or_else(Vec::new, |step| follow(plan, state, step, now));
         if !events.is_empty() {
             return events;
         }
         agenda.strike_first();
-    }
-    // The last component is done last, mostly.
-    if plan.components.iter().rev().all(|component| is_complete(state, component)) {
-        return vec![Event::RunEnded { ending: Ending::Promoted }];
     }
     Vec::new()
 }
@@ -222,7 +285,6 @@ fn follow(plan: &Plan, state: &State, step: &Step, now: Timestamp) -> Vec<Event>
     match state.steps.get(&step.id) {
         None if state.paused.is_some() => Vec::new(),
         None => begin(plan, state, step, now),
-        Some(StepState { stage: Stage::Failed(cause), .. }) => vec![consequence(plan, step, cause)],
         Some(active) => proceed(plan, state, step, active, now),
     }
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Attempts, Bindings, Check, Jump, Making, Picture, Reading, Target, Timestamp, Voter,
+    Actor, Attempts, Bindings, Check, Jump, Making, Picture, Reading, Scope, Target, Timestamp,
+    Voter,
 };
 use crate::plan::{GateName, Member, PlanName, RouteName, StepId};
 
@@ -135,7 +136,12 @@ pub enum Event {
     },
     RollbackStarted {
         cause: Cause,
+        /// The part of the run that goes back; everything does where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<Scope>,
     },
+    /// A part of the run has gone back, as far as it could, and the rest goes on.
+    WentBack,
     RestoreStarted {
         target: Target,
         to: Picture,
@@ -305,6 +311,8 @@ pub enum Signal {
 pub enum Ending {
     Promoted,
     RolledBack,
+    /// A part of the run has gone back, completely; what else it touched is promoted.
+    PartlyRolledBack,
     /// The roll-back could not be completed; `AttentionNeeded` events say where.
     NeedsAttention,
 }

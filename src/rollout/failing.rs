@@ -24,7 +24,7 @@ pub(super) fn called_problem(
     problem: CallProblem,
     now: Timestamp,
 ) -> Vec<Event> {
-    let retry_at = retry_at(state, change, &problem, now);
+    let retry_at = retry_at(state, (target, change), &problem, now);
     vec![Event::CallFailed { target: target.clone(), problem, retry_at }]
 }
 
@@ -32,17 +32,23 @@ pub(super) fn called_problem(
 /// either, and the run goes back; a roll-back has nowhere else to go, so it tries on, once a minute in the end.
 fn retry_at(
     state: &State,
-    change: &Change,
+    (target, change): (&Target, &Change),
     problem: &CallProblem,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let pause = Duration::from_secs(2 << change.failures.min(5)).min(LONGEST_PAUSE);
     match (problem.kind, &state.mode) {
         (ProblemKind::Final, _) => None,
-        (ProblemKind::Passing, Mode::RollingBack { .. }) => Some(now.plus(pause)),
+        (ProblemKind::Passing, Mode::RollingBack { .. }) if state.has_back(target) => {
+            Some(now.plus(pause))
+        }
         (
             ProblemKind::Passing,
-            Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_),
+            Mode::NotStarted
+            | Mode::Forward
+            | Mode::Held(_)
+            | Mode::RollingBack { .. }
+            | Mode::Ended(_),
         ) => (change.failures.saturating_add(1) < MAX_ATTEMPTS).then(|| now.plus(pause)),
     }
 }

@@ -6,7 +6,7 @@ use super::{
     Progress, Purpose, Reading, Stage, State, StepState, Target, Timestamp,
     change::{self, progressed},
     failing::{called_problem, fail},
-    rollback,
+    reach, rollback,
     seen::{Seen, invisible},
     seen_software,
     step::{active_steps_on, reference_of, target_of},
@@ -22,10 +22,10 @@ pub(super) fn observed(
     live: &Picture,
     now: Timestamp,
 ) -> Vec<Event> {
-    match &state.mode {
-        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => Vec::new(),
-        Mode::RollingBack { .. } => rollback::observed(state, target, live, now),
-        Mode::Forward => {
+    match course(state, target) {
+        Course::Stands => Vec::new(),
+        Course::Back => rollback::observed(state, target, live, now),
+        Course::Forward => {
             let wanting =
                 active_steps_on(plan, state, target).find(|(_, step, _)| wants(step, target));
             let Some((_, step, active)) = wanting else {
@@ -60,6 +60,25 @@ pub(super) fn observed(
     }
 }
 
+/// Which way a target goes.
+enum Course {
+    Stands,
+    Back,
+    Forward,
+}
+
+fn course(state: &State, target: &Target) -> Course {
+    match &state.mode {
+        Mode::RollingBack { .. } if state.has_back(target) => Course::Back,
+        mode if reach::goes_on(mode) => Course::Forward,
+        Mode::NotStarted
+        | Mode::Held(_)
+        | Mode::Ended(_)
+        | Mode::Forward
+        | Mode::RollingBack { .. } => Course::Stands,
+    }
+}
+
 /// What a step has made is the route's candidate from here on. What serves already is none.
 pub(super) fn learned(
     plan: &Plan,
@@ -80,8 +99,9 @@ pub(super) fn learned(
         format!("nothing new is uploaded: version {member} is the same, and serves already");
     let problem = CallProblem { kind: ProblemKind::Final, message };
     let cause = Cause::CallFailed { target: target.clone(), problem };
-    // Of a run that goes back no step fails any more.
-    let mut steps = active_steps_on(plan, state, target).filter(|_| state.mode == Mode::Forward);
+    // Of what goes back no step fails any more.
+    let goes_on = reach::goes_on(&state.mode);
+    let mut steps = active_steps_on(plan, state, target).filter(|_| goes_on);
     let step = steps.find(|(_, step, _)| wants(step, target));
     step.map_or_else(Vec::new, |(_, step, _)| fail(&step.id, cause))
 }
@@ -112,10 +132,10 @@ fn holding(
 /// A target is not there any more. Asking again will not bring it back: going forward ends here, and while going back
 /// the others are restored.
 pub(super) fn vanished(plan: &Plan, state: &State, target: &Target, words: &str) -> Vec<Event> {
-    match &state.mode {
-        Mode::NotStarted | Mode::Held(_) | Mode::Ended(_) => Vec::new(),
-        Mode::RollingBack { .. } => rollback::vanished(state, target, words),
-        Mode::Forward => {
+    match course(state, target) {
+        Course::Stands => Vec::new(),
+        Course::Back => rollback::vanished(state, target, words),
+        Course::Forward => {
             let wanting =
                 active_steps_on(plan, state, target).find(|(_, step, _)| wants(step, target));
             wanting.map_or_else(Vec::new, |(_, step, _)| {

@@ -3,8 +3,8 @@
 //! gives the same answer, which is why recovery is not a second path.
 
 use super::{
-    Call, Change, Check, Doubt, Mode, Outstanding, Poll, Progress, Purpose, Stage, State, Subject,
-    Timestamp, calendar, rollback,
+    Beside, Call, Change, Check, Doubt, Mode, Outstanding, Poll, Progress, Purpose, Stage, State,
+    Subject, Timestamp, calendar, rollback,
     seen::{READ_BACK_EVERY, follow_every, known_since},
     step::{active_steps, reference_of, target_of},
     watch,
@@ -33,11 +33,39 @@ pub fn outstanding(plan: &Plan, state: &State, now: Timestamp) -> Outstanding {
             let wake = wakes(plan, state, &watched, now).filter(|at| *at > now).min();
             Outstanding { calls, polls: forward_polls(plan, state, watched, now), wake }
         }
-        Mode::RollingBack { since, .. } => {
-            let wake = rollback::wakes(plan, state, *since).filter(|at| *at > now).min();
-            Outstanding { calls, polls: rollback::polls(plan, state, *since), wake }
+        Mode::RollingBack { since, beside, .. } => {
+            let mut polls = rollback::polls(plan, state, *since);
+            let back = rollback::wakes(plan, state, *since).filter(|at| *at > now).min();
+            let (others, wake) = beside_polls(plan, state, beside, now);
+            let is_new = |poll: &Poll| polls.iter().all(|other| other.subject != poll.subject);
+            let others: Vec<Poll> = others.into_iter().filter(is_new).collect();
+            polls.extend(others);
+            Outstanding { calls, polls, wake: back.into_iter().chain(wake).min() }
         }
     }
+}
+
+/// What is asked for the components that do not go back, and when time alone changes something for them.
+fn beside_polls(
+    plan: &Plan,
+    state: &State,
+    beside: &Beside,
+    now: Timestamp,
+) -> (Vec<Poll>, Option<Timestamp>) {
+    let mut watched = match beside {
+        Beside::Nobody => return (Vec::new(), None),
+        Beside::Held(_) | Beside::Forward => watch::forward(plan, state, now),
+    };
+    if *beside == Beside::Forward {
+        let wake = wakes(plan, state, &watched, now).filter(|at| *at > now).min();
+        return (forward_polls(plan, state, watched, now), wake);
+    }
+    watched.retain(|watched| watch::is_alarming(&watched.check));
+    // Which answers count changes when a bake's time is up, though nothing follows from that.
+    let bakes = active_steps(plan, state).filter_map(|(_, _, active)| active.stage.bakes_until());
+    let patience = watch::patience_ends(plan, state, &watched);
+    let wake = patience.chain(bakes).filter(|at| *at > now).min();
+    (watched.into_iter().map(watch::Watched::poll).collect(), wake)
 }
 
 fn forward_polls(
@@ -95,6 +123,7 @@ fn forward_polls(
         let observed = |poll: &Poll| poll.subject == Subject::Target(target.clone());
         if let Some(since) = pending_since(change)
             && change.purpose == Purpose::Hold
+            && !state.has_back(target)
             && !polls.iter().any(observed)
         {
             let subject = Subject::Target(target.clone());

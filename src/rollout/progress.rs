@@ -16,8 +16,19 @@ pub enum Mode {
     RollingBack {
         cause: Cause,
         since: Timestamp,
+        beside: Beside,
     },
     Ended(Ending),
+}
+
+/// What those components do that do not go back while others do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Beside {
+    /// There are none: everything goes back.
+    Nobody,
+    /// They stand still, and a person decides about them when that is over.
+    Held(Cause),
+    Forward,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

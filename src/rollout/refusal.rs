@@ -38,6 +38,7 @@ fn ending_words(ending: Ending) -> &'static str {
     match ending {
         Ending::Promoted => "promoted",
         Ending::RolledBack => "rolled back",
+        Ending::PartlyRolledBack => "partly rolled back",
         Ending::NeedsAttention => "roll-back incomplete",
     }
 }

@@ -127,14 +127,15 @@ fn holdable(replace: &Replace) -> bool {
 }
 
 /// The intents that bring to a stand what is under way, or may be, and can be held: for a run that stops deciding. A
-/// call under way is waited for; what its answer leaves to hold is held then.
+/// call under way is waited for; what its answer leaves to hold is held then. What goes back, or has, is not held on its way.
 pub(super) fn hold_all(plan: &Plan, state: &State) -> Vec<Event> {
     let replaced = plan.steps().filter_map(|(_, step)| step.replaces());
     let fleets: BTreeSet<&FleetName> =
         replaced.filter(|replace| holdable(replace)).map(|replace| &replace.fleet).collect();
     let hold = |fleet: &FleetName| {
         let live = known(state, fleet)?;
-        let change = state.changes.get(&Target::Software(fleet.clone()))?;
+        let target = Target::Software(fleet.clone());
+        let change = state.changes.get(&target).filter(|_| !state.has_back(&target))?;
         let moves = match (&change.purpose, &change.progress) {
             (Purpose::Step(_), Progress::Confirming { .. } | Progress::InDoubt(_)) => true,
             (Purpose::Step(_) | Purpose::Hold, Progress::Confirmed) => {

@@ -6,10 +6,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Bindings, Change, Check, Doubt, Ending, Event, Named, Outcome, Picture, Poll, Progress,
+    Beside, Bindings, Change, Check, Doubt, Event, Named, Outcome, Picture, Poll, Progress,
     Purpose, Restore, State, Subject, Target, Timestamp, Trail,
     change::{self, progressed},
     failing::called_problem,
+    reach,
     seen::{Seen, follow_every, invisible},
     waiting,
     watch::{self, Watched},
@@ -31,11 +32,22 @@ enum Turn {
     Never(String),
 }
 
-pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timestamp) -> Vec<Event> {
+/// The targets of what goes back.
+fn trails(state: &State) -> impl Iterator<Item = (&Target, &Trail)> {
+    state.trails.iter().filter(|(target, _)| state.has_back(target))
+}
+
+pub(super) fn advance(
+    plan: &Plan,
+    state: &State,
+    beside: &Beside,
+    since: Timestamp,
+    now: Timestamp,
+) -> Vec<Event> {
     let patience = patience(plan, state);
     let is_late = now.since(since) >= patience;
     let patience = format_duration(patience);
-    for (target, trail) in state.trails.iter() {
+    for (target, trail) in trails(state) {
         let attention = |problem: String, hint: &str| {
             let (target, hint) = (target.clone(), hint.to_owned());
             vec![Event::AttentionNeeded { target, problem, hint, found: None }]
@@ -77,13 +89,22 @@ pub(super) fn advance(plan: &Plan, state: &State, since: Timestamp, now: Timesta
         matches!(state.restores.get(target), Some(Restore::Restored | Restore::NeedsAttention))
     };
     // What a call makes that need not be put back is waited for all the same: its end is not to come after the run's.
-    let calls = state.changes.values().any(|change| change.progress == Progress::Calling);
-    if calls || !state.trails.keys().all(settled) {
+    let calls = |is_meant: &dyn Fn(&Target) -> bool| {
+        let mut calling =
+            state.changes.iter().filter(|(_, change)| change.progress == Progress::Calling);
+        calling.any(|(target, _)| is_meant(target))
+    };
+    if calls(&|target| state.has_back(target)) || !trails(state).all(|(target, _)| settled(target))
+    {
         return Vec::new();
     }
-    let clean = state.restores.values().all(|restore| *restore == Restore::Restored);
-    let ending = if clean { Ending::RolledBack } else { Ending::NeedsAttention };
-    vec![Event::RunEnded { ending }]
+    let is_over = *beside == Beside::Nobody || reach::is_rest_over(plan, state);
+    match beside {
+        _ if is_over && calls(&|_| true) => Vec::new(),
+        _ if is_over => vec![Event::RunEnded { ending: reach::ending(state) }],
+        Beside::Held(cause) => vec![Event::Held { cause: cause.clone() }],
+        Beside::Forward | Beside::Nobody => vec![Event::WentBack],
+    }
 }
 
 /// Whether AWS was seen at work on it lately; a replacement takes as long as it takes.
@@ -102,7 +123,7 @@ pub(super) fn patience(plan: &Plan, state: &State) -> Duration {
 fn turn(plan: &Plan, state: &State, target: &Target, trail: &Trail, since: Timestamp) -> Turn {
     let Some(component) = component_of(plan, &trail.steps) else { return Turn::Now };
     let waits_for_dependants = || {
-        state.trails.iter().any(|(other, trail)| {
+        trails(state).any(|(other, trail)| {
             !is_settled(state, other)
                 && component_of(plan, &trail.steps).is_some_and(|c| needs(plan, c, component))
         })
@@ -377,7 +398,7 @@ pub(super) fn polls(plan: &Plan, state: &State, since: Timestamp) -> Vec<Poll> {
 
 /// The checks that targets not yet restored wait for.
 pub(super) fn watched(plan: &Plan, state: &State, since: Timestamp) -> Vec<Watched> {
-    let waiting = state.trails.iter().filter(|(target, _)| !state.restores.contains_key(*target));
+    let waiting = trails(state).filter(|(target, _)| !state.restores.contains_key(*target));
     let checks = waiting.filter_map(|(target, trail)| {
         match (turn(plan, state, target, trail, since), trail.steps.first()) {
             (Turn::Later(Some(check)), Some(step)) => Some((check, step.clone())),
@@ -402,7 +423,8 @@ pub(super) fn wakes(
     state: &State,
     since: Timestamp,
 ) -> impl Iterator<Item = Timestamp> {
-    let retries = state.changes.values().filter_map(|change| change.progress.retry_at());
+    let back = state.changes.iter().filter(|(target, _)| state.has_back(target));
+    let retries = back.filter_map(|(_, change)| change.progress.retry_at());
     let settles = state
         .idle_since
         .keys()

@@ -55,6 +55,7 @@ impl Splits {
             | Event::Interrupted { .. }
             | Event::Held { .. }
             | Event::RollbackStarted { .. }
+            | Event::WentBack
             | Event::RestoreStarted { .. }
             | Event::Restored { .. }
             | Event::Vanished { .. }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use super::{
-    Armed, Bindings, CallProblem, Change, Check, Doubt, Event, Excuse, Excused, ExcusedUntil,
-    Found, Jump, Map, Mode, Outcome, Picture, Progress, Purpose, Reading, Restore, Shared, Signal,
-    Split, Stage, StepState, Tally, Target, Timestamp, Trail,
+    Armed, Beside, Bindings, CallProblem, Cause, Change, Check, Doubt, Event, Excuse, Excused,
+    ExcusedUntil, Found, Jump, Map, Mode, Outcome, Picture, Progress, Purpose, Reach, Reading,
+    Restore, Scope, Shared, Signal, Split, Stage, StepState, Tally, Target, Timestamp, Trail,
 };
-use crate::plan::{GateName, RouteName, Side, StepId, units::Weight};
+use crate::plan::{GateName, Others, RouteName, Side, StepId, units::Weight};
 
 /// Failed calls after which a change is given up while going forward; a roll-back goes on for as long as its plan says.
 pub const MAX_ATTEMPTS: u8 = 5;
@@ -30,6 +30,8 @@ pub struct State {
     pub changes: Map<Target, Change>,
     /// What a roll-back needs to know of every target this run ever meant to change.
     pub trails: Map<Target, Trail>,
+    /// What goes back, or has gone back.
+    pub reach: Shared<Reach>,
     /// How far the roll-back is, by target.
     pub restores: Map<Target, Restore>,
     /// The last answer to each check that was worth keeping.
@@ -130,15 +132,9 @@ impl State {
             Event::Paused { .. } => self.paused = Some(at),
             Event::Resumed { .. } => self.resume(at),
             Event::Interrupted { signal } => self.interrupted = Some(*signal),
-            Event::Held { cause } => self.mode = Mode::Held(cause.clone()),
-            Event::RollbackStarted { cause } => {
-                self.mode = Mode::RollingBack { cause: cause.clone(), since: at };
-                self.paused = None;
-                self.restores.retain(|_, restore| *restore == Restore::Restored);
-                self.gone.clear();
-                self.foreign.clear();
-                self.try_again(at);
-            }
+            Event::Held { cause } => self.hold(cause),
+            Event::RollbackStarted { cause, scope } => self.go_back(cause, scope.as_ref(), at),
+            Event::WentBack => self.mode = Mode::Forward,
             Event::RestoreStarted { target, .. } => {
                 self.restores.insert(target.clone(), Restore::Started);
             }
@@ -426,12 +422,16 @@ impl State {
         }
         if matches!(self.mode, Mode::Held(_)) {
             self.mode = Mode::Forward;
-            self.steps.retain(|_, step| step.stage == Stage::Done);
+            let reach = self.reach.clone();
+            let is_back = |id: &StepId| id.component().is_some_and(|name| reach.covers_named(name));
+            self.steps.retain(|id, step| step.stage == Stage::Done || is_back(id));
             self.readings.clear();
             self.suspects.clear();
             self.tallies.clear();
             self.unserved.clear();
-            self.foreign.clear();
+            let kept = self.foreign.keys().filter(|target| self.has_back(target));
+            let kept: BTreeSet<Target> = kept.cloned().collect();
+            self.foreign.retain(|target, _| kept.contains(target));
             for armed in self.armed.values_mut() {
                 armed.since = at;
             }
@@ -447,6 +447,72 @@ impl State {
         for step in steps {
             self.enter(&step, stage.clone());
         }
+    }
+
+    /// What goes back is not kept by what stops the rest.
+    fn hold(&mut self, cause: &Cause) {
+        match &mut self.mode {
+            Mode::RollingBack { beside: beside @ Beside::Forward, .. } => {
+                *beside = Beside::Held(cause.clone());
+            }
+            Mode::RollingBack { beside: Beside::Nobody | Beside::Held(_), .. }
+            | Mode::NotStarted
+            | Mode::Forward
+            | Mode::Held(_)
+            | Mode::Ended(_) => self.mode = Mode::Held(cause.clone()),
+        }
+    }
+
+    /// A roll-back begins, or takes back more than the one under way.
+    fn go_back(&mut self, cause: &Cause, scope: Option<&Scope>, at: Timestamp) {
+        let was_on_its_way = matches!(self.mode, Mode::RollingBack { .. });
+        let beside = match (&self.mode, scope.map(|scope| scope.others)) {
+            (_, None) => Beside::Nobody,
+            (Mode::RollingBack { beside: Beside::Held(first), .. }, Some(_)) => {
+                Beside::Held(first.clone())
+            }
+            (_, Some(Others::Hold)) => Beside::Held(cause.clone()),
+            (_, Some(Others::GoOn)) => Beside::Forward,
+        };
+        if beside == Beside::Nobody {
+            self.paused = None;
+        }
+        self.mode = Mode::RollingBack { cause: cause.clone(), since: at, beside };
+        self.reach = self.reach.and(scope).into();
+        // Only who asks has put right what could not be restored before.
+        let is_asked = matches!(cause, Cause::Asked { .. } | Cause::Interrupted { .. });
+        self.restores.retain(|_, restore| match restore {
+            Restore::Restored => true,
+            Restore::Started => was_on_its_way,
+            Restore::NeedsAttention => !is_asked,
+        });
+        let back = |target: &Target| self.has_back(target);
+        let gone =
+            self.gone.iter().filter(|target| !back(target)).cloned().collect::<BTreeSet<_>>();
+        let foreign: Vec<Target> =
+            self.foreign.keys().filter(|target| back(target)).cloned().collect();
+        self.gone = gone.into();
+        for target in foreign {
+            self.foreign.remove(&target);
+        }
+        if is_asked {
+            self.try_again(at);
+        }
+    }
+
+    /// Whether a target that was to be changed belongs to what goes back.
+    pub fn has_back(&self, target: &Target) -> bool {
+        match &*self.reach {
+            Reach::Nothing => return false,
+            Reach::Everything => return true,
+            Reach::Components(_) => {}
+        }
+        let trailed = self.trails.get(target).and_then(|trail| trail.steps.first());
+        let step = trailed.or_else(|| match &self.changes.get(target)?.purpose {
+            Purpose::Step(step) => Some(step),
+            Purpose::Hold | Purpose::Restore => None,
+        });
+        step.and_then(StepId::component).is_some_and(|name| self.reach.covers_named(name))
     }
 
     /// A person who asks for a roll-back again has put right what made the last one give up.

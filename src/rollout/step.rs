@@ -1,28 +1,56 @@
 //! Where the components are in their steps, and what a step is about: what it changes, and what it has to read
 //! besides.
 
-use super::{Stage, State, StepState, Target};
+use super::{Cause, Stage, State, StepState, Target};
 use crate::plan::{Aim, Component, ComponentName, Plan, Step};
 
 /// How many steps of a component have started. They start one after the other, so those are the first ones.
-fn started(component: &Component, state: &State) -> usize {
+pub(super) fn started(component: &Component, state: &State) -> usize {
     component.steps.partition_point(|step| state.steps.contains_key(&step.id))
 }
 
 /// The step a component has come to: the last that has started.
-pub(super) fn latest<'a>(
-    component: &'a Component,
-    state: &'a State,
-) -> Option<(&'a Step, &'a StepState)> {
+fn latest<'a>(component: &'a Component, state: &'a State) -> Option<(&'a Step, &'a StepState)> {
     let step = component.steps.get(started(component, state).checked_sub(1)?)?;
     Some((step, state.steps.get(&step.id)?))
 }
 
-/// The step of a component that is under way.
+/// The step of a component that has failed, of one that does not go back. It need not be the last: the gates of one that is done
+/// stay armed.
+pub(super) fn failed_step<'a>(
+    component: &'a Component,
+    state: &'a State,
+) -> Option<(&'a Step, &'a Cause)> {
+    if state.reach.covers(&component.name) {
+        return None;
+    }
+    component.steps.iter().find_map(|step| match &state.steps.get(&step.id)?.stage {
+        Stage::Failed(cause) => Some((step, cause)),
+        Stage::Entered
+        | Stage::Cleared
+        | Stage::Changing
+        | Stage::Baking { .. }
+        | Stage::Done
+        | Stage::Reverted
+        | Stage::NeedsAttention => None,
+    })
+}
+
+/// Whether a component has meant to change anything. One that was held on its way has no step any more when it is resumed, and
+/// is not to be left there though what it needs went back.
+pub(super) fn has_touched(component: &Component, state: &State) -> bool {
+    let mut targets = component.steps.iter().filter_map(target_of);
+    targets.any(|target| state.changes.contains_key(&target))
+}
+
+/// The step of a component that is under way; what goes back has none.
 pub(super) fn active_step<'a>(
     component: &'a Component,
     state: &'a State,
 ) -> Option<(&'a Step, &'a StepState)> {
+    if state.reach.covers(&component.name) {
+        return None;
+    }
     latest(component, state).filter(|(_, step)| step.stage.is_active())
 }
 
@@ -55,11 +83,19 @@ pub(super) fn next_step<'a>(
     component: &'a Component,
     has_room: impl FnOnce() -> bool,
 ) -> Option<&'a Step> {
-    let needed = |name: &ComponentName| plan.components.named(name);
-    if !component.needs.iter().filter_map(needed).all(|needed| is_complete(state, needed)) {
+    if state.reach.covers(&component.name) {
         return None;
     }
     let started = started(component, state);
+    let needed = |name: &ComponentName| plan.components.named(name);
+    let is_there =
+        |needed: &Component| is_complete(state, needed) && !state.reach.covers(&needed.name);
+    if started == 0
+        && !component.needs.iter().filter_map(needed).all(is_there)
+        && !has_touched(component, state)
+    {
+        return None;
+    }
     if started == 0 && !has_room() {
         return None;
     }
@@ -94,8 +130,11 @@ pub(super) fn on_target<'a>(plan: &'a Plan, target: &Target) -> &'a [usize] {
 
 /// Whether another component may begin.
 pub(super) fn has_room(plan: &Plan, state: &State) -> bool {
-    let is_under_way =
-        |component: &&Component| started(component, state) > 0 && !is_complete(state, component);
+    let is_under_way = |component: &&Component| {
+        started(component, state) > 0
+            && !is_complete(state, component)
+            && !state.reach.covers(&component.name)
+    };
     plan.max_parallel.is_none_or(|most| {
         let under_way = plan.components.iter().filter(is_under_way).count();
         u32::try_from(under_way).is_ok_and(|under_way| under_way < most.get())

@@ -2,26 +2,57 @@
 //! than is tolerated, users who meet nobody healthy, or something that is not there any more. It follows from what was read,
 //! never from the moment of reading it.
 
-use super::{Cause, Check, Event, Stage, State, Timestamp, failing::fail, step::latest, watch};
-use crate::plan::{GateName, Plan, RouteName};
+use std::collections::BTreeMap;
 
-/// Gates that have failed, or stayed unknown, for longer than is tolerated stop the step they watch. This follows from
-/// the state, so a crash after the last straw changes nothing.
+use super::{
+    Cause, Check, Event, Outcome, State, Timestamp, failing::fail, step::failed_step, watch,
+};
+use crate::plan::{Component, GateName, Plan, RouteName, StepId};
+
+/// Gates that have failed, or stayed unknown, for longer than is tolerated stop the steps they watch: of every component
+/// that waits for them one, and first of those whose own gates fail. This follows from the state, so a crash after the last
+/// straw changes nothing.
 pub(super) fn stopped(plan: &Plan, state: &State, now: Timestamp) -> Vec<Event> {
-    let has_failed = |component| {
-        latest(component, state).is_some_and(|(_, step)| matches!(step.stage, Stage::Failed(_)))
-    };
     // Mostly nothing was read that could stop a step, and nobody need go through all that is watched.
     let stops = |watched: &watch::Watched| cause(plan, state, watched, now);
     let is_stopped = |check| {
         watch::forward_on(plan, state, check, now).is_some_and(|watched| stops(&watched).is_some())
     };
-    if !state.suspects.iter().any(is_stopped) || plan.components.iter().any(has_failed) {
+    if !state.suspects.iter().any(is_stopped) {
         return Vec::new();
     }
-    // Of several the first in the order of what is watched.
-    let mut watched = watch::forward(plan, state, now).into_iter();
-    watched.find_map(|watched| Some(fail(&watched.step, stops(&watched)?))).unwrap_or_default()
+    let watched = watch::forward(plan, state, now);
+    let causes: BTreeMap<&Check, Cause> =
+        watched.iter().filter_map(|watched| Some((&watched.check, stops(watched)?))).collect();
+    let mut failed: Vec<(&Component, StepId, Cause)> = Vec::new();
+    watch::each(plan, state, None, now, |watched| {
+        let Some(cause) = causes.get(&watched.check) else { return };
+        let Some((component, _)) = plan.step(&watched.step) else { return };
+        // Of several causes the first in the order of what is watched; what has failed does not fail again.
+        if failed_step(component, state).is_none()
+            && !failed.iter().any(|(other, _, _)| other.name == component.name)
+        {
+            failed.push((component, watched.step, cause.clone()));
+        }
+    });
+    failed.sort_by_key(|(component, _, cause)| !is_its_own(plan, state, component, cause));
+    failed.into_iter().flat_map(|(_, step, cause)| fail(&step, cause)).collect()
+}
+
+/// Whether a component fails by itself, and not only by a gate that others wait for as well.
+pub(super) fn is_its_own(plan: &Plan, state: &State, component: &Component, cause: &Cause) -> bool {
+    let is_shared = |gate: &GateName| plan.components.guarded_by(gate).len() > 1;
+    let fails = |gate: &GateName| {
+        let reading = state.readings.get(&Check::Gate(gate.clone()));
+        reading.is_some_and(|reading| reading.outcome == Outcome::Fail)
+    };
+    let (Cause::GateFailed { gate, .. } | Cause::GateUnknown { gate, .. }) = cause else {
+        return true;
+    };
+    !is_shared(gate) || {
+        let mut gates = component.steps.iter().flat_map(|step| step.conduct().gates);
+        gates.any(|gate| !is_shared(gate) && fails(gate))
+    }
 }
 
 /// Why what was read stops a step, if it does.

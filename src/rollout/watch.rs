@@ -59,6 +59,12 @@ impl Watched {
     }
 }
 
+/// Whether an answer to a check may stop a step whatever stage it is at: what is watched of components that stand still
+/// while others go back.
+pub(super) fn is_alarming(check: &Check) -> bool {
+    matches!(check, Check::Gate(_) | Check::Served { .. })
+}
+
 /// Every check that steps under way or armed gates wait for, each once.
 pub(super) fn forward(plan: &Plan, state: &State, now: Timestamp) -> Vec<Watched> {
     let mut all: Vec<Watched> = Vec::new();
@@ -89,8 +95,8 @@ pub(super) fn forward_on(
     found
 }
 
-/// Adds every wait of a step or armed gate for a check, or for one check `only`.
-fn each(
+/// Adds every wait of a step or armed gate for a check, or for one check `only`. What goes back waits for none of them.
+pub(super) fn each(
     plan: &Plan,
     state: &State,
     only: Option<&Check>,
@@ -134,6 +140,9 @@ fn each(
     }
     for (target, armed) in armed_for(plan, state, only) {
         let Some((component, step)) = plan.step(&armed.step) else { continue };
+        if state.reach.covers(&component.name) {
+            continue;
+        }
         if let Target::Route(route) = &*target
             && let check = (Check::Served { route: route.clone() })
             && is_asked(&check)

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{
-    Cause, Ending, Mode, Restore, Signal, State, Timestamp, calendar, step::active_steps, waiting,
+    Beside, Cause, Ending, Mode, Restore, Signal, State, Timestamp, calendar, step::active_steps,
+    waiting,
 };
 use crate::plan::Plan;
 
@@ -15,6 +16,12 @@ pub fn why(plan: &Plan, state: &State, now: Timestamp) -> Vec<String> {
         Mode::Ended(Ending::RolledBack) => {
             vec!["everything this run touched is as it was before".to_owned()]
         }
+        Mode::Ended(Ending::PartlyRolledBack) => {
+            vec![
+                "a part of what this run touched is as it was before, and the rest promoted"
+                    .to_owned(),
+            ]
+        }
         Mode::Ended(Ending::NeedsAttention) => state
             .restores
             .iter()
@@ -22,34 +29,41 @@ pub fn why(plan: &Plan, state: &State, now: Timestamp) -> Vec<String> {
             .map(|(target, _)| format!("{target} could not be restored"))
             .collect(),
         Mode::Held(cause) => vec![format!("held: {cause}")],
-        Mode::RollingBack { cause, .. } => {
+        Mode::RollingBack { cause, beside, .. } => {
             let open: Vec<String> = state
                 .trails
                 .keys()
+                .filter(|target| state.has_back(target))
                 .filter(|target| state.restores.get(*target) != Some(&Restore::Restored))
                 .map(ToString::to_string)
                 .collect();
-            vec![format!("rolling back because {cause}; still to restore: {}", open.join(", "))]
+            let back =
+                format!("rolling back because {cause}; still to restore: {}", open.join(", "));
+            let others = match beside {
+                Beside::Nobody => Vec::new(),
+                Beside::Held(_) => vec!["all else stands still meanwhile".to_owned()],
+                Beside::Forward => under_way(plan, state, now),
+            };
+            std::iter::once(back).chain(others).collect()
         }
-        Mode::Forward => {
-            let paused = state.paused.map(|at| format!("paused since {at}"));
-            let steps = active_steps(plan, state).map(|(_, step, active)| {
-                let doing = match active.stage.bakes_until() {
-                    Some(_) => "bakes, waiting for",
-                    None => "waits for",
-                };
-                format!(
-                    "{} {doing} {}",
-                    step.id,
-                    waiting::waiting_for(plan, state, step, active, now)
-                )
-            });
-            let shut = calendar::shut_out(plan, state, now).map(|(step, opens)| {
-                format!("{} may not start before its window opens at {opens}", step.id)
-            });
-            paused.into_iter().chain(steps).chain(shut).collect()
-        }
+        Mode::Forward => under_way(plan, state, now),
     }
+}
+
+/// What goes on, and what it waits for.
+fn under_way(plan: &Plan, state: &State, now: Timestamp) -> Vec<String> {
+    let paused = state.paused.map(|at| format!("paused since {at}"));
+    let steps = active_steps(plan, state).map(|(_, step, active)| {
+        let doing = match active.stage.bakes_until() {
+            Some(_) => "bakes, waiting for",
+            None => "waits for",
+        };
+        format!("{} {doing} {}", step.id, waiting::waiting_for(plan, state, step, active, now))
+    });
+    let shut = calendar::shut_out(plan, state, now).map(|(step, opens)| {
+        format!("{} may not start before its window opens at {opens}", step.id)
+    });
+    paused.into_iter().chain(steps).chain(shut).collect()
 }
 
 /// Whether the run waits for a person and for nothing else.

@@ -247,23 +247,17 @@ impl UnderWay {
 
     // ---- beginning
 
-    fn cloud(&self, state: &State) -> &Places<Cloud> {
-        match state.mode {
-            Mode::RollingBack { .. } => &self.patient,
-            Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_) => &self.cloud,
-        }
+    fn cloud(&self, state: &State, target: &Target) -> &Places<Cloud> {
+        if is_on_its_way_back(state, Some(target)) { &self.patient } else { &self.cloud }
     }
 
-    fn reads(&self, state: &State) -> &Places<Reads> {
+    fn reads(&self, state: &State, target: Option<&Target>) -> &Places<Reads> {
         let [forward, back] = &self.reads;
-        match state.mode {
-            Mode::RollingBack { .. } => back,
-            Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_) => forward,
-        }
+        if is_on_its_way_back(state, target) { back } else { forward }
     }
 
     pub(super) fn call(&mut self, call: Call, state: &State) {
-        let (cloud, bindings) = (self.cloud(state).clone(), state.bindings.clone());
+        let (cloud, bindings) = (self.cloud(state, &call.target).clone(), state.bindings.clone());
         let plan = self.plan.clone();
         self.tasks.spawn(async move {
             let result = action::call(&plan, &cloud, &bindings, &call).await;
@@ -304,7 +298,8 @@ impl UnderWay {
 
     fn observe(&mut self, target: Target, state: &State, now: Timestamp) {
         self.polls.begin(&Subject::Target(target.clone()), now);
-        let (reads, bindings) = (self.reads(state).clone(), state.bindings.clone());
+        let reads = self.reads(state, Some(&target)).clone();
+        let bindings = state.bindings.clone();
         self.tasks.spawn(async move {
             let result = action::observe(&reads, &bindings, &target).await;
             Done::Observed { target, result }
@@ -313,7 +308,7 @@ impl UnderWay {
 
     fn ask(&mut self, check: Check, state: &State, splits: &Shared<Splits>, now: Timestamp) {
         self.polls.begin(&Subject::Check(check.clone()), now);
-        let (reads, bindings) = (self.reads(state).clone(), state.bindings.clone());
+        let (reads, bindings) = (self.reads(state, None).clone(), state.bindings.clone());
         let (plan, splits, era) = (self.plan.clone(), splits.clone(), self.era);
         let judgements = self.judgements.clone();
         self.tasks.spawn(async move {
@@ -368,4 +363,12 @@ fn input(input: Input) -> Back {
 
 fn notice(notice: Option<String>) -> Back {
     Back { notice, ..Back::default() }
+}
+
+/// Whether what is done to a target, or asked, is part of a way back: that has nowhere else to go, so its calls may take longer.
+fn is_on_its_way_back(state: &State, target: Option<&Target>) -> bool {
+    match &state.mode {
+        Mode::RollingBack { .. } => target.is_none_or(|target| state.has_back(target)),
+        Mode::NotStarted | Mode::Forward | Mode::Held(_) | Mode::Ended(_) => false,
+    }
 }

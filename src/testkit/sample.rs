@@ -8,10 +8,10 @@ use std::{
 use crate::{
     plan::{
         AlarmsGate, AlreadyInAlarm, Baseline, CompareGate, Comparison, Component, ComponentName,
-        Fleet, FleetKind, FleetName, Gate, GateKind, GateName, InsufficientData, Leftovers,
-        ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Place, Plan, PlanName, Route,
-        RouteKind, RouteName, Side, Sides, Size, Step, StepId, Tolerance, Until, Verb,
-        units::Percent,
+        FailureScope, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, InsufficientData,
+        Leftovers, ListenerRule, Member, MissingAlarm, OnFailure, OnInterrupt, Others, Place, Plan,
+        PlanName, Route, RouteKind, RouteName, Side, Sides, Size, Step, StepId, Tolerance, Until,
+        Verb, units::Percent,
     },
     rollout::{FleetBound, Nature, RouteBound, RouteService},
 };
@@ -142,6 +142,8 @@ pub fn sample_plan() -> Plan {
         }]
         .into(),
         on_failure: OnFailure::RollBack,
+        failure_scope: FailureScope::default(),
+        others: Others::default(),
         locks: BTreeSet::new(),
         max_parallel: None,
         roll_back_for: Duration::from_hours(1),

@@ -88,6 +88,8 @@ pub(crate) struct Node {
     /// What each gate last said, as the world knows it.
     pub(crate) said: Shared<BTreeMap<Check, (Outcome, Timestamp)>>,
     pub(crate) strange: Option<Target>,
+    /// The components that have gone back or are to, by the events alone.
+    pub(crate) back: Shared<BTreeSet<String>>,
     /// How often each gate has failed since a person last resumed the run, as the world knows it.
     pub(crate) failed: Shared<BTreeMap<Check, u32>>,
     /// Targets whose last call has not returned.
@@ -115,8 +117,17 @@ impl Node {
         }
     }
 
-    fn apply(&mut self, event: &Event, now: Timestamp) {
+    fn apply(&mut self, plan: &Plan, event: &Event, now: Timestamp) {
         match event {
+            Event::RollbackStarted { scope, .. } => {
+                let all = || plan.components.iter().map(|component| component.name.to_string());
+                match scope {
+                    Some(scope) => {
+                        self.back.extend(scope.components.iter().map(ToString::to_string));
+                    }
+                    None => self.back.extend(all()),
+                }
+            }
             Event::ClockJumped { by } => self.set_clock(*by),
             Event::StepStarted { step, .. } => {
                 let truth = self.truth(now);
@@ -166,6 +177,7 @@ pub(crate) fn explore(plan: &Plan, budget: Budget, rules: Rules) -> Result<Repor
         budget,
         said: Shared::default(),
         strange: None,
+        back: Shared::default(),
         failed: Shared::default(),
         doubted: Shared::default(),
         gone: None,
@@ -286,7 +298,7 @@ impl Search<'_> {
                     self.restart(parent, crashed, &format!("{label}, crash after event {i}"))?;
             }
             let checked = invariants::check(self.plan, &cut, event, now);
-            cut.apply(event, now);
+            cut.apply(self.plan, event, now);
             if let Err(broken) = checked {
                 let id = self.remember(parent, &format!("{label} -> {event:?}"));
                 return Err(self.story(id, &broken));
@@ -372,7 +384,7 @@ impl Search<'_> {
                 let id = self.remember(parent, &format!("{label} -> {event:?}"));
                 return Err(self.story(id, &broken));
             }
-            cut.apply(event, now);
+            cut.apply(self.plan, event, now);
         }
         if self.rules == Rules::MadeForgotten {
             cut.state.bindings = bindings_at_start(self.plan).into();
@@ -674,7 +686,10 @@ impl Search<'_> {
             let next = Node { budget, ..node.clone() };
             fresh |= ask(self, next, Command::Rollback { reason: None })?;
         }
-        let is_over = matches!(node.state.mode, Mode::Ended(Ending::Promoted | Ending::RolledBack));
+        let is_over = matches!(
+            node.state.mode,
+            Mode::Ended(Ending::Promoted | Ending::RolledBack | Ending::PartlyRolledBack)
+        );
         if let Some(budget) = node.budget.spend(|b| &mut b.crashes)
             && !is_over
         {

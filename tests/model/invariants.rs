@@ -1,12 +1,12 @@
 //! What must always be true, asserted event by event and effect by effect. The numbers are those of ARCHITECTURE.md.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tidegate::{
-    plan::{Plan, Side, Verb, units::Weight},
+    plan::{Component, ComponentName, FailureScope, GateName, Plan, Side, Verb, units::Weight},
     rollout::{
-        Call, Cause, Check, Ending, Event, Flow, Mode, Outcome, Picture, Progress, Purpose,
-        Readiness, Release, Restore, Stage, Target, Timestamp, Version,
+        Beside, Call, Cause, Check, Ending, Event, Flow, Mode, Outcome, Picture, Progress, Purpose,
+        Readiness, Release, Restore, Scope, Stage, Target, Timestamp, Version, target_of,
     },
 };
 
@@ -49,9 +49,67 @@ pub(crate) fn check(plan: &Plan, node: &Node, event: &Event, now: Timestamp) -> 
                 Err(_) => Ok(()),
             }
         }
+        Event::RollbackStarted { scope: Some(scope), .. } => scoped(plan, node, scope),
+        Event::WentBack => restored(plan, node),
+        // What is held at last has taken back what was to go back.
+        Event::Held { .. }
+            if matches!(node.state.mode, Mode::RollingBack { beside: Beside::Held(_), .. }) =>
+        {
+            restored(plan, node)
+        }
         Event::RunEnded { ending } => ended(plan, node, *ending),
         _ => Ok(()),
     }
+}
+
+/// Whether a target belongs to what has gone back or is to, as the events before have it.
+fn goes_back(plan: &Plan, node: &Node, target: &Target) -> bool {
+    let owner = plan.steps().find(|(_, step)| target_of(step).as_ref() == Some(target));
+    owner.is_some_and(|(component, _)| node.back.contains(component.name.as_str()))
+}
+
+/// What goes back is what has failed and, as the plan says, what needs it; never less, and nothing else.
+fn scoped(plan: &Plan, node: &Node, scope: &Scope) -> Result<(), String> {
+    let failed = |component: &&Component| {
+        let mut steps = component.steps.iter().filter_map(|step| node.state.steps.get(&step.id));
+        !node.back.contains(component.name.as_str())
+            && steps.any(|step| matches!(step.stage, Stage::Failed(_)))
+    };
+    let mut meant: BTreeSet<ComponentName> =
+        plan.components.iter().filter(failed).map(|component| component.name.clone()).collect();
+    if scope.failed.is_empty() {
+        meant.clone_from(&scope.components);
+    } else if scope.failed.iter().cloned().collect::<BTreeSet<_>>() != meant {
+        return Err(format!("{meant:?} have failed, and {:?} are told", scope.failed));
+    }
+    // Components come after what they need.
+    for component in plan.components.iter() {
+        let dependents = plan.failure_scope == FailureScope::Dependents;
+        if dependents && component.needs.iter().any(|need| meant.contains(need)) {
+            meant.insert(component.name.clone());
+        }
+    }
+    if plan.failure_scope == FailureScope::All || scope.components != meant {
+        return Err(format!("{:?} go back, and {meant:?} are to", scope.components));
+    }
+    Ok(())
+}
+
+/// All that goes back has gone back, or is left to a person by name.
+fn restored(plan: &Plan, node: &Node) -> Result<(), String> {
+    let origin = World::of(plan);
+    for target in node.state.trails.keys().filter(|target| goes_back(plan, node, target)) {
+        let (live, restore) = (&node.world.0[target], node.state.restores.get(target));
+        let strange = node.strange.as_ref() == Some(target) || node.gone.as_ref() == Some(target);
+        match restore {
+            Some(Restore::NeedsAttention) => {}
+            Some(Restore::Restored) if origin.0[target].is_back_in(live) || strange => {}
+            Some(Restore::Restored | Restore::Started) | None => {
+                return Err(format!("invariant 3: {target} {restore:?} at {live}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A step has as long as its plan says, whatever the clock is set to.
@@ -69,10 +127,16 @@ fn in_time(
     Ok(())
 }
 
-/// No gate has failed more often than the plan tolerates; in the model's plans, in a row or not.
+/// No gate has failed more often than the plan tolerates; in the model's plans, in a row or not. Those of what has gone back
+/// have failed what they guard.
 fn failures_count(plan: &Plan, node: &Node) -> Result<(), String> {
+    let guards = |gate: &GateName| {
+        let components = plan.components.guarded_by(gate).iter();
+        components.map(|at| &plan.components[*at].name).any(|c| !node.back.contains(c.as_str()))
+    };
     for (check, failed) in &*node.failed {
         if let Check::Gate(gate) = check
+            && guards(gate)
             && *failed > plan.gates[gate].tolerance.total
         {
             return Err(format!("the run goes on though {check} has failed {failed} times"));
@@ -99,8 +163,16 @@ fn intended(
                 "invariant 11: {target} would be restored to {after}, was {origin}"
             ));
         }
+        (Purpose::Restore, mode) if !goes_back(plan, node, target) => {
+            return Err(format!("invariant 4: {target} would be taken back in {mode:?}"));
+        }
         (Purpose::Restore | Purpose::Hold, _) => return Ok(()),
-        (Purpose::Step(_), Mode::Forward) => failures_count(plan, node)?,
+        (Purpose::Step(step), _) if node.back.contains(step.component().unwrap()) => {
+            return Err(format!("invariant 4: {step} moves forward, and has gone back"));
+        }
+        (Purpose::Step(_), Mode::Forward | Mode::RollingBack { beside: Beside::Forward, .. }) => {
+            failures_count(plan, node)?;
+        }
         (Purpose::Step(step), mode) => {
             return Err(format!("invariant 4: {step} moves forward in {mode:?}"));
         }
@@ -230,17 +302,29 @@ fn done(
 /// At the end nothing is forgotten.
 fn ended(plan: &Plan, node: &Node, ending: Ending) -> Result<(), String> {
     let origin = World::of(plan);
+    let is_part = node.state.trails.keys().any(|target| !goes_back(plan, node, target));
+    if (ending == Ending::PartlyRolledBack) != (is_part && !node.back.is_empty())
+        && ending != Ending::NeedsAttention
+    {
+        return Err(format!("{ending:?}, and {:?} went back", node.back));
+    }
     for (target, trail) in node.state.trails.iter() {
         let live = &node.world.0[target];
         let strange = node.strange.as_ref() == Some(target) || node.gone.as_ref() == Some(target);
+        // What did not go back is done, whatever became of the rest.
+        let is_promoted = match ending {
+            Ending::Promoted => true,
+            Ending::PartlyRolledBack | Ending::NeedsAttention => !goes_back(plan, node, target),
+            Ending::RolledBack => false,
+        };
         match (ending, node.state.restores.get(target)) {
-            (Ending::Promoted, _) => {
+            _ if is_promoted => {
                 let fine = trail
                     .steps
                     .iter()
                     .all(|s| node.state.steps.get(s).unwrap().stage == Stage::Done);
                 if !fine {
-                    return Err(format!("invariant 3: promoted with {target} not done"));
+                    return Err(format!("invariant 3: {ending:?} with {target} not done"));
                 }
                 if let Picture::Software(software) = live
                     && !(software.rests_at(&Version::new("lt:2")) && software.flow == Flow::Open)
@@ -250,8 +334,10 @@ fn ended(plan: &Plan, node: &Node, ending: Ending) -> Result<(), String> {
                 }
             }
             (Ending::NeedsAttention, Some(Restore::NeedsAttention)) => {}
-            (Ending::RolledBack | Ending::NeedsAttention, Some(Restore::Restored))
-                if origin.0[target].is_back_in(live) || strange => {}
+            (
+                Ending::RolledBack | Ending::PartlyRolledBack | Ending::NeedsAttention,
+                Some(Restore::Restored),
+            ) if origin.0[target].is_back_in(live) || strange => {}
             (_, restore) => {
                 return Err(format!("invariant 3: {ending:?} with {target} {restore:?} at {live}"));
             }

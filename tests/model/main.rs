@@ -20,7 +20,7 @@ mod sampled;
 mod world;
 
 use explore::{Budget, Rules, explore};
-use tidegate::plan::OnFailure;
+use tidegate::plan::{FailureScope, OnFailure, Others};
 
 /// States over all plans below, printed so that a shrinking search space does not go unnoticed.
 fn run(name: &str, plan: &tidegate::plan::Plan, budget: Budget) -> usize {
@@ -183,6 +183,30 @@ fn components_wait_for_what_they_need_and_go_back_in_reverse() {
         Budget { crashes: 1, gates: 1, calls: 1, aborts: 1, total: 1, ..Budget::default() };
     let states = run("two tiers", &plans::two_tiers(), budget);
     assert!(states > 20_000, "the search space has shrunk to {states} states");
+}
+
+/// Whatever fails of three components, what goes back is what the plan says, and the others stand still or are promoted.
+#[test]
+fn what_fails_takes_back_what_the_plan_says_and_nothing_else() {
+    let gate = Budget { gates: 1, total: 1, ..Budget::default() };
+    let resumed = Budget { gates: 1, pauses: 1, total: 2, ..Budget::default() };
+    let mut states = 0;
+    for (guarded, scope, others, budget) in [
+        ("a", FailureScope::Component, Others::GoOn, gate),
+        ("a", FailureScope::Component, Others::Hold, gate),
+        ("a", FailureScope::Dependents, Others::GoOn, gate),
+        ("a", FailureScope::Dependents, Others::Hold, gate),
+        ("a", FailureScope::All, Others::Hold, gate),
+        ("b", FailureScope::Component, Others::GoOn, gate),
+        ("b", FailureScope::Dependents, Others::Hold, resumed),
+        ("c", FailureScope::Dependents, Others::GoOn, gate),
+        ("c", FailureScope::Component, Others::Hold, gate),
+    ] {
+        let plan = plans::three(guarded, scope, others);
+        let name = format!("three, a gate before {guarded}, {scope:?}, others {others:?}");
+        states += run(&name, &plan, budget);
+    }
+    assert!(states > 5_000, "the search space has shrunk to {states} states");
 }
 
 #[test]

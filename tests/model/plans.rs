@@ -7,11 +7,11 @@ use std::{
 
 use tidegate::plan::{
     AlarmsGate, Alias, AlreadyInAlarm, Approvers, BusTarget, Component, ComponentName, EventSource,
-    Extent, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How, InsufficientData,
-    Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure, OnInterrupt, PastMoment,
-    Patience, Place, Plan, PlanName, Protected, RecordSet, RecordType, Redrive, Refresh, Replace,
-    Replay, Route, RouteKind, RouteName, Side, Sides, Size, Standby, Step, StepId, Tolerance,
-    Until, Verb,
+    Extent, FailureScope, Fleet, FleetKind, FleetName, Gate, GateKind, GateName, Header, How,
+    InsufficientData, Leftovers, ListenerRule, Matching, Member, MissingAlarm, OnFailure,
+    OnInterrupt, Others, PastMoment, Patience, Place, Plan, PlanName, Protected, RecordSet,
+    RecordType, Redrive, Refresh, Replace, Replay, Route, RouteKind, RouteName, Side, Sides, Size,
+    Standby, Step, StepId, Tolerance, Until, Verb,
     units::{Percent, Weight},
 };
 
@@ -100,6 +100,8 @@ fn plan(names: &[&str], gates: &[&str], components: Vec<Component>) -> Plan {
         gates: gates.iter().map(|n| gate(n)).collect::<BTreeMap<_, _>>(),
         components: components.into(),
         on_failure: OnFailure::RollBack,
+        failure_scope: FailureScope::default(),
+        others: Others::default(),
         on_interrupt: OnInterrupt::Hold,
         max_parallel: None,
         locks: BTreeSet::new(),
@@ -245,6 +247,34 @@ pub(crate) fn two_tiers() -> Plan {
         component("web", &["store"], tier("web", "web-errors")),
     ];
     plan(&["store", "web"], &["store-errors", "web-errors"], components)
+}
+
+/// Three components: `b` needs `a`, and `c` nobody. One of them moves the alias of a function and has a gate; the others scale
+/// fleets that stand behind nothing, which is little to go through.
+pub(crate) fn three(guarded: &str, failure_scope: FailureScope, others: Others) -> Plan {
+    let work = |name: &str| {
+        if name == guarded {
+            vec![shift(name, 100, 0, &[name])]
+        } else {
+            vec![scale(name, Side::Candidate, Size::Instances(2))]
+        }
+    };
+    let components = vec![
+        component("a", &[], work("a")),
+        component("b", &["a"], work("b")),
+        component("c", &[], work("c")),
+    ];
+    let mut plan = plan(&["a", "b", "c"], &[guarded], components);
+    plan.routes.retain(|name, _| name.as_str() == guarded);
+    plan.fleets.retain(|name, _| name.as_str() != guarded);
+    for (name, route) in &mut plan.routes {
+        let (function, name) = (name.to_string(), "live".to_owned());
+        route.kind = RouteKind::Lambda(Alias { function, name });
+    }
+    for fleet in plan.fleets.values_mut() {
+        fleet.behind = None;
+    }
+    Plan { failure_scope, others, ..plan }
 }
 
 /// A route of two rules, which are written one after the other.

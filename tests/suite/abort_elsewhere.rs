@@ -85,7 +85,10 @@ impl Driven {
                     .pop()
             {
                 let by = message.request.unwrap().by;
-                self.tell(Event::RollbackStarted { cause: Cause::Asked { by, reason: None } });
+                self.tell(Event::RollbackStarted {
+                    cause: Cause::Asked { by, reason: None },
+                    scope: None,
+                });
                 return wait_for(
                     Store::new(self.files.clone()).discard(&self.run, &message.ticket),
                 )

@@ -54,7 +54,9 @@ fn a_rule_that_stays_takes_the_run_back_and_says_why() {
     let end = play_with("other-rules: [{ at: traffic + 10s, side: stable }]");
     assert_eq!(rest(&end.state), "RolledBack", "{}", end.story());
     let why = end.journal.iter().find_map(|envelope| match &envelope.event {
-        Event::RollbackStarted { cause: Cause::TimedOut { waiting_for, .. } } => Some(waiting_for),
+        Event::RollbackStarted { cause: Cause::TimedOut { waiting_for, .. }, .. } => {
+            Some(waiting_for)
+        }
         _ => None,
     });
     assert!(why.is_some_and(|why| why.contains("is led to by the rule")), "{}", end.story());

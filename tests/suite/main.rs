@@ -21,6 +21,7 @@ mod clocks;
 #[cfg(feature = "aws")]
 mod credentials;
 mod denied;
+mod failure_scope;
 #[cfg(feature = "aws")]
 mod half_set;
 mod hostile;

@@ -15,7 +15,7 @@ use crate::{
         settings,
     },
     plan::{self, Checked, Label, Problem, Problems, Severity, SourceFile},
-    printable,
+    printable, report,
     simulation::Scenario,
 };
 
@@ -35,6 +35,9 @@ pub(super) async fn check(file: &PlanFile, output: &Output) -> Result<Exit, Fail
             ];
             let (file, parts) = (file.plan.display(), parts.join(", "));
             output.line(&format!("{file}: plan {} is valid: {parts}", plan.name));
+            if let Some(words) = report::reach_of_failure(plan) {
+                output.line(&words);
+            }
         }
     }
     Ok(Exit::Success)

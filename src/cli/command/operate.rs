@@ -18,7 +18,7 @@ use crate::{
     },
     journal::{Request, send as put},
     report::approvals_awaited,
-    rollout::{Command, Ending, Event, Mode, Vote},
+    rollout::{Beside, Command, Ending, Event, Mode, Vote},
     runner::{Clock, WhenAwaiting},
 };
 
@@ -41,7 +41,9 @@ pub(super) async fn resume(
     let held = match &found.state.mode {
         // What made its roll-back give up has been put right.
         Mode::Ended(Ending::NeedsAttention) | Mode::Held(_) => true,
-        Mode::Ended(ending @ (Ending::Promoted | Ending::RolledBack)) => {
+        Mode::Ended(
+            ending @ (Ending::Promoted | Ending::PartlyRolledBack | Ending::RolledBack),
+        ) => {
             return Err(over(&found, *ending));
         }
         Mode::NotStarted | Mode::Forward | Mode::RollingBack { .. } => found.state.paused.is_some(),
@@ -72,7 +74,7 @@ pub(super) async fn go_back(
         (Mode::Ended(ending @ Ending::RolledBack), _)
         | (Mode::Ended(ending), Command::Abort { .. }) => return Err(over(&found, *ending)),
         // It was going back already when its driver went away.
-        (Mode::RollingBack { .. }, _) => None,
+        (Mode::RollingBack { beside: Beside::Nobody, .. }, _) => None,
         _ => Some(command),
     };
     let then = overwriting(&found, over_foreign)?.into_iter().chain(then).collect();
@@ -99,6 +101,10 @@ fn over(found: &Found, ending: Ending) -> Failure {
         Ending::Promoted => {
             ("promoted", "`tidegate rollback` puts everything back as it was before")
         }
+        Ending::PartlyRolledBack => (
+            "partly rolled back, and the rest is promoted",
+            "`tidegate rollback` puts everything back as it was before",
+        ),
         Ending::RolledBack => ("rolled back", "`tidegate run` starts a new run"),
         Ending::NeedsAttention => {
             ("over, with its roll-back incomplete", "`tidegate rollback` tries again")
@@ -250,6 +256,7 @@ async fn follow(found: &Found, output: &Output) -> Result<Exit, Failure> {
 fn ended_as(ending: Ending) -> &'static str {
     match ending {
         Ending::Promoted => "been promoted",
+        Ending::PartlyRolledBack => "rolled back in part; `tidegate status` says what is promoted",
         Ending::RolledBack => "rolled back, completely",
         Ending::NeedsAttention => "not rolled back completely; `tidegate status` says what is left",
     }

@@ -19,7 +19,7 @@ use crate::{
     },
     journal::Store,
     plan::{GateName, Plan, expand_to_yaml, units::format_duration},
-    report::{attempts_line, describe},
+    report::{attempts_line, describe, reach_of_failure},
     rollout::{ActingAs, Attempts, Bindings},
 };
 
@@ -220,6 +220,9 @@ fn tell(plan: &Plan, preview: &Preview, output: &Output) {
             output.line(&format!("        before  {}", call.before));
             output.line(&format!("        after   {}", call.after));
         }
+    }
+    if let Some(words) = reach_of_failure(plan) {
+        output.data(&format!("\n{words}"));
     }
     match preview.at_most {
         Some(seconds) => {

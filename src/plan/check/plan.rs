@@ -22,7 +22,7 @@ use crate::plan::{
     lint::{self, Declared},
     model::{Component, Step},
     names::{ComponentName, LockName, PlanName, StepId},
-    on_failure::{OnFailure, OnInterrupt},
+    on_failure::{FailureScope, OnFailure, OnInterrupt, Others},
     plan_form::{ComponentChoice, ComponentForm, PlanChoice, PlanForm},
     problem::Problem,
     span::{Span, Spanned},
@@ -69,6 +69,7 @@ pub(in crate::plan) fn check(
     let roll_back_for = positive(&form.roll_back_for, ROLL_BACK_FOR, problems);
     let locks = locks(form, problems);
     let max_parallel = max_parallel(form, drafts.len(), problems);
+    reach(form, drafts.len(), problems);
     if problems.iter().any(Problem::is_error) {
         return None;
     }
@@ -85,6 +86,8 @@ pub(in crate::plan) fn check(
         max_parallel,
         locks,
         on_failure: form.on_failure.value_or(OnFailure::RollBack),
+        failure_scope: form.failure_scope.value_or(FailureScope::default()),
+        others: form.others.value_or(Others::default()),
         on_interrupt: form.on_interrupt.value_or(OnInterrupt::Hold),
         roll_back_for,
     };
@@ -122,6 +125,33 @@ fn max_parallel(
         );
     }
     NonZeroU32::new(given.value.0)
+}
+
+/// How far a failure reaches says nothing where nobody is left.
+fn reach(form: &PlanForm, components: usize, problems: &mut Vec<Problem>) {
+    let (scope, others) = (form.failure_scope.given(), form.others.given());
+    let mut told = |key: &str, span, why: &str, help: &str| {
+        problems.push(
+            Problem::warning("lint::failure-scope", format!("`{key}` decides nothing: {why}"))
+                .at(span, "decides nothing")
+                .help(help),
+        );
+    };
+    if components < 2 {
+        let (why, help) =
+            ("there is one component", "leave it out; what fails goes back as a whole");
+        if let Some(scope) = scope {
+            told("failure-scope", scope.span, why, help);
+        }
+        if let Some(others) = others {
+            told("others", others.span, why, help);
+        }
+    } else if let (Some(scope), Some(others)) = (scope, others)
+        && scope.value == FailureScope::All
+    {
+        let help = "leave it out, or write `failure-scope: dependents`";
+        told("others", others.span, "everything goes back", help);
+    }
 }
 
 /// What a component does, as it is written.
