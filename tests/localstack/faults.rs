@@ -119,7 +119,8 @@ fn tell(story: &Story, operation: &str, (name, fault): (&str, &str), worlds: &Wo
 
 /// Whether faults are to be met at an operation: at all, unless `TIDEGATE_FAULTS_AT` says at which.
 fn is_asked_for(operation: &str) -> bool {
-    std::env::var("TIDEGATE_FAULTS_AT").map_or(true, |asked| asked.split(',').any(|it| it == operation))
+    std::env::var("TIDEGATE_FAULTS_AT")
+        .map_or(true, |asked| asked.split(',').any(|it| it == operation))
 }
 
 #[test]
