@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from conftest import eventually
 from tidegate_localstack.errors import LocalAwsError
 from tidegate_localstack.process.instance import Instance, Record, process_start
 from tidegate_localstack.worlds.seed import KINDS, wipe
